@@ -1,0 +1,165 @@
+import { z } from 'zod';
+import { checkInput } from './check.ts';
+import { nameSchema } from './name.ts';
+import type { EndpointRequest, RequestContext } from './request.ts';
+import type { HttpResponse } from './response.ts';
+import { type ParameterNames, parseRoute, type RouteTemplate } from './route.ts';
+
+export type Method = 'GET' | 'HEAD' | 'PUT' | 'POST' | 'PATCH' | 'DELETE';
+
+/** `canonical`: JSON in, problem+json on errors, strict. `legacy`: any JSON body, text reasons, unknown parameters ignored. */
+export type Surface = 'canonical' | 'legacy';
+
+/** What an endpoint does to the keys it touches. */
+export type Verb = 'read' | 'list' | 'write' | 'delete' | 'admin';
+
+/** Which keys an endpoint touches and how; `{name}` stands for the route parameter, and a key covers what is below it. */
+export interface KeyAccess {
+  readonly verb: Verb;
+  readonly keys: string;
+  /** A surface of a replaced system: outside local mode it follows `SKERRY_LEGACY_ACCESS` instead of the token. */
+  readonly legacy?: boolean;
+}
+
+/** `open` needs no token anywhere: probes and the API description. */
+export type Access = 'open' | KeyAccess;
+
+/** Request headers that an endpoint obeys, for its description. */
+export type RequestHeader = 'If-Match' | 'If-None-Match' | 'Cache-Control';
+
+export type ResponseHeader = 'ETag' | 'X-Skerry-Revision' | 'Location' | 'Age' | 'Link' | 'Retry-After';
+
+export interface ResponseDeclaration {
+  readonly description: string;
+  /** Absent where there is no body. Describes; answers are not checked against it. */
+  readonly body?: z.ZodType;
+  readonly headers?: readonly ResponseHeader[];
+}
+
+/** The text of every route parameter, by its name: `{ name: string }` for `api/v1/apps/{name}`. */
+export type RouteParameters<Route extends string> = { readonly [Name in ParameterNames<Route>]: string };
+
+export interface EndpointDeclaration<
+  Services,
+  Route extends string,
+  Query extends z.ZodRawShape,
+  Body extends z.ZodType,
+> {
+  /** Unique; the operation id of the API description. */
+  readonly name: string;
+  readonly method: Method;
+  /** As Azure Functions takes it: no leading slash, `{parameter}` for one segment, `{*rest}` at the end for all that follows. */
+  readonly route: Route;
+  readonly summary: string;
+  readonly access: Access;
+  /** `canonical` unless said otherwise. */
+  readonly surface?: Surface;
+  /** Rules for route parameters that are not names; every other parameter must satisfy `nameSchema`. */
+  readonly params?: { readonly [Name in ParameterNames<Route>]?: z.ZodType<string, string> };
+  /** Query parameters besides `ns`, each a schema over its text (see query.ts); others are refused, on legacy surfaces ignored. */
+  readonly query?: Query;
+  /** What the body must satisfy; objects in it should be strict. Without it a body is not read. */
+  readonly body?: Body;
+  readonly requestHeaders?: readonly RequestHeader[];
+  /** Answers besides the errors that every endpoint can give. */
+  readonly responses: Readonly<Record<number, ResponseDeclaration>>;
+  /** Throws SkerryError to refuse. */
+  handle(
+    request: EndpointRequest<RouteParameters<Route>, z.output<z.ZodObject<Query>>, z.output<Body>>,
+    services: Services,
+  ): HttpResponse | Promise<HttpResponse>;
+}
+
+/** The parts of a request that an endpoint checks, as they were sent. */
+export interface UncheckedInput {
+  /** Decoded values of the route parameters. */
+  readonly params: Readonly<Record<string, string>>;
+  /** Query parameters without `ns`; an array where one was given repeatedly. */
+  readonly query: Readonly<Record<string, string | string[]>>;
+  /** Reads and parses the body. */
+  readBody(): Promise<unknown>;
+}
+
+/** One endpoint, ready to be registered. */
+export interface Endpoint<Services> {
+  readonly name: string;
+  readonly method: Method;
+  readonly route: RouteTemplate;
+  readonly summary: string;
+  readonly access: Access;
+  readonly surface: Surface;
+  readonly params: z.ZodObject;
+  readonly query: z.ZodObject;
+  readonly body: z.ZodType | undefined;
+  readonly requestHeaders: readonly RequestHeader[];
+  readonly responses: Readonly<Record<number, ResponseDeclaration>>;
+  /**
+   * Checks the input and lets the handler answer.
+   *
+   * @throws SkerryError `invalid` naming the field, and whatever the handler throws.
+   */
+  invoke(context: RequestContext, input: UncheckedInput, services: Services): Promise<HttpResponse>;
+}
+
+/**
+ * Declares an endpoint, once for everything: registration, checking, access control and the API description.
+ * Curried, so that the services are named while the rest is inferred:
+ *
+ * ```ts
+ * const endpoint = defineEndpoint<Services>();
+ * export const getApp = endpoint({ name: 'getApp', method: 'GET', route: 'api/v1/apps/{name}', … });
+ * ```
+ */
+export function defineEndpoint<Services>() {
+  return <
+    const Route extends string,
+    Query extends z.ZodRawShape = Record<never, never>,
+    Body extends z.ZodType = z.ZodUndefined,
+  >(
+    declaration: EndpointDeclaration<Services, Route, Query, Body>,
+  ): Endpoint<Services> => {
+    const route = parseRoute(declaration.route);
+    const surface = declaration.surface ?? 'canonical';
+    const params = parametersSchema(route, declaration.params ?? {});
+    const query = querySchema(declaration.query, surface);
+    const body = declaration.body;
+
+    return {
+      name: declaration.name,
+      method: declaration.method,
+      route,
+      summary: declaration.summary,
+      access: declaration.access,
+      surface,
+      params,
+      query,
+      body,
+      requestHeaders: declaration.requestHeaders ?? [],
+      responses: declaration.responses,
+      async invoke(context, input, services) {
+        const checked = {
+          ...context,
+          params: checkInput(params, input.params, 'path parameter') as RouteParameters<Route>,
+          query: checkInput(query, input.query, 'query parameter') as z.output<z.ZodObject<Query>>,
+          body: (body && checkInput(body, await input.readBody(), 'field')) as z.output<Body>,
+        };
+        return await declaration.handle(checked, services);
+      },
+    };
+  };
+}
+
+function parametersSchema(
+  route: RouteTemplate,
+  declared: Readonly<Record<string, z.ZodType<string, string> | undefined>>,
+): z.ZodObject {
+  const shape: Record<string, z.ZodType> = {};
+  for (const parameter of route.parameters) {
+    shape[parameter] = declared[parameter] ?? nameSchema;
+  }
+  return z.object(shape);
+}
+
+function querySchema(shape: z.ZodRawShape | undefined, surface: Surface): z.ZodObject {
+  return surface === 'legacy' ? z.object(shape ?? {}) : z.strictObject(shape ?? {});
+}

@@ -1,0 +1,60 @@
+/** What a handler answers. Adapters turn it into their host's form. */
+export interface HttpResponse {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array | AsyncIterable<Uint8Array>;
+}
+
+/** The standard headers of answers about records. */
+export interface ResponseFacts {
+  /** An entity tag as it stands in the header, quotes included. */
+  readonly etag?: string;
+  /** Sent as `X-Skerry-Revision`. */
+  readonly revision?: number;
+  /** Absolute, or from the root. */
+  readonly location?: string;
+  /** Sent as `Age`, rounded down to whole seconds. */
+  readonly ageSeconds?: number;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** A JSON answer: compact, ending in a newline. */
+export function json(status: number, value: unknown, facts: ResponseFacts = {}): HttpResponse {
+  return {
+    status,
+    headers: { 'Content-Type': 'application/json', ...factHeaders(facts) },
+    body: `${JSON.stringify(value)}\n`,
+  };
+}
+
+/** 204. */
+export function noContent(facts: ResponseFacts = {}): HttpResponse {
+  return { status: 204, headers: factHeaders(facts) };
+}
+
+/** 304: what the caller has is current. */
+export function notModified(facts: ResponseFacts): HttpResponse {
+  return { status: 304, headers: factHeaders(facts) };
+}
+
+/** A text answer, as legacy surfaces give it. */
+export function text(status: number, body: string, facts: ResponseFacts = {}): HttpResponse {
+  return { status, headers: { 'Content-Type': 'text/plain; charset=utf-8', ...factHeaders(facts) }, body };
+}
+
+function factHeaders(facts: ResponseFacts): Record<string, string> {
+  const headers: Record<string, string> = { ...facts.headers };
+  if (facts.etag !== undefined) {
+    headers.ETag = facts.etag;
+  }
+  if (facts.revision !== undefined) {
+    headers['X-Skerry-Revision'] = String(facts.revision);
+  }
+  if (facts.location !== undefined) {
+    headers.Location = facts.location;
+  }
+  if (facts.ageSeconds !== undefined) {
+    headers.Age = String(Math.max(0, Math.floor(facts.ageSeconds)));
+  }
+  return headers;
+}

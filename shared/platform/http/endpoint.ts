@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { checkInput } from './check.ts';
 import { nameSchema } from './name.ts';
-import type { EndpointRequest, RequestContext } from './request.ts';
+import { CheckedRequest, type EndpointRequest, type RequestContext } from './request.ts';
 import type { HttpResponse } from './response.ts';
 import { type ParameterNames, parseRoute, type RouteTemplate } from './route.ts';
 
@@ -137,13 +137,12 @@ export function defineEndpoint<Services>() {
       requestHeaders: declaration.requestHeaders ?? [],
       responses: declaration.responses,
       async invoke(context, input, services) {
-        const checked = {
-          ...context,
+        const request = new CheckedRequest(context, {
           params: checkInput(params, input.params, 'path parameter') as RouteParameters<Route>,
           query: checkInput(query, input.query, 'query parameter') as z.output<z.ZodObject<Query>>,
           body: (body && checkInput(body, await input.readBody(), 'field')) as z.output<Body>,
-        };
-        return await declaration.handle(checked, services);
+        });
+        return await declaration.handle(request, services);
       },
     };
   };

@@ -1,35 +1,37 @@
 /** The header access that a request needs; the Fetch API's `Headers` has it. */
 export interface HeaderReader {
-  /** The value of a header, named in lower case; several values are joined by commas. */
+  /** The value of a header; several values are joined by commas. */
   get(name: string): string | null;
 }
 
-/** What an adapter hands in for one HTTP request; `HttpRequest` of `@azure/functions` has all of it but the trace context. */
+/** What an adapter hands in for one HTTP request; `HttpRequest` of `@azure/functions` has all of it. */
 export interface IncomingRequest {
   readonly method: string;
-  /** Absolute, with the path and the query exactly as they were sent. */
+  /** Absolute, with the path and the query percent-encoded as they were sent. */
   readonly url: string;
   readonly headers: HeaderReader;
-  readonly body: ReadableStreamLike | null;
-  arrayBuffer(): Promise<ArrayBuffer>;
+  readonly body: AsyncIterable<unknown> | null;
+  readonly arrayBuffer: () => Promise<ArrayBuffer>;
 }
 
-/** A body as a stream of bytes. */
-export interface ReadableStreamLike extends AsyncIterable<unknown> {}
+/** Who made a change and under which trace, as changes record it. */
+export interface Author {
+  readonly actor: string;
+  /** W3C trace context. */
+  readonly traceparent?: string;
+}
 
 /** What is known of a request before its parameters and body are looked at. */
 export interface RequestContext {
   /** The namespace: `?ns=`, or `default`. Always `default` on legacy surfaces. */
   readonly ns: string;
-  /** Who asks, as changes record it. */
-  readonly actor: string;
+  /** Who asks; goes into the changes that the request makes. */
+  readonly author: Author;
   readonly requestId: string;
-  /** W3C trace context. */
-  readonly traceparent?: string;
   /** Base of absolute links, without a slash at its end: `SKERRY_PUBLIC_URL`, or else what the caller used. */
   readonly baseUrl: string;
-  /** The caller's IP address as the front end in front of the app reports it. */
-  readonly clientAddress?: string;
+  /** The caller's IP address as the front end before the app reports it. */
+  readonly clientAddress: string | undefined;
   readonly headers: HeaderReader;
 }
 
@@ -38,4 +40,43 @@ export interface EndpointRequest<Params, Query, Body> extends RequestContext {
   readonly params: Params;
   readonly query: Query;
   readonly body: Body;
+}
+
+/** Binds checked input to its context without evaluating the context, whose members are computed only when asked for. */
+export class CheckedRequest<Params, Query, Body> implements EndpointRequest<Params, Query, Body> {
+  readonly params: Params;
+  readonly query: Query;
+  readonly body: Body;
+  readonly #context: RequestContext;
+
+  constructor(context: RequestContext, input: { params: Params; query: Query; body: Body }) {
+    this.#context = context;
+    this.params = input.params;
+    this.query = input.query;
+    this.body = input.body;
+  }
+
+  get ns(): string {
+    return this.#context.ns;
+  }
+
+  get author(): Author {
+    return this.#context.author;
+  }
+
+  get requestId(): string {
+    return this.#context.requestId;
+  }
+
+  get baseUrl(): string {
+    return this.#context.baseUrl;
+  }
+
+  get clientAddress(): string | undefined {
+    return this.#context.clientAddress;
+  }
+
+  get headers(): HeaderReader {
+    return this.#context.headers;
+  }
 }

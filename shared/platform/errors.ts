@@ -1,0 +1,81 @@
+/**
+ * The closed set of errors that domains throw. Each kind is mapped to one HTTP status and one stable
+ * problem type in `shared/platform/http/problem.ts`; anything else that is thrown is a 500 without details.
+ */
+export type ErrorKind =
+  | 'invalid'
+  | 'unauthorized'
+  | 'not-found'
+  | 'method-not-allowed'
+  | 'conflict'
+  | 'length-required'
+  | 'precondition-failed'
+  | 'too-large'
+  | 'unsupported-media-type'
+  | 'unprocessable'
+  | 'unavailable';
+
+export interface ErrorDetails {
+  /** Where in the request the fault is: a field path such as `endpoints.http`, or a header or parameter name. */
+  readonly field?: string;
+  /** What the caller should do about it, as a sentence. */
+  readonly fix?: string;
+  /** After how many seconds a retry makes sense; sent as `Retry-After`. */
+  readonly retryAfterSeconds?: number;
+  /** Further response headers that the error calls for, such as `Allow`. */
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly cause?: unknown;
+}
+
+export class SkerryError extends Error {
+  readonly kind: ErrorKind;
+  readonly field: string | undefined;
+  readonly fix: string | undefined;
+  readonly retryAfterSeconds: number | undefined;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(kind: ErrorKind, detail: string, details: ErrorDetails = {}) {
+    super(detail, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = 'SkerryError';
+    this.kind = kind;
+    this.field = details.field;
+    this.fix = details.fix;
+    this.retryAfterSeconds = details.retryAfterSeconds;
+    this.headers = details.headers ?? {};
+  }
+}
+
+/** The request itself is wrong (400). */
+export function invalid(detail: string, details?: ErrorDetails): SkerryError {
+  return new SkerryError('invalid', detail, details);
+}
+
+/** There is no such thing, or the caller may not know of it (404). */
+export function notFound(detail: string, details?: ErrorDetails): SkerryError {
+  return new SkerryError('not-found', detail, details);
+}
+
+/** The thing exists already or is in a state that forbids the request (409). */
+export function conflict(detail: string, details?: ErrorDetails): SkerryError {
+  return new SkerryError('conflict', detail, details);
+}
+
+/** `If-Match` or `If-None-Match` does not hold (412). */
+export function preconditionFailed(detail: string, details?: ErrorDetails): SkerryError {
+  return new SkerryError('precondition-failed', detail, details);
+}
+
+/** A value or body exceeds its limit (413). */
+export function tooLarge(detail: string, details?: ErrorDetails): SkerryError {
+  return new SkerryError('too-large', detail, details);
+}
+
+/** Well formed, but against a rule that the content itself names, such as an application's schema (422). */
+export function unprocessable(detail: string, details?: ErrorDetails): SkerryError {
+  return new SkerryError('unprocessable', detail, details);
+}
+
+/** A dependency does not answer; nothing is known to be lost, and a retry makes sense (503). */
+export function unavailable(detail: string, details?: ErrorDetails): SkerryError {
+  return new SkerryError('unavailable', detail, { retryAfterSeconds: 2, ...details });
+}

@@ -1,0 +1,53 @@
+import { z } from 'zod';
+import { CONNECTIONS } from './topology.ts';
+
+const flag = z
+  .enum(['true', 'false', '1', '0', ''])
+  .default('false')
+  .transform((value) => value === 'true' || value === '1');
+
+const seconds = (fallback: number) => z.coerce.number().positive().default(fallback);
+
+const settingsSchema = z.object({
+  [CONNECTIONS.cosmos]: z.string().min(1),
+  [CONNECTIONS.serviceBus]: z.string().min(1),
+  [CONNECTIONS.blob]: z.string().min(1),
+  /** Set by `npm start` alone: opens the API to whoever reaches it, which is the loopback interface. */
+  SKERRY_LOCAL: flag,
+  /** The shared bearer token. Outside local mode everything but the probes is refused until it is set. */
+  SKERRY_TOKEN: z.string().min(16).optional(),
+  SKERRY_LEGACY_ACCESS: z.enum(['off', 'open']).default('off'),
+  /** The base URL under which callers reach this app, where it differs from the one that they used. */
+  SKERRY_PUBLIC_URL: z.url().optional(),
+  SKERRY_WEBHOOK_ALLOW_PRIVATE: flag,
+  SKERRY_WEBHOOK_TIMEOUT_SECONDS: seconds(15),
+  /** Pauses between the attempts of one delivery, in seconds; after the last one it is dead. */
+  SKERRY_WEBHOOK_RETRY_SECONDS: z
+    .string()
+    .regex(/^\d+(\.\d+)?(,\d+(\.\d+)?)*$/, 'must be seconds separated by commas, such as 5,30,120,600')
+    .default('5,30,120,600')
+    .transform((text) => text.split(',').map(Number)),
+  /** How far the clocks of two instances may differ; a subscription to many scopes hears of changes this much older than itself. */
+  SKERRY_CLOCK_SKEW_MILLISECONDS: z.coerce.number().nonnegative().default(1000),
+  /** How long an expired instance stays listed before it is removed. */
+  SKERRY_EXPIRED_GRACE_SECONDS: seconds(300),
+  SKERRY_FEED_POLL_MILLISECONDS: z.coerce.number().int().positive().default(500),
+  SKERRY_SWEEP_SCHEDULE: z.string().default('0 * * * * *'),
+});
+
+/** What the app reads from its environment, checked and with defaults filled in. */
+export type Settings = z.output<typeof settingsSchema>;
+
+/**
+ * Reads the settings of this app.
+ *
+ * @throws Error that names each setting that is missing or malformed, so that the app fails at start and not at the first request.
+ */
+export function readSettings(environment: Readonly<Record<string, string | undefined>>): Settings {
+  const parsed = settingsSchema.safeParse(environment);
+  if (!parsed.success) {
+    const faults = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+    throw new Error(`Settings are missing or malformed:\n  ${faults.join('\n  ')}`);
+  }
+  return parsed.data;
+}

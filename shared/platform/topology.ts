@@ -1,0 +1,57 @@
+/**
+ * Every entity that Skerry uses in Azure, declared once. The embedded cloud creates them from here; data-plane
+ * roles in Azure may not create entities, so the code itself never does.
+ */
+
+interface ContainerDeclaration {
+  readonly id: string;
+  readonly partitionKey: string;
+  /** Paths that queries filter or order by; everything else is left out of the index, which is what writes pay for. */
+  readonly indexedPaths: readonly string[];
+  /** Seconds; -1 lets single documents carry their own `ttl`; absent means that nothing expires. */
+  readonly defaultTimeToLive?: number;
+}
+
+export const COSMOS_DATABASE = 'skerry';
+
+export const COSMOS_CONTAINERS = {
+  records: {
+    id: 'records',
+    partitionKey: '/scope',
+    indexedPaths: ['/type/?', '/revision/?', '/key/?', '/kind/?', '/ns/?'],
+  },
+  leases: { id: 'leases', partitionKey: '/scope', indexedPaths: ['/expiresAt/?'] },
+  deliveries: {
+    id: 'deliveries',
+    partitionKey: '/subscription',
+    indexedPaths: ['/state/?', '/createdAt/?'],
+    defaultTimeToLive: -1,
+  },
+  feedLeases: { id: 'feed-leases', partitionKey: '/id', indexedPaths: [], defaultTimeToLive: -1 },
+} as const satisfies Record<string, ContainerDeclaration>;
+
+interface QueueDeclaration {
+  readonly name: string;
+  /** ISO 8601 durations, as the Service Bus API takes them. */
+  readonly lockDuration: string;
+  readonly duplicateDetectionWindow: string;
+  readonly maxDeliveryCount: number;
+}
+
+export const SERVICE_BUS_QUEUES = {
+  deliveries: {
+    name: 'deliveries',
+    lockDuration: 'PT1M',
+    duplicateDetectionWindow: 'PT10M',
+    maxDeliveryCount: 10,
+  },
+} as const satisfies Record<string, QueueDeclaration>;
+
+export const BLOB_CONTAINERS = ['bundles', 'drafts'] as const;
+
+/** Names of the settings that hold connections; triggers name them too. */
+export const CONNECTIONS = {
+  cosmos: 'SKERRY_COSMOS',
+  serviceBus: 'SKERRY_SERVICEBUS',
+  blob: 'SKERRY_BLOB',
+} as const;

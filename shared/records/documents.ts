@@ -1,0 +1,125 @@
+import type { Change, ChangeType, StoredRecord } from './change.ts';
+import { encodeKey } from './key.ts';
+import { type Scope, scopeId } from './scope.ts';
+
+/** Version of the document shapes below; readers may meet older ones. */
+const SCHEMA_VERSION = 1;
+
+/** Digits of a revision in a document id, so that ids sort as revisions do up to 10^16. */
+const REVISION_DIGITS = 16;
+
+interface ScopeDocument {
+  readonly id: string;
+  readonly scope: string;
+  readonly ns: string;
+  readonly kind: string;
+  readonly schemaVersion: number;
+  readonly key: string;
+  readonly revision: number;
+}
+
+/** The newest state of one key. A deleted record stays as a tombstone: no value, but its revision. */
+export interface RecordDocument<Value> extends ScopeDocument {
+  readonly type: 'record';
+  readonly value?: Value;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+}
+
+export interface ChangeDocument<Value> extends ScopeDocument {
+  readonly type: 'change';
+  readonly change: ChangeType;
+  readonly value?: Value;
+  readonly previous?: Value;
+  readonly previousRevision?: number;
+  readonly previousCreatedAt?: string;
+  readonly previousUpdatedAt?: string;
+  readonly actor: string;
+  readonly at: string;
+  readonly traceparent?: string;
+  readonly writeId: string;
+}
+
+export function changeDocumentId(revision: number): string {
+  return `c:${String(revision).padStart(REVISION_DIGITS, '0')}`;
+}
+
+export function recordDocumentId(key: string): string {
+  return `r:${encodeKey(key)}`;
+}
+
+export function toChangeDocument<Value>(scope: Scope, change: Change<Value>): ChangeDocument<Value> {
+  const { previous } = change;
+  return {
+    id: changeDocumentId(change.revision),
+    ...scopeFields(scope),
+    type: 'change',
+    key: change.key,
+    revision: change.revision,
+    change: change.type,
+    ...(change.value !== undefined && { value: change.value }),
+    ...(previous !== undefined && {
+      previous: previous.value,
+      previousRevision: previous.revision,
+      previousCreatedAt: previous.createdAt,
+      previousUpdatedAt: previous.updatedAt,
+    }),
+    actor: change.actor,
+    at: change.at,
+    ...(change.traceparent !== undefined && { traceparent: change.traceparent }),
+    writeId: change.writeId,
+  };
+}
+
+export function fromChangeDocument<Value>(document: ChangeDocument<Value>): Change<Value> {
+  const { previous, previousRevision, previousCreatedAt, previousUpdatedAt } = document;
+  return {
+    revision: document.revision,
+    key: document.key,
+    type: document.change,
+    ...(document.value !== undefined && { value: document.value }),
+    ...(previous !== undefined &&
+      previousRevision !== undefined &&
+      previousCreatedAt !== undefined &&
+      previousUpdatedAt !== undefined && {
+        previous: {
+          key: document.key,
+          value: previous,
+          revision: previousRevision,
+          createdAt: previousCreatedAt,
+          updatedAt: previousUpdatedAt,
+        },
+      }),
+    actor: document.actor,
+    at: document.at,
+    ...(document.traceparent !== undefined && { traceparent: document.traceparent }),
+    writeId: document.writeId,
+  };
+}
+
+/** The record document that a change leaves behind: a tombstone when it removed the value. */
+export function toRecordDocument<Value>(scope: Scope, change: Change<Value>): RecordDocument<Value> {
+  return {
+    id: recordDocumentId(change.key),
+    ...scopeFields(scope),
+    type: 'record',
+    key: change.key,
+    revision: change.revision,
+    ...(change.value !== undefined && { value: change.value }),
+    createdAt: change.previous?.createdAt ?? change.at,
+    updatedAt: change.at,
+  };
+}
+
+/** The record in a document; undefined for a tombstone. */
+export function fromRecordDocument<Value>(document: RecordDocument<Value>): StoredRecord<Value> | undefined {
+  if (document.value === undefined) {
+    return undefined;
+  }
+  const { key, value, revision, createdAt, updatedAt } = document;
+  return { key, value, revision, createdAt, updatedAt };
+}
+
+function scopeFields(scope: Scope) {
+  return { scope: scopeId(scope), ns: scope.ns, kind: scope.kind, schemaVersion: SCHEMA_VERSION };
+}

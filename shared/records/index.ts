@@ -1,0 +1,13 @@
+/**
+ * The log: scopes, records, changes and what is built on them for all domains alike. Knows nothing of any domain.
+ * Start reading at `records.ts`; `commit-queue.ts` holds how a write becomes durable, `scope-state.ts` how a process
+ * follows a log.
+ */
+export type { Change, ChangeType, Json, StoredRecord } from './change.ts';
+export { recordAfter } from './change.ts';
+export { MAX_VALUE_BYTES } from './commit-queue.ts';
+export { isUnder } from './key.ts';
+export type { Listing, PageRequest } from './listing.ts';
+export { type ListOptions, Records, type RecordsOptions } from './records.ts';
+export { parseScopeId, type Scope, scopeId } from './scope.ts';
+export type { Commit, Decision, Write } from './write.ts';

@@ -1,0 +1,150 @@
+import type { Container, JSONObject, OperationInput, SqlQuerySpec } from '@azure/cosmos';
+import { askCosmos, COSMOS_STATUS, cosmosStatusOf, isPassingCosmosFault } from '../platform/cosmos-errors.ts';
+import type { Change, StoredRecord } from './change.ts';
+import {
+  type ChangeDocument,
+  changeDocumentId,
+  fromChangeDocument,
+  fromRecordDocument,
+  type RecordDocument,
+  recordDocumentId,
+  toChangeDocument,
+  toRecordDocument,
+} from './documents.ts';
+import { type Scope, scopeId } from './scope.ts';
+
+/**
+ * How an attempt to append ended: it stands; another writer took the revision; nothing was written because the
+ * account is throttled; or nobody knows (a timeout or a lost connection), so that the log itself has to tell.
+ */
+export type AppendOutcome = 'committed' | 'conflict' | 'throttled' | 'uncertain';
+
+/** Documents a page of a query asks for; Cosmos ends a page earlier at about 4 MB. */
+const PAGE_SIZE = 1000;
+
+/** The Cosmos calls of one scope's log: each method is one operation, without any retry or memory of its own. */
+export class LogStorage {
+  readonly #container: Container;
+  readonly #scope: Scope;
+  readonly #partition: string;
+
+  constructor(container: Container, scope: Scope) {
+    this.#container = container;
+    this.#scope = scope;
+    this.#partition = scopeId(scope);
+  }
+
+  /** Revision of the newest change; 0 for a scope that was never written. */
+  async readPosition(): Promise<number> {
+    const [newest] = await this.#query<number>({
+      query: "SELECT TOP 1 VALUE c.revision FROM c WHERE c.type = 'change' ORDER BY c.revision DESC",
+      parameters: [],
+    });
+    return newest ?? 0;
+  }
+
+  async readChange<Value>(revision: number): Promise<Change<Value> | undefined> {
+    const document = await this.#read<ChangeDocument<Value>>(changeDocumentId(revision));
+    return document && fromChangeDocument(document);
+  }
+
+  /** Changes with a revision above `revision`, in order; at most `limit` when it is given. */
+  async readChangesAfter<Value>(revision: number, limit?: number): Promise<Change<Value>[]> {
+    const documents = await this.#query<ChangeDocument<Value>>({
+      query: `SELECT ${limit === undefined ? '' : `TOP ${limit} `}* FROM c WHERE c.type = 'change' AND c.revision > @revision ORDER BY c.revision`,
+      parameters: [{ name: '@revision', value: revision }],
+    });
+    return documents.map((document) => fromChangeDocument(document));
+  }
+
+  async readRecord<Value>(key: string): Promise<StoredRecord<Value> | undefined> {
+    const document = await this.#read<RecordDocument<Value>>(recordDocumentId(key));
+    return document && fromRecordDocument(document);
+  }
+
+  /** Up to `limit` record documents in key order, tombstones among them, beginning behind `afterKey`. */
+  async readRecordPage<Value>(afterKey: string, limit: number): Promise<RecordDocument<Value>[]> {
+    return await this.#query<RecordDocument<Value>>({
+      query: `SELECT TOP ${limit} * FROM c WHERE c.type = 'record' AND c.key > @key ORDER BY c.key`,
+      parameters: [{ name: '@key', value: afterKey }],
+    });
+  }
+
+  /** All live records in no particular order, page by page as they are read; may mix states of several revisions. */
+  async *readRecords<Value>(): AsyncGenerator<StoredRecord<Value>[]> {
+    const pages = this.#container.items.query<RecordDocument<Value>>(
+      { query: "SELECT * FROM c WHERE c.type = 'record'", parameters: [] },
+      { partitionKey: this.#partition, maxItemCount: PAGE_SIZE },
+    );
+    while (pages.hasMoreResults()) {
+      const { resources } = await askCosmos(() => pages.fetchNext());
+      yield (resources ?? []).flatMap((document) => fromRecordDocument(document) ?? []);
+    }
+  }
+
+  /**
+   * Appends changes with consecutive revisions and stores what they leave behind, as one transactional batch.
+   * Creating the change documents is the lock: of two writers of the same revision one meets a conflict.
+   */
+  async append(changes: readonly Change<unknown>[]): Promise<AppendOutcome> {
+    const newestOfKey = new Map(changes.map((change) => [change.key, change]));
+    const operations: OperationInput[] = [
+      ...changes.map((change) => createOperation(toChangeDocument(this.#scope, change))),
+      ...[...newestOfKey.values()].map((change) => upsertOperation(toRecordDocument(this.#scope, change))),
+    ];
+    try {
+      const { result } = await this.#container.items.batch(operations, this.#partition);
+      const statuses = result?.map((operation) => operation.statusCode) ?? [];
+      if (statuses.length > 0 && statuses.every((status) => status < 300)) {
+        return 'committed';
+      }
+      return outcomeOf(statuses.find((status) => status >= 400 && status !== COSMOS_STATUS.failedDependency));
+    } catch (error) {
+      if (isPassingCosmosFault(error)) {
+        return 'uncertain';
+      }
+      if (cosmosStatusOf(error) === COSMOS_STATUS.throttled) {
+        return 'throttled';
+      }
+      throw error;
+    }
+  }
+
+  async #read<Document extends { id: string }>(id: string): Promise<Document | undefined> {
+    const { resource, statusCode } = await askCosmos(() =>
+      this.#container.item(id, this.#partition).read<Document>(),
+    );
+    return statusCode === COSMOS_STATUS.notFound ? undefined : resource;
+  }
+
+  async #query<Result>(specification: SqlQuerySpec): Promise<Result[]> {
+    const { resources } = await askCosmos(() =>
+      this.#container.items
+        .query<Result>(specification, { partitionKey: this.#partition, maxItemCount: PAGE_SIZE })
+        .fetchAll(),
+    );
+    return resources;
+  }
+}
+
+function createOperation(document: object): OperationInput {
+  return { operationType: 'Create', resourceBody: document as JSONObject };
+}
+
+function upsertOperation(document: object): OperationInput {
+  return { operationType: 'Upsert', resourceBody: document as JSONObject };
+}
+
+function outcomeOf(status: number | undefined): AppendOutcome {
+  switch (status) {
+    case COSMOS_STATUS.conflict:
+      return 'conflict';
+    case COSMOS_STATUS.throttled:
+      return 'throttled';
+    case undefined:
+    case COSMOS_STATUS.retryWith:
+      return 'uncertain';
+    default:
+      throw new Error(`Cosmos DB refused a batch of the log with status ${status}.`);
+  }
+}

@@ -1,0 +1,170 @@
+import type { Container } from '@azure/cosmos';
+import type { Clock } from '../platform/clock.ts';
+import { askCosmos } from '../platform/cosmos-errors.ts';
+import type { Random } from '../platform/random.ts';
+import type { Change, StoredRecord } from './change.ts';
+import { CommitQueue } from './commit-queue.ts';
+import { checkKey } from './key.ts';
+import { type Listing, listFromSnapshot, listFromStorage, type PageRequest } from './listing.ts';
+import { LogStorage } from './log-storage.ts';
+import { parseScopeId, type Scope, scopeId } from './scope.ts';
+import { ScopeState, type SnapshotLimits } from './scope-state.ts';
+import type { Commit, Write } from './write.ts';
+
+const SNAPSHOT_LIMITS: SnapshotLimits = { records: 5_000, bytes: 16 * 1024 * 1024 };
+/** Bytes of snapshots that a process holds; the least recently used are dropped beyond it. */
+const MAX_SNAPSHOT_BYTES = 256 * 1024 * 1024;
+/** Scopes whose position a process remembers. */
+const MAX_SCOPES = 10_000;
+
+export interface RecordsOptions {
+  /** The Cosmos container `records`. */
+  readonly container: Container;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly snapshotLimits?: SnapshotLimits;
+}
+
+export interface ListOptions extends PageRequest {
+  /** Seconds that the answer may be old; without it, it is proven current. */
+  readonly maxAgeSeconds?: number | undefined;
+}
+
+interface ScopeLog {
+  readonly storage: LogStorage;
+  readonly state: ScopeState<unknown>;
+  readonly queue: CommitQueue<unknown>;
+}
+
+/**
+ * Every record of Skerry: reads, listings and writes of the values of a scope, which the log keeps in total order.
+ * All methods throw SkerryError `unavailable` when the database does not answer.
+ */
+export class Records {
+  readonly #options: Required<RecordsOptions>;
+  /** In order of use, the most recent last. */
+  readonly #logs = new Map<string, ScopeLog>();
+  readonly #scopeLists = new Map<string, { scopes: readonly Scope[]; readAt: number }>();
+
+  constructor(options: RecordsOptions) {
+    this.#options = { snapshotLimits: SNAPSHOT_LIMITS, ...options };
+  }
+
+  /** The newest state of one record, by one strong point read. */
+  async get<Value>(scope: Scope, key: string): Promise<StoredRecord<Value> | undefined> {
+    return await new LogStorage(this.#options.container, scope).readRecord<Value>(key);
+  }
+
+  /** The change with a revision, by one point read; undefined when the scope has not reached it. */
+  async readChange<Value>(scope: Scope, revision: number): Promise<Change<Value> | undefined> {
+    return await new LogStorage(this.#options.container, scope).readChange<Value>(revision);
+  }
+
+  /**
+   * A page of the scope's records in key order: from memory alone where `maxAgeSeconds` allows it, else proven current
+   * by one point read; by queries for a scope that is too large to be held in memory.
+   *
+   * @throws SkerryError `invalid` when `after` is no cursor of a listing.
+   */
+  async list<Value>(scope: Scope, options: ListOptions = {}): Promise<Listing<Value>> {
+    const { storage, state } = this.#open(scope);
+    const oldest = this.#options.clock.now() - 1000 * (options.maxAgeSeconds ?? -1);
+    if (state.snapshot === undefined || state.provenAt < oldest) {
+      if (state.snapshot === undefined && (await state.loadedSnapshot()) !== undefined) {
+        this.#dropExcessSnapshots(state);
+      }
+      await state.prove();
+    }
+    const ageSeconds = Math.max(0, Math.floor((this.#options.clock.now() - state.provenAt) / 1000));
+    const { snapshot } = state;
+    const listing =
+      snapshot === undefined
+        ? await listFromStorage(storage, await state.knownPosition(), options)
+        : listFromSnapshot(snapshot, options);
+    return { ...(listing as Omit<Listing<Value>, 'ageSeconds'>), ageSeconds };
+  }
+
+  /**
+   * Writes one key, decided on its newest state.
+   *
+   * @throws SkerryError whatever the decision threw; `invalid` for a malformed key; `too-large` for a value over 256 KiB.
+   */
+  async commit<Value>(scope: Scope, write: Write<Value>): Promise<Commit<Value>> {
+    checkKey(write.key);
+    const commit = await this.#open(scope).queue.submit(write as Write<unknown>);
+    return commit as Commit<Value>;
+  }
+
+  /**
+   * The scopes of a kind that have records, or had some, by a query over record documents.
+   *
+   * @param options.maxAgeSeconds seconds that the answer may be old; without it, it is asked anew.
+   */
+  async scopes(
+    ns: string,
+    kind: string,
+    options: { readonly maxAgeSeconds?: number | undefined } = {},
+  ): Promise<{ scopes: readonly Scope[]; ageSeconds: number }> {
+    const now = this.#options.clock.now();
+    const known = this.#scopeLists.get(`${ns}:${kind}`);
+    if (known !== undefined && known.readAt >= now - 1000 * (options.maxAgeSeconds ?? -1)) {
+      return { scopes: known.scopes, ageSeconds: Math.floor((now - known.readAt) / 1000) };
+    }
+    const { resources } = await askCosmos(() =>
+      this.#options.container.items
+        .query<string>({
+          query: "SELECT VALUE c.scope FROM c WHERE c.type = 'record' AND c.ns = @ns AND c.kind = @kind",
+          parameters: [
+            { name: '@ns', value: ns },
+            { name: '@kind', value: kind },
+          ],
+        })
+        .fetchAll(),
+    );
+    const scopes = [...new Set(resources)].sort().map(parseScopeId);
+    this.#scopeLists.set(`${ns}:${kind}`, { scopes, readAt: now });
+    return { scopes, ageSeconds: 0 };
+  }
+
+  #open(scope: Scope): ScopeLog {
+    const id = scopeId(scope);
+    const log = this.#logs.get(id) ?? this.#create(scope);
+    this.#logs.delete(id);
+    this.#logs.set(id, log);
+    this.#forgetExcessScopes();
+    return log;
+  }
+
+  #create(scope: Scope): ScopeLog {
+    const { container, clock, random, snapshotLimits } = this.#options;
+    const storage = new LogStorage(container, scope);
+    const state = new ScopeState<unknown>(storage, clock, snapshotLimits);
+    return { storage, state, queue: new CommitQueue(storage, state, clock, random) };
+  }
+
+  #dropExcessSnapshots(keep: ScopeState<unknown>): void {
+    const states = [...this.#logs.values()].map(({ state }) => state);
+    let bytes = states.reduce((sum, state) => sum + (state.snapshot?.bytes ?? 0), 0);
+    for (const state of states) {
+      if (bytes <= MAX_SNAPSHOT_BYTES) {
+        return;
+      }
+      if (state !== keep) {
+        bytes -= state.snapshot?.bytes ?? 0;
+        state.dropSnapshot();
+      }
+    }
+  }
+
+  #forgetExcessScopes(): void {
+    if (this.#logs.size <= MAX_SCOPES) {
+      return;
+    }
+    for (const [id, { queue }] of this.#logs) {
+      if (!queue.busy) {
+        this.#logs.delete(id);
+        return;
+      }
+    }
+  }
+}

@@ -1,0 +1,96 @@
+import { type Change, recordAfter, type StoredRecord } from './change.ts';
+
+interface Entry<Value> {
+  readonly record: StoredRecord<Value>;
+  readonly bytes: number;
+}
+
+/** The live records of a scope at one revision: the only place where changes are folded into a state. */
+export class Snapshot<Value> {
+  readonly #entries = new Map<string, Entry<Value>>();
+  #revision: number;
+  #bytes = 0;
+  #sortedKeys: string[] | undefined;
+
+  /** @param revision from which on changes are folded in; records of later revisions may be added beforehand. */
+  constructor(revision: number) {
+    this.#revision = revision;
+  }
+
+  get revision(): number {
+    return this.#revision;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** Approximate: the length of the values as JSON, with an allowance for what surrounds each. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get(key: string): StoredRecord<Value> | undefined {
+    return this.#entries.get(key)?.record;
+  }
+
+  /** Adds a record as it was read from storage, which may have been after `revision`. */
+  add(record: StoredRecord<Value>): void {
+    this.#set(record.key, record);
+  }
+
+  /**
+   * Applies the next change. A record that was read at or after this change stays as it is.
+   *
+   * @throws Error when the change is not the one that follows `revision`.
+   */
+  fold(change: Change<Value>): void {
+    if (change.revision !== this.#revision + 1) {
+      throw new Error(`Change ${change.revision} does not follow revision ${this.#revision}.`);
+    }
+    this.#revision = change.revision;
+    const known = this.#entries.get(change.key)?.record;
+    if (known === undefined || known.revision < change.revision) {
+      this.#set(change.key, recordAfter(change));
+    }
+  }
+
+  /** Up to `limit` records in key order, beginning behind `after`. */
+  page(after: string | undefined, limit: number): StoredRecord<Value>[] {
+    this.#sortedKeys ??= [...this.#entries.keys()].sort();
+    const start = after === undefined ? 0 : firstIndexAbove(this.#sortedKeys, after);
+    return this.#sortedKeys.slice(start, start + limit).flatMap((key) => this.get(key) ?? []);
+  }
+
+  #set(key: string, record: StoredRecord<Value> | undefined): void {
+    const known = this.#entries.get(key);
+    this.#bytes -= known?.bytes ?? 0;
+    if (record === undefined) {
+      this.#entries.delete(key);
+    } else {
+      const bytes = OVERHEAD_BYTES + JSON.stringify(record.value).length;
+      this.#entries.set(key, { record, bytes });
+      this.#bytes += bytes;
+    }
+    if ((known === undefined) !== (record === undefined)) {
+      this.#sortedKeys = undefined;
+    }
+  }
+}
+
+/** What a record takes beside its value: key, times and the entry itself. */
+const OVERHEAD_BYTES = 300;
+
+function firstIndexAbove(sorted: readonly string[], bound: string): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((sorted[middle] ?? '') <= bound) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  return low;
+}

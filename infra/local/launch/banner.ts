@@ -1,0 +1,67 @@
+import { CONNECTION_SETTINGS } from './app-settings.ts';
+import { SERVERS, type ServerName } from './options.ts';
+
+export interface BannerFacts {
+  readonly url: string;
+  /** The process that holds the emulators, and whose end ends everything. */
+  readonly pid: number;
+  readonly connections: Readonly<Record<ServerName, string>>;
+  readonly without: ReadonlySet<ServerName>;
+  readonly dataFolder: { readonly path: string; readonly temporary: boolean };
+  /** What the app was started with. */
+  readonly environment: NodeJS.ProcessEnv;
+}
+
+/** What whoever started the embedded cloud wants to know; the last line is the one that scripts wait for. */
+export function banner(facts: BannerFacts): string {
+  const { url, pid, dataFolder } = facts;
+  const rows: [name: string, value: string][] = [
+    ['API', url],
+    ['', isOpen(facts) ? 'open on loopback: no token is asked for' : 'closed: asks for SKERRY_TOKEN'],
+    ['', `webhooks may ${webhooksMayCallLoopback(facts) ? '' : 'not '}call loopback`],
+    ...SERVERS.map((server) => connectionRow(server, facts)),
+    ['data', dataFolder.path + (dataFolder.temporary ? ' (removed at the end)' : '')],
+    ['pid', `${pid} (Ctrl-C stops everything)`],
+  ];
+  const width = Math.max(...rows.map(([name]) => name.length)) + 2;
+  return [
+    '',
+    'Skerry, with its embedded cloud',
+    ...rows.map(([name, value]) => `  ${name.padEnd(width)}${value}`),
+    '',
+    'Try next',
+    ...tryNext(facts).map((line) => `  ${line}`),
+    '',
+    `ready ${url}`,
+  ].join('\n');
+}
+
+function isOpen({ environment }: BannerFacts): boolean {
+  return isSet(environment.SKERRY_LOCAL);
+}
+
+function webhooksMayCallLoopback({ environment }: BannerFacts): boolean {
+  return isSet(environment.SKERRY_WEBHOOK_ALLOW_PRIVATE);
+}
+
+function isSet(flag: string | undefined): boolean {
+  return flag === 'true' || flag === '1';
+}
+
+function connectionRow(server: ServerName, { connections, without }: BannerFacts): [string, string] {
+  return [
+    CONNECTION_SETTINGS[server],
+    without.has(server) ? `${connections[server]} (left out)` : connections[server],
+  ];
+}
+
+function tryNext(facts: BannerFacts): string[] {
+  const { url } = facts;
+  const json = "-H 'content-type: application/json'";
+  const token = isOpen(facts) ? '' : ' -H "authorization: Bearer $SKERRY_TOKEN"';
+  return [
+    `curl -X PUT ${url}/api/v1/apps/demo${token} ${json} -d '{"config":{"greeting":"hello"}}'`,
+    `curl ${url}/api/v1/apps/demo${token}`,
+    `curl ${url}/api/v1/health/ready`,
+  ];
+}

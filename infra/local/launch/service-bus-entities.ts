@@ -1,0 +1,25 @@
+import { SERVICE_BUS_QUEUES } from '../../../shared/platform/topology.ts';
+
+/** The queues in the shape of the official emulator's Config.json, so that one declaration serves both. */
+export function serviceBusEntities() {
+  return {
+    UserConfig: {
+      Namespaces: [
+        {
+          Name: 'sbemulatorns',
+          Queues: Object.values(SERVICE_BUS_QUEUES).map((queue) => ({
+            Name: queue.name,
+            Properties: {
+              LockDuration: queue.lockDuration,
+              MaxDeliveryCount: queue.maxDeliveryCount,
+              RequiresDuplicateDetection: true,
+              DuplicateDetectionHistoryTimeWindow: queue.duplicateDetectionWindow,
+              RequiresSession: false,
+            },
+          })),
+          Topics: [],
+        },
+      ],
+    },
+  };
+}

@@ -1,6 +1,8 @@
 import { z } from 'zod';
+import type { ErrorKind } from '../errors.ts';
 import { checkInput } from './check.ts';
 import { nameSchema } from './name.ts';
+import type { RawQuery } from './query.ts';
 import { CheckedRequest, type EndpointRequest, type RequestContext } from './request.ts';
 import type { HttpResponse } from './response.ts';
 import { type ParameterNames, parseRoute, type RouteTemplate } from './route.ts';
@@ -33,6 +35,8 @@ export interface ResponseDeclaration {
   readonly description: string;
   /** Absent where there is no body. Describes; answers are not checked against it. */
   readonly body?: z.ZodType;
+  /** `application/json` unless said otherwise. */
+  readonly mediaType?: string;
   readonly headers?: readonly ResponseHeader[];
 }
 
@@ -61,8 +65,9 @@ export interface EndpointDeclaration<
   /** What the body must satisfy; objects in it should be strict. Without it a body is not read. */
   readonly body?: Body;
   readonly requestHeaders?: readonly RequestHeader[];
-  /** Answers besides the errors that every endpoint can give. */
   readonly responses: Readonly<Record<number, ResponseDeclaration>>;
+  /** Errors of its own, besides those that checking, access and storage give everywhere. */
+  readonly errors?: readonly ErrorKind[];
   /** Throws SkerryError to refuse. */
   handle(
     request: EndpointRequest<RouteParameters<Route>, z.output<z.ZodObject<Query>>, z.output<Body>>,
@@ -75,7 +80,7 @@ export interface UncheckedInput {
   /** Decoded values of the route parameters. */
   readonly params: Readonly<Record<string, string>>;
   /** Query parameters without `ns`; an array where one was given repeatedly. */
-  readonly query: Readonly<Record<string, string | string[]>>;
+  readonly query: RawQuery;
   /** Reads and parses the body. */
   readBody(): Promise<unknown>;
 }
@@ -93,6 +98,7 @@ export interface Endpoint<Services> {
   readonly body: z.ZodType | undefined;
   readonly requestHeaders: readonly RequestHeader[];
   readonly responses: Readonly<Record<number, ResponseDeclaration>>;
+  readonly errors: readonly ErrorKind[];
   /**
    * Checks the input and lets the handler answer.
    *
@@ -136,6 +142,7 @@ export function defineEndpoint<Services>() {
       body,
       requestHeaders: declaration.requestHeaders ?? [],
       responses: declaration.responses,
+      errors: declaration.errors ?? [],
       async invoke(context, input, services) {
         const request = new CheckedRequest(context, {
           params: checkInput(params, input.params, 'path parameter') as RouteParameters<Route>,

@@ -1,4 +1,20 @@
+export {
+  createRouteHandlers,
+  type DispatchOptions,
+  type Invocation,
+  type RouteHandler,
+} from './dispatch.ts';
 export * from './endpoint.ts';
+export { allowedAgeSeconds } from './freshness.ts';
 export { NAME_PATTERN, nameSchema } from './name.ts';
+export { describeApi } from './openapi.ts';
+export {
+  checkPrecondition,
+  isNotModified,
+  type Precondition,
+  readPrecondition,
+  revisionTag,
+} from './precondition.ts';
+export { flag, list, paging, wholeNumber } from './query.ts';
 export type { Author, EndpointRequest, HeaderReader, IncomingRequest, RequestContext } from './request.ts';
 export { type HttpResponse, json, noContent, notModified, type ResponseFacts, text } from './response.ts';

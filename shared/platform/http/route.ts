@@ -1,3 +1,5 @@
+import { invalid } from '../errors.ts';
+
 /** Names of the parameters in a route: `'name' | 'id'` for `srv/{name}/{id}`. */
 export type ParameterNames<Route extends string> = Route extends `${string}{${infer Name}}${infer Rest}`
   ? (Name extends `*${infer CatchAll}` ? CatchAll : Name) | ParameterNames<Rest>
@@ -16,7 +18,7 @@ export interface RouteTemplate {
   readonly parameters: readonly string[];
 }
 
-const LITERAL = /^[0-9A-Za-z._-]+$/;
+const LITERAL = /^[0-9A-Za-z][0-9A-Za-z._:-]*$/;
 const PARAMETER = /^\{(\*?)([A-Za-z][0-9A-Za-z]*)\}$/;
 
 /**
@@ -41,4 +43,58 @@ function parseSegment(part: string, isLast: boolean, route: string): RouteSegmen
     throw new Error(`The segment "${part}" of the route "${route}" is not supported.`);
   }
   return { kind: star === '*' ? 'catch-all' : 'parameter', text: name };
+}
+
+/** What an Azure function's name is made of besides letters and digits. */
+const UNNAMEABLE = /[^0-9A-Za-z]+/g;
+
+/**
+ * The name of the function that serves a route. The host tries functions in the order of their upper-cased names and
+ * takes the first match, so names have to sort the more specific route first: among upper-cased ASCII `_` comes after
+ * letters and digits, hence `_name` for a parameter and `__rest` for a catch-all (specs/host.md, 5.1).
+ */
+export function functionName(route: RouteTemplate): string {
+  const prefixes = { literal: '', parameter: '_', 'catch-all': '__' };
+  const parts = route.segments.map(({ kind, text }) => prefixes[kind] + text.replace(UNNAMEABLE, '-'));
+  return ['http', ...parts].join('-');
+}
+
+/**
+ * The parameters of a route, read from a URL that the host matched to it. A parameter ends at the next slash of the path as
+ * it was sent, so an encoded slash stays inside it.
+ *
+ * @throws SkerryError `invalid` when the percent-encoding of a parameter is malformed.
+ */
+export function readParameters(route: RouteTemplate, url: string): Record<string, string> {
+  const parameters: Record<string, string> = {};
+  if (route.parameters.length === 0) {
+    return parameters;
+  }
+  const parts = pathOf(url).split('/').slice(1);
+  for (const [index, { kind, text }] of route.segments.entries()) {
+    if (kind !== 'literal') {
+      const raw = kind === 'parameter' ? (parts[index] ?? '') : parts.slice(index).join('/');
+      parameters[text] = decodeParameter(text, raw);
+    }
+  }
+  return parameters;
+}
+
+/** The path of an absolute URL, percent-encoded as it was sent. */
+export function pathOf(url: string): string {
+  const start = url.indexOf('/', url.indexOf('://') + 3);
+  const end = url.indexOf('?');
+  return start === -1 ? '/' : url.slice(start, end === -1 ? undefined : end);
+}
+
+function decodeParameter(name: string, raw: string): string {
+  try {
+    return decodeURIComponent(raw);
+  } catch (cause) {
+    throw invalid(`The path parameter "${name}" is not percent-encoded UTF-8.`, {
+      field: name,
+      fix: 'Encode it, such as %25 for a percent sign.',
+      cause,
+    });
+  }
 }

@@ -1,0 +1,28 @@
+import { app, type HttpMethod, type HttpResponseInit, type InvocationContext } from '@azure/functions';
+import type { HttpResponse, Invocation, RouteHandler } from '../../shared/platform/http/index.ts';
+
+/** All that the library takes: a method that a function does not list never reaches it, and would be 404 instead of 405. */
+const METHODS: HttpMethod[] = ['GET', 'HEAD', 'PUT', 'POST', 'PATCH', 'DELETE', 'OPTIONS'];
+
+/** Registers one Azure function for each route. The key check of the host stays off: callers carry a token of our own. */
+export function registerHttpFunctions(handlers: readonly RouteHandler[]): void {
+  for (const { name, route, handle } of handlers) {
+    app.http(name, {
+      methods: METHODS,
+      authLevel: 'anonymous',
+      route,
+      handler: async (request, context) => toResponseInit(await handle(request, invocationOf(context))),
+    });
+  }
+}
+
+function invocationOf(context: InvocationContext): Invocation {
+  return {
+    traceparent: context.traceContext?.traceParent,
+    logError: (message, error) => context.error(message, error),
+  };
+}
+
+function toResponseInit({ status, headers, body }: HttpResponse): HttpResponseInit {
+  return { status, headers, body };
+}

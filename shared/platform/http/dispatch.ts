@@ -1,0 +1,226 @@
+import { z } from 'zod';
+import { notFound, SkerryError } from '../errors.ts';
+import type { Random } from '../random.ts';
+import type { Settings } from '../settings.ts';
+import { type AccessControl, type AccessSettings, createAccessControl } from './access.ts';
+import { checkInput } from './check.ts';
+import type { Endpoint, Surface } from './endpoint.ts';
+import { IncomingContext, requestIdOf } from './incoming-context.ts';
+import { readJsonBody } from './json-body.ts';
+import { nameSchema } from './name.ts';
+import { errorResponse } from './problem.ts';
+import { type RawQuery, readQuery } from './query.ts';
+import type { IncomingRequest } from './request.ts';
+import type { HttpResponse } from './response.ts';
+import { functionName, parseRoute, pathOf, type RouteTemplate, readParameters } from './route.ts';
+
+/** What the host tells about the run of a function, besides the request. */
+export interface Invocation {
+  /** W3C trace context of this run, where the host has one. */
+  readonly traceparent: string | undefined;
+  logError(message: string, error: unknown): void;
+}
+
+/** One function of the host: everything that happens on one route, whatever the method. */
+export interface RouteHandler {
+  /** Unique, and sorting before less specific routes; see `functionName`. */
+  readonly name: string;
+  readonly route: string;
+  /** Never throws and always answers. */
+  handle(request: IncomingRequest, invocation: Invocation): Promise<HttpResponse>;
+}
+
+export interface DispatchOptions<Services> {
+  readonly services: Services;
+  readonly settings: AccessSettings & Pick<Settings, 'SKERRY_PUBLIC_URL'>;
+  readonly random: Random;
+}
+
+interface Route<Services> {
+  readonly template: RouteTemplate;
+  readonly surface: Surface;
+  readonly endpoints: ReadonlyMap<string, Endpoint<Services>>;
+  /** Stands for the route where no endpoint has the method of the request. */
+  readonly first: Endpoint<Services>;
+  /** The value of `Allow`. */
+  readonly methods: string;
+}
+
+const NO_ROUTE = parseRoute('{*path}');
+const namespaceSchema = z.object({ ns: nameSchema });
+
+/**
+ * The functions that serve a set of endpoints: one for each route template, and a last one that answers 404.
+ *
+ * @throws Error when two endpoints share a name or a route and a method, or disagree about the form of a route.
+ */
+export function createRouteHandlers<Services>(
+  endpoints: readonly Endpoint<Services>[],
+  options: DispatchOptions<Services>,
+): readonly RouteHandler[] {
+  const dispatcher = new Dispatcher(options);
+  const handlers = groupByRoute(endpoints).map((route) => ({
+    name: functionName(route.template),
+    route: route.template.text,
+    handle: (request: IncomingRequest, invocation: Invocation) =>
+      dispatcher.answer(request, invocation, route.surface, (requestId) =>
+        dispatcher.dispatch(route, request, invocation, requestId),
+      ),
+  }));
+  return [
+    ...handlers,
+    {
+      name: functionName(NO_ROUTE),
+      route: NO_ROUTE.text,
+      handle: (request, invocation) =>
+        dispatcher.answer(request, invocation, 'canonical', () => Promise.reject(noSuchResource(request))),
+    },
+  ];
+}
+
+class Dispatcher<Services> {
+  readonly #services: Services;
+  readonly #random: Random;
+  readonly #publicUrl: string | undefined;
+  readonly #access: AccessControl;
+
+  constructor({ services, settings, random }: DispatchOptions<Services>) {
+    this.#services = services;
+    this.#random = random;
+    this.#publicUrl = settings.SKERRY_PUBLIC_URL;
+    this.#access = createAccessControl(settings);
+  }
+
+  /** Answers by `work`, and for whatever it throws, so that nothing ever escapes to the host. */
+  async answer(
+    request: IncomingRequest,
+    invocation: Invocation,
+    surface: Surface,
+    work: (requestId: string) => Promise<HttpResponse>,
+  ): Promise<HttpResponse> {
+    const requestId = requestIdOf(request.headers, this.#random);
+    try {
+      return withRequestId(await work(requestId), requestId);
+    } catch (error) {
+      if (isOurFault(error)) {
+        invocation.logError(`Request ${requestId} (${request.method} ${pathOf(request.url)}) failed`, error);
+      }
+      return withRequestId(withoutBodyForHead(request, errorResponse(error, surface, requestId)), requestId);
+    }
+  }
+
+  async dispatch(
+    route: Route<Services>,
+    request: IncomingRequest,
+    invocation: Invocation,
+    requestId: string,
+  ): Promise<HttpResponse> {
+    const endpoint = endpointFor(route, request.method);
+    const { access } = endpoint ?? route.first;
+    if (!this.#access.isOffered(access)) {
+      return errorResponse(noSuchResource(request), 'canonical', requestId);
+    }
+    const actor = this.#access.admit(access, request.headers);
+    if (endpoint === undefined) {
+      return answerWithoutEndpoint(route, request.method);
+    }
+    const { ns, query } = readNamespace(request.url, route.surface);
+    const context = new IncomingContext({
+      ns,
+      actor,
+      requestId,
+      headers: request.headers,
+      url: request.url,
+      publicUrl: this.#publicUrl,
+      traceparent: invocation.traceparent,
+    });
+    const input = {
+      params: readParameters(route.template, request.url),
+      query,
+      readBody: () => readJsonBody(request, route.surface),
+    };
+    return withoutBodyForHead(request, await endpoint.invoke(context, input, this.#services));
+  }
+}
+
+function groupByRoute<Services>(endpoints: readonly Endpoint<Services>[]): readonly Route<Services>[] {
+  const groups = new Map<string, [Endpoint<Services>, ...Endpoint<Services>[]]>();
+  const names = new Set<string>();
+  for (const endpoint of endpoints) {
+    if (names.has(endpoint.name)) {
+      throw new Error(`Two endpoints are called ${endpoint.name}.`);
+    }
+    names.add(endpoint.name);
+    const group = groups.get(endpoint.route.text);
+    if (group === undefined) {
+      groups.set(endpoint.route.text, [endpoint]);
+    } else {
+      group.push(endpoint);
+    }
+  }
+  return [...groups.values()].map(toRoute);
+}
+
+function toRoute<Services>(group: readonly [Endpoint<Services>, ...Endpoint<Services>[]]): Route<Services> {
+  const [first] = group;
+  const endpoints = new Map(group.map((endpoint) => [endpoint.method as string, endpoint]));
+  if (endpoints.size !== group.length) {
+    throw new Error(`Two endpoints of the route ${first.route.text} have the same method.`);
+  }
+  if (group.some(({ surface }) => surface !== first.surface)) {
+    throw new Error(`The endpoints of the route ${first.route.text} are of different surfaces.`);
+  }
+  const methods = new Set([...endpoints.keys(), 'OPTIONS']);
+  if (methods.has('GET')) {
+    methods.add('HEAD');
+  }
+  return {
+    template: first.route,
+    surface: first.surface,
+    endpoints,
+    first,
+    methods: [...methods].sort().join(', '),
+  };
+}
+
+function endpointFor<Services>(route: Route<Services>, method: string): Endpoint<Services> | undefined {
+  return route.endpoints.get(method) ?? (method === 'HEAD' ? route.endpoints.get('GET') : undefined);
+}
+
+function answerWithoutEndpoint<Services>(route: Route<Services>, method: string): HttpResponse {
+  if (method === 'OPTIONS') {
+    return { status: 204, headers: { Allow: route.methods } };
+  }
+  throw new SkerryError('method-not-allowed', `The method ${method} is not known here.`, {
+    fix: `Use one of ${route.methods}.`,
+    headers: { Allow: route.methods },
+  });
+}
+
+function readNamespace(url: string, surface: Surface): { ns: string; query: RawQuery } {
+  const query = readQuery(url);
+  if (surface === 'legacy' || query.ns === undefined) {
+    return { ns: 'default', query };
+  }
+  const { ns, ...others } = query;
+  return { ...checkInput(namespaceSchema, { ns }, 'query parameter'), query: others };
+}
+
+function noSuchResource(request: IncomingRequest): SkerryError {
+  return notFound(`There is nothing at ${pathOf(request.url)}.`, {
+    fix: 'The resources of the API are described at /api/v1/openapi.json.',
+  });
+}
+
+/** What a caller cannot set right is worth a line in the log. */
+function isOurFault(error: unknown): boolean {
+  return !(error instanceof SkerryError) || error.kind === 'unavailable';
+}
+
+function withoutBodyForHead(request: IncomingRequest, response: HttpResponse): HttpResponse {
+  return request.method === 'HEAD' ? { status: response.status, headers: response.headers } : response;
+}
+
+function withRequestId(response: HttpResponse, requestId: string): HttpResponse {
+  return { ...response, headers: { ...response.headers, 'X-Request-Id': requestId } };
+}

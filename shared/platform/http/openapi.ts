@@ -1,0 +1,183 @@
+import { z } from 'zod';
+import type { Endpoint, ResponseDeclaration, ResponseHeader } from './endpoint.ts';
+import { NAME_PATTERN } from './name.ts';
+import { PROBLEM_KINDS } from './problem.ts';
+
+/** The version of the API that `/api/v1` is; grows with what is added to it. */
+const API_VERSION = '1.0.0';
+
+type JsonObject = { [name: string]: unknown };
+
+const problemSchema = z.object({
+  type: z.url().describe('Names the kind of problem; stable.'),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string().describe('What is wrong with this request.'),
+  field: z
+    .string()
+    .optional()
+    .describe('The path of the faulty field, or the name of the header or parameter.'),
+  fix: z.string().optional().describe('What to do about it.'),
+  requestId: z.string(),
+});
+
+const REQUEST_HEADERS: Readonly<Record<string, string>> = {
+  'If-Match': 'Entity tags, or `*`: the write happens only if the present state has one of them.',
+  'If-None-Match':
+    'Entity tags, or `*`: a read answers 304, a write does not happen, if the present state has one of them.',
+  'Cache-Control':
+    '`max-stale=N` or `max-age=N`: an answer up to N seconds old will do, and costs no storage read.',
+};
+
+const RESPONSE_HEADERS: Readonly<Record<ResponseHeader, JsonObject>> = {
+  ETag: { description: 'Changes when the answer does.', schema: { type: 'string' } },
+  'X-Skerry-Revision': {
+    description: 'The revision that the answer stands for.',
+    schema: { type: 'integer' },
+  },
+  Location: { description: 'Where the new resource is.', schema: { type: 'string' } },
+  Age: { description: 'Seconds since the answer was proven current.', schema: { type: 'integer' } },
+  Link: { description: 'Related resources.', schema: { type: 'string' } },
+  'Retry-After': { description: 'Seconds after which a retry makes sense.', schema: { type: 'integer' } },
+};
+
+/** The OpenAPI 3.1 document of a set of endpoints, made from the schemas that check the requests. */
+export function describeApi<Services>(endpoints: readonly Endpoint<Services>[]): JsonObject {
+  const paths: Record<string, JsonObject> = {};
+  for (const endpoint of endpoints) {
+    const path = `/${endpoint.route.text.replaceAll('{*', '{')}`;
+    paths[path] = { ...paths[path], [endpoint.method.toLowerCase()]: describeOperation(endpoint) };
+  }
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Skerry',
+      version: API_VERSION,
+      description: 'A serverless service registry and configuration control plane.',
+      license: { name: 'MIT', identifier: 'MIT' },
+    },
+    paths,
+    components: {
+      schemas: { Problem: toSchema(problemSchema, 'output') },
+      responses: {
+        Problem: {
+          description: 'What is wrong, and what to do about it (RFC 9457).',
+          content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+        },
+        Reason: {
+          description: 'What is wrong, as text.',
+          content: { 'text/plain': { schema: { type: 'string' } } },
+        },
+      },
+      parameters: {
+        ns: {
+          name: 'ns',
+          in: 'query',
+          description: 'The namespace.',
+          schema: { type: 'string', pattern: NAME_PATTERN.source, default: 'default' },
+        },
+      },
+      securitySchemes: { token: { type: 'http', scheme: 'bearer' } },
+    },
+  };
+}
+
+function describeOperation<Services>(endpoint: Endpoint<Services>): JsonObject {
+  const { access } = endpoint;
+  return {
+    operationId: endpoint.name,
+    summary: endpoint.summary,
+    tags: [endpoint.surface],
+    parameters: describeParameters(endpoint),
+    ...(endpoint.body !== undefined && {
+      requestBody: {
+        required: true,
+        content: { 'application/json': { schema: toSchema(endpoint.body, 'input') } },
+      },
+    }),
+    responses: describeResponses(endpoint),
+    security: access === 'open' || access.legacy === true ? [] : [{ token: [] }],
+    ...(access !== 'open' && { 'x-skerry-access': { verb: access.verb, keys: access.keys } }),
+  };
+}
+
+function describeParameters<Services>(endpoint: Endpoint<Services>): JsonObject[] {
+  const path = parametersOf(endpoint.params, 'path');
+  const query = parametersOf(endpoint.query, 'query');
+  const headers = endpoint.requestHeaders.map((name) => ({
+    name,
+    in: 'header',
+    description: REQUEST_HEADERS[name],
+    schema: { type: 'string' },
+  }));
+  const namespace = endpoint.surface === 'canonical' ? [{ $ref: '#/components/parameters/ns' }] : [];
+  return [...path, ...query, ...namespace, ...headers];
+}
+
+function parametersOf(schema: z.ZodObject, place: 'path' | 'query'): JsonObject[] {
+  return Object.entries(schema.shape).map(([name, parameter]) => ({
+    name,
+    in: place,
+    ...(place === 'path' && { required: true }),
+    schema: toSchema(parameter, 'input'),
+  }));
+}
+
+function describeResponses<Services>(endpoint: Endpoint<Services>): JsonObject {
+  const responses: JsonObject = {};
+  for (const status of errorStatuses(endpoint)) {
+    responses[status] = { $ref: errorReference(endpoint) };
+  }
+  for (const [status, response] of Object.entries(endpoint.responses)) {
+    responses[status] = describeResponse(response);
+  }
+  return responses;
+}
+
+function describeResponse(response: ResponseDeclaration): JsonObject {
+  const headers = (response.headers ?? []).map((name) => [name, RESPONSE_HEADERS[name]]);
+  return {
+    description: response.description,
+    ...(headers.length > 0 && { headers: Object.fromEntries(headers) }),
+    ...(response.body !== undefined && {
+      content: { [response.mediaType ?? 'application/json']: { schema: toSchema(response.body, 'output') } },
+    }),
+  };
+}
+
+/** The errors that the platform itself can answer for an endpoint, and those that the endpoint names. */
+function errorStatuses<Services>(endpoint: Endpoint<Services>): readonly number[] {
+  const statuses = new Set<number>([PROBLEM_KINDS.invalid.status, PROBLEM_KINDS.internal.status]);
+  if (endpoint.access !== 'open') {
+    statuses.add(PROBLEM_KINDS.unavailable.status);
+  }
+  if (endpoint.access !== 'open' && endpoint.access.legacy !== true) {
+    statuses.add(PROBLEM_KINDS.unauthorized.status);
+  }
+  if (endpoint.body !== undefined) {
+    statuses.add(PROBLEM_KINDS['length-required'].status).add(PROBLEM_KINDS['too-large'].status);
+  }
+  if (endpoint.body !== undefined && endpoint.surface === 'canonical') {
+    statuses.add(PROBLEM_KINDS['unsupported-media-type'].status);
+  }
+  if (endpoint.method !== 'GET' && endpoint.requestHeaders.includes('If-Match')) {
+    statuses.add(PROBLEM_KINDS['precondition-failed'].status);
+  }
+  for (const kind of endpoint.errors) {
+    statuses.add(PROBLEM_KINDS[kind].status);
+  }
+  return [...statuses];
+}
+
+function errorReference<Services>(endpoint: Endpoint<Services>): string {
+  return `#/components/responses/${endpoint.surface === 'canonical' ? 'Problem' : 'Reason'}`;
+}
+
+function toSchema(schema: z.ZodType, io: 'input' | 'output'): JsonObject {
+  const { $schema: _, ...described } = z.toJSONSchema(schema, {
+    io,
+    cycles: 'throw',
+    unrepresentable: 'any',
+  });
+  return described;
+}

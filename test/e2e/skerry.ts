@@ -1,0 +1,151 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const START_MILLISECONDS = 30_000;
+const STOP_MILLISECONDS = 20_000;
+const root = path.resolve(import.meta.dirname, '../..');
+
+export interface SkerryOptions {
+  /** Further flags of `npm start`; they win over the fixture's own. */
+  readonly flags?: readonly string[];
+  /** Settings of the app, such as SKERRY_WEBHOOK_RETRY_SECONDS. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Keeps the data there; without it the data is gone at the end. */
+  readonly dataFolder?: string;
+}
+
+/** The whole of Skerry as `npm start` starts it, on free ports. */
+export interface Skerry {
+  /** Where the API answers, without a slash at the end. */
+  readonly url: string;
+  readonly pid: number;
+  readonly connections: { readonly cosmos: string; readonly servicebus: string; readonly blob: string };
+  /** All that it has written so far. */
+  output(): string;
+  /** SIGKILL to the process that the banner names; returns once that one is gone, its children may take a moment longer. */
+  kill(): Promise<void>;
+  /** SIGTERM, as Ctrl-C does; returns once everything has ended, and fails unless it ended cleanly. */
+  stop(): Promise<void>;
+}
+
+/** A launcher that may or may not come to answer. */
+export interface Launcher {
+  readonly process: ChildProcess;
+  output(): string;
+  /** Waits for its end, with a deadline; null after a signal. */
+  exitCode(): Promise<number | null>;
+}
+
+/**
+ * Starts Skerry and waits until it answers. The functions are used as they were last built, which `npm test` does first.
+ *
+ * @throws Error with what it wrote, when it ends or is not ready within 30 s.
+ */
+export async function startSkerry(options: SkerryOptions = {}): Promise<Skerry> {
+  const place = options.dataFolder === undefined ? ['--ephemeral'] : ['--data', options.dataFolder];
+  const ports = ['--port', '0', '--cosmos-port', '0', '--servicebus-port', '0', '--blob-port', '0'];
+  const launcher = launch(['--no-build', ...ports, ...place, ...(options.flags ?? [])], options.env);
+  const url = await readyUrl(launcher);
+  const pid = Number(bannerValue(launcher, 'pid'));
+  return {
+    url,
+    pid,
+    connections: {
+      cosmos: bannerValue(launcher, 'SKERRY_COSMOS'),
+      servicebus: bannerValue(launcher, 'SKERRY_SERVICEBUS'),
+      blob: bannerValue(launcher, 'SKERRY_BLOB'),
+    },
+    output: launcher.output,
+    async kill() {
+      if (hasEnded(launcher.process)) return;
+      process.kill(pid, 'SIGKILL');
+      await launcher.exitCode();
+    },
+    async stop() {
+      if (hasEnded(launcher.process)) return;
+      launcher.process.kill('SIGTERM');
+      const code = await launcher.exitCode();
+      if (code !== 0) {
+        throw new Error(`Skerry ended with exit code ${code}:\n${launcher.output()}`);
+      }
+    },
+  };
+}
+
+/** Runs `infra/local/start.ts` with these flags. */
+export function launch(flags: readonly string[], env: Readonly<Record<string, string>> = {}): Launcher {
+  const launcher = spawn(process.execPath, ['infra/local/start.ts', ...flags], {
+    cwd: root,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [launcher.stdout, launcher.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+    });
+  }
+  const killWithTests = () => launcher.kill('SIGKILL');
+  process.once('exit', killWithTests);
+  launcher.once('exit', () => process.off('exit', killWithTests));
+
+  return {
+    process: launcher,
+    output: () => output,
+    async exitCode() {
+      if (!hasEnded(launcher)) {
+        await within(STOP_MILLISECONDS, once(launcher, 'exit'), () =>
+          failure(launcher, 'did not end', output),
+        );
+      }
+      return launcher.exitCode;
+    },
+  };
+}
+
+async function readyUrl(launcher: Launcher): Promise<string> {
+  const ready = new Promise<string>((resolve, reject) => {
+    launcher.process.stdout?.on('data', () => {
+      const url = /^ready (\S+)$/m.exec(launcher.output())?.[1];
+      if (url !== undefined) resolve(url);
+    });
+    launcher.process.once('exit', (code) =>
+      reject(new Error(`Skerry did not start (exit code ${code}):\n${launcher.output()}`)),
+    );
+  });
+  return await within(START_MILLISECONDS, ready, () =>
+    failure(launcher.process, 'is not ready', launcher.output()),
+  );
+}
+
+function bannerValue(launcher: Launcher, name: string): string {
+  const value = new RegExp(`^ +${name} +(\\S+)`, 'm').exec(launcher.output())?.[1];
+  if (value === undefined) {
+    throw new Error(`The banner does not show ${name}:\n${launcher.output()}`);
+  }
+  return value;
+}
+
+function hasEnded(launcher: ChildProcess): boolean {
+  return launcher.exitCode !== null || launcher.signalCode !== null;
+}
+
+function failure(launcher: ChildProcess, what: string, output: string): Error {
+  launcher.kill('SIGKILL');
+  return new Error(`Skerry ${what} in time; it was killed. Its output:\n${output}`);
+}
+
+async function within<T>(milliseconds: number, promise: Promise<T>, late: () => Error): Promise<T> {
+  const patience = new AbortController();
+  const deadline = sleep(milliseconds, undefined, { signal: patience.signal }).then(() => {
+    throw late();
+  });
+  try {
+    return await Promise.race([promise, deadline]);
+  } finally {
+    patience.abort();
+    deadline.catch(() => {});
+  }
+}

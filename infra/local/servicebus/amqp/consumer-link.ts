@@ -1,0 +1,87 @@
+import { randomBytes } from 'node:crypto';
+import type { Typed } from 'rhea';
+import type { Message } from '../broker/message.ts';
+import type { Consumer, Lock, MessageQueue } from '../broker/message-queue.ts';
+import { notImplemented } from '../service-bus-error.ts';
+import { toDeliveryTag } from './lock-token.ts';
+import { encodeMessage } from './message-codec.ts';
+import { type Outcome, parseOutcome } from './outcome.ts';
+import type { RheaSender } from './rhea-internals.ts';
+import type { SessionTransfers } from './session-transfers.ts';
+
+const SETTLED = 1;
+
+/** A link on which a client receives from a queue. */
+export class ConsumerLink implements Consumer {
+  readonly mode: Consumer['mode'];
+  readonly #link: RheaSender;
+  readonly #queue: MessageQueue;
+  readonly #transfers: SessionTransfers;
+  #reserved = 0;
+
+  constructor(link: RheaSender, queue: MessageQueue, transfers: SessionTransfers) {
+    this.#link = link;
+    this.#queue = queue;
+    this.#transfers = transfers;
+    this.mode = link.snd_settle_mode === SETTLED ? 'receiveAndDelete' : 'peekLock';
+  }
+
+  /** Serves the link until the answer is called. */
+  open(): () => void {
+    answerEveryDrain(this.#link);
+    this.#link.on('sender_flow', () => this.#onFlow());
+    this.#link.on('sendable', () => this.#queue.dispatch());
+    return this.#queue.subscribe(this);
+  }
+
+  credit(): number {
+    return this.#transfers.creditOf(this.#link) - this.#reserved;
+  }
+
+  reserve(): void {
+    this.#reserved += 1;
+  }
+
+  deliver(message: Message, lock?: Lock): void {
+    this.#reserved -= 1;
+    if (lock === undefined) {
+      this.#transfers.sendSettled(this.#link, randomBytes(16), encodeMessage(message));
+      if (this.#link._draining) this.#finishDrain();
+      return;
+    }
+    this.#transfers.send(this.#link, toDeliveryTag(lock.token), encodeMessage(message, lock), (state) =>
+      this.#settle(lock.token, state),
+    );
+  }
+
+  async #settle(lockToken: string, state: Typed): Promise<void> {
+    const outcome = parseOutcome(state);
+    if (outcome === undefined) throw notImplemented('this delivery state');
+    await settleMessage(this.#queue, lockToken, outcome);
+  }
+
+  #onFlow(): void {
+    this.#queue.dispatch();
+    if (this.#link._draining) this.#finishDrain();
+  }
+
+  /** Tells the client that nothing more comes, once what is on its way has gone. */
+  #finishDrain(): void {
+    if (this.#reserved > 0) return;
+    this.#link.set_drained(true);
+    this.#link.connection._register();
+  }
+}
+
+export async function settleMessage(queue: MessageQueue, lockToken: string, outcome: Outcome): Promise<void> {
+  if (outcome.kind === 'defer') throw notImplemented('deferring messages');
+  if (outcome.kind === 'complete') await queue.complete(lockToken);
+  else if (outcome.kind === 'abandon') await queue.abandon(lockToken, outcome.changes);
+  else await queue.deadLetter(lockToken, outcome.changes);
+}
+
+/** rhea answers a drain only while there is credit left; the SDK then waits 200 ms and closes its receiver. */
+function answerEveryDrain(link: RheaSender): void {
+  const consumeCredit = link._get_drain.bind(link);
+  link._get_drain = () => consumeCredit() || link._draining;
+}

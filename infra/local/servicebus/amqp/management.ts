@@ -1,0 +1,138 @@
+import rhea from 'rhea';
+import { z } from 'zod';
+import type { PropertyChanges } from '../broker/message.ts';
+import type { MessageQueue } from '../broker/message-queue.ts';
+import { invalidArgument, messageNotFound, messageTooLarge, notImplemented } from '../service-bus-error.ts';
+import { settleMessage } from './consumer-link.ts';
+import { encodeString } from './encoding.ts';
+import { fromUuidBytes } from './lock-token.ts';
+import { encodeMessage, parseMessage } from './message-codec.ts';
+import type { Outcome } from './outcome.ts';
+import { decode, MAX_MESSAGE_SIZE } from './producer-link.ts';
+import type { Reply, Request } from './reply-links.ts';
+import { encodeTyped } from './rhea-internals.ts';
+
+/** Bytes of messages in one reply to a peek, which promises no number of messages; the client asks again. */
+const PEEK_SIZE = 1024 * 1024;
+
+const LONG = 0x81;
+const TIMESTAMP = 0x83;
+
+const sequenceNumber = z.number().int();
+const lockToken = z.instanceof(Buffer).transform(fromUuidBytes);
+
+const SCHEDULE = z.object({ messages: z.array(z.object({ message: z.instanceof(Buffer) })) });
+const CANCEL = z.object({ 'sequence-numbers': z.array(sequenceNumber) });
+const PEEK = z.object({
+  'from-sequence-number': sequenceNumber,
+  'message-count': z.number().int().positive(),
+});
+const RENEW = z.object({ 'lock-tokens': z.array(lockToken) });
+const SETTLE = z.object({
+  'lock-tokens': z.array(lockToken),
+  'disposition-status': z.enum(['completed', 'abandoned', 'defered', 'suspended']),
+  'deadletter-reason': z.string().nullish(),
+  'deadletter-description': z.string().nullish(),
+  'properties-to-modify': z.record(z.string(), z.unknown()).nullish(),
+});
+
+type Operation = (queue: MessageQueue, body: unknown) => Reply | Promise<Reply>;
+
+/** Microsoft, "AMQP 1.0 in Azure Service Bus: request-response-based operations". */
+const OPERATIONS: Readonly<Record<string, Operation>> = {
+  'com.microsoft:schedule-message': schedule,
+  'com.microsoft:cancel-scheduled-message': cancelScheduled,
+  'com.microsoft:peek-message': peek,
+  'com.microsoft:renew-lock': renewLocks,
+  'com.microsoft:update-disposition': settle,
+  // Nothing can be deferred here, so no deferred message is ever found.
+  'com.microsoft:receive-by-sequence-number': () => {
+    throw messageNotFound();
+  },
+};
+
+/** Performs a request on the `$management` node of a queue, or throws a `ServiceBusError`. */
+export async function manage(queue: MessageQueue, request: Request): Promise<Reply> {
+  const name = String(request.properties.operation);
+  const operation = Object.hasOwn(OPERATIONS, name) ? OPERATIONS[name] : undefined;
+  if (operation === undefined) throw notImplemented(`the management operation ${name}`);
+  return operation(queue, request.body);
+}
+
+async function schedule(queue: MessageQueue, body: unknown): Promise<Reply> {
+  const { messages } = read(SCHEDULE, body);
+  const contents = messages.map(({ message }) => {
+    if (message.length > MAX_MESSAGE_SIZE) throw messageTooLarge(message.length, MAX_MESSAGE_SIZE);
+    return decode(() => parseMessage(message));
+  });
+  const sequenceNumbers = await queue.schedule(contents);
+  return ok({ 'sequence-numbers': rhea.types.wrap_array(sequenceNumbers, LONG, undefined) });
+}
+
+async function cancelScheduled(queue: MessageQueue, body: unknown): Promise<Reply> {
+  await queue.cancelScheduled(read(CANCEL, body)['sequence-numbers']);
+  return ok({});
+}
+
+function peek(queue: MessageQueue, body: unknown): Reply {
+  const { 'from-sequence-number': from, 'message-count': count } = read(PEEK, body);
+  const messages: { message: Buffer }[] = [];
+  let size = 0;
+  for (const peeked of queue.peek(from, count)) {
+    const message = encodeMessage(peeked);
+    size += message.length;
+    if (messages.length > 0 && size > PEEK_SIZE) break;
+    messages.push({ message });
+  }
+  if (messages.length === 0) return { statusCode: 204, statusDescription: 'No messages available.' };
+  return ok({ messages });
+}
+
+function renewLocks(queue: MessageQueue, body: unknown): Reply {
+  const expirations = read(RENEW, body)['lock-tokens'].map((token) => queue.renewLock(token));
+  return ok({ expirations: rhea.types.wrap_array(expirations, TIMESTAMP, undefined) });
+}
+
+async function settle(queue: MessageQueue, body: unknown): Promise<Reply> {
+  const request = read(SETTLE, body);
+  const outcome = outcomeOf(request);
+  await Promise.all(request['lock-tokens'].map((token) => settleMessage(queue, token, outcome)));
+  return ok({});
+}
+
+function outcomeOf(request: z.infer<typeof SETTLE>): Outcome {
+  const changes = encodeProperties(request['properties-to-modify'] ?? {});
+  switch (request['disposition-status']) {
+    case 'completed':
+      return { kind: 'complete' };
+    case 'abandoned':
+      return { kind: 'abandon', changes };
+    case 'defered':
+      return { kind: 'defer', changes };
+    case 'suspended':
+      return { kind: 'deadLetter', changes: { ...changes, ...reasonsIn(request) } };
+  }
+}
+
+function reasonsIn(request: z.infer<typeof SETTLE>): PropertyChanges {
+  const { 'deadletter-reason': reason, 'deadletter-description': description } = request;
+  return {
+    ...(reason && { DeadLetterReason: encodeString(reason) }),
+    ...(description && { DeadLetterErrorDescription: encodeString(description) }),
+  };
+}
+
+function encodeProperties(properties: Readonly<Record<string, unknown>>): PropertyChanges {
+  const encode = ([name, value]: [string, unknown]) => [name, encodeTyped(rhea.types.wrap(value))] as const;
+  return Object.fromEntries(Object.entries(properties).map(encode));
+}
+
+function read<Schema extends z.ZodType>(schema: Schema, body: unknown): z.infer<Schema> {
+  const result = schema.safeParse(body);
+  if (!result.success) throw invalidArgument(`The request body is invalid: ${z.prettifyError(result.error)}`);
+  return result.data;
+}
+
+function ok(body: Readonly<Record<string, unknown>>): Reply {
+  return { statusCode: 200, statusDescription: 'OK', body };
+}

@@ -1,0 +1,37 @@
+import type { EventContext } from 'rhea';
+import type { MessageQueue } from '../broker/message-queue.ts';
+import { messageTooLarge, ServiceBusError } from '../service-bus-error.ts';
+import { DecodeError } from './encoding.ts';
+import { parseBatch, parseMessage } from './message-codec.ts';
+import { acceptedState, type RheaReceiver } from './rhea-internals.ts';
+import { refusal } from './session-transfers.ts';
+
+/** Bytes; the limit of the service's Standard tier, for a message and for a batch. */
+export const MAX_MESSAGE_SIZE = 256 * 1024;
+
+const BATCH_FORMAT = 0x80013700;
+
+/** Takes what a client sends on `link` into the queue, and answers each transfer when it is stored. */
+export function openProducerLink(link: RheaReceiver, queue: MessageQueue): void {
+  link.on('message', ({ delivery, message }: EventContext) => {
+    if (delivery === undefined || !Buffer.isBuffer(message)) return;
+    void enqueue(queue, message, delivery.format === BATCH_FORMAT)
+      .then(acceptedState, refusal)
+      .then((answer) => delivery.update(true, answer));
+  });
+}
+
+async function enqueue(queue: MessageQueue, encoded: Buffer, isBatch: boolean): Promise<void> {
+  if (encoded.length > MAX_MESSAGE_SIZE) throw messageTooLarge(encoded.length, MAX_MESSAGE_SIZE);
+  await queue.send(decode(() => (isBatch ? parseBatch(encoded) : [parseMessage(encoded)])));
+}
+
+/** Runs a parser and says in AMQP's words what is wrong with the bytes. */
+export function decode<Result>(parse: () => Result): Result {
+  try {
+    return parse();
+  } catch (error) {
+    if (error instanceof DecodeError) throw new ServiceBusError('amqp:decode-error', 400, error.message);
+    throw error;
+  }
+}

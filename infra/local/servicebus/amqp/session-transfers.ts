@@ -1,0 +1,128 @@
+import type { Sender, Typed } from 'rhea';
+import { ServiceBusError } from '../service-bus-error.ts';
+import {
+  type AnsweredDelivery,
+  acceptedState,
+  type DispositionFrame,
+  type RheaDelivery,
+  type RheaSender,
+  type RheaSession,
+  rejectedState,
+} from './rhea-internals.ts';
+
+/** Does what the receiver's disposition asks; an error becomes the answer `rejected`. */
+type Settle = (state: Typed) => Promise<void>;
+
+interface Awaiting {
+  readonly link: Sender;
+  readonly settle: Settle;
+}
+
+/** Any format but 0, which rhea decodes before anyone sees the bytes. */
+const RAW_FORMAT = 1;
+
+/**
+ * Sends deliveries on a session and answers their dispositions in rhea's place. rhea keeps an unsettled delivery in a
+ * ring buffer until both sides have settled it, in order; one that a client never settles (its lock expired) would
+ * stop the session once the buffer is full. So rhea forgets a delivery as soon as it is on the wire.
+ */
+export class SessionTransfers {
+  readonly #session: RheaSession;
+  readonly #awaiting = new Map<number, Awaiting>();
+  /** In the order of their ids. */
+  #unsent: RheaDelivery[] = [];
+  readonly #unsentOn = new Map<Sender, number>();
+
+  constructor(session: RheaSession) {
+    this.#session = session;
+    keepTransfersRaw(session);
+    this.#takeOverDispositions();
+  }
+
+  /** How many deliveries the link can take now; rhea itself counts only what it has flushed. */
+  creditOf(link: RheaSender): number {
+    this.#forgetSent();
+    if (!link.is_open()) return 0;
+    return Math.min(link.credit - this.#countUnsent(link), this.#session.outgoing.available());
+  }
+
+  /** Sends a delivery that needs no disposition. */
+  sendSettled(link: RheaSender, tag: Buffer, encoded: Buffer): void {
+    this.#send(link, tag, encoded).settled = true;
+  }
+
+  /** Sends a delivery and has its disposition answered. */
+  send(link: RheaSender, tag: Buffer, encoded: Buffer, settle: Settle): void {
+    const delivery = this.#send(link, tag, encoded);
+    this.#awaiting.set(delivery.id, { link, settle });
+  }
+
+  #send(link: RheaSender, tag: Buffer, encoded: Buffer): RheaDelivery {
+    const delivery: RheaDelivery = link.send(encoded, tag, 0);
+    this.#unsent.push(delivery);
+    this.#unsentOn.set(link, this.#countUnsent(link) + 1);
+    return delivery;
+  }
+
+  #countUnsent(link: Sender): number {
+    return this.#unsentOn.get(link) ?? 0;
+  }
+
+  #forgetSent(): void {
+    const next = this.#session.outgoing.next_pending_delivery;
+    const firstUnsent = this.#unsent[0];
+    if (firstUnsent === undefined || firstUnsent.id >= next) return;
+    const index = this.#unsent.findIndex(({ id }) => id >= next);
+    const sent = this.#unsent.splice(0, index < 0 ? this.#unsent.length : index);
+    for (const delivery of sent) {
+      delivery.settled = true;
+      delivery.remote_settled = true;
+      this.#unsentOn.set(delivery.link as Sender, this.#countUnsent(delivery.link as Sender) - 1);
+    }
+  }
+
+  #takeOverDispositions(): void {
+    const session = this.#session;
+    const answerAsSender = session.on_disposition.bind(session);
+    session.on_disposition = (frame) => {
+      if (!frame.performative.role) return answerAsSender(frame);
+      this.#onDisposition(frame.performative);
+    };
+  }
+
+  #onDisposition({ first, last, settled, state }: DispositionFrame): void {
+    if (state === undefined || state === null) return;
+    for (let id = first; id <= (last ?? first); id += 1) {
+      const awaiting = this.#awaiting.get(id);
+      if (awaiting === undefined) continue;
+      this.#awaiting.delete(id);
+      void this.#settle(id, awaiting, state, settled === true);
+    }
+  }
+
+  async #settle(
+    id: number,
+    { link, settle }: Awaiting,
+    state: Typed,
+    settledAlready: boolean,
+  ): Promise<void> {
+    const answer = await settle(state).then(acceptedState, refusal);
+    if (settledAlready || !this.#session.is_open()) return;
+    const delivery: AnsweredDelivery = { id, link, settled: false, remote_settled: false };
+    this.#session.outgoing.update(delivery, true, answer);
+  }
+}
+
+/** The state that tells a peer why something was refused. */
+export function refusal(error: unknown): Typed {
+  if (error instanceof ServiceBusError) return rejectedState(error.condition, error.message);
+  return rejectedState('amqp:internal-error', String(error));
+}
+
+function keepTransfersRaw(session: RheaSession): void {
+  const onTransfer = session.on_transfer.bind(session);
+  session.on_transfer = (frame) => {
+    if (!frame.performative.message_format) frame.performative.message_format = RAW_FORMAT;
+    onTransfer(frame);
+  };
+}

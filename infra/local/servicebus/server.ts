@@ -1,0 +1,74 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { AmqpServer } from './amqp/amqp-server.ts';
+import { deadLetterReasons } from './amqp/dead-letter-reasons.ts';
+import { Broker } from './broker/broker.ts';
+import { systemClock } from './broker/clock.ts';
+import { openLmdbMessageStore } from './broker/lmdb-message-store.ts';
+import { readQueueSettings, type ServiceBusConfig } from './config.ts';
+
+export type { ServiceBusConfig } from './config.ts';
+
+export interface ServiceBusServerOptions {
+  /** 0 takes any free one. */
+  readonly port: number;
+  /** The address to listen on; both loopback names lead to the default. */
+  readonly host?: string;
+  /** Where messages are kept. Absent: in a temporary folder that `stop` removes. */
+  readonly dataFolder?: string;
+  readonly config: ServiceBusConfig;
+}
+
+export interface ServiceBusServer {
+  readonly connectionString: string;
+  readonly port: number;
+  stop(): Promise<void>;
+}
+
+/** The official emulator's well-known credentials; they protect nothing. */
+const KEY = { name: 'RootManageSharedAccessKey', key: 'SAS_KEY_VALUE' };
+
+const LOOPBACK = '127.0.0.1';
+
+/**
+ * Starts a Service Bus namespace with the declared queues.
+ *
+ * Rejects when the configuration is invalid or asks for what is not supported, and with `code` EADDRINUSE when the
+ * port is taken.
+ */
+export async function startServiceBusServer(options: ServiceBusServerOptions): Promise<ServiceBusServer> {
+  const settings = readQueueSettings(options.config);
+  const folder = await openFolder(options.dataFolder);
+  const store = openLmdbMessageStore(folder.path);
+  const broker = new Broker(settings, { clock: systemClock, store, deadLetterReasons });
+  const server = new AmqpServer(broker, KEY);
+
+  async function close(): Promise<void> {
+    await server.close();
+    broker.close();
+    await store.close();
+    await folder.release();
+  }
+
+  try {
+    const port = await server.listen(options.port, options.host ?? LOOPBACK);
+    return { connectionString: connectionStringFor(port), port, stop: close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function connectionStringFor(port: number): string {
+  return (
+    `Endpoint=sb://${LOOPBACK}:${port};SharedAccessKeyName=${KEY.name};` +
+    `SharedAccessKey=${KEY.key};UseDevelopmentEmulator=true;`
+  );
+}
+
+async function openFolder(path: string | undefined): Promise<{ path: string; release(): Promise<void> }> {
+  if (path !== undefined) return { path, release: async () => {} };
+  const temporary = await mkdtemp(join(tmpdir(), 'service-bus-'));
+  return { path: temporary, release: () => rm(temporary, { recursive: true, force: true }) };
+}

@@ -1,0 +1,62 @@
+/** A refusal in the service's own words: the AMQP condition the SDKs map to their error codes. */
+export class ServiceBusError extends Error {
+  override readonly name = 'ServiceBusError';
+  readonly condition: string;
+  /** The HTTP-like status of a `$management` or `$cbs` reply. */
+  readonly statusCode: number;
+
+  constructor(condition: string, statusCode: number, description: string) {
+    super(description);
+    this.condition = condition;
+    this.statusCode = statusCode;
+  }
+}
+
+export function messageLockLost(): ServiceBusError {
+  return new ServiceBusError(
+    'com.microsoft:message-lock-lost',
+    410,
+    'The lock supplied is invalid. Either the lock expired, or the message has already been removed from the queue.',
+  );
+}
+
+export function messageNotFound(): ServiceBusError {
+  return new ServiceBusError(
+    'com.microsoft:message-not-found',
+    404,
+    'Failed to find one or more of the specified messages. They do not exist or are not in the state this operation needs.',
+  );
+}
+
+/** The SDKs recognise this error by its wording, not by its condition. */
+export function entityNotFound(path: string): ServiceBusError {
+  return new ServiceBusError(
+    'amqp:not-found',
+    404,
+    `The messaging entity '${path}' could not be found. Queues are declared in the emulator's configuration.`,
+  );
+}
+
+export function unauthorized(description: string): ServiceBusError {
+  return new ServiceBusError('amqp:unauthorized-access', 401, description);
+}
+
+export function messageTooLarge(size: number, limit: number): ServiceBusError {
+  return new ServiceBusError(
+    'amqp:link:message-size-exceeded',
+    403,
+    `The received message (size:${size} bytes) exceeds the limit (${limit} bytes) currently allowed on the link.`,
+  );
+}
+
+export function invalidArgument(description: string): ServiceBusError {
+  return new ServiceBusError('com.microsoft:argument-error', 400, description);
+}
+
+export function notAllowed(description: string): ServiceBusError {
+  return new ServiceBusError('amqp:not-allowed', 400, description);
+}
+
+export function notImplemented(feature: string): ServiceBusError {
+  return new ServiceBusError('amqp:not-implemented', 501, `The emulator does not support ${feature}.`);
+}

@@ -1,5 +1,5 @@
 import { renameSync, writeFileSync } from 'node:fs';
-import { link, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { link, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,6 +10,7 @@ const LOCK_FILE = 'lock.json';
 const TEMPORARY_PREFIX = 'skerry-data-';
 /** How long the children of a killed run may take to end: Azurite writes its metadata down first. */
 const LEFTOVER_DEADLINE_MILLISECONDS = 5_000;
+const POLL_MILLISECONDS = 10;
 
 interface Lock {
   readonly owner: ProcessIdentity;
@@ -70,7 +71,7 @@ async function acquire(lockFile: string, lock: Lock, location: string): Promise<
       );
     }
     await waitForLeftovers(current, location);
-    await removeStale(lockFile, current);
+    await removeStale(lockFile, lock);
   }
 }
 
@@ -89,19 +90,26 @@ async function createWhole(lockFile: string, lock: Lock): Promise<boolean> {
   }
 }
 
-/** Two runs may take over the same stale lock: whoever moves away a lock that is not the stale one puts it back. */
-async function removeStale(lockFile: string, stale: Lock): Promise<void> {
-  const aside = `${lockFile}.stale.${process.pid}`;
+/**
+ * Removes a lock whose owner is gone. Several runs may find the same stale lock: only the one that holds the takeover lock removes
+ * it, so that nobody removes the new lock of whoever was faster. The others return and look again.
+ */
+async function removeStale(lockFile: string, lock: Lock): Promise<void> {
+  const takeoverFile = `${lockFile}.takeover`;
+  if (!(await createWhole(takeoverFile, lock))) {
+    const takeover = await readLock(takeoverFile);
+    await (takeover !== undefined && !isRunning(takeover.owner)
+      ? rm(takeoverFile, { force: true })
+      : sleep(POLL_MILLISECONDS));
+    return;
+  }
   try {
-    await rename(lockFile, aside);
-    const moved = await readLock(aside);
-    if (moved !== undefined && JSON.stringify(moved) !== JSON.stringify(stale)) {
-      await link(aside, lockFile);
+    const current = await readLock(lockFile);
+    if (current !== undefined && !isRunning(current.owner)) {
+      await rm(lockFile);
     }
-  } catch (error) {
-    if (!hasCode(error, 'ENOENT')) throw error;
   } finally {
-    await rm(aside, { force: true });
+    await rm(takeoverFile);
   }
 }
 
@@ -116,7 +124,7 @@ async function waitForLeftovers({ children }: Lock, location: string): Promise<v
         `The data folder ${location} is still in use by process ${pids}, left over from a killed run: end it, then start again.`,
       );
     }
-    await sleep(25);
+    await sleep(POLL_MILLISECONDS);
   }
 }
 

@@ -1,7 +1,8 @@
 import { SERVICE_BUS_QUEUES } from '../../../shared/platform/topology.ts';
+import type { ServiceBusConfig } from '../servicebus/config.ts';
 
 /** The queues in the shape of the official emulator's Config.json, so that one declaration serves both. */
-export function serviceBusEntities() {
+export function serviceBusEntities(): ServiceBusConfig {
   return {
     UserConfig: {
       Namespaces: [
@@ -14,7 +15,6 @@ export function serviceBusEntities() {
               MaxDeliveryCount: queue.maxDeliveryCount,
               RequiresDuplicateDetection: true,
               DuplicateDetectionHistoryTimeWindow: queue.duplicateDetectionWindow,
-              RequiresSession: false,
             },
           })),
           Topics: [],

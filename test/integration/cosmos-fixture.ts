@@ -1,5 +1,9 @@
 import { CosmosClient, type Database } from '@azure/cosmos';
-import { type CosmosServer, type CosmosServerOptions, startCosmosServer } from '../../infra/local/cosmos/server.ts';
+import {
+  type CosmosServer,
+  type CosmosServerOptions,
+  startCosmosServer,
+} from '../../infra/local/cosmos/server.ts';
 import { provisionCosmos } from '../../infra/local/launch/provision.ts';
 import { COSMOS_DATABASE } from '../../shared/platform/topology.ts';
 

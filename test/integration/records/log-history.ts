@@ -30,7 +30,10 @@ export async function readHistory(records: Records, scope: Scope): Promise<Chang
 }
 
 /** The live records in key order after the first `revision` changes. */
-export function foldHistory(history: readonly Change<string>[], revision = history.length): StoredRecord<string>[] {
+export function foldHistory(
+  history: readonly Change<string>[],
+  revision = history.length,
+): StoredRecord<string>[] {
   const state = new Map<string, StoredRecord<string>>();
   for (const change of history.slice(0, revision)) {
     const record = recordAfter(change);
@@ -44,7 +47,10 @@ export function foldHistory(history: readonly Change<string>[], revision = histo
 }
 
 /** Every broken promise of a history, as a sentence. */
-export function findViolations(history: readonly Change<string>[], observations: readonly Observation[]): string[] {
+export function findViolations(
+  history: readonly Change<string>[],
+  observations: readonly Observation[],
+): string[] {
   return [...violationsOfChain(history), ...observations.flatMap((seen) => violationOf(seen, history))];
 }
 
@@ -88,7 +94,9 @@ function violationOf(seen: Observation, history: readonly Change<string>[]): str
     return [`${seen.actor} was refused but stands at ${standing[0]?.revision}`];
   }
   if (seen.outcome === 'refused' && !wasRefusableAtSomeTime(seen, history)) {
-    return [`${seen.actor} was refused although its condition held from revision ${seen.before} to ${seen.after}`];
+    return [
+      `${seen.actor} was refused although its condition held from revision ${seen.before} to ${seen.after}`,
+    ];
   }
   if (seen.outcome === 'committed' && seen.condition !== undefined && seen.revision !== undefined) {
     const value = valueAt(history, seen.key, seen.revision - 1);

@@ -76,7 +76,9 @@ async function checkHistories(options: { snapshotLimits?: SnapshotLimits }, numR
     fc.asyncProperty(clients, async (steps) => {
       const scope: Scope = { ns: 'default', kind: 'kv', name: `run${(scopes += 1)}` };
       const stores = Array.from({ length: STORES }, () => openRecords(options));
-      const observations = (await Promise.all(steps.map((own, client) => runClient(stores, scope, own, client)))).flat();
+      const observations = (
+        await Promise.all(steps.map((own, client) => runClient(stores, scope, own, client)))
+      ).flat();
       const history = await readHistory(openRecords({}), scope);
       expect(findViolations(history, observations)).toEqual([]);
       for (const records of [...stores, openRecords(options)]) {
@@ -89,7 +91,12 @@ async function checkHistories(options: { snapshotLimits?: SnapshotLimits }, numR
   );
 }
 
-async function runClient(stores: Records[], scope: Scope, steps: Step[], client: number): Promise<Observation[]> {
+async function runClient(
+  stores: Records[],
+  scope: Scope,
+  steps: Step[],
+  client: number,
+): Promise<Observation[]> {
   const observations: Observation[] = [];
   for (const [index, own] of steps.entries()) {
     const records = stores[own.store] as Records;

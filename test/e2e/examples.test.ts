@@ -90,7 +90,7 @@ async function run(name: string): Promise<Program> {
     env: { ...process.env, SKERRY_URL: skerry.url },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  for await (const chunk of child.stdout) {
+  for await (const chunk of child.stdout.iterator({ destroyOnReturn: false })) {
     const url = /serves (\S+)/.exec(String(chunk))?.[1];
     if (url !== undefined) {
       child.stdout.resume();

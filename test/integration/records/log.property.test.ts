@@ -36,7 +36,7 @@ const step: fc.Arbitrary<Step> = fc.record({
 const clients = fc.array(fc.array(step, { minLength: 1, maxLength: 12 }), { minLength: 2, maxLength: 12 });
 
 let cosmos: CosmosFixture;
-let scopes = 0;
+let runsSoFar = 0;
 
 beforeAll(async () => {
   cosmos = await startCosmos({ faults: true, staleMs: 50 });
@@ -74,7 +74,8 @@ async function checkHistories(options: { snapshotLimits?: SnapshotLimits }, numR
   const seed = printedSeed('log.property');
   await fc.assert(
     fc.asyncProperty(clients, async (steps) => {
-      const scope: Scope = { ns: 'default', kind: 'kv', name: `run${(scopes += 1)}` };
+      runsSoFar += 1;
+      const scope: Scope = { ns: 'default', kind: 'kv', name: `run${runsSoFar}` };
       const stores = Array.from({ length: STORES }, () => openRecords(options));
       const observations = (
         await Promise.all(steps.map((own, client) => runClient(stores, scope, own, client)))

@@ -31,7 +31,7 @@ function readCommandLine(): LaunchOptions {
 async function start(): Promise<void> {
   try {
     const cloud = await startCloud(options, teardown);
-    console.log(banner({ ...cloud, pid: process.pid, without: options.without }));
+    console.log(banner({ ...cloud, options, pid: process.pid }));
   } catch (error) {
     if (teardown.begun) return;
     console.error(error instanceof LaunchError ? error.message : error);

@@ -1,12 +1,12 @@
 import { CONNECTION_SETTINGS } from './app-settings.ts';
-import { SERVERS, type ServerName } from './options.ts';
+import { type LaunchOptions, SERVERS, type ServerName } from './options.ts';
 
 export interface BannerFacts {
   readonly url: string;
   /** The process that holds the emulators, and whose end ends everything. */
   readonly pid: number;
   readonly connections: Readonly<Record<ServerName, string>>;
-  readonly without: ReadonlySet<ServerName>;
+  readonly options: LaunchOptions;
   readonly dataFolder: { readonly path: string; readonly temporary: boolean };
   /** What the app was started with. */
   readonly environment: NodeJS.ProcessEnv;
@@ -20,6 +20,7 @@ export function banner(facts: BannerFacts): string {
     ['', isOpen(facts) ? 'open on loopback: no token is asked for' : 'closed: asks for SKERRY_TOKEN'],
     ['', `webhooks may ${webhooksMayCallLoopback(facts) ? '' : 'not '}call loopback`],
     ...SERVERS.map((server) => connectionRow(server, facts)),
+    ...faultRows(facts),
     ['data', dataFolder.path + (dataFolder.temporary ? ' (removed at the end)' : '')],
     ['pid', `${pid} (Ctrl-C stops everything)`],
   ];
@@ -48,11 +49,14 @@ function isSet(flag: string | undefined): boolean {
   return flag === 'true' || flag === '1';
 }
 
-function connectionRow(server: ServerName, { connections, without }: BannerFacts): [string, string] {
-  return [
-    CONNECTION_SETTINGS[server],
-    without.has(server) ? `${connections[server]} (left out)` : connections[server],
-  ];
+function connectionRow(server: ServerName, { connections, options }: BannerFacts): [string, string] {
+  const leftOut = options.without.has(server);
+  return [CONNECTION_SETTINGS[server], `${connections[server]}${leftOut ? ' (left out)' : ''}`];
+}
+
+function faultRows({ connections, options }: BannerFacts): [string, string][] {
+  const endpoint = /AccountEndpoint=([^;]+)/.exec(connections.cosmos)?.[1];
+  return options.faults && endpoint !== undefined ? [['faults', `${endpoint}_skerry/faults`]] : [];
 }
 
 function tryNext(facts: BannerFacts): string[] {

@@ -1,24 +1,84 @@
-import type { Clock } from '../shared/platform/clock.ts';
-import { systemClock } from '../shared/platform/clock.ts';
+import type { Database } from '@azure/cosmos';
+import type { ServiceBusClient } from '@azure/service-bus';
+import type { BlobServiceClient } from '@azure/storage-blob';
+import { Applications } from '../shared/config/index.ts';
+import { connectBlob } from '../shared/platform/blob.ts';
+import { type Clock, systemClock } from '../shared/platform/clock.ts';
+import { openDatabase } from '../shared/platform/cosmos.ts';
 import { type Random, systemRandom } from '../shared/platform/random.ts';
+import { Readiness } from '../shared/platform/readiness.ts';
+import { connectServiceBus } from '../shared/platform/servicebus.ts';
 import { readSettings, type Settings } from '../shared/platform/settings.ts';
+import { CONNECTIONS, COSMOS_CONTAINERS } from '../shared/platform/topology.ts';
+import { Records } from '../shared/records/index.ts';
 
-/** What handlers work with. Every member is made at its first use, so that nothing connects at import. */
+/** What handlers and triggers work with. Every member is made at its first use, so that nothing connects at import. */
 export interface Services {
   readonly settings: Settings;
   readonly clock: Clock;
   readonly random: Random;
+  readonly database: Database;
+  readonly serviceBus: Promise<ServiceBusClient>;
+  readonly blob: Promise<BlobServiceClient>;
+  readonly readiness: Readiness;
+  readonly records: Records;
+  readonly applications: Applications;
 }
 
-let shared: Services | undefined;
+let ofThisProcess: Services | undefined;
 
-/** The services of this process. */
+/**
+ * The services of this process.
+ *
+ * @throws Error that names each setting that is missing or malformed.
+ */
 export function services(): Services {
-  shared ??= createServices(readSettings(process.env));
-  return shared;
+  ofThisProcess ??= composeServices(readSettings(process.env));
+  return ofThisProcess;
 }
 
-/** Composes the services from settings. */
-export function createServices(settings: Settings): Services {
-  return { settings, clock: systemClock, random: systemRandom };
+function composeServices(settings: Settings): Services {
+  const clock = systemClock;
+  const random = systemRandom;
+  const database = once(() => openDatabase(settings[CONNECTIONS.cosmos]));
+  const serviceBus = once(() => connectServiceBus(settings[CONNECTIONS.serviceBus]));
+  const blob = once(() => connectBlob(settings[CONNECTIONS.blob]));
+  const readiness = once(() => new Readiness({ database, serviceBus, blob, clock }));
+  const records = once(
+    () => new Records({ container: database().container(COSMOS_CONTAINERS.records.id), clock, random }),
+  );
+  const applications = once(() => new Applications(records()));
+
+  return {
+    settings,
+    clock,
+    random,
+    get database() {
+      return database();
+    },
+    get serviceBus() {
+      return serviceBus();
+    },
+    get blob() {
+      return blob();
+    },
+    get readiness() {
+      return readiness();
+    },
+    get records() {
+      return records();
+    },
+    get applications() {
+      return applications();
+    },
+  };
+}
+
+/** Makes a thing at its first use, and then gives the same again. */
+function once<Thing extends object>(make: () => Thing): () => Thing {
+  let made: Thing | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
 }

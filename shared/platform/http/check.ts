@@ -38,7 +38,7 @@ function describeFault(issues: readonly Issue[], part: InputPart): SkerryError {
   const field = fieldPath(issue.path);
   const subject = field === '' ? 'The body' : `The ${part} "${field}"`;
   if (isMissing(issue)) {
-    return invalid(`${subject} is missing.`, { ...named(field), fix: `Add ${expectation(issue)}.` });
+    return invalid(`${subject} is missing.`, { ...named(field), fix: `Add it: ${expectation(issue)}.` });
   }
   if (Array.isArray(issue.input) && part === 'query parameter') {
     return invalid(`${subject} is given more than once.`, { ...named(field), fix: 'Give it once.' });
@@ -63,9 +63,7 @@ function mostTelling(issues: readonly Issue[]): Issue | undefined {
 }
 
 function isMissing(issue: Issue): boolean {
-  const expectsSomething =
-    issue.code === 'invalid_type' || issue.code === 'invalid_value' || issue.code === 'invalid_union';
-  return expectsSomething && issue.input === undefined;
+  return issue.code !== 'unrecognized_keys' && issue.input === undefined;
 }
 
 function reason(issue: Issue): string {
@@ -86,7 +84,7 @@ function expectation(issue: Issue): string {
     case 'too_small':
       return `${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum}${unitOf(issue.origin)}`;
     default:
-      return 'a value that satisfies this rule; /api/v1/openapi.json describes it';
+      return 'a value as /api/v1/openapi.json describes it';
   }
 }
 

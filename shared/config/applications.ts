@@ -1,0 +1,189 @@
+import { notFound, tooLarge } from '../platform/errors.ts';
+import { checkPrecondition, type Precondition } from '../platform/http/precondition.ts';
+import type { Author } from '../platform/http/request.ts';
+import { jsonEquals } from '../platform/json-equals.ts';
+import {
+  type Decision,
+  type Json,
+  type ListOptions,
+  MAX_VALUE_BYTES,
+  type Records,
+  type Scope,
+  type StoredRecord,
+} from '../records/index.ts';
+import {
+  type Application,
+  type ApplicationValue,
+  applicationKey,
+  type JsonObject,
+  type JsonSchema,
+  toApplication,
+} from './application.ts';
+import { ConfigChecker } from './config-checker.ts';
+
+export interface ApplicationInput {
+  readonly config: Json;
+  /** Replaces the stored schema, with `undefined` removes it; `keep` leaves it in force. */
+  readonly schema: JsonSchema | undefined | 'keep';
+  /** Replaces the stored extra fields; without it they stay. */
+  readonly extra?: JsonObject | undefined;
+}
+
+export interface WriteOptions {
+  readonly author: Author;
+  readonly precondition?: Precondition | undefined;
+}
+
+export interface ApplicationPut {
+  readonly application: Application;
+  readonly created: boolean;
+}
+
+export interface ApplicationListing {
+  /** In the order of their names. */
+  readonly applications: readonly Application[];
+  /** Revision of the log that holds all applications of the namespace. */
+  readonly revision: number;
+  readonly ageSeconds: number;
+  readonly next?: string;
+}
+
+/** The configuration of applications. All methods throw SkerryError `unavailable` when storage does not answer. */
+export class Applications {
+  readonly #records: Records;
+  #checker: ConfigChecker | undefined;
+
+  constructor(records: Records) {
+    this.#records = records;
+  }
+
+  async get(ns: string, name: string): Promise<Application | undefined> {
+    const record = await this.#records.get<ApplicationValue>(scopeOf(ns), applicationKey(name));
+    return record && toApplication(record);
+  }
+
+  async list(ns: string, options?: ListOptions): Promise<ApplicationListing> {
+    const { records, ...listing } = await this.#records.list<ApplicationValue>(scopeOf(ns), options);
+    return { ...listing, applications: records.map(toApplication) };
+  }
+
+  /**
+   * Creates or replaces an application. Storing what stands there already changes nothing.
+   *
+   * @throws SkerryError `too-large`; `unprocessable` naming the path in `config` or `schema` that is at fault;
+   *   `precondition-failed`.
+   */
+  async put(
+    ns: string,
+    name: string,
+    input: ApplicationInput,
+    { author, precondition }: WriteOptions,
+  ): Promise<ApplicationPut> {
+    checkSize(input.config);
+    if (input.schema !== 'keep' && input.schema !== undefined) {
+      (await this.#loadChecker()).check(input.config, input.schema);
+    }
+    const commit = await this.#withChecker(() =>
+      this.#records.commit<ApplicationValue>(scopeOf(ns), {
+        key: applicationKey(name),
+        ...author,
+        decide: (current) => {
+          checkPrecondition(precondition, current);
+          return this.#decidePut(input, current);
+        },
+      }),
+    );
+    if (commit.record === undefined) {
+      throw new Error(`The record of application ${name} is gone after it was put.`);
+    }
+    return { application: toApplication(commit.record), created: commit.previous === undefined };
+  }
+
+  /**
+   * Removes an application.
+   *
+   * @returns the revision of its removal.
+   * @throws SkerryError `not-found`, `precondition-failed`.
+   */
+  async delete(ns: string, name: string, { author, precondition }: WriteOptions): Promise<number> {
+    const { revision } = await this.#records.commit<ApplicationValue>(scopeOf(ns), {
+      key: applicationKey(name),
+      ...author,
+      decide: (current) => {
+        if (current === undefined) {
+          throw unknownApplication(name);
+        }
+        checkPrecondition(precondition, current);
+        return { type: 'delete' };
+      },
+    });
+    return revision;
+  }
+
+  #decidePut(
+    input: ApplicationInput,
+    current: StoredRecord<ApplicationValue> | undefined,
+  ): Decision<ApplicationValue> {
+    if (input.schema === 'keep' && current?.value.schema !== undefined) {
+      this.#loadedChecker().check(input.config, current.value.schema);
+    }
+    const value = nextValue(input, current?.value);
+    return jsonEquals(value, current?.value) ? { type: 'keep' } : { type: 'put', value };
+  }
+
+  /** A decision cannot wait for the checker to load, and whether it needs one shows only there: load it then, and try again. */
+  async #withChecker<Answer>(work: () => Promise<Answer>): Promise<Answer> {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof CheckerNotLoaded)) {
+        throw error;
+      }
+      await this.#loadChecker();
+      return await work();
+    }
+  }
+
+  async #loadChecker(): Promise<ConfigChecker> {
+    this.#checker ??= await ConfigChecker.load();
+    return this.#checker;
+  }
+
+  #loadedChecker(): ConfigChecker {
+    if (this.#checker === undefined) {
+      throw new CheckerNotLoaded();
+    }
+    return this.#checker;
+  }
+}
+
+class CheckerNotLoaded extends Error {}
+
+/** The error for an application that does not exist. */
+export function unknownApplication(name: string): Error {
+  return notFound(`There is no application "${name}".`, { fix: `Create it with PUT /api/v1/apps/${name}.` });
+}
+
+function scopeOf(ns: string): Scope {
+  return { ns, kind: 'app', name: '' };
+}
+
+function nextValue(input: ApplicationInput, current: ApplicationValue | undefined): ApplicationValue {
+  const schema = input.schema === 'keep' ? current?.schema : input.schema;
+  const extra = input.extra ?? current?.extra;
+  return {
+    config: input.config,
+    ...(schema !== undefined && { schema }),
+    ...(extra !== undefined && Object.keys(extra).length > 0 && { extra }),
+  };
+}
+
+function checkSize(config: Json): void {
+  const bytes = Buffer.byteLength(JSON.stringify(config));
+  if (bytes > MAX_VALUE_BYTES) {
+    throw tooLarge(`The configuration has ${bytes} bytes; ${MAX_VALUE_BYTES} are allowed.`, {
+      field: 'config',
+      fix: 'Keep large content in a bundle, and its name here.',
+    });
+  }
+}

@@ -1,0 +1,9 @@
+import type { BlobServiceClient } from '@azure/storage-blob';
+
+/** A Blob Storage client. The SDK is loaded at the first call, and nothing is sent before it is used. */
+export async function connectBlob(connectionString: string): Promise<BlobServiceClient> {
+  const { BlobServiceClient } = await import('@azure/storage-blob');
+  return BlobServiceClient.fromConnectionString(connectionString, {
+    retryOptions: { maxTries: 3, tryTimeoutInMs: 5_000, retryDelayInMs: 200, maxRetryDelayInMs: 2_000 },
+  });
+}

@@ -2,6 +2,7 @@ import type { Database } from '@azure/cosmos';
 import type { ServiceBusClient } from '@azure/service-bus';
 import type { BlobServiceClient } from '@azure/storage-blob';
 import { Applications } from '../shared/config/index.ts';
+import { GossipRegistry } from '../shared/federation/index.ts';
 import { connectBlob } from '../shared/platform/blob.ts';
 import { type Clock, systemClock } from '../shared/platform/clock.ts';
 import { openDatabase } from '../shared/platform/cosmos.ts';
@@ -23,6 +24,7 @@ export interface Services {
   readonly readiness: Readiness;
   readonly records: Records;
   readonly applications: Applications;
+  readonly gossip: GossipRegistry;
 }
 
 let ofThisProcess: Services | undefined;
@@ -48,6 +50,7 @@ function composeServices(settings: Settings): Services {
     () => new Records({ container: database().container(COSMOS_CONTAINERS.records.id), clock, random }),
   );
   const applications = once(() => new Applications(records()));
+  const gossip = once(() => new GossipRegistry(records()));
 
   return {
     settings,
@@ -70,6 +73,9 @@ function composeServices(settings: Settings): Services {
     },
     get applications() {
       return applications();
+    },
+    get gossip() {
+      return gossip();
     },
   };
 }

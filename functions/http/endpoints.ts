@@ -1,10 +1,17 @@
 import type { Endpoint } from '../../shared/platform/http/index.ts';
 import type { Services } from '../services.ts';
 import { appEndpoints } from './apps.ts';
+import { gossipEndpoints } from './gossip.ts';
 import { healthEndpoints } from './health.ts';
+import { nesoiEndpoints } from './nesoi/index.ts';
 import { describingEndpoint } from './openapi.ts';
 
-const described: readonly Endpoint<Services>[] = [...appEndpoints, ...healthEndpoints];
+const described: readonly Endpoint<Services>[] = [
+  ...appEndpoints,
+  ...healthEndpoints,
+  ...nesoiEndpoints,
+  ...gossipEndpoints,
+];
 
 /** Every endpoint of the app. */
 export const endpoints: readonly Endpoint<Services>[] = [...described, describingEndpoint(described)];

@@ -171,7 +171,7 @@ function toRoute<Services>(group: readonly [Endpoint<Services>, ...Endpoint<Serv
     throw new Error(`The endpoints of the route ${first.route.text} are of different surfaces.`);
   }
   const methods = new Set([...endpoints.keys(), 'OPTIONS']);
-  if (methods.has('GET')) {
+  if (methods.has('GET') && impliesHead(first.surface)) {
     methods.add('HEAD');
   }
   return {
@@ -184,7 +184,16 @@ function toRoute<Services>(group: readonly [Endpoint<Services>, ...Endpoint<Serv
 }
 
 function endpointFor<Services>(route: Route<Services>, method: string): Endpoint<Services> | undefined {
-  return route.endpoints.get(method) ?? (method === 'HEAD' ? route.endpoints.get('GET') : undefined);
+  const declared = route.endpoints.get(method);
+  if (declared === undefined && method === 'HEAD' && impliesHead(route.surface)) {
+    return route.endpoints.get('GET');
+  }
+  return declared;
+}
+
+/** The replaced systems know HEAD only where they say so, and answer 405 elsewhere. */
+function impliesHead(surface: Surface): boolean {
+  return surface === 'canonical';
 }
 
 function answerWithoutEndpoint<Services>(route: Route<Services>, method: string): HttpResponse {

@@ -59,7 +59,10 @@ export async function startCloud(options: LaunchOptions, teardown: Teardown): Pr
   ]);
   const connections = { cosmos, servicebus, blob };
 
-  const environment = appEnvironment(process.env, connections);
+  const environment = {
+    ...appEnvironment(process.env, connections),
+    SKERRY_HOST_STATE: path.join(dataFolder.path, 'host'),
+  };
   const url = await startHost(launch, environment).ready;
   const probe = options.without.size === 0 ? '/api/v1/health/ready' : '/api/v1/health/live';
   await waitUntilAnswering(new URL(probe, url));

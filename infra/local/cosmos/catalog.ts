@@ -1,0 +1,239 @@
+import { badRequest, CosmosError, notFound, notSupported, SUB_STATUS } from './cosmos-error.ts';
+import { type IndexingPolicy, parseIndexingPolicy } from './indexing-policy.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from './json.ts';
+import { containerResourceId, databaseResourceId } from './resource-id.ts';
+import { AFTER_ALL, type Store, withPrefix } from './store.ts';
+
+export interface DatabaseEntry {
+  readonly number: number;
+  readonly id: string;
+  readonly resource: JsonObject;
+}
+
+export interface ContainerEntry {
+  readonly number: number;
+  readonly databaseNumber: number;
+  readonly id: string;
+  readonly resourceId: string;
+  /** `dbs/<database>/colls/<container>`, with names. */
+  readonly link: string;
+  readonly selfLink: string;
+  readonly resource: JsonObject;
+  readonly partitionKeyPath: readonly string[];
+  readonly indexing: IndexingPolicy;
+  /** Seconds; -1 = only items with their own ttl expire; undefined = nothing expires. */
+  readonly defaultTtl: number | undefined;
+}
+
+const MAX_ID_CHARACTERS = 255;
+const UNSUPPORTED_FEATURES = [
+  'uniqueKeyPolicy',
+  'conflictResolutionPolicy',
+  'changeFeedPolicy',
+  'computedProperties',
+  'vectorEmbeddingPolicy',
+  'fullTextPolicy',
+  'clientEncryptionPolicy',
+  'analyticalStorageTtl',
+];
+
+/** The databases and containers: kept in storage, held in memory. */
+export class Catalog {
+  readonly #store: Store;
+  readonly #databases = new Map<string, DatabaseEntry>();
+  readonly #containers = new Map<string, ContainerEntry>();
+
+  constructor(store: Store) {
+    this.#store = store;
+    for (const { key, value } of store.meta.getRange(withPrefix('database'))) {
+      if (!isJsonObject(value)) continue;
+      const database = { number: Number(key[1]), id: String(value.id), resource: value };
+      this.#databases.set(database.id, database);
+    }
+    for (const { key, value } of store.meta.getRange(withPrefix('container'))) {
+      const database = [...this.#databases.values()].find(({ number }) => number === key[1]);
+      if (database === undefined || !isJsonObject(value)) continue;
+      const container = containerEntry(database, Number(key[2]), value);
+      this.#containers.set(container.link, container);
+    }
+  }
+
+  databases(): DatabaseEntry[] {
+    return [...this.#databases.values()];
+  }
+
+  containers(database: DatabaseEntry): ContainerEntry[] {
+    return [...this.#containers.values()].filter(({ databaseNumber }) => databaseNumber === database.number);
+  }
+
+  allContainers(): ContainerEntry[] {
+    return [...this.#containers.values()];
+  }
+
+  database(id: string): DatabaseEntry {
+    const database = this.#databases.get(id);
+    if (database === undefined) throw notFound();
+    return database;
+  }
+
+  /** @throws CosmosError 404; sub-status 1003 when it was named as the owner of what is asked for */
+  container(databaseId: string, containerId: string, asOwner = true): ContainerEntry {
+    const container = this.#containers.get(`dbs/${databaseId}/colls/${containerId}`);
+    if (container !== undefined) return container;
+    if (!asOwner) this.database(databaseId);
+    throw notFound(
+      'Owner resource does not exist',
+      asOwner ? SUB_STATUS.ownerResourceNotFound : SUB_STATUS.none,
+    );
+  }
+
+  async createDatabase(body: JsonObject): Promise<DatabaseEntry> {
+    const id = resourceName(body);
+    return this.#store.commit(() => {
+      if (this.#databases.has(id)) throw alreadyExists();
+      const number = this.#nextNumber('nextDatabase');
+      const rid = databaseResourceId(number);
+      const resource = {
+        id,
+        _rid: rid,
+        _self: `dbs/${rid}/`,
+        _etag: resourceEtag(number),
+        _colls: 'colls/',
+        _users: 'users/',
+        _ts: seconds(),
+      };
+      this.#store.meta.putSync(['database', number], resource);
+      const database = { number, id, resource };
+      this.#databases.set(id, database);
+      return database;
+    });
+  }
+
+  async createContainer(databaseId: string, body: JsonObject): Promise<ContainerEntry> {
+    const id = resourceName(body);
+    for (const feature of UNSUPPORTED_FEATURES) {
+      if (isUsed(body[feature])) throw notSupported(`The container property ${feature}`);
+    }
+    return this.#store.commit(() => {
+      const database = this.database(databaseId);
+      if (this.#containers.has(`dbs/${databaseId}/colls/${id}`)) throw alreadyExists();
+      const number = this.#nextNumber('nextContainer');
+      const rid = containerResourceId(database.number, number);
+      const resource: JsonObject = {
+        ...body,
+        id,
+        indexingPolicy: parseIndexingPolicy(body.indexingPolicy).definition,
+        _rid: rid,
+        _self: `dbs/${databaseResourceId(database.number)}/colls/${rid}/`,
+        _etag: resourceEtag(number),
+        _docs: 'docs/',
+        _sprocs: 'sprocs/',
+        _triggers: 'triggers/',
+        _udfs: 'udfs/',
+        _conflicts: 'conflicts/',
+        _ts: seconds(),
+      };
+      const container = containerEntry(database, number, resource);
+      this.#store.meta.putSync(['container', database.number, number], resource);
+      this.#containers.set(container.link, container);
+      return container;
+    });
+  }
+
+  async deleteDatabase(id: string): Promise<void> {
+    await this.#store.commit(() => {
+      const database = this.database(id);
+      for (const container of this.containers(database)) this.#removeContainer(container);
+      this.#store.meta.removeSync(['database', database.number]);
+      this.#databases.delete(id);
+    });
+  }
+
+  async deleteContainer(databaseId: string, containerId: string): Promise<void> {
+    await this.#store.commit(() => this.#removeContainer(this.container(databaseId, containerId, false)));
+  }
+
+  #removeContainer(container: ContainerEntry): void {
+    const { meta, heads, bodies, feed, partitionFeed, index, expiry } = this.#store;
+    for (const table of [heads, bodies, feed, partitionFeed, index]) {
+      const keys = [...table.getKeys(withPrefix(container.number))];
+      for (const key of keys) table.removeSync(key);
+    }
+    for (const key of [...expiry.getKeys({})]) if (key[1] === container.number) expiry.removeSync(key);
+    for (const key of [
+      ...meta.getKeys({ start: ['lsn', container.number], end: ['lsn', container.number, AFTER_ALL] }),
+    ]) {
+      meta.removeSync(key);
+    }
+    meta.removeSync(['container', container.databaseNumber, container.number]);
+    this.#containers.delete(container.link);
+  }
+
+  #nextNumber(counter: string): number {
+    const next = Number(this.#store.meta.get([counter]) ?? 0) + 1;
+    this.#store.meta.putSync([counter], next);
+    return next;
+  }
+}
+
+function containerEntry(database: DatabaseEntry, number: number, resource: JsonObject): ContainerEntry {
+  return {
+    number,
+    databaseNumber: database.number,
+    id: String(resource.id),
+    resourceId: String(resource._rid),
+    link: `dbs/${database.id}/colls/${String(resource.id)}`,
+    selfLink: String(resource._self),
+    resource,
+    partitionKeyPath: partitionKeyPath(resource.partitionKey),
+    indexing: parseIndexingPolicy(resource.indexingPolicy),
+    defaultTtl: defaultTtl(resource.defaultTtl),
+  };
+}
+
+function partitionKeyPath(definition: JsonValue | undefined): string[] {
+  if (!isJsonObject(definition) || !Array.isArray(definition.paths)) {
+    throw badRequest('The partition key definition must be given as {paths, kind, version}.');
+  }
+  const [path, ...others] = definition.paths;
+  if (others.length > 0 || definition.kind === 'MultiHash')
+    throw notSupported('A hierarchical partition key');
+  if (typeof path !== 'string' || !path.startsWith('/') || path.length < 2) {
+    throw badRequest(
+      `The partition key component definition path ${JSON.stringify(path)} could not be accepted.`,
+    );
+  }
+  return path.slice(1).split('/');
+}
+
+function defaultTtl(value: JsonValue | undefined): number | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (typeof value === 'number' && Number.isInteger(value) && (value === -1 || value > 0)) return value;
+  throw badRequest('The defaultTtl must be a positive whole number of seconds or -1.');
+}
+
+function resourceName(body: JsonObject): string {
+  const { id } = body;
+  if (typeof id !== 'string' || id === '' || id.length > MAX_ID_CHARACTERS || /[/\\?#]|\s$/.test(id)) {
+    throw badRequest(`The resource id ${JSON.stringify(id ?? null)} is invalid.`);
+  }
+  return id;
+}
+
+function isUsed(value: JsonValue | undefined): boolean {
+  if (value === undefined || value === null) return false;
+  if (Array.isArray(value)) return value.length > 0;
+  return !isJsonObject(value) || Object.values(value).some(isUsed);
+}
+
+function alreadyExists(): CosmosError {
+  return new CosmosError(409, 'Resource with specified id or name already exists.');
+}
+
+function resourceEtag(number: number): string {
+  return `"00000000-0000-0000-0000-${number.toString(16).padStart(12, '0')}"`;
+}
+
+function seconds(): number {
+  return Math.floor(Date.now() / 1000);
+}

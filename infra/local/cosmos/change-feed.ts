@@ -1,0 +1,79 @@
+import type { ContainerEntry } from './catalog.ts';
+import { isExpired } from './item.ts';
+import type { PartitionKey } from './partition-key.ts';
+import { AFTER_ALL, type Store } from './store.ts';
+
+export interface FeedRequest {
+  /** One logical partition, or the whole physical one. */
+  readonly partitionKey: PartitionKey | undefined;
+  readonly range: string;
+  /** Changes with a greater sequence number. */
+  readonly after: number;
+  /** What the reader may see; the position never runs ahead of it. */
+  readonly upTo: number;
+  /** Only changes of this second (since 1970) or later. */
+  readonly since: number;
+  readonly maxItems: number;
+}
+
+export interface FeedPage {
+  /** Item bodies with `_lsn`. */
+  readonly bodies: readonly Buffer[];
+  readonly sizes: readonly number[];
+  /** The sequence number to go on from. */
+  readonly position: number;
+}
+
+const MAX_PAGE_BYTES = 4 * 1024 * 1024;
+
+/**
+ * The newest version of each item that changed, in the order of the changes. Changes of one transaction share a
+ * sequence number and come in one page, which may therefore be larger than asked for.
+ */
+export function readFeed(store: Store, container: ContainerEntry, request: FeedRequest): FeedPage {
+  const now = Math.floor(Date.now() / 1000);
+  const bodies: Buffer[] = [];
+  const sizes: number[] = [];
+  let bytes = 0;
+  let position = request.after;
+  for (const change of changesOf(store, container, request)) {
+    const isFull = bodies.length >= request.maxItems || bytes >= MAX_PAGE_BYTES;
+    if (change.lsn !== position && isFull) return { bodies, sizes, position };
+    position = change.lsn;
+    const key = [container.number, change.partitionKey, change.id];
+    const head = store.heads.get(key);
+    const body = store.bodies.get(key);
+    if (head === undefined || body === undefined || isExpired(head, now) || head.timestamp < request.since)
+      continue;
+    bodies.push(withSequenceNumber(body, change.lsn));
+    sizes.push(body.length);
+    bytes += body.length;
+  }
+  return { bodies, sizes, position: Math.max(request.after, request.upTo) };
+}
+
+interface Change {
+  readonly lsn: number;
+  readonly partitionKey: string;
+  readonly id: string;
+}
+
+function* changesOf(store: Store, container: ContainerEntry, request: FeedRequest): Generator<Change> {
+  const { partitionKey, range, after, upTo } = request;
+  const part = partitionKey?.keyPart;
+  const prefix = [container.number, part ?? range];
+  const bounds = { start: [...prefix, after, AFTER_ALL], end: [...prefix, upTo, AFTER_ALL] };
+  if (part !== undefined) {
+    for (const { key, value } of store.partitionFeed.getRange(bounds)) {
+      yield { lsn: Number(key[2]), partitionKey: part, id: value };
+    }
+    return;
+  }
+  for (const { key, value } of store.feed.getRange(bounds)) {
+    yield { lsn: Number(key[2]), partitionKey: value[0], id: value[1] };
+  }
+}
+
+function withSequenceNumber(body: Buffer, lsn: number): Buffer {
+  return Buffer.concat([body.subarray(0, -1), Buffer.from(`,"_lsn":${lsn}}`)]);
+}

@@ -1,0 +1,45 @@
+import type { Catalog } from './catalog.ts';
+import { removeItem } from './item-store.ts';
+import type { Store } from './store.ts';
+
+const SWEEP_EVERY_MS = 1000;
+const ITEMS_PER_SWEEP = 1000;
+
+/** Deletes what has expired; reads hide it before that. As in the service, the change feed does not tell of it. */
+export class ExpirySweeper {
+  readonly #store: Store;
+  readonly #catalog: Catalog;
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(store: Store, catalog: Catalog) {
+    this.#store = store;
+    this.#catalog = catalog;
+    this.#timer = setInterval(() => void this.#sweep(), SWEEP_EVERY_MS).unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  async #sweep(): Promise<void> {
+    const now = Math.floor(Date.now() / 1000);
+    const due = { start: [0], end: [now + 1], limit: ITEMS_PER_SWEEP };
+    if ([...this.#store.expiry.getKeys({ ...due, limit: 1 })].length === 0) return;
+    await this.#store.commit(() => this.#remove([...this.#store.expiry.getRange(due)]));
+  }
+
+  #remove(entries: readonly { key: readonly unknown[]; value: string }[]): void {
+    const containers = new Map(
+      this.#catalog.allContainers().map((container) => [container.number, container]),
+    );
+    for (const { key, value: range } of entries) {
+      const partitionKey = String(key[2]);
+      const id = String(key[3]);
+      const container = containers.get(Number(key[1]));
+      const head = container && this.#store.heads.get([container.number, partitionKey, id]);
+      if (container !== undefined && head !== undefined) {
+        removeItem(this.#store, { container, range, partitionKey, id }, head);
+      }
+    }
+  }
+}

@@ -1,0 +1,97 @@
+import type { ContainerEntry } from './catalog.ts';
+import { badRequest, CosmosError } from './cosmos-error.ts';
+import { indexedValueOf, valueAtPath } from './indexed-value.ts';
+import { indexedTerms } from './indexing-policy.ts';
+import type { JsonObject, JsonValue } from './json.ts';
+import { itemResourceId } from './resource-id.ts';
+import type { ItemHead } from './store.ts';
+
+/** An item as it is stored: `body` is its JSON with the system properties in it, sent as it is. */
+export interface Item {
+  readonly head: ItemHead;
+  readonly body: Buffer;
+}
+
+export interface Placement {
+  readonly lsn: number;
+  readonly sequence: number;
+  readonly itemNumber: number;
+  /** Seconds since 1970. */
+  readonly now: number;
+}
+
+const MAX_ITEM_BYTES = 2 * 1024 * 1024;
+const MAX_ID_BYTES = 1023;
+
+/** Adds what the service adds. @throws CosmosError 400 or 413 */
+export function buildItem(container: ContainerEntry, given: JsonObject, placement: Placement): Item {
+  const { _rid, _self, _etag, _attachments, _ts, _lsn, ...own } = given;
+  const { lsn, sequence, itemNumber, now } = placement;
+  const rid = itemResourceId(container.databaseNumber, container.number, itemNumber);
+  const etag = etagOf(container, placement);
+  const system = {
+    _rid: rid,
+    _self: `${container.selfLink}docs/${rid}/`,
+    _etag: etag,
+    _attachments: 'attachments/',
+    _ts: now,
+  };
+  const ownText = JSON.stringify(own);
+  const body = Buffer.from(`${ownText.slice(0, -1)},${JSON.stringify(system).slice(1)}`);
+  if (body.length > MAX_ITEM_BYTES) throw new CosmosError(413, 'Request size is too large.');
+  const expiresAt = expiry(container, own.ttl, now);
+  const terms = indexedTerms(container.indexing, own);
+  const indexed = container.indexing.scalarPaths.map((path) =>
+    indexedValueOf(path[0] === '_ts' ? now : valueAtPath(own, path)),
+  );
+  const bodyBytes = body.length;
+  return {
+    head: { etag, lsn, sequence, timestamp: now, expiresAt, itemNumber, bodyBytes, terms, indexed },
+    body,
+  };
+}
+
+/** @throws CosmosError 400 for an id that the service does not take */
+export function itemId(item: JsonObject): string {
+  const { id } = item;
+  if (typeof id !== 'string' || id === '') {
+    throw badRequest("The input content is invalid because the required properties - 'id; ' - are missing");
+  }
+  if (/[/\\?#]/.test(id))
+    throw badRequest(`The id ${JSON.stringify(id)} contains one of the characters / \\ ? #`);
+  if (Buffer.byteLength(id) > MAX_ID_BYTES) throw badRequest('The id is longer than 1023 bytes.');
+  return id;
+}
+
+export function isExpired(head: ItemHead, now: number): boolean {
+  return head.expiresAt !== 0 && head.expiresAt <= now;
+}
+
+function expiry(container: ContainerEntry, ttl: JsonValue | undefined, now: number): number {
+  if (container.defaultTtl === undefined) return 0;
+  if (
+    ttl !== undefined &&
+    ttl !== null &&
+    !(typeof ttl === 'number' && Number.isInteger(ttl) && (ttl === -1 || ttl > 0))
+  ) {
+    throw badRequest('The input ttl is invalid: it must be a positive whole number of seconds or -1.');
+  }
+  const seconds = ttl ?? container.defaultTtl;
+  return seconds === -1 ? 0 : now + seconds;
+}
+
+/** Unique for each write, also within a second and after a container was made again. */
+function etagOf(container: ContainerEntry, { lsn, sequence, now }: Placement): string {
+  const parts = [
+    hexadecimal(lsn, 8),
+    hexadecimal(sequence, 4),
+    hexadecimal(container.number, 4),
+    '0000',
+    hexadecimal(now, 12),
+  ];
+  return `"${parts.join('-')}"`;
+}
+
+function hexadecimal(value: number, digits: number): string {
+  return value.toString(16).padStart(digits, '0');
+}

@@ -1,0 +1,471 @@
+import { createHash } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { ContainerEntry } from './catalog.ts';
+import { badRequest } from './cosmos-error.ts';
+import {
+  entryParts,
+  indexedValueOf,
+  isWholeValue,
+  MAX_INDEXED_CHARACTERS,
+  TYPE_RANK,
+  typeRank,
+  wholeValueOf,
+} from './indexed-value.ts';
+import { isPathIndexed } from './indexing-policy.ts';
+import { isExpired } from './item.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from './json.ts';
+import { type PartitionKey, partitionKeyOf } from './partition-key.ts';
+import { type AccessPath, isSamePath, type QueryPlanner, scalarPathNumber } from './query-plan.ts';
+import { indexPrefix, type KeyBounds, type Located, scanIndex, scanItems } from './query-source.ts';
+import { compareStrings, compareValues } from './sql/compare.ts';
+import { constraintsOf, type PathConstraint, pathsOf } from './sql/constraints.ts';
+import { compile, constantOf, type Evaluator, type Parameters } from './sql/evaluate.ts';
+import { parseQuery } from './sql/parse.ts';
+import type { Expression, Selection, SelectQuery, SortKey } from './sql/syntax.ts';
+import { overlayKey, type ReadView } from './stale-history.ts';
+import { idKeyPart } from './storage-key.ts';
+import { AFTER_ALL, type Store } from './store.ts';
+
+export interface QueryRequest {
+  readonly text: string;
+  readonly parameters: Parameters;
+  readonly partitionKey: PartitionKey | undefined;
+  /** Items of a page; Infinity = as many as fit into 4 MB. */
+  readonly maxItems: number;
+  readonly continuation: string | undefined;
+  readonly view: ReadView;
+}
+
+export interface QueryPage {
+  /** JSON texts. */
+  readonly results: readonly (Buffer | string)[];
+  readonly continuation: string | undefined;
+  /** The sizes of the items that were found. */
+  readonly loadedBytes: readonly number[];
+}
+
+/** A place in the results: the sort values and the item after which to go on, and how much of OFFSET and LIMIT is used. */
+interface Position {
+  /** Of the query, so that a token is not used with another one. */
+  readonly query: string;
+  /** `[]` = undefined. */
+  readonly sortValues: readonly (readonly JsonValue[])[];
+  readonly partitionKey: string;
+  readonly id: string;
+  readonly skipped: number;
+  readonly returned: number;
+}
+
+interface Found extends Located {
+  readonly sortValues: readonly (JsonValue | undefined)[];
+  readonly body: () => Buffer;
+  readonly item: () => JsonObject;
+}
+
+const MAX_PAGE_BYTES = 4 * 1024 * 1024;
+/** So many items are looked at before other requests get their turn. */
+const ITEMS_PER_TURN = 500;
+
+/** Answers one page of a query. @throws CosmosError 400 for what the service would refuse too */
+export async function runQuery(
+  store: Store,
+  planner: QueryPlanner,
+  container: ContainerEntry,
+  request: QueryRequest,
+): Promise<QueryPage> {
+  return new QueryRun(store, planner, container, request).page();
+}
+
+class QueryRun {
+  readonly #store: Store;
+  readonly #planner: QueryPlanner;
+  readonly #container: ContainerEntry;
+  readonly #request: QueryRequest;
+  readonly #query: SelectQuery;
+  readonly #orderBy: readonly SortKey[];
+  readonly #filter: Evaluator;
+  readonly #isCovered: boolean;
+  readonly #constraints: readonly PathConstraint[];
+  readonly #partitionKey: string | undefined;
+  readonly #fingerprint: string;
+  readonly #snapshot: ReturnType<Store['snapshot']>;
+  readonly #now = Math.floor(Date.now() / 1000);
+
+  constructor(store: Store, planner: QueryPlanner, container: ContainerEntry, request: QueryRequest) {
+    this.#store = store;
+    this.#planner = planner;
+    this.#container = container;
+    this.#request = request;
+    this.#query = parseQuery(request.text);
+    this.#orderBy = sortKeysOf(this.#query, container);
+    checkOrderBy(container, this.#query.orderBy);
+    const { where } = this.#query;
+    this.#filter = where === undefined ? () => true : compile(where, request.parameters);
+    this.#constraints = constraintsOf(where, request.parameters);
+    this.#isCovered = [
+      ...(where === undefined ? [] : pathsOf(where)),
+      ...this.#orderBy.map(({ path }) => path),
+    ].every((path) => scalarPathNumber(container, path) >= 0);
+    this.#partitionKey = request.partitionKey?.keyPart ?? this.#partitionKeyOfFilter();
+    this.#fingerprint = createHash('sha1').update(request.text).digest('base64url').slice(0, 12);
+    this.#snapshot = store.snapshot();
+  }
+
+  async page(): Promise<QueryPage> {
+    try {
+      const { selection } = this.#query;
+      return await (selection.kind === 'aggregate' ? this.#aggregate(selection) : this.#select(selection));
+    } finally {
+      this.#snapshot.done();
+    }
+  }
+
+  async #select(selection: Exclude<Selection, { kind: 'aggregate' }>): Promise<QueryPage> {
+    const { continuation, parameters, maxItems } = this.#request;
+    const from = continuation === undefined ? undefined : this.#readContinuation(continuation);
+    const offset = countOf(this.#query.offset, parameters, 0);
+    const limit = countOf(this.#query.limit ?? this.#query.top, parameters, Number.POSITIVE_INFINITY);
+    const project = projection(selection, parameters);
+    const results: (Buffer | string)[] = [];
+    const loadedBytes: number[] = [];
+    let skipped = from?.skipped ?? 0;
+    const alreadyReturned = from?.returned ?? 0;
+    const wanted = Math.min(maxItems, limit - alreadyReturned);
+    let returned = 0;
+    let bytes = 0;
+    let last: Found | undefined;
+    if (limit <= alreadyReturned) return { results, continuation: undefined, loadedBytes };
+    for await (const found of this.#found(from, offset - skipped + wanted)) {
+      if (skipped < offset) {
+        skipped += 1;
+      } else if (returned >= wanted || bytes >= MAX_PAGE_BYTES) {
+        if (last === undefined) break;
+        const position = this.#position(last, skipped, alreadyReturned + returned);
+        return { results, continuation: position, loadedBytes };
+      } else {
+        returned += 1;
+        const result = project(found);
+        if (result !== undefined) results.push(result);
+        bytes += result?.length ?? 0;
+      }
+      loadedBytes.push(found.head.bodyBytes);
+      last = found;
+      if (alreadyReturned + returned >= limit) break;
+    }
+    return { results, continuation: undefined, loadedBytes };
+  }
+
+  async #aggregate({ name, operand }: Extract<Selection, { kind: 'aggregate' }>): Promise<QueryPage> {
+    const evaluate = compile(operand, this.#request.parameters);
+    const needsItem = pathsOf(operand).length > 0;
+    const loadedBytes: number[] = [];
+    let count = 0;
+    let greatest: JsonValue | undefined;
+    for await (const found of this.#found(undefined, name === 'MAX' ? 1 : Number.POSITIVE_INFINITY)) {
+      const value = evaluate(needsItem ? found.item() : {});
+      loadedBytes.push(found.head.bodyBytes);
+      if (value === undefined) continue;
+      count += 1;
+      if (greatest === undefined || compareValues(value, greatest) > 0) greatest = value;
+      if (name === 'MAX' && this.#orderBy.length > 0) break;
+    }
+    if (name === 'COUNT') return { results: [String(count)], continuation: undefined, loadedBytes };
+    const isComparable = greatest !== undefined && typeRank(greatest) < TYPE_RANK.array;
+    return { results: isComparable ? [JSON.stringify(greatest)] : [], continuation: undefined, loadedBytes };
+  }
+
+  /** The items that pass the filter, in the order of the results, from a position on. */
+  async *#found(from: Position | undefined, wanted: number): AsyncGenerator<Found> {
+    const access = this.#accessPath(wanted);
+    const isStreamed = access.kind === 'ordered' || (access.kind === 'scan' && this.#orderBy.length === 0);
+    let group: Found[] = [];
+    let looked = 0;
+    for (const located of this.#located(access, from)) {
+      looked += 1;
+      if (looked % ITEMS_PER_TURN === 0) await nextTurn();
+      const found = this.#passing(located);
+      if (found === undefined || (from !== undefined && this.#compareToPosition(found, from) <= 0)) continue;
+      const [previous] = group;
+      if (isStreamed && previous !== undefined && this.#isNextGroup(previous, found)) {
+        yield* this.#sorted(group);
+        group = [];
+      }
+      group.push(found);
+    }
+    yield* this.#sorted(group);
+  }
+
+  #accessPath(wanted: number): AccessPath {
+    const partitionKey = this.#partitionKey;
+    const isPlanned = partitionKey !== undefined && this.#wantedId() === undefined;
+    if (!isPlanned || this.#request.view.overlay !== undefined) return { kind: 'scan' };
+    const { lsn } = this.#request.view;
+    const orderBy = this.#orderBy;
+    return this.#planner.choose(this.#container, {
+      partitionKey,
+      constraints: this.#constraints,
+      orderBy,
+      wanted,
+      lsn,
+    });
+  }
+
+  #located(access: AccessPath, from: Position | undefined): Iterable<Located> {
+    const partitionKey = this.#partitionKey;
+    const byId = this.#byId();
+    if (byId !== undefined) return byId;
+    if (this.#request.view.overlay !== undefined) return this.#scanWithOverlay();
+    if (access.kind === 'scan' || partitionKey === undefined) {
+      const resume = this.#orderBy.length === 0 ? from : undefined;
+      return scanItems(this.#store, this.#container, partitionKey, resume, this.#snapshot);
+    }
+    const descending = access.kind === 'ordered' && access.descending;
+    const bounds = from === undefined || access.kind === 'selected' ? access.bounds : resumeAt(access, from);
+    return scanIndex(this.#store, this.#container, partitionKey, bounds, descending, this.#snapshot);
+  }
+
+  /** `c.id = x` within a partition is a point read. */
+  #byId(): Located[] | undefined {
+    const id = this.#wantedId();
+    if (id === undefined || this.#partitionKey === undefined) return undefined;
+    const place = { partitionKey: this.#partitionKey, id: idKeyPart(id) };
+    const overlaid = this.#request.view.overlay?.get(overlayKey(place.partitionKey, place.id));
+    const head =
+      overlaid === undefined
+        ? this.#store.heads.get([this.#container.number, place.partitionKey, place.id], {
+            transaction: this.#snapshot,
+          })
+        : overlaid.item?.head;
+    return head === undefined ? [] : [{ ...place, head }];
+  }
+
+  #wantedId(): string | undefined {
+    const id = this.#constraints.find(({ path }) => isSamePath(path, ['id']))?.equals;
+    return typeof id === 'string' ? id : undefined;
+  }
+
+  #scanWithOverlay(): Located[] {
+    const overlay = this.#request.view.overlay ?? new Map();
+    const scanned = scanItems(this.#store, this.#container, this.#partitionKey, undefined, this.#snapshot);
+    const items = [...scanned].filter(({ partitionKey, id }) => !overlay.has(overlayKey(partitionKey, id)));
+    for (const { partitionKey, id, item } of overlay.values()) {
+      const isInScope = this.#partitionKey === undefined || this.#partitionKey === partitionKey;
+      if (isInScope && item !== undefined) items.push({ partitionKey, id, head: item.head });
+    }
+    return items.sort(compareById);
+  }
+
+  #passing(located: Located): Found | undefined {
+    if (isExpired(located.head, this.#now)) return undefined;
+    const body = once(() => this.#bodyOf(located));
+    const item = once(() => parseItem(body()));
+    const known = (this.#isCovered ? this.#itemOfIndex(located) : undefined) ?? item();
+    if (this.#filter(known) !== true) return undefined;
+    const sortValues = this.#orderBy.map(({ path }) => compile({ kind: 'path', path }, new Map())(known));
+    return { ...located, sortValues, body, item };
+  }
+
+  #bodyOf({ partitionKey, id }: Located): Buffer {
+    const overlaid = this.#request.view.overlay?.get(overlayKey(partitionKey, id));
+    if (overlaid?.item !== undefined) return overlaid.item.body;
+    const body = this.#store.bodies.get([this.#container.number, partitionKey, id], {
+      transaction: this.#snapshot,
+    });
+    if (body === undefined) throw new Error(`The body of item ${id} is missing.`);
+    return body;
+  }
+
+  /** As much of an item as its index entries hold; undefined when one of them does not hold the whole value. */
+  #itemOfIndex({ head }: Located): JsonObject | undefined {
+    const item: JsonObject = {};
+    for (const [number, path] of this.#container.indexing.scalarPaths.entries()) {
+      const entry = head.indexed[number];
+      if (entry === undefined || !isWholeValue(entry)) return undefined;
+      const value = wholeValueOf(entry);
+      if (value !== undefined) setAtPath(item, path, value);
+    }
+    return item;
+  }
+
+  #partitionKeyOfFilter(): string | undefined {
+    const path = this.#container.partitionKeyPath;
+    const value = this.#constraints.find((constraint) => isSamePath(constraint.path, path))?.equals;
+    return value === undefined || typeof value === 'object' ? undefined : partitionKeyOf(value).keyPart;
+  }
+
+  /** Ascending: ties in the order of ids; descending: ties the other way round, as the index yields them. */
+  #compare(one: Located & { sortValues: readonly (JsonValue | undefined)[] }, other: typeof one): number {
+    for (const [number, { descending }] of this.#orderBy.entries()) {
+      const order = compareValues(one.sortValues[number], other.sortValues[number]);
+      if (order !== 0) return descending ? -order : order;
+    }
+    const tie = compareById(one, other);
+    return this.#orderBy[0]?.descending === true ? -tie : tie;
+  }
+
+  #compareToPosition(found: Found, { partitionKey, id, sortValues }: Position): number {
+    return this.#compare(found, {
+      partitionKey,
+      id,
+      head: found.head,
+      sortValues: sortValues.map(([value]) => value),
+    });
+  }
+
+  /** An index keeps only its own path in order: items that are equal there are sorted by the rest. */
+  #isNextGroup(previous: Found, found: Found): boolean {
+    if (this.#orderBy.length === 0) return true;
+    const [first] = found.sortValues;
+    const [before] = previous.sortValues;
+    const isLong = typeof first === 'string' && typeof before === 'string' && samePrefix(first, before);
+    return !isLong && (this.#orderBy.length === 1 || compareValues(first, before) !== 0);
+  }
+
+  #sorted(group: Found[]): Found[] {
+    return group.length < 2 ? group : group.sort((one, other) => this.#compare(one, other));
+  }
+
+  #position(last: Found, skipped: number, returned: number): string {
+    const position: Position = {
+      query: this.#fingerprint,
+      sortValues: last.sortValues.map((value) => (value === undefined ? [] : [value])),
+      partitionKey: last.partitionKey,
+      id: last.id,
+      skipped,
+      returned,
+    };
+    return Buffer.from(JSON.stringify(position)).toString('base64url');
+  }
+
+  #readContinuation(token: string): Position {
+    let position: unknown;
+    try {
+      position = JSON.parse(Buffer.from(token, 'base64url').toString());
+    } catch {
+      throw badRequest('Invalid Continuation Token.');
+    }
+    if (!isJsonObject(position) || position.query !== this.#fingerprint)
+      throw badRequest('Invalid Continuation Token.');
+    return {
+      query: this.#fingerprint,
+      sortValues: Array.isArray(position.sortValues)
+        ? position.sortValues.map((value) => (Array.isArray(value) ? value : []))
+        : [],
+      partitionKey: String(position.partitionKey),
+      id: String(position.id),
+      skipped: Number(position.skipped),
+      returned: Number(position.returned),
+    };
+  }
+}
+
+/** MAX of an indexed path is the first value of that index read backwards. */
+function sortKeysOf({ selection, orderBy }: SelectQuery, container: ContainerEntry): readonly SortKey[] {
+  if (selection.kind !== 'aggregate' || selection.name !== 'MAX' || selection.operand.kind !== 'path')
+    return orderBy;
+  const { path } = selection.operand;
+  return scalarPathNumber(container, path) < 0 ? [] : [{ path, descending: true }];
+}
+
+/** The service sorts by indexes only. @throws CosmosError 400 in its words */
+function checkOrderBy({ indexing }: ContainerEntry, orderBy: readonly SortKey[]): void {
+  for (const { path } of orderBy) {
+    if (isPathIndexed(indexing, path)) continue;
+    throw badRequest('The index path corresponding to the specified order-by item is excluded.');
+  }
+  if (orderBy.length < 2) return;
+  const isServed = indexing.compositeIndexes.some(
+    (composite) =>
+      composite.length === orderBy.length &&
+      composite.every(({ path }, number) => isSamePath(path, orderBy[number]?.path ?? [])) &&
+      [true, false].some((turned) =>
+        composite.every(({ descending }, number) => (descending !== turned) === orderBy[number]?.descending),
+      ),
+  );
+  if (isServed) return;
+  throw badRequest(
+    'The order by query does not have a corresponding composite index that it can be served from.',
+  );
+}
+
+function projection(
+  selection: Exclude<Selection, { kind: 'aggregate' }>,
+  parameters: Parameters,
+): (found: Found) => Buffer | string | undefined {
+  if (selection.kind === 'all') return ({ body }) => body();
+  if (selection.kind === 'value') {
+    if (isWholeItem(selection.expression)) return ({ body }) => body();
+    const evaluate = compile(selection.expression, parameters);
+    return ({ item }) => JSON.stringify(evaluate(item()));
+  }
+  const columns = selection.items.map(({ name, expression }) => ({
+    name,
+    evaluate: compile(expression, parameters),
+  }));
+  return ({ item }) => {
+    const values = columns.map(({ name, evaluate }) => [name, evaluate(item())] as const);
+    return JSON.stringify(Object.fromEntries(values));
+  };
+}
+
+function isWholeItem(expression: Expression): boolean {
+  return expression.kind === 'path' && expression.path.length === 0;
+}
+
+function countOf(expression: Expression | undefined, parameters: Parameters, otherwise: number): number {
+  if (expression === undefined) return otherwise;
+  const value = constantOf(expression, parameters);
+  if (typeof value === 'number' && Number.isInteger(value) && value >= 0) return value;
+  throw badRequest('TOP, OFFSET and LIMIT take whole numbers that are not negative.');
+}
+
+/** Where an index scan goes on: at the last item's value, past its id when ids are all that is left to tell apart. */
+function resumeAt(
+  { bounds, descending }: Extract<AccessPath, { kind: 'ordered' }>,
+  from: Position,
+): KeyBounds {
+  const [first, ...others] = from.sortValues;
+  if (first === undefined) return { ...bounds, start: [...bounds.start, from.id] };
+  const value = indexedValueOf(first[0]);
+  const key = [...indexPrefix(bounds), ...entryParts(value)];
+  const isById = others.length === 0 && isWholeValue(value);
+  if (descending) return { ...bounds, end: isById ? [...key, from.id] : [...key, AFTER_ALL] };
+  return { ...bounds, start: isById ? [...key, from.id] : key };
+}
+
+function compareById(one: Located, other: Located): number {
+  return compareStrings(one.partitionKey, other.partitionKey) || compareStrings(one.id, other.id);
+}
+
+function samePrefix(one: string, other: string): boolean {
+  return (
+    one.length >= MAX_INDEXED_CHARACTERS &&
+    one.slice(0, MAX_INDEXED_CHARACTERS) === other.slice(0, MAX_INDEXED_CHARACTERS)
+  );
+}
+
+function setAtPath(item: JsonObject, path: readonly string[], value: JsonValue): void {
+  const last = path.at(-1);
+  let parent = item;
+  for (const name of path.slice(0, -1)) {
+    const child = parent[name];
+    const next: JsonObject = isJsonObject(child) ? child : {};
+    parent[name] = next;
+    parent = next;
+  }
+  if (last !== undefined) parent[last] = value;
+}
+
+function parseItem(body: Buffer): JsonObject {
+  const item: unknown = JSON.parse(body.toString());
+  if (!isJsonObject(item)) throw new Error('A stored item is not an object.');
+  return item;
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
+}

@@ -1,0 +1,104 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { badRequest } from './cosmos-error.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from './json.ts';
+
+/** One request to the emulator, its path decoded. */
+export interface CosmosRequest {
+  readonly method: string;
+  /** `['dbs', 'a', 'colls', 'b', 'docs', 'c']` */
+  readonly segments: readonly string[];
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+}
+
+export interface CosmosReply {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | number>>;
+  readonly body?: string | Buffer;
+}
+
+/** A path of the SDK is never split at `?`: ids may contain it and there are no query strings. */
+export function segmentsOf(url: string): string[] {
+  try {
+    return url
+      .split('/')
+      .filter((segment) => segment !== '')
+      .map(decodeURIComponent);
+  } catch {
+    throw badRequest('The path of the request is not encoded properly.');
+  }
+}
+
+export function header(request: CosmosRequest, name: string): string | undefined {
+  const value = request.headers[name];
+  return Array.isArray(value) ? value.join(',') : value;
+}
+
+/** The SDKs write `true` and `True`. */
+export function flag(request: CosmosRequest, name: string): boolean {
+  return header(request, name)?.toLowerCase() === 'true';
+}
+
+export function jsonBody(request: CosmosRequest): JsonValue {
+  try {
+    return JSON.parse(request.body.toString());
+  } catch {
+    throw badRequest('The input content is invalid because it is not JSON.');
+  }
+}
+
+export function objectBody(request: CosmosRequest): JsonObject {
+  const body = jsonBody(request);
+  if (!isJsonObject(body)) throw badRequest('The input content is invalid because it is not a JSON object.');
+  return body;
+}
+
+export type OperationName =
+  | 'account'
+  | 'database'
+  | 'container'
+  | 'ranges'
+  | 'offers'
+  | 'create'
+  | 'upsert'
+  | 'read'
+  | 'replace'
+  | 'delete'
+  | 'patch'
+  | 'batch'
+  | 'query'
+  | 'queryPlan'
+  | 'feed'
+  | 'readFeed'
+  | 'other';
+
+/** What a request asks for; fault rules match by it. */
+export function operationOf(request: CosmosRequest): OperationName {
+  const { method, segments } = request;
+  const [first, , third, , fifth] = segments;
+  if (segments.length === 0) return 'account';
+  if (first === 'offers') return 'offers';
+  if (first !== 'dbs' || segments.length > 6) return 'other';
+  if (segments.length <= 2) return 'database';
+  if (third !== 'colls') return 'other';
+  if (segments.length <= 4) return 'container';
+  if (fifth === 'pkranges') return 'ranges';
+  if (fifth !== 'docs') return 'other';
+  return segments.length === 5 ? itemFeedOperation(request) : (POINT_OPERATIONS[method] ?? 'other');
+}
+
+const POINT_OPERATIONS: Readonly<Record<string, OperationName>> = {
+  GET: 'read',
+  PUT: 'replace',
+  DELETE: 'delete',
+  PATCH: 'patch',
+};
+
+function itemFeedOperation(request: CosmosRequest): OperationName {
+  if (request.method === 'GET') return header(request, 'a-im') === undefined ? 'readFeed' : 'feed';
+  if (request.method !== 'POST') return 'other';
+  if (flag(request, 'x-ms-cosmos-is-query-plan-request')) return 'queryPlan';
+  if (flag(request, 'x-ms-cosmos-is-batch-request')) return 'batch';
+  if (flag(request, 'x-ms-documentdb-isquery')) return 'query';
+  return flag(request, 'x-ms-documentdb-is-upsert') ? 'upsert' : 'create';
+}

@@ -1,0 +1,175 @@
+import { randomUUID } from 'node:crypto';
+import { mkdirSync, mkdtempSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Catalog } from './catalog.ts';
+import { CosmosError } from './cosmos-error.ts';
+import { ExpirySweeper } from './expiry-sweeper.ts';
+import { Faults, faultError } from './faults.ts';
+import { errorReply, Gateway } from './gateway.ts';
+import { ItemRoutes } from './item-routes.ts';
+import { type CosmosReply, type CosmosRequest, jsonBody, operationOf, segmentsOf } from './request.ts';
+import { checkSignature } from './signature.ts';
+import { StaleHistory } from './stale-history.ts';
+import { Store } from './store.ts';
+
+export interface CosmosServerOptions {
+  /** 0 = any free port. */
+  readonly port: number;
+  /** 127.0.0.1 unless given. */
+  readonly host?: string;
+  /** Absent = a temporary folder, removed by `stop`. */
+  readonly dataFolder?: string;
+  /** Milliseconds by which reads weaker than Strong lag. */
+  readonly staleMs?: number;
+  /** Offers the control endpoint `/_skerry/faults`. */
+  readonly faults?: boolean;
+  /** False answers 403 to creating and deleting databases and containers. */
+  readonly controlPlane?: boolean;
+}
+
+export interface CosmosServer {
+  readonly endpoint: string;
+  readonly key: string;
+  readonly connectionString: string;
+  readonly port: number;
+  stop(): Promise<void>;
+}
+
+/** The official emulator's well-known key: not a secret. */
+const WELL_KNOWN_KEY =
+  'C2y6yDjf5/R+ob0N8A7Cgv30VRDJIWEHLM+4QDU5DE2nQ9nDuVTqobD4b8mGGyPMbIZnqyMsEcaGQy67XIw/Jw==';
+/** Clients keep their sockets; a shorter wait here would reset writes, which the SDK does not retry. */
+const KEEP_ALIVE_MS = 120_000;
+const MAX_BODY_BYTES = 8 * 1024 * 1024;
+const FAULTS_PATH = '/_skerry/faults';
+
+/**
+ * Starts a Cosmos DB NoSQL account that speaks the service's REST protocol.
+ * @throws Error with `code` EADDRINUSE when the port is taken
+ */
+export async function startCosmosServer(options: CosmosServerOptions): Promise<CosmosServer> {
+  const host = options.host ?? '127.0.0.1';
+  const http = createServer({ noDelay: true, keepAliveTimeout: KEEP_ALIVE_MS });
+  http.requestTimeout = 0;
+  await listen(http, options.port, host);
+  const { port } = http.address() as AddressInfo;
+  const endpoint = `http://${host}:${port}/`;
+  // From here to the request handler nothing may wait: the port is open already.
+  const folder = options.dataFolder ?? mkdtempSync(join(tmpdir(), 'skerry-cosmos-'));
+  mkdirSync(folder, { recursive: true });
+  const store = new Store(folder);
+  const catalog = new Catalog(store);
+  const sweeper = new ExpirySweeper(store, catalog);
+  const history = options.staleMs === undefined ? undefined : new StaleHistory(options.staleMs);
+  const items = new ItemRoutes(store, history);
+  const gateway = new Gateway({ catalog, items, controlPlane: options.controlPlane ?? true });
+  const front = new Front(gateway, endpoint, options.faults === true ? new Faults() : undefined);
+  http.on('request', (request, response) => void front.serve(request, response));
+  return {
+    endpoint,
+    key: WELL_KNOWN_KEY,
+    connectionString: `AccountEndpoint=${endpoint};AccountKey=${WELL_KNOWN_KEY};`,
+    port,
+    async stop() {
+      sweeper.stop();
+      await close(http);
+      await store.close();
+      if (options.dataFolder === undefined) await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Between the sockets and the gateway: bodies, signatures, injected faults, headers that every answer carries. */
+class Front {
+  readonly #gateway: Gateway;
+  readonly #endpoint: string;
+  readonly #faults: Faults | undefined;
+  readonly #key = Buffer.from(WELL_KNOWN_KEY, 'base64');
+
+  constructor(gateway: Gateway, endpoint: string, faults: Faults | undefined) {
+    this.#gateway = gateway;
+    this.#endpoint = endpoint;
+    this.#faults = faults;
+  }
+
+  async serve(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+    let reply: CosmosReply | undefined;
+    try {
+      const request = await readRequest(incoming);
+      const isControl = this.#faults !== undefined && incoming.url === FAULTS_PATH;
+      reply = isControl ? this.#control(request, this.#faults) : await this.#answer(request);
+    } catch (error) {
+      reply = errorReply(error);
+    }
+    if (reply === undefined) incoming.socket.destroy();
+    else send(response, reply);
+  }
+
+  /** Undefined: the connection is to be dropped. */
+  async #answer(request: CosmosRequest): Promise<CosmosReply | undefined> {
+    const { method, segments } = request;
+    checkSignature(this.#key, method, segments, request.headers);
+    const operation = operationOf(request);
+    const fault = this.#faults?.actionFor({ method, path: `/${segments.join('/')}`, operation });
+    if (fault?.kind === 'drop-before') return undefined;
+    if (fault?.kind === 'status') throw faultError(fault);
+    if (fault?.kind === 'delay') await delay(fault.ms);
+    const reply = await this.#gateway.answer(request, operation, this.#endpoint);
+    return fault?.kind === 'drop-after' ? undefined : reply;
+  }
+
+  #control(request: CosmosRequest, faults: Faults): CosmosReply {
+    if (request.method === 'PUT') faults.replace(jsonBody(request));
+    else if (request.method === 'DELETE') faults.clear();
+    else if (request.method !== 'GET') throw new CosmosError(405, 'Faults take GET, PUT and DELETE.');
+    return { status: 200, headers: {}, body: JSON.stringify(faults.describe()) };
+  }
+}
+
+async function readRequest(incoming: IncomingMessage): Promise<CosmosRequest> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of incoming) {
+    bytes += chunk.length;
+    if (bytes <= MAX_BODY_BYTES) chunks.push(chunk);
+  }
+  if (bytes > MAX_BODY_BYTES) throw new CosmosError(413, 'Request size is too large.');
+  return {
+    method: incoming.method ?? 'GET',
+    segments: segmentsOf(incoming.url ?? '/'),
+    headers: incoming.headers,
+    body: Buffer.concat(chunks),
+  };
+}
+
+function send(response: ServerResponse, { status, headers, body }: CosmosReply): void {
+  const hasBody = body !== undefined && status !== 204 && status !== 304;
+  response.writeHead(status, {
+    ...headers,
+    'x-ms-activity-id': randomUUID(),
+    ...(hasBody ? { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) } : {}),
+  });
+  response.end(hasBody ? body : undefined);
+}
+
+function listen(http: Server, port: number, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    http.once('error', reject);
+    http.listen(port, host, () => {
+      http.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+function close(http: Server): Promise<void> {
+  return new Promise((resolve) => {
+    http.close(() => resolve());
+    http.closeAllConnections();
+  });
+}

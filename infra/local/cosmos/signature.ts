@@ -1,0 +1,48 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
+import { CosmosError } from './cosmos-error.ts';
+
+/**
+ * Checks the master key signature of a request (Cosmos DB REST docs, "Access control on resources").
+ * @param segments the decoded path: an even number names a resource, an odd one ends in the type of a feed
+ * @throws CosmosError 401
+ */
+export function checkSignature(
+  key: Buffer,
+  method: string,
+  segments: readonly string[],
+  headers: IncomingHttpHeaders,
+): void {
+  const isFeed = segments.length % 2 === 1;
+  const type = (isFeed ? segments.at(-1) : segments.at(-2)) ?? '';
+  const owner = (isFeed ? segments.slice(0, -1) : segments).join('/');
+  const date = String(headers['x-ms-date'] ?? headers.date ?? '');
+  const signed = `${method}\n${type}\n`.toLowerCase() + `${owner}\n${date.toLowerCase()}\n\n`;
+  const expected = createHmac('sha256', key).update(signed).digest();
+  const given = givenSignature(headers.authorization);
+  if (given?.length === expected.length && timingSafeEqual(given, expected)) return;
+  throw new CosmosError(
+    401,
+    'The input authorization token cannot serve the request. The wrong key is being used or the expected payload is not ' +
+      `built as per the protocol. Server used the following payload to sign: '${signed.replaceAll('\n', '\\n')}'`,
+  );
+}
+
+function givenSignature(authorization: string | undefined): Buffer | undefined {
+  if (authorization === undefined) {
+    throw new CosmosError(
+      401,
+      'Required Header authorization is missing. Ensure a valid Authorization token is passed.',
+    );
+  }
+  const match = /^type=master&ver=1\.0&sig=(.+)$/.exec(decoded(authorization));
+  return match?.[1] === undefined ? undefined : Buffer.from(match[1], 'base64');
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,162 @@
+import { TYPE_RANK, typeRank } from '../indexed-value.ts';
+import type { JsonObject, JsonValue } from '../json.ts';
+import { compareValues, deepEqual, partlyEqual } from './compare.ts';
+import { queryError } from './query-error.ts';
+import type { ComparisonOperator, Expression, FunctionName } from './syntax.ts';
+
+export type Parameters = ReadonlyMap<string, JsonValue | undefined>;
+/** `undefined` is a value of its own: three-valued logic rests on it. */
+export type Evaluator = (item: JsonObject) => JsonValue | undefined;
+
+/** Turns an expression into a function of an item, parameters bound. */
+export function compile(expression: Expression, parameters: Parameters): Evaluator {
+  switch (expression.kind) {
+    case 'literal':
+    case 'parameter': {
+      const value = constantOf(expression, parameters);
+      return () => value;
+    }
+    case 'path':
+      return pathEvaluator(expression.path);
+    case 'not': {
+      const operand = compile(expression.operand, parameters);
+      return (item) => {
+        const value = operand(item);
+        return typeof value === 'boolean' ? !value : undefined;
+      };
+    }
+    case 'and':
+      return logical(compile(expression.left, parameters), compile(expression.right, parameters), false);
+    case 'or':
+      return logical(compile(expression.left, parameters), compile(expression.right, parameters), true);
+    case 'comparison': {
+      const left = compile(expression.left, parameters);
+      const right = compile(expression.right, parameters);
+      return (item) => compareBy(expression.operator, left(item), right(item));
+    }
+    case 'in':
+      return membership(
+        compile(expression.operand, parameters),
+        expression.choices.map((choice) => compile(choice, parameters)),
+      );
+    case 'between': {
+      const operand = compile(expression.operand, parameters);
+      const atLeast: Evaluator = bound('>=', operand, compile(expression.lower, parameters));
+      const atMost: Evaluator = bound('<=', operand, compile(expression.upper, parameters));
+      return logical(atLeast, atMost, false);
+    }
+    case 'call':
+      return call(
+        expression.name,
+        expression.operands.map((operand) => compile(operand, parameters)),
+      );
+  }
+}
+
+/** The value of a literal or parameter; `undefined` for all else. @throws CosmosError 400 for an unknown parameter */
+export function constantOf(expression: Expression, parameters: Parameters): JsonValue | undefined {
+  if (expression.kind === 'literal') return expression.value;
+  if (expression.kind !== 'parameter') return undefined;
+  if (!parameters.has(expression.name)) {
+    const { token } = expression;
+    throw queryError(token, 'SC2010', `The query parameter '${token.text}' was not supplied.`);
+  }
+  return parameters.get(expression.name);
+}
+
+function pathEvaluator(path: readonly string[]): Evaluator {
+  return (item) => {
+    let value: JsonValue | undefined = item;
+    for (const name of path) {
+      if (Array.isArray(value)) value = value[Number(name)];
+      else if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined;
+      else value = value[name];
+    }
+    return value;
+  };
+}
+
+/** AND (`decisive` false) and OR (`decisive` true): one decisive side decides, whatever the other is. */
+function logical(left: Evaluator, right: Evaluator, decisive: boolean): Evaluator {
+  return (item) => {
+    const first = left(item);
+    if (first === decisive) return decisive;
+    const second = right(item);
+    if (second === decisive) return decisive;
+    return typeof first === 'boolean' && typeof second === 'boolean' ? !decisive : undefined;
+  };
+}
+
+function bound(operator: ComparisonOperator, operand: Evaluator, limit: Evaluator): Evaluator {
+  return (item) => compareBy(operator, operand(item), limit(item));
+}
+
+/** Values of different types do not compare: the result is undefined and the item drops out. */
+function compareBy(
+  operator: ComparisonOperator,
+  left: JsonValue | undefined,
+  right: JsonValue | undefined,
+): boolean | undefined {
+  if (left === undefined || right === undefined) return undefined;
+  const rank = typeRank(left);
+  if (rank !== typeRank(right)) return undefined;
+  if (operator === '=') return deepEqual(left, right);
+  if (operator === '!=') return !deepEqual(left, right);
+  if (rank >= TYPE_RANK.array) return undefined;
+  const order = compareValues(left, right);
+  switch (operator) {
+    case '<':
+      return order < 0;
+    case '<=':
+      return order <= 0;
+    case '>':
+      return order > 0;
+    case '>=':
+      return order >= 0;
+  }
+}
+
+function membership(operand: Evaluator, choices: readonly Evaluator[]): Evaluator {
+  return (item) => {
+    const value = operand(item);
+    const results = choices.map((choice) => compareBy('=', value, choice(item)));
+    if (results.includes(true)) return true;
+    return results.includes(undefined) ? undefined : false;
+  };
+}
+
+function call(name: FunctionName, operands: readonly Evaluator[]): Evaluator {
+  const [first, second, third] = operands;
+  if (first === undefined) return () => undefined;
+  switch (name) {
+    case 'IS_DEFINED':
+      return (item) => first(item) !== undefined;
+    case 'STARTSWITH':
+      return (item) =>
+        textTest(first(item), second?.(item), third?.(item), (text, part) => text.startsWith(part));
+    case 'CONTAINS':
+      return (item) =>
+        textTest(first(item), second?.(item), third?.(item), (text, part) => text.includes(part));
+    case 'ARRAY_CONTAINS':
+      return (item) => arrayContains(first(item), second?.(item), third?.(item) === true);
+  }
+}
+
+function textTest(
+  text: JsonValue | undefined,
+  part: JsonValue | undefined,
+  ignoreCase: JsonValue | undefined,
+  test: (text: string, part: string) => boolean,
+): boolean | undefined {
+  if (typeof text !== 'string' || typeof part !== 'string') return undefined;
+  return ignoreCase === true ? test(text.toLowerCase(), part.toLowerCase()) : test(text, part);
+}
+
+function arrayContains(
+  list: JsonValue | undefined,
+  wanted: JsonValue | undefined,
+  partial: boolean,
+): boolean | undefined {
+  if (!Array.isArray(list) || wanted === undefined) return undefined;
+  return list.some((item) => (partial ? partlyEqual(item, wanted) : deepEqual(item, wanted)));
+}

@@ -1,0 +1,315 @@
+import { queryError, syntaxError } from './query-error.ts';
+import {
+  type ComparisonOperator,
+  type Expression,
+  FUNCTION_OPERANDS,
+  type FunctionName,
+  type SelectedItem,
+  type Selection,
+  type SelectQuery,
+  type SortKey,
+  type Token,
+} from './syntax.ts';
+import { tokenize } from './tokenize.ts';
+
+const COMPARISONS: Readonly<Record<string, ComparisonOperator>> = {
+  '=': '=',
+  '!=': '!=',
+  '<>': '!=',
+  '<': '<',
+  '<=': '<=',
+  '>': '>',
+  '>=': '>=',
+};
+const CONSTANTS = { TRUE: true, FALSE: false, NULL: null, UNDEFINED: undefined } as const;
+/** Words that the service takes as a name only in brackets and quotes (`c["value"]`): its published grammar's keywords. */
+const RESERVED = new Set(
+  `AND ARRAY AS ASC BETWEEN BY DESC DISTINCT ESCAPE EXISTS FALSE FROM GROUP HAVING IN JOIN LIKE LIMIT NOT NULL OFFSET OR
+  ORDER SELECT TOP TRUE UDF UNDEFINED VALUE WHERE`.split(/\s+/),
+);
+const CACHED_QUERIES = 256;
+const cache = new Map<string, SelectQuery>();
+
+/**
+ * Parses the part of Cosmos SQL that this emulator answers.
+ * @throws CosmosError 400 that names the first token it does not take
+ */
+export function parseQuery(text: string): SelectQuery {
+  const cached = cache.get(text);
+  if (cached !== undefined) return cached;
+  const query = new Parser(text).query();
+  const oldest = cache.keys().next();
+  if (cache.size >= CACHED_QUERIES && oldest.done !== true) cache.delete(oldest.value);
+  cache.set(text, query);
+  return query;
+}
+
+class Parser {
+  readonly #tokens: readonly Token[];
+  #position = 0;
+  #alias = 'c';
+
+  constructor(text: string) {
+    this.#tokens = tokenize(text);
+    this.#alias = this.#findAlias();
+  }
+
+  query(): SelectQuery {
+    this.#expectWord('SELECT');
+    const top = this.#takeWord('TOP') ? this.#count() : undefined;
+    const selection = this.#selection();
+    this.#from();
+    const where = this.#takeWord('WHERE') ? this.#expression() : undefined;
+    const orderBy = this.#orderBy();
+    const offset = this.#takeWord('OFFSET') ? this.#count() : undefined;
+    if (offset !== undefined) this.#expectWord('LIMIT');
+    const limit = offset === undefined ? undefined : this.#count();
+    const rest = this.#peek();
+    if (rest.kind !== 'end' || (top !== undefined && limit !== undefined)) throw syntaxError(rest);
+    return { selection, top, where, orderBy, offset, limit };
+  }
+
+  /** The selection comes before FROM names what its paths begin with, so look ahead. */
+  #findAlias(): string {
+    const from = this.#tokens.findIndex((token) => isWord(token, 'FROM'));
+    const [name, next, afterNext] = this.#tokens.slice(from + 1, from + 4);
+    if (from < 0 || name?.kind !== 'word' || RESERVED.has(name.text.toUpperCase())) {
+      throw syntaxError(name ?? this.#end());
+    }
+    const alias = next !== undefined && isWord(next, 'AS') ? afterNext : next;
+    return alias?.kind === 'word' && !RESERVED.has(alias.text.toUpperCase()) ? alias.text : name.text;
+  }
+
+  #from(): void {
+    this.#expectWord('FROM');
+    this.#next();
+    if (this.#takeWord('AS')) this.#next();
+    else if (this.#peek().kind === 'word' && this.#peek().text === this.#alias) this.#next();
+  }
+
+  #selection(): Selection {
+    if (this.#takeSymbol('*')) return { kind: 'all' };
+    if (this.#takeWord('VALUE'))
+      return this.#aggregate() ?? { kind: 'value', expression: this.#expression() };
+    const items: SelectedItem[] = [];
+    do items.push(this.#selectedItem(items.length + 1));
+    while (this.#takeSymbol(','));
+    return { kind: 'list', items };
+  }
+
+  #aggregate(): Selection | undefined {
+    const name = this.#peek().text.toUpperCase();
+    if ((name !== 'COUNT' && name !== 'MAX') || !isSymbol(this.#peek(1), '(')) return undefined;
+    this.#next();
+    this.#expectSymbol('(');
+    const operand = this.#expression();
+    this.#expectSymbol(')');
+    return { kind: 'aggregate', name, operand };
+  }
+
+  #selectedItem(ordinal: number): SelectedItem {
+    const expression = this.#expression();
+    if (this.#takeWord('AS')) return { name: this.#name(), expression };
+    const next = this.#peek();
+    if (next.kind === 'word' && !RESERVED.has(next.text.toUpperCase()))
+      return { name: this.#name(), expression };
+    const path = expression.kind === 'path' ? expression.path : undefined;
+    const name = path === undefined ? `$${ordinal}` : (path.at(-1) ?? this.#alias);
+    return { name, expression };
+  }
+
+  #orderBy(): SortKey[] {
+    if (!this.#takeWord('ORDER')) return [];
+    this.#expectWord('BY');
+    const keys: SortKey[] = [];
+    do {
+      const token = this.#peek();
+      const expression = this.#primary();
+      if (expression.kind !== 'path' || expression.path.length === 0) throw syntaxError(token);
+      const descending = this.#takeWord('DESC');
+      if (!descending) this.#takeWord('ASC');
+      keys.push({ path: expression.path, descending });
+    } while (this.#takeSymbol(','));
+    return keys;
+  }
+
+  /** TOP, OFFSET and LIMIT take a whole number or a parameter. */
+  #count(): Expression {
+    const token = this.#next();
+    if (token.kind === 'parameter') return { kind: 'parameter', name: token.text, token };
+    const value = Number(token.text);
+    if (token.kind !== 'number' || !Number.isInteger(value)) throw syntaxError(token);
+    return { kind: 'literal', value };
+  }
+
+  #expression(): Expression {
+    let left = this.#conjunction();
+    while (this.#takeWord('OR')) left = { kind: 'or', left, right: this.#conjunction() };
+    return left;
+  }
+
+  #conjunction(): Expression {
+    let left = this.#negation();
+    while (this.#takeWord('AND')) left = { kind: 'and', left, right: this.#negation() };
+    return left;
+  }
+
+  #negation(): Expression {
+    if (this.#takeWord('NOT')) return { kind: 'not', operand: this.#negation() };
+    return this.#predicate();
+  }
+
+  #predicate(): Expression {
+    const left = this.#primary();
+    const token = this.#peek();
+    const operator = token.kind === 'symbol' ? COMPARISONS[token.text] : undefined;
+    if (operator !== undefined) {
+      this.#next();
+      return { kind: 'comparison', operator, left, right: this.#primary() };
+    }
+    const negated = isWord(token, 'NOT') && (isWord(this.#peek(1), 'IN') || isWord(this.#peek(1), 'BETWEEN'));
+    if (negated) this.#next();
+    const membership = this.#membership(left);
+    return negated ? { kind: 'not', operand: membership } : membership;
+  }
+
+  #membership(operand: Expression): Expression {
+    if (this.#takeWord('IN')) {
+      this.#expectSymbol('(');
+      const choices: Expression[] = [];
+      do choices.push(this.#primary());
+      while (this.#takeSymbol(','));
+      this.#expectSymbol(')');
+      return { kind: 'in', operand, choices };
+    }
+    if (!this.#takeWord('BETWEEN')) return operand;
+    const lower = this.#primary();
+    this.#expectWord('AND');
+    return { kind: 'between', operand, lower, upper: this.#primary() };
+  }
+
+  #primary(): Expression {
+    const token = this.#next();
+    switch (token.kind) {
+      case 'string':
+        return { kind: 'literal', value: token.text };
+      case 'number':
+        return { kind: 'literal', value: Number(token.text) };
+      case 'parameter':
+        return { kind: 'parameter', name: token.text, token };
+      case 'symbol':
+        return this.#afterSymbol(token);
+      case 'word':
+        return this.#afterWord(token);
+      default:
+        throw syntaxError(token);
+    }
+  }
+
+  #afterSymbol(token: Token): Expression {
+    if (token.text === '-') {
+      const number = this.#next();
+      if (number.kind !== 'number') throw syntaxError(number);
+      return { kind: 'literal', value: -Number(number.text) };
+    }
+    if (token.text !== '(') throw syntaxError(token);
+    const inner = this.#expression();
+    this.#expectSymbol(')');
+    return inner;
+  }
+
+  #afterWord(token: Token): Expression {
+    if (isSymbol(this.#peek(), '(')) return this.#call(token);
+    const upper = token.text.toUpperCase();
+    if (token.text === this.#alias) return { kind: 'path', path: this.#pathSteps() };
+    if (upper in CONSTANTS) return { kind: 'literal', value: CONSTANTS[upper as keyof typeof CONSTANTS] };
+    if (RESERVED.has(upper)) throw syntaxError(token);
+    throw queryError(token, 'SC2001', `Identifier '${token.text}' could not be resolved.`);
+  }
+
+  #pathSteps(): string[] {
+    const path: string[] = [];
+    for (;;) {
+      if (this.#takeSymbol('.')) path.push(this.#name());
+      else if (this.#takeSymbol('[')) {
+        const step = this.#next();
+        if (step.kind !== 'string' && step.kind !== 'number') throw syntaxError(step);
+        path.push(step.text);
+        this.#expectSymbol(']');
+      } else return path;
+    }
+  }
+
+  #call(token: Token): Expression {
+    const name = token.text.toUpperCase();
+    if (!isFunctionName(name)) {
+      throw queryError(token, 'SC2005', `'${token.text}' is not a recognized built-in function name.`);
+    }
+    this.#expectSymbol('(');
+    const operands: Expression[] = [];
+    do operands.push(this.#expression());
+    while (this.#takeSymbol(','));
+    const [least, most] = FUNCTION_OPERANDS[name];
+    if (operands.length < least || operands.length > most) {
+      throw queryError(
+        token,
+        'SC2006',
+        `The built-in function '${name}' requires ${least} to ${most} argument(s).`,
+      );
+    }
+    this.#expectSymbol(')');
+    return { kind: 'call', name, operands };
+  }
+
+  #name(): string {
+    const token = this.#next();
+    if (token.kind !== 'word' || RESERVED.has(token.text.toUpperCase())) throw syntaxError(token);
+    return token.text;
+  }
+
+  #end(): Token {
+    return this.#tokens.at(-1) ?? { kind: 'end', text: '', start: 0, end: 0 };
+  }
+
+  #peek(ahead = 0): Token {
+    return this.#tokens[this.#position + ahead] ?? this.#end();
+  }
+
+  #next(): Token {
+    const token = this.#peek();
+    this.#position += 1;
+    return token;
+  }
+
+  #takeWord(word: string): boolean {
+    const found = isWord(this.#peek(), word);
+    if (found) this.#position += 1;
+    return found;
+  }
+
+  #takeSymbol(symbol: string): boolean {
+    const found = isSymbol(this.#peek(), symbol);
+    if (found) this.#position += 1;
+    return found;
+  }
+
+  #expectWord(word: string): void {
+    if (!this.#takeWord(word)) throw syntaxError(this.#peek());
+  }
+
+  #expectSymbol(symbol: string): void {
+    if (!this.#takeSymbol(symbol)) throw syntaxError(this.#peek());
+  }
+}
+
+function isWord(token: Token, word: string): boolean {
+  return token.kind === 'word' && token.text.toUpperCase() === word;
+}
+
+function isSymbol(token: Token, symbol: string): boolean {
+  return token.kind === 'symbol' && token.text === symbol;
+}
+
+function isFunctionName(name: string): name is FunctionName {
+  return Object.hasOwn(FUNCTION_OPERANDS, name);
+}

@@ -1,0 +1,14 @@
+import { CosmosError } from '../cosmos-error.ts';
+import type { Token } from './syntax.ts';
+
+/** A 400 as the service words it: where the query is wrong and which token is at fault. */
+export function queryError(token: Pick<Token, 'start' | 'end'>, code: string, message: string): CosmosError {
+  const location = { start: token.start, end: token.end };
+  const errors = [{ severity: 'Error', location, code, message }];
+  return new CosmosError(400, `Message: ${JSON.stringify({ errors })}`);
+}
+
+export function syntaxError(token: Token): CosmosError {
+  if (token.kind === 'end') return queryError(token, 'SC1001', 'Syntax error, unexpected end of query.');
+  return queryError(token, 'SC1001', `Syntax error, incorrect syntax near '${token.text}'.`);
+}

@@ -1,0 +1,118 @@
+import { type Database, open, type RootDatabase } from 'lmdb';
+import { CosmosError } from './cosmos-error.ts';
+import type { IndexedValue } from './indexed-value.ts';
+import type { JsonValue } from './json.ts';
+
+/** What is known of an item without its body; scans read nothing else. */
+export interface ItemHead {
+  readonly etag: string;
+  /** Where the item's last change stands in the feed of its physical partition. */
+  readonly lsn: number;
+  readonly sequence: number;
+  /** Seconds since 1970, as `_ts`. */
+  readonly timestamp: number;
+  /** Seconds since 1970; 0 = never. */
+  readonly expiresAt: number;
+  readonly itemNumber: number;
+  readonly bodyBytes: number;
+  readonly terms: readonly number[];
+  /** The values of the container's scalar index paths, in their order. */
+  readonly indexed: readonly IndexedValue[];
+}
+
+export type ItemKey = readonly [container: number, partitionKey: string, id: string];
+export type FeedEntry = readonly [partitionKey: string, id: string, timestamp: number];
+export type KeyPart = string | number | boolean | Uint8Array;
+type StorageKey = KeyPart[];
+
+/** Sorts after every other part of a key: the end of a prefix. */
+export const AFTER_ALL = new Uint8Array([0xff]);
+export const EMPTY = Buffer.alloc(1);
+
+/**
+ * The emulator's tables in one LMDB environment.
+ *
+ * noSync: a commit reaches the page cache, so it survives `kill -9` of this process (and is 7,200 creates a second
+ * where fsync gives 2,100); a crash of the *machine* may lose the last seconds or the file. Jobs of one turn of the
+ * event loop share one synchronous transaction: that is the group commit, and no reader ever sees half of it.
+ */
+export class Store {
+  readonly meta: Database<JsonValue, StorageKey>;
+  readonly heads: Database<ItemHead, StorageKey>;
+  readonly bodies: Database<Buffer, StorageKey>;
+  /** [container, range, lsn, sequence] -> where the item is. */
+  readonly feed: Database<FeedEntry, StorageKey>;
+  /** [container, partition key, lsn, sequence] -> id. */
+  readonly partitionFeed: Database<string, StorageKey>;
+  /** [container, path number, partition key, rank, value, id]. */
+  readonly index: Database<Buffer, StorageKey>;
+  /** [expiresAt, container, partition key, id] -> physical partition. */
+  readonly expiry: Database<string, StorageKey>;
+  readonly #root: RootDatabase;
+  #waiting: (() => Settle)[] = [];
+  #failed: ((error: unknown) => void)[] = [];
+
+  constructor(folder: string) {
+    this.#root = open({ path: folder, noSync: true, maxDbs: 8, encoding: 'binary' });
+    this.meta = this.#root.openDB('meta', { encoding: 'json' });
+    this.heads = this.#root.openDB('heads', { encoding: 'json' });
+    this.bodies = this.#root.openDB('bodies', { encoding: 'binary' });
+    this.feed = this.#root.openDB('feed', { encoding: 'json' });
+    this.partitionFeed = this.#root.openDB('partitionFeed', { encoding: 'string' });
+    this.index = this.#root.openDB('index', { encoding: 'binary' });
+    this.expiry = this.#root.openDB('expiry', { encoding: 'string' });
+  }
+
+  /**
+   * Runs `job` inside the next transaction and resolves once that is committed. A job that throws a CosmosError must
+   * not have written yet; any other error undoes the whole transaction.
+   */
+  commit<T>(job: () => T): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (this.#waiting.length === 0) setImmediate(() => this.#commitWaiting());
+      this.#waiting.push(() => {
+        try {
+          const result = job();
+          return () => resolve(result);
+        } catch (error) {
+          if (!(error instanceof CosmosError)) throw error;
+          return () => reject(error);
+        }
+      });
+      this.#failed.push(reject);
+    });
+  }
+
+  /** One snapshot for reads that yield to other work; call `done()` on it. */
+  snapshot() {
+    return this.#root.useReadTransaction();
+  }
+
+  async close(): Promise<void> {
+    if (this.#waiting.length > 0) this.#commitWaiting();
+    await this.#root.close();
+  }
+
+  #commitWaiting(): void {
+    const jobs = this.#waiting;
+    const failed = this.#failed;
+    this.#waiting = [];
+    this.#failed = [];
+    if (jobs.length === 0) return;
+    let settled: Settle[];
+    try {
+      settled = this.#root.transactionSync(() => jobs.map((job) => job()));
+    } catch (error) {
+      for (const reject of failed) reject(error);
+      return;
+    }
+    for (const settle of settled) settle();
+  }
+}
+
+type Settle = () => void;
+
+/** Bounds of all keys that begin with `prefix`. */
+export function withPrefix(...prefix: StorageKey): { start: StorageKey; end: StorageKey } {
+  return { start: prefix, end: [...prefix, AFTER_ALL] };
+}

@@ -99,7 +99,8 @@ export class LogStorage {
         return 'committed';
       }
       return outcomeOf(statuses.find((status) => status >= 400 && status !== COSMOS_STATUS.failedDependency));
-    } catch (error) {
+    } catch (wrapped) {
+      const error = wrapped instanceof Error ? (wrapped.cause ?? wrapped) : wrapped; // `items.batch` hides status and code behind a plain Error.
       if (isPassingCosmosFault(error)) {
         return 'uncertain';
       }

@@ -1,0 +1,82 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+const localSettingsSchema = z.object({
+  IsEncrypted: z.literal(false).default(false),
+  Values: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]).transform(String)).default({}),
+  ConnectionStrings: z.record(z.string(), z.string()).default({}),
+});
+
+/**
+ * The app's settings from `local.settings.json`, if there is one; connection strings appear under `ConnectionStrings:<name>`.
+ *
+ * @throws Error if the file is there but malformed or encrypted.
+ */
+export async function readLocalSettings(appDirectory: string): Promise<Record<string, string>> {
+  const text = await readFile(join(appDirectory, 'local.settings.json'), 'utf8').catch(() => undefined);
+  if (text === undefined) return {};
+  try {
+    const { Values, ConnectionStrings } = localSettingsSchema.parse(JSON.parse(text));
+    const connections = Object.entries(ConnectionStrings).map(([name, value]) => [
+      `ConnectionStrings:${name}`,
+      value,
+    ]);
+    return { ...Object.fromEntries(connections), ...Values };
+  } catch (error) {
+    throw new Error('local.settings.json is malformed or encrypted.', { cause: error });
+  }
+}
+
+/** The settings of an app as triggers name them (webjobs-sdk, `NameResolver` and `GetWebJobsConnectionString`). */
+export class AppSettings {
+  readonly #values = new Map<string, string>();
+
+  constructor(environment: Environment) {
+    for (const [name, value] of Object.entries(environment)) {
+      if (value !== undefined) this.#values.set(settingKey(name), value);
+    }
+  }
+
+  get(name: string): string | undefined {
+    return this.#values.get(settingKey(name));
+  }
+
+  /**
+   * Replaces each `%NAME%` by its setting.
+   *
+   * @throws Error if a setting is missing.
+   */
+  resolve(text: string): string {
+    return text.replaceAll(/%([^%]+)%/g, (_, name: string) => {
+      const value = this.get(name);
+      if (value === undefined) throw new Error(`setting '${name}' is missing, which '%${name}%' refers to`);
+      return value;
+    });
+  }
+
+  /**
+   * The connection string that a trigger's `connection` names.
+   *
+   * @throws Error if there is none.
+   */
+  connection(name: string): string {
+    for (const candidate of [`AzureWebJobs${name}`, name]) {
+      const value = this.get(`ConnectionStrings:${candidate}`) ?? this.get(candidate);
+      if (value) return value;
+    }
+    throw new Error(`setting '${name}' is missing, which should hold a connection string`);
+  }
+
+  isDisabled(functionName: string): boolean {
+    const names = [`AzureWebJobs.${functionName}.Disabled`, `AzureWebJobs_${functionName}_Disabled`];
+    return names.some((name) => ['true', '1'].includes(this.get(name)?.toLowerCase() ?? ''));
+  }
+}
+
+/** Configuration keys ignore case, and environment variables write their `:` as `__`. */
+function settingKey(name: string): string {
+  return name.replaceAll('__', ':').toLowerCase();
+}

@@ -1,0 +1,22 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** Time as the host sees it; unlike the platform's clock, a sleep ends early when the host stops. */
+export interface HostClock {
+  /** Milliseconds since the Unix epoch. */
+  now(): number;
+  /** Resolves after `milliseconds`, or as soon as `signal` aborts. */
+  sleep(milliseconds: number, signal: AbortSignal): Promise<void>;
+}
+
+/** setTimeout takes at most 2^31 - 1 ms (24.8 days); a longer sleep is made of several. */
+const LONGEST_TIMEOUT = 2 ** 31 - 1;
+
+export const hostClock: HostClock = {
+  now: () => Date.now(),
+  async sleep(milliseconds, signal) {
+    const end = performance.now() + milliseconds;
+    for (let left = milliseconds; left > 0 && !signal.aborted; left = end - performance.now()) {
+      await delay(Math.min(left, LONGEST_TIMEOUT), undefined, { signal }).catch(() => undefined);
+    }
+  },
+};

@@ -1,0 +1,234 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import {
+  type ChangeFeedIteratorOptions,
+  type ChangeFeedPullModelIterator,
+  ChangeFeedStartFrom,
+  type Container,
+  CosmosClient,
+  type FeedRange,
+} from '@azure/cosmos';
+import type { Random } from '../../../shared/platform/random.ts';
+import type { HostClock } from './clock.ts';
+import { CosmosLeases, type Lease } from './cosmos-leases.ts';
+import type { CosmosTrigger, FunctionDefinition } from './function-definition.ts';
+import type { Listener } from './listener.ts';
+import type { Log } from './log.ts';
+import { Outage } from './outage.ts';
+import type { TypedData } from './rpc.ts';
+
+const CATEGORY = 'Host.CosmosDB';
+/** How long the start waits for an answer before HTTP is served without it. */
+const START_PATIENCE = 1_000;
+
+export interface CosmosListenerOptions {
+  readonly definition: FunctionDefinition<CosmosTrigger>;
+  readonly connectionString: string;
+  readonly leaseConnectionString: string;
+  readonly clock: HostClock;
+  readonly random: Pick<Random, 'fraction'>;
+  readonly log: Log;
+  /** Runs the function with its retry policy; failures are logged there. */
+  readonly run: (input: TypedData) => Promise<void>;
+}
+
+/** A container or database that a trigger names is not there. */
+class MissingContainerError extends Error {}
+
+/**
+ * Feeds one function with the changes of a container: ranges in parallel, one batch at a time in each, at least once.
+ * A batch that fails for good is passed over, as the extension does.
+ */
+export class CosmosListener implements Listener {
+  readonly #options: CosmosListenerOptions;
+  readonly #trigger: CosmosTrigger;
+  readonly #client: CosmosClient;
+  readonly #leaseClient: CosmosClient;
+  readonly #outage: Outage;
+  #listening: Promise<unknown> = Promise.resolve();
+
+  /** @throws Error if a connection string is malformed. */
+  constructor(options: CosmosListenerOptions) {
+    const { definition, connectionString, leaseConnectionString, log, random } = options;
+    this.#options = options;
+    this.#trigger = definition.trigger;
+    this.#client = createClient(connectionString);
+    this.#leaseClient =
+      leaseConnectionString === connectionString ? this.#client : createClient(leaseConnectionString);
+    this.#outage = new Outage(`Cosmos DB for function '${definition.name}'`, CATEGORY, log, random);
+  }
+
+  async start(signal: AbortSignal): Promise<void> {
+    let starting = true;
+    const opened = this.#openUntilAnswered(signal, () => starting);
+    this.#listening = opened.then((open) => open && this.#listenToAll(open, signal)).catch(() => undefined);
+    await Promise.race([opened, delay(START_PATIENCE, undefined, { ref: false })]);
+    starting = false;
+  }
+
+  async close(): Promise<void> {
+    await this.#listening;
+    this.#client.dispose();
+    this.#leaseClient.dispose();
+  }
+
+  /** @throws MissingContainerError while the host is still starting; later it is one more reason to try on. */
+  async #openUntilAnswered(signal: AbortSignal, isStarting: () => boolean): Promise<OpenFeed | undefined> {
+    while (!signal.aborted) {
+      try {
+        const feed = await this.#open();
+        this.#outage.succeeded();
+        return feed;
+      } catch (error) {
+        if (error instanceof MissingContainerError && isStarting()) throw error;
+        await this.#options.clock.sleep(this.#outage.failed(error), signal);
+      }
+    }
+    return undefined;
+  }
+
+  async #open(): Promise<OpenFeed> {
+    const {
+      databaseName,
+      containerName,
+      leaseDatabaseName = databaseName,
+      leaseContainerName,
+    } = this.#trigger;
+    const container = this.#client.database(databaseName).container(containerName);
+    const containerId = await readResourceId(container, `${databaseName}/${containerName}`);
+    const leaseDatabase = this.#leaseClient.database(leaseDatabaseName);
+    if (this.#trigger.createLeaseContainerIfNotExists) {
+      await leaseDatabase.containers.createIfNotExists({
+        id: leaseContainerName,
+        partitionKey: '/id',
+        defaultTtl: -1,
+      });
+    }
+    const leaseContainer = leaseDatabase.container(leaseContainerName);
+    await readResourceId(leaseContainer, `${leaseDatabaseName}/${leaseContainerName}`);
+    const leases = new CosmosLeases(
+      leaseContainer,
+      `${this.#trigger.leaseContainerPrefix}${databaseName}_${containerId}`,
+    );
+    const loaded = await leases.load(await container.getFeedRanges());
+    return {
+      container,
+      leases,
+      current: await Promise.all(loaded.map((lease) => this.#pin(container, leases, lease))),
+    };
+  }
+
+  /** Stores where a new lease starts, so that changes made while the host is away later are not missed. */
+  async #pin(container: Container, leases: CosmosLeases, lease: Lease): Promise<Lease> {
+    if (lease.continuation !== undefined) return lease;
+    const { startFromBeginning, startFromTime } = this.#trigger;
+    const startsNow = !startFromBeginning && startFromTime === undefined;
+    const continuation = startsNow
+      ? (await this.#iterate(container, lease).readNext()).continuationToken
+      : undefined;
+    const pinned = { ...lease, continuation };
+    await leases.save(pinned);
+    return pinned;
+  }
+
+  async #listenToAll({ container, leases, current }: OpenFeed, signal: AbortSignal): Promise<void> {
+    await Promise.all(current.map((lease) => this.#listen(container, leases, lease, signal)));
+  }
+
+  async #listen(
+    container: Container,
+    leases: CosmosLeases,
+    first: Lease,
+    signal: AbortSignal,
+  ): Promise<void> {
+    let lease = first;
+    let iterator = this.#iterate(container, lease);
+    while (!signal.aborted) {
+      try {
+        const page = await iterator.readNext();
+        this.#outage.succeeded();
+        if (signal.aborted) return;
+        if (page.count === 0) {
+          await this.#options.clock.sleep(this.#trigger.feedPollDelay, signal);
+          continue;
+        }
+        if (!(await this.#deliver(page.result, signal))) return;
+        lease = { ...lease, continuation: page.continuationToken };
+        await this.#checkpoint(leases, lease, signal);
+      } catch (error) {
+        await this.#options.clock.sleep(this.#outage.failed(error), signal);
+        iterator = this.#iterate(container, lease);
+      }
+    }
+  }
+
+  /** False if the batch is to be delivered again because the host stopped in the midst of it. */
+  async #deliver(documents: readonly unknown[], signal: AbortSignal): Promise<boolean> {
+    const { definition, log, run } = this.#options;
+    try {
+      await run({ string: JSON.stringify(documents) });
+    } catch {
+      if (signal.aborted) return false;
+      const loss = `${documents.length} changes are lost for function '${definition.name}': a failed batch is not delivered again`;
+      log.write(
+        'error',
+        CATEGORY,
+        definition.retry === undefined ? `${loss} (it has no retry policy)` : loss,
+      );
+    }
+    return true;
+  }
+
+  async #checkpoint(leases: CosmosLeases, lease: Lease, signal: AbortSignal): Promise<void> {
+    do {
+      try {
+        return await leases.save(lease);
+      } catch (error) {
+        await this.#options.clock.sleep(this.#outage.failed(error), signal);
+      }
+    } while (!signal.aborted);
+  }
+
+  #iterate(container: Container, { feedRange, continuation }: Lease): ChangeFeedPullModelIterator<unknown> {
+    const { maxItemsPerInvocation } = this.#trigger;
+    const options: ChangeFeedIteratorOptions = {
+      changeFeedStartFrom: continuation
+        ? ChangeFeedStartFrom.Continuation(continuation)
+        : this.#startOf(feedRange),
+    };
+    if (maxItemsPerInvocation > 0) options.maxItemCount = maxItemsPerInvocation;
+    return container.items.getChangeFeedIterator(options);
+  }
+
+  #startOf(feedRange: FeedRange): ChangeFeedStartFrom {
+    const { startFromBeginning, startFromTime } = this.#trigger;
+    if (startFromBeginning) return ChangeFeedStartFrom.Beginning(feedRange);
+    if (startFromTime !== undefined) return ChangeFeedStartFrom.Time(new Date(startFromTime), feedRange);
+    return ChangeFeedStartFrom.Now(feedRange);
+  }
+}
+
+interface OpenFeed {
+  readonly container: Container;
+  readonly leases: CosmosLeases;
+  readonly current: readonly Lease[];
+}
+
+function createClient(connectionString: string): CosmosClient {
+  return new CosmosClient({
+    connectionString,
+    connectionPolicy: { enableBackgroundEndpointRefreshing: false },
+  });
+}
+
+/** The `_rid`, by which a container that was made anew is told from the old one. */
+async function readResourceId(container: Container, path: string): Promise<string> {
+  try {
+    const { resource } = await container.read();
+    return resource?._rid ?? '';
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 404) {
+      throw new MissingContainerError(`Cosmos DB container '${path}' does not exist.`);
+    }
+    throw error;
+  }
+}

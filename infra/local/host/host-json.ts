@@ -1,0 +1,94 @@
+import { readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { LOG_LEVELS } from './log.ts';
+import { parseTimeSpan } from './time-span.ts';
+
+const timeSpan = z.string().transform((text, context) => {
+  const milliseconds = parseTimeSpan(text);
+  if (milliseconds === undefined)
+    context.addIssue({ code: 'custom', message: 'must be a duration such as 00:05:00' });
+  return milliseconds ?? 0;
+});
+
+const MINUTES = 60_000;
+
+const logLevel = z.string().transform((text, context) => {
+  const level = LOG_LEVELS.find((name) => name === text.toLowerCase());
+  if (level === undefined)
+    context.addIssue({ code: 'custom', message: `must be one of ${LOG_LEVELS.join(', ')}` });
+  return level ?? 'information';
+});
+
+const retry = z.discriminatedUnion('strategy', [
+  z.object({ strategy: z.literal('fixedDelay'), maxRetryCount: z.int().min(-1), delayInterval: timeSpan }),
+  z.object({
+    strategy: z.literal('exponentialBackoff'),
+    maxRetryCount: z.int().min(-1),
+    minimumInterval: timeSpan,
+    maximumInterval: timeSpan,
+  }),
+]);
+
+const unlimited = z.int().min(-1).default(-1);
+
+const hostJsonSchema = z.object({
+  version: z.literal('2.0'),
+  functionTimeout: z
+    .union([z.literal('-1').transform(() => Number.POSITIVE_INFINITY), timeSpan])
+    .refine((milliseconds) => milliseconds >= 1000, 'must be at least one second')
+    .default(30 * MINUTES),
+  logging: z.object({ logLevel: z.record(z.string(), logLevel).default({}) }).prefault({}),
+  retry: retry.optional(),
+  extensions: z
+    .object({
+      http: z
+        .object({
+          routePrefix: z.string().default('api'),
+          maxConcurrentRequests: unlimited,
+          maxOutstandingRequests: unlimited,
+          customHeaders: z.record(z.string(), z.string()).default({}),
+        })
+        .prefault({}),
+      serviceBus: z
+        .object({
+          maxConcurrentCalls: z
+            .int()
+            .positive()
+            .default(16 * availableParallelism()),
+          maxAutoLockRenewalDuration: timeSpan.default(5 * MINUTES),
+          autoCompleteMessages: z.boolean().default(true),
+        })
+        .prefault({}),
+    })
+    .prefault({}),
+});
+
+/** host.json as this host uses it: durations in milliseconds, defaults filled in, other keys left out. */
+export type HostJson = z.output<typeof hostJsonSchema>;
+
+/** @throws Error that names each wrong key; a malformed host.json is fatal in Azure too. */
+export function parseHostJson(text: string): HostJson {
+  const parsed = hostJsonSchema.safeParse(parseJson(text));
+  if (parsed.success) return parsed.data;
+  const faults = parsed.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`);
+  throw new Error(`host.json is not valid:\n${faults.join('\n')}`);
+}
+
+/** Reads `host.json` of an app folder. */
+export async function readHostJson(appDirectory: string): Promise<HostJson> {
+  const path = join(appDirectory, 'host.json');
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    throw new Error(`There is no readable host.json in ${appDirectory}.`, { cause: error });
+  });
+  return parseHostJson(text);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new Error('host.json is not JSON.', { cause: error });
+  }
+}

@@ -1,0 +1,221 @@
+import { randomUUID } from 'node:crypto';
+import { type CoreApi, type LogOrigin, withReadOnly } from './core-api.ts';
+import type { FunctionDefinition } from './function-definition.ts';
+import { describeError, type Log } from './log.ts';
+import type {
+  CoreInvocationContext,
+  InvocationResponse,
+  ProgrammingModel,
+  RetryContext,
+  TraceContext,
+  TypedData,
+} from './rpc.ts';
+
+/** What a trigger fires with. */
+export interface TriggerEvent {
+  readonly input: TypedData;
+  readonly metadata?: Readonly<Record<string, TypedData>>;
+  readonly traceParent?: string | undefined;
+  readonly traceState?: string | undefined;
+  /** Kept over the attempts of a retry policy; otherwise a new one is made. */
+  readonly invocationId?: string;
+  readonly retryContext?: RetryContext;
+}
+
+interface RunningInvocation {
+  readonly definition: FunctionDefinition;
+  readonly invocationId: string;
+  readonly startedAt: number;
+  readonly fail: (error: Error) => void;
+}
+
+export interface InvokerOptions {
+  readonly core: CoreApi;
+  readonly model: ProgrammingModel;
+  readonly log: Log;
+  /** host.json's functionTimeout, in milliseconds; infinite for none. */
+  readonly functionTimeout: number;
+  /** Called when an invocation has outlived the timeout: Azure kills the process that runs it. */
+  readonly onTimeout: (error: Error) => void;
+}
+
+const NO_METADATA: Readonly<Record<string, TypedData>> = {};
+
+/** Runs functions through the programming model, and knows which are running. */
+export class Invoker {
+  readonly #core: CoreApi;
+  readonly #model: ProgrammingModel;
+  readonly #log: Log;
+  readonly #running = new Set<RunningInvocation>();
+  readonly #watchdog: NodeJS.Timeout | undefined;
+  #idleWaiters: (() => void)[] = [];
+
+  constructor({ core, model, log, functionTimeout, onTimeout }: InvokerOptions) {
+    this.#core = core;
+    this.#model = model;
+    this.#log = log;
+    if (Number.isFinite(functionTimeout)) {
+      // One timer for all: a timer of its own would cost every request more than this check costs in a second.
+      const check = () => this.#failOverdue(functionTimeout, onTimeout);
+      this.#watchdog = setInterval(check, Math.min(functionTimeout / 4, 1000)).unref();
+    }
+  }
+
+  get runningCount(): number {
+    return this.#running.size;
+  }
+
+  /**
+   * Runs a function once.
+   *
+   * @throws whatever the handler, a hook or the conversion of its result throws; it has been logged.
+   */
+  invoke(definition: FunctionDefinition, event: TriggerEvent): Promise<InvocationResponse> {
+    const invocationId = event.invocationId ?? randomUUID();
+    return new Promise((resolve, reject) => {
+      const running: RunningInvocation = {
+        definition,
+        invocationId,
+        startedAt: performance.now(),
+        fail: reject,
+      };
+      this.#running.add(running);
+      this.#logExecuting(running);
+      this.#run(definition, event, invocationId).then(
+        (response) => {
+          this.#finish(running);
+          resolve(response);
+        },
+        (error: unknown) => {
+          this.#finish(running, error ?? new Error('The function failed without an error.'));
+          reject(error);
+        },
+      );
+    });
+  }
+
+  /** Resolves once nothing is running. */
+  async whenIdle(): Promise<void> {
+    if (this.#running.size === 0) return;
+    await new Promise<void>((resolve) => this.#idleWaiters.push(resolve));
+  }
+
+  close(): void {
+    clearInterval(this.#watchdog);
+  }
+
+  async #run(
+    definition: FunctionDefinition,
+    event: TriggerEvent,
+    invocationId: string,
+  ): Promise<InvocationResponse> {
+    const core = this.#core;
+    const { name, metadata, bindingName } = definition;
+    const hookData = {};
+    let origin: LogOrigin = { functionName: name, hookData, invocationContext: undefined };
+    const coreContext: CoreInvocationContext = {
+      invocationId,
+      request: {
+        invocationId,
+        functionId: name,
+        inputData: [{ name: bindingName, data: event.input }],
+        triggerMetadata: event.metadata ?? NO_METADATA,
+        traceContext: toTraceContext(invocationId, event),
+        ...(event.retryContext && { retryContext: event.retryContext }),
+      },
+      metadata,
+      state: undefined,
+      log: (level, category, message) => core.log(level, category, message, origin),
+    };
+
+    const model = await this.#model.getInvocationModel(coreContext);
+    let { context, inputs } = await model.getArguments();
+    origin = { functionName: name, hookData, invocationContext: context };
+    let callback = definition.callback;
+
+    if (core.hasHooks('preInvocation')) {
+      coreContext.state = 'preInvocationHooks';
+      const hookContext = this.#hookContext({ inputs, functionCallback: callback }, context, hookData);
+      await core.runHooks('preInvocation', hookContext).finally(() => {
+        coreContext.state = undefined;
+      });
+      ({ inputs, functionCallback: callback } = hookContext);
+    }
+
+    let result: unknown;
+    let error: unknown;
+    coreContext.state = 'invocation';
+    try {
+      result = await model.invokeFunction(context, inputs, callback);
+    } catch (thrown) {
+      error = thrown;
+    }
+    coreContext.state = undefined;
+
+    if (core.hasHooks('postInvocation')) {
+      coreContext.state = 'postInvocationHooks';
+      const hookContext = this.#hookContext({ inputs, result, error }, context, hookData);
+      await core.runHooks('postInvocation', hookContext).finally(() => {
+        coreContext.state = undefined;
+      });
+      ({ result, error } = hookContext);
+    }
+    if (error !== undefined && error !== null) throw error;
+    return model.getResponse(context, result);
+  }
+
+  #hookContext<Properties extends object>(
+    properties: Properties,
+    invocationContext: unknown,
+    hookData: object,
+  ) {
+    return withReadOnly(properties, { invocationContext, hookData, appHookData: this.#core.appHookData });
+  }
+
+  #finish(running: RunningInvocation, error?: unknown): void {
+    if (!this.#running.delete(running)) return;
+    this.#logExecuted(running, error);
+    if (this.#running.size > 0) return;
+    for (const wake of this.#idleWaiters.splice(0)) wake();
+  }
+
+  #failOverdue(functionTimeout: number, onTimeout: (error: Error) => void): void {
+    const overdueBefore = performance.now() - functionTimeout;
+    for (const running of this.#running) {
+      // A set iterates in the order of insertion: the first one that is young enough ends the search.
+      if (running.startedAt > overdueBefore) return;
+      const error = new Error(
+        `Timeout value of ${functionTimeout} ms exceeded by function '${running.definition.name}'.`,
+      );
+      this.#finish(running, error);
+      running.fail(error);
+      onTimeout(error);
+    }
+  }
+
+  #logExecuting({ definition: { name }, invocationId }: RunningInvocation): void {
+    const category = `Function.${name}`;
+    if (!this.#log.isEnabled('debug', category)) return;
+    this.#log.write('debug', category, `Executing 'Functions.${name}' (Id=${invocationId})`);
+  }
+
+  #logExecuted({ definition: { name }, invocationId, startedAt }: RunningInvocation, error: unknown): void {
+    const category = `Function.${name}`;
+    const level = error === undefined ? 'debug' : 'error';
+    if (!this.#log.isEnabled(level, category)) return;
+    const outcome = error === undefined ? 'Succeeded' : 'Failed';
+    const duration = Math.round(performance.now() - startedAt);
+    const line = `Executed 'Functions.${name}' (${outcome}, Id=${invocationId}, Duration=${duration}ms)`;
+    this.#log.write(level, category, error === undefined ? line : `${line}: ${describeError(error)}`);
+  }
+}
+
+const TRACE_PARENT = /^00-([0-9a-f]{32})-[0-9a-f]{16}-([0-9a-f]{2})$/;
+
+/** A child span of the caller's, or the start of a trace of its own; a random id is cut from the invocation's. */
+function toTraceContext(invocationId: string, { traceParent, traceState = '' }: TriggerEvent): TraceContext {
+  const parent = traceParent === undefined ? null : TRACE_PARENT.exec(traceParent);
+  const traceId = parent?.[1] ?? invocationId.replaceAll('-', '');
+  const spanId = invocationId.slice(0, 8) + invocationId.slice(-8);
+  return { traceParent: `00-${traceId}-${spanId}-${parent?.[2] ?? '00'}`, traceState, attributes: {} };
+}

@@ -1,0 +1,63 @@
+import { glob, readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { CoreApi } from './core-api.ts';
+
+const WORKER_CAPABILITIES = [
+  'RawHttpBodyBytes',
+  'RpcHttpTriggerMetadataRemoved',
+  'RpcHttpBodyOnly',
+  'IgnoreEmptyValuedRpcHttpHeaders',
+  'UseNullableValueDictionaryForHttp',
+  'WorkerStatus',
+  'TypedDataCollection',
+  'HandlesWorkerTerminateMessage',
+];
+
+/**
+ * Runs the app's entry files, which register its functions, then its start hooks, and closes the registration
+ * (azure-functions-nodejs-worker, `src/startApp.ts`).
+ *
+ * @throws Error if an entry file or a hook fails, or the app asks for HTTP streaming.
+ */
+export async function loadApp(appDirectory: string, core: CoreApi): Promise<void> {
+  const { main, type } = await readPackageJson(appDirectory);
+  const requireFromApp = createRequire(join(appDirectory, 'package.json'));
+  for (const file of await entryFiles(appDirectory, main)) {
+    const isModule = file.endsWith('.mjs') || (type === 'module' && !file.endsWith('.cjs'));
+    if (isModule) await import(pathToFileURL(file).href);
+    else requireFromApp(file);
+  }
+  await core.runAppHooks('appStart', { functionAppDirectory: appDirectory });
+  await closeSetup(core);
+  core.lock();
+}
+
+async function readPackageJson(appDirectory: string): Promise<{ main: string; type: string | undefined }> {
+  const path = join(appDirectory, 'package.json');
+  const content: unknown = JSON.parse(await readFile(path, 'utf8'));
+  const { main, type } = content as { main?: unknown; type?: unknown };
+  if (typeof main !== 'string')
+    throw new Error(`package.json of ${appDirectory} has no 'main', the pattern of its entry files.`);
+  return { main, type: typeof type === 'string' ? type : undefined };
+}
+
+async function entryFiles(appDirectory: string, pattern: string): Promise<string[]> {
+  const files: string[] = [];
+  for await (const file of glob(pattern, { cwd: appDirectory })) files.push(file);
+  if (files.length === 0) {
+    throw new Error(
+      `No file in ${appDirectory} matches '${pattern}', the 'main' of its package.json. Is the app built?`,
+    );
+  }
+  return files.sort().map((file) => resolve(appDirectory, file));
+}
+
+async function closeSetup(core: CoreApi): Promise<void> {
+  const defaults = Object.fromEntries(WORKER_CAPABILITIES.map((name) => [name, 'true']));
+  const capabilities = await core.model?.getCapabilities(defaults);
+  if (capabilities?.HttpUri !== undefined) {
+    throw new Error('The app turns on enableHttpStream, which this host does not support.');
+  }
+}

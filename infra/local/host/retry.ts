@@ -1,0 +1,81 @@
+import type { Random } from '../../../shared/platform/random.ts';
+import type { HostClock } from './clock.ts';
+import type { HostJson } from './host-json.ts';
+import type { RetryContext, RpcRetryOptions } from './rpc.ts';
+
+/** Intervals in milliseconds; `maxRetryCount` -1 retries for ever. */
+export type RetryPolicy = NonNullable<HostJson['retry']>;
+
+/**
+ * The policy that a function registered. The library has rounded its intervals to whole seconds.
+ *
+ * @throws Error for an unknown strategy or a missing interval.
+ */
+export function toRetryPolicy(options: RpcRetryOptions): RetryPolicy {
+  const { retryStrategy, maxRetryCount } = options;
+  if (maxRetryCount === undefined || maxRetryCount < -1)
+    throw new Error('retry.maxRetryCount must be -1 or more');
+  const interval = (name: 'delayInterval' | 'minimumInterval' | 'maximumInterval') => {
+    const seconds = options[name]?.seconds;
+    if (seconds === undefined) throw new Error(`retry.${name} is missing`);
+    return seconds * 1000;
+  };
+  if (retryStrategy === 'fixedDelay') {
+    return { strategy: retryStrategy, maxRetryCount, delayInterval: interval('delayInterval') };
+  }
+  if (retryStrategy === 'exponentialBackoff') {
+    const minimumInterval = interval('minimumInterval');
+    return {
+      strategy: retryStrategy,
+      maxRetryCount,
+      minimumInterval,
+      maximumInterval: interval('maximumInterval'),
+    };
+  }
+  throw new Error(`retry.strategy '${retryStrategy}' is unknown`);
+}
+
+/** The pause before retry number `retry` (1 is the first), in milliseconds (webjobs-sdk, `ExponentialBackoffRetryAttribute`). */
+export function retryDelay(policy: RetryPolicy, retry: number, random: Pick<Random, 'fraction'>): number {
+  if (policy.strategy === 'fixedDelay') return policy.delayInterval;
+  const { minimumInterval, maximumInterval } = policy;
+  if (retry === 1) return Math.min(minimumInterval, maximumInterval);
+  const growth = (0.8 + 0.4 * random.fraction()) * 2 ** (retry - 1) * minimumInterval;
+  return Math.min(minimumInterval + growth, maximumInterval);
+}
+
+export interface RetryTools {
+  readonly clock: HostClock;
+  readonly random: Pick<Random, 'fraction'>;
+  /** Ends the waiting when the host stops. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Calls `attempt` until it succeeds, the policy is exhausted, or the host stops.
+ *
+ * @throws the last attempt's error.
+ */
+export async function withRetry<Result>(
+  policy: RetryPolicy,
+  { clock, random, signal }: RetryTools,
+  attempt: (context: RetryContext) => Promise<Result>,
+): Promise<Result> {
+  const { maxRetryCount } = policy;
+  let context: RetryContext = { retryCount: 0, maxRetryCount };
+  for (let retry = 1; ; retry++) {
+    try {
+      return await attempt(context);
+    } catch (error) {
+      if (maxRetryCount !== -1 && retry > maxRetryCount) throw error;
+      await clock.sleep(retryDelay(policy, retry, random), signal);
+      if (signal.aborted) throw error;
+      context = { retryCount: retry, maxRetryCount, exception: toRpcException(error) };
+    }
+  }
+}
+
+function toRpcException(error: unknown): NonNullable<RetryContext['exception']> {
+  const { message, stack = '' } = error instanceof Error ? error : new Error(String(error));
+  return { message, stackTrace: stack, source: '' };
+}

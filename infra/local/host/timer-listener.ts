@@ -1,0 +1,121 @@
+import type { HostClock } from './clock.ts';
+import type { FunctionDefinition, TimerTrigger } from './function-definition.ts';
+import type { Listener } from './listener.ts';
+import { describeError, type Log } from './log.ts';
+import type { TypedData } from './rpc.ts';
+import { firesOftenerThanEachMinute, parseSchedule, type Schedule } from './schedule.ts';
+import type { TimerStatus, TimerStatusStore } from './timer-status.ts';
+
+export interface TimerListenerOptions {
+  readonly definition: FunctionDefinition<TimerTrigger>;
+  readonly clock: HostClock;
+  readonly statuses: TimerStatusStore;
+  readonly log: Log;
+  /** Runs the function with its retry policy; failures are logged there. */
+  readonly run: (input: TypedData) => Promise<unknown>;
+}
+
+/** Fires one timer function, never twice at once (webjobs-sdk-extensions, `TimerListener` and `ScheduleMonitor`). */
+export class TimerListener implements Listener {
+  readonly #name: string;
+  readonly #trigger: TimerTrigger;
+  readonly #schedule: Schedule;
+  readonly #options: TimerListenerOptions;
+  readonly #stopped = new AbortController();
+
+  /** @throws Error if the schedule is malformed. */
+  constructor(options: TimerListenerOptions) {
+    this.#options = options;
+    this.#name = options.definition.name;
+    this.#trigger = options.definition.trigger;
+    this.#schedule = parseSchedule(this.#trigger.schedule);
+  }
+
+  async start(): Promise<void> {
+    const { clock, log } = this.#options;
+    const now = clock.now();
+    const monitored = this.#trigger.useMonitor && !firesOftenerThanEachMinute(this.#schedule, now);
+    const status = monitored ? await this.#resume(now) : undefined;
+    const isPastDue = status !== undefined && now > status.next;
+    const runsAtOnce = isPastDue || this.#trigger.runOnStartup;
+    this.#loop({
+      status,
+      isPastDue,
+      next: runsAtOnce ? now : (status?.next ?? this.#schedule.next(now)),
+    }).catch((error: unknown) =>
+      log.write('error', 'Host.Timer', `Timer '${this.#name}' has stopped: ${describeError(error)}`),
+    );
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+  }
+
+  async close(): Promise<void> {}
+
+  async #loop(first: { status: TimerStatus | undefined; isPastDue: boolean; next: number }): Promise<void> {
+    const { clock, run } = this.#options;
+    const { signal } = this.#stopped;
+    let { status, isPastDue, next } = first;
+    while (true) {
+      await clock.sleep(next - clock.now(), signal);
+      if (signal.aborted) return;
+      const startedAt = clock.now();
+      if (startedAt < next) continue;
+      await run(timerInput(status, isPastDue)).catch(() => undefined);
+      // From the run's start: ticks that it slept through collapse into one run at once.
+      next = this.#schedule.next(startedAt);
+      if (status !== undefined) {
+        status = { last: startedAt, next, lastUpdated: startedAt };
+        await this.#save(status);
+      }
+      isPastDue = false;
+    }
+  }
+
+  /** The stored status; a first one if there is none; one for the present schedule if that has changed. */
+  async #resume(now: number): Promise<TimerStatus> {
+    const stored = await this.#options.statuses.read(this.#name);
+    const expected = this.#schedule.next(stored?.lastUpdated ?? now);
+    if (stored?.next === expected) return stored;
+    const next = now > expected ? this.#schedule.next(now) : expected;
+    const status = { last: stored?.last ?? 0, next, lastUpdated: now };
+    await this.#save(status);
+    return status;
+  }
+
+  async #save(status: TimerStatus): Promise<void> {
+    const { statuses, log } = this.#options;
+    await statuses.write(this.#name, status).catch((error: unknown) => {
+      log.write(
+        'warning',
+        'Host.Timer',
+        `The status of timer '${this.#name}' cannot be saved: ${describeError(error)}`,
+      );
+    });
+  }
+}
+
+/** The timer as the extension serialises it; the library turns the names to camel case. */
+export function timerInput(status: TimerStatus | undefined, isPastDue: boolean): TypedData {
+  const timer = {
+    Schedule: { AdjustForDST: true },
+    ScheduleStatus: status && {
+      Last: status.last === 0 ? '0001-01-01T00:00:00+00:00' : toOffsetDate(status.last),
+      Next: toOffsetDate(status.next),
+      LastUpdated: toOffsetDate(status.lastUpdated),
+    },
+    IsPastDue: isPastDue,
+  };
+  return { json: JSON.stringify({ ...timer, ScheduleStatus: timer.ScheduleStatus ?? null }) };
+}
+
+/** Local time with its offset, as .NET writes it: `2024-10-14T12:00:00+00:00`. */
+function toOffsetDate(epochMilliseconds: number): string {
+  const offset = -new Date(epochMilliseconds).getTimezoneOffset();
+  const local = new Date(epochMilliseconds + offset * 60_000).toISOString();
+  const digits = (value: number) => String(value).padStart(2, '0');
+  const size = Math.abs(offset);
+  const zone = `${offset < 0 ? '-' : '+'}${digits(Math.trunc(size / 60))}:${digits(size % 60)}`;
+  return local.replace(/\.?0*Z$/, '') + zone;
+}

@@ -11,11 +11,8 @@ import {
   readPrecondition,
   revisionTag,
 } from '../../shared/platform/http/index.ts';
-import type { Json } from '../../shared/records/index.ts';
 import { endpoint } from './endpoint.ts';
-
-/** A body is JSON already; what is left to check is that the value is there. */
-const jsonValueSchema = z.custom<Json>((value) => value !== undefined).describe('Any JSON value.');
+import { jsonValueSchema } from './json-value.ts';
 
 const schemaSchema = z
   .union([z.boolean(), z.record(z.string(), jsonValueSchema)], 'must be an object, true or false')

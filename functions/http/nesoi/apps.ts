@@ -2,25 +2,24 @@ import { z } from 'zod';
 import { type Application, type JsonObject, unknownApplication } from '../../../shared/config/index.ts';
 import { noContent } from '../../../shared/platform/http/index.ts';
 import { endpoint } from '../endpoint.ts';
-import { checkBodyName, nesoiJson, subscriptionsLink, toNesoiTime } from './nesoi-form.ts';
-
-const NAMESPACE = 'default';
+import { jsonValueSchema } from '../json-value.ts';
+import { checkBodyName, NAMESPACE, nesoiJson, subscriptionsLink, toNesoiTime } from './nesoi-form.ts';
 
 const inputSchema = z
   .object({
     name: z.string(),
-    config: z.json(),
-    updated_at: z.json().optional().describe('Ignored: the registry sets it.'),
+    config: jsonValueSchema,
+    updated_at: jsonValueSchema.optional().describe('Ignored: the registry sets it.'),
   })
-  .catchall(z.json());
+  .catchall(jsonValueSchema);
 
 const appSchema = z
   .object({
     name: z.string(),
-    config: z.json(),
+    config: jsonValueSchema,
     updated_at: z.string().describe('`YYYY-MM-DD HH:MM:SS.ffffff`, UTC.'),
   })
-  .catchall(z.json());
+  .catchall(jsonValueSchema);
 
 const listApps = endpoint({
   name: 'nesoiListApps',

@@ -82,7 +82,7 @@ function parseEntityTags(header: string, name: string): EntityTags {
         fix: 'Send a tag as the ETag header gave it, quotes included, such as "42".',
       });
     }
-    tags.push(tag.replace(',', '').trim());
+    tags.push(tag.replace(/\s*,?$/, '').trim());
   }
   return tags;
 }

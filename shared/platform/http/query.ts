@@ -54,6 +54,8 @@ export const MAX_PAGE_ITEMS = 1000;
 
 /** The parameters of every listing that comes in pages. */
 export const paging = {
-  limit: wholeNumber({ minimum: 1, maximum: MAX_PAGE_ITEMS }).default(MAX_PAGE_ITEMS),
-  after: z.string().min(1).max(1000).optional(),
+  limit: wholeNumber({ minimum: 1, maximum: MAX_PAGE_ITEMS })
+    .default(MAX_PAGE_ITEMS)
+    .describe(`Most items of the answer; ${MAX_PAGE_ITEMS} unless given.`),
+  after: z.string().min(1).max(1000).optional().describe('The `next` of the page before.'),
 };

@@ -1,0 +1,84 @@
+import { describe, expect, it } from 'vitest';
+import { endpoints } from '../../../../functions/http/endpoints.ts';
+import { describeApi } from '../../../../shared/platform/http/index.ts';
+
+type JsonObject = Record<string, unknown>;
+
+const document = JSON.parse(JSON.stringify(describeApi(endpoints)));
+
+function* nodes(value: unknown, path = '#'): Generator<[string, JsonObject]> {
+  if (typeof value === 'object' && value !== null) {
+    if (!Array.isArray(value)) {
+      yield [path, value as JsonObject];
+    }
+    for (const [name, member] of Object.entries(value)) {
+      yield* nodes(member, `${path}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`);
+    }
+  }
+}
+
+const places = new Map(nodes(document));
+
+describe('the API description', () => {
+  it('is OpenAPI 3.1', () => {
+    expect(document.openapi).toMatch(/^3\.1\.\d+$/);
+    expect(document.info).toMatchObject({ title: 'Skerry', version: expect.any(String) });
+    for (const path of Object.keys(document.paths)) {
+      expect(path).toMatch(/^\/[^?*]*$/);
+    }
+  });
+
+  it('holds every endpoint, once', () => {
+    const operations = [...places].filter(([, node]) => 'operationId' in node);
+    const ids = operations.map(([, { operationId }]) => operationId);
+    expect(ids.toSorted()).toEqual(endpoints.map(({ name }) => name).toSorted());
+  });
+
+  it.each(endpoints.map((endpoint) => [endpoint.name, endpoint] as const))(
+    'describes %s completely',
+    (_name, { route, method, surface, body, responses }) => {
+      const path = `/${route.text.replace('{*', '{')}`;
+      const operation = document.paths[path][method.toLowerCase()];
+      expect(operation.summary).toMatch(/\w/);
+      const described = operation.parameters.filter((parameter: JsonObject) => parameter.in === 'path');
+      expect(described.map((parameter: JsonObject) => parameter.name)).toEqual(route.parameters);
+      expect(described.every((parameter: JsonObject) => parameter.required === true)).toBe(true);
+      expect('requestBody' in operation).toBe(body !== undefined);
+      const statuses = Object.keys(operation.responses);
+      expect(statuses).toEqual(expect.arrayContaining([...Object.keys(responses), '400', '500']));
+      for (const status of statuses.filter((status) => status >= '400' && !(status in responses))) {
+        const form = surface === 'canonical' ? 'Problem' : 'Reason';
+        expect(operation.responses[status]).toEqual({ $ref: `#/components/responses/${form}` });
+      }
+    },
+  );
+
+  it('refers only to what it holds', () => {
+    const references = [...places].flatMap(([, node]) => ('$ref' in node ? [node.$ref] : []));
+    expect(references.length).toBeGreaterThan(0);
+    for (const reference of references) {
+      expect(places.has(String(reference)), String(reference)).toBe(true);
+    }
+  });
+
+  it('shows that canonical bodies refuse unknown fields', () => {
+    for (const { name, surface, route, method } of endpoints) {
+      const path = `/${route.text.replace('{*', '{')}`;
+      const operation = document.paths[path][method.toLowerCase()];
+      if (surface === 'canonical') {
+        for (const [place, node] of nodes(operation.requestBody)) {
+          if (node.type === 'object' && 'properties' in node) {
+            expect('additionalProperties' in node, `${name} ${place}`).toBe(true);
+          }
+        }
+      }
+    }
+  });
+
+  it('describes the parameters of a listing as what they are', () => {
+    const { parameters } = document.paths['/api/v1/apps'].get;
+    const limit = parameters.find(({ name }: JsonObject) => name === 'limit');
+    expect(limit.schema).toMatchObject({ type: 'integer', minimum: 1, maximum: 1000 });
+    expect(parameters).toContainEqual({ $ref: '#/components/parameters/ns' });
+  });
+});

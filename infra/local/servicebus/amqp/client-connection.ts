@@ -102,7 +102,7 @@ export class ClientConnection {
       if (node.kind === 'queue') {
         if (source.filter?.[SESSION_FILTER] !== undefined) {
           throw notAllowed(
-            'A session receiver cannot be created on an entity that does not require sessions.',
+            'A sessionful message receiver cannot be created on an entity that does not require sessions.',
           );
         }
         link.local.attach.snd_settle_mode = link.snd_settle_mode;

@@ -1,0 +1,67 @@
+import {
+  ServiceBusClient,
+  type ServiceBusReceivedMessage,
+  type ServiceBusReceiver,
+} from '@azure/service-bus';
+import { startServiceBusServer } from '../../../infra/local/servicebus/server.ts';
+import config from './Config.json' with { type: 'json' };
+
+/**
+ * The namespace that the suite runs against: the embedded emulator or, when `SERVICEBUS_CONNECTION_STRING` is set, a
+ * real namespace (or the official emulator) that has the queues of `Config.json`.
+ */
+export interface Namespace {
+  readonly connectionString: string;
+  readonly client: ServiceBusClient;
+  /** Closes the client and stops what was started. */
+  close(): Promise<void>;
+}
+
+export { config };
+
+/** Short delays, so that a test that waits for a retry does not wait for 30 seconds. */
+export const retryOptions = { maxRetries: 2, retryDelayInMs: 100, timeoutInMs: 10_000 };
+
+/** Opens the namespace with empty queues. */
+export async function openNamespace(queues: readonly string[]): Promise<Namespace> {
+  const external = process.env.SERVICEBUS_CONNECTION_STRING;
+  const server = external === undefined ? await startServiceBusServer({ port: 0, config }) : undefined;
+  const connectionString = external ?? server?.connectionString ?? '';
+  const client = new ServiceBusClient(connectionString, { retryOptions });
+  if (external !== undefined) await Promise.all(queues.map((queue) => empty(client, queue)));
+  return {
+    connectionString,
+    client,
+    async close() {
+      await client.close();
+      await server?.stop();
+    },
+  };
+}
+
+async function empty(client: ServiceBusClient, queue: string): Promise<void> {
+  const options = { receiveMode: 'receiveAndDelete' } as const;
+  const receivers = [
+    client.createReceiver(queue, options),
+    client.createReceiver(queue, { ...options, subQueueType: 'deadLetter' }),
+  ];
+  for (const receiver of receivers) {
+    while ((await receiver.receiveMessages(100, { maxWaitTimeInMs: 2_000 })).length > 0);
+    await receiver.close();
+  }
+}
+
+/** Receives exactly one message, within ten seconds. */
+export async function receiveOne(receiver: ServiceBusReceiver): Promise<ServiceBusReceivedMessage> {
+  const [message] = await receiver.receiveMessages(1, { maxWaitTimeInMs: 10_000 });
+  if (message === undefined) throw new Error('No message came within ten seconds.');
+  return message;
+}
+
+/** What is there now and within half a second. */
+export function receiveWhatIsThere(
+  receiver: ServiceBusReceiver,
+  count = 10,
+): Promise<ServiceBusReceivedMessage[]> {
+  return receiver.receiveMessages(count, { maxWaitTimeInMs: 500 });
+}

@@ -1,0 +1,126 @@
+import { createHmac } from 'node:crypto';
+import { connect } from 'node:net';
+import rhea, { type Connection, type EventContext } from 'rhea';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Namespace, openNamespace, receiveOne, receiveWhatIsThere } from './namespace.ts';
+
+const QUEUE = 'refusing';
+const isEmulator = process.env.SERVICEBUS_CONNECTION_STRING === undefined;
+
+describe('what is refused', () => {
+  let namespace: Namespace;
+  beforeAll(async () => {
+    namespace = await openNamespace([QUEUE]);
+  });
+  afterAll(() => namespace.close());
+
+  it('a session receiver on a queue without sessions', async () => {
+    await expect(namespace.client.acceptSession(QUEUE, 'session')).rejects.toThrow();
+    await expect(namespace.client.acceptNextSession(QUEUE)).rejects.toThrow('InvalidOperationError');
+  });
+
+  it('a subscription of a topic that does not exist', async () => {
+    const receiver = namespace.client.createReceiver('no-topic', 'no-subscription');
+    await expect(receiver.receiveMessages(1)).rejects.toMatchObject({ code: 'MessagingEntityNotFound' });
+  });
+
+  it('receiving a deferred message where none is deferred', async () => {
+    const { client } = namespace;
+    await client.createSender(QUEUE).sendMessages({ body: 'not deferred' });
+    const receiver = client.createReceiver(QUEUE);
+    const message = await receiveOne(receiver);
+    const sequenceNumber = message.sequenceNumber ?? expect.fail('No sequence number.');
+    await expect(receiver.receiveDeferredMessages(sequenceNumber)).rejects.toMatchObject({
+      code: 'MessageNotFound',
+    });
+    await receiver.completeMessage(message);
+    await receiver.close();
+  });
+
+  it.runIf(isEmulator)('deferring a message, which stays locked', async () => {
+    const { client } = namespace;
+    await client.createSender(QUEUE).sendMessages({ body: 'deferred' });
+    const receiver = client.createReceiver(QUEUE);
+    const message = await receiveOne(receiver);
+    await expect(receiver.deferMessage(message)).rejects.toThrow('NotImplementedError');
+    expect(await receiveWhatIsThere(receiver)).toEqual([]);
+    await receiver.close();
+  });
+
+  it('sending to a dead-letter queue', async () => {
+    const sender = namespace.client.createSender(`${QUEUE}/$DeadLetterQueue`);
+    await expect(sender.sendMessages({ body: '' })).rejects.toThrow();
+  });
+
+  describe.runIf(isEmulator)('to clients that are not the SDK', () => {
+    it('a link without a token', async () => {
+      const connection = await openConnection(namespace.connectionString);
+      const receiver = connection.open_receiver({ source: QUEUE });
+      const refused = await new Promise<EventContext>((resolve) => receiver.once('receiver_error', resolve));
+      expect(refused.receiver?.error).toMatchObject({ condition: 'amqp:unauthorized-access' });
+      connection.close();
+    });
+
+    it('nothing of a drain: it is answered even when there is no credit left', async () => {
+      const connection = await openConnection(namespace.connectionString);
+      await putToken(connection, namespace.connectionString, QUEUE);
+      const receiver = connection.open_receiver({ source: QUEUE, credit_window: 0 });
+      await new Promise((resolve) => receiver.once('receiver_open', resolve));
+      for (const credit of [0, 5, 0]) {
+        const drained = new Promise((resolve) => receiver.once('receiver_drained', resolve));
+        receiver.add_credit(credit);
+        receiver.drain_credit();
+        await drained;
+        receiver.drain = false;
+      }
+      connection.close();
+    });
+
+    it('bytes that are not AMQP, without harm to others', async () => {
+      const { port } = endpointOf(namespace.connectionString);
+      const socket = connect(port, '127.0.0.1');
+      socket.write('GET / HTTP/1.1\r\n\r\n');
+      await new Promise((resolve) => socket.once('close', resolve).resume());
+      await namespace.client.createSender(QUEUE).sendMessages({ body: 'still there' });
+      const receiver = namespace.client.createReceiver(QUEUE, { receiveMode: 'receiveAndDelete' });
+      expect((await receiveOne(receiver)).body).toBe('still there');
+      await receiver.close();
+    });
+  });
+});
+
+function endpointOf(connectionString: string): { host: string; port: number } {
+  const [, host = '', port = ''] = /Endpoint=sb:\/\/([^:;]+):(\d+)/.exec(connectionString) ?? [];
+  return { host, port: Number(port) };
+}
+
+async function openConnection(connectionString: string): Promise<Connection> {
+  const { host, port } = endpointOf(connectionString);
+  const connection = rhea.create_container().connect({ host, port, username: 'anonymous', reconnect: false });
+  connection.on('disconnected', () => {});
+  await new Promise((resolve) => connection.once('connection_open', resolve));
+  return connection;
+}
+
+async function putToken(connection: Connection, connectionString: string, path: string): Promise<void> {
+  const { host, port } = endpointOf(connectionString);
+  const resource = encodeURIComponent(`sb://${host}:${port}/${path}`);
+  const expiry = Math.floor(Date.now() / 1000) + 3600;
+  const hmac = createHmac('sha256', 'SAS_KEY_VALUE').update(`${resource}\n${expiry}`).digest('base64');
+  const token = `SharedAccessSignature sr=${resource}&sig=${encodeURIComponent(hmac)}&se=${expiry}&skn=RootManageSharedAccessKey`;
+  const replies = connection.open_receiver({ source: '$cbs', name: 'replies' });
+  const requests = connection.open_sender({ target: { address: '$cbs' } });
+  await new Promise((resolve) => requests.once('sendable', resolve));
+  const reply = new Promise<EventContext>((resolve) => replies.once('message', resolve));
+  requests.send({
+    message_id: 'token',
+    reply_to: 'replies',
+    application_properties: {
+      operation: 'put-token',
+      type: 'servicebus.windows.net:sastoken',
+      name: `sb://${host}:${port}/${path}`,
+    },
+    body: token,
+  });
+  expect((await reply).message?.application_properties?.['status-code']).toBe(202);
+}

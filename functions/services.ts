@@ -10,8 +10,16 @@ import { type Random, systemRandom } from '../shared/platform/random.ts';
 import { Readiness } from '../shared/platform/readiness.ts';
 import { connectServiceBus } from '../shared/platform/servicebus.ts';
 import { readSettings, type Settings } from '../shared/platform/settings.ts';
-import { CONNECTIONS, COSMOS_CONTAINERS } from '../shared/platform/topology.ts';
+import { CONNECTIONS, COSMOS_CONTAINERS, SERVICE_BUS_QUEUES } from '../shared/platform/topology.ts';
 import { Records } from '../shared/records/index.ts';
+import {
+  createWebhookClient,
+  Deliveries,
+  DeliveryStorage,
+  FanOut,
+  ServiceBusDeliveryQueue,
+  Subscriptions,
+} from '../shared/webhooks/index.ts';
 
 /** What handlers and triggers work with. Every member is made at its first use, so that nothing connects at import. */
 export interface Services {
@@ -25,6 +33,9 @@ export interface Services {
   readonly records: Records;
   readonly applications: Applications;
   readonly gossip: GossipRegistry;
+  readonly subscriptions: Subscriptions;
+  readonly fanOut: FanOut;
+  readonly deliveries: Deliveries;
 }
 
 let ofThisProcess: Services | undefined;
@@ -51,6 +62,7 @@ function composeServices(settings: Settings): Services {
   );
   const applications = once(() => new Applications(records()));
   const gossip = once(() => new GossipRegistry(records()));
+  const webhooks = once(() => composeWebhooks({ settings, clock, random, records, database, serviceBus }));
 
   return {
     settings,
@@ -77,6 +89,55 @@ function composeServices(settings: Settings): Services {
     get gossip() {
       return gossip();
     },
+    get subscriptions() {
+      return webhooks().subscriptions;
+    },
+    get fanOut() {
+      return webhooks().fanOut;
+    },
+    get deliveries() {
+      return webhooks().deliveries;
+    },
+  };
+}
+
+function composeWebhooks(parts: {
+  settings: Settings;
+  clock: Clock;
+  random: Random;
+  records: () => Records;
+  database: () => Database;
+  serviceBus: () => Promise<ServiceBusClient>;
+}) {
+  const { settings, clock, random } = parts;
+  const policy = { allowPrivate: settings.SKERRY_WEBHOOK_ALLOW_PRIVATE };
+  const clockSkewMilliseconds = settings.SKERRY_CLOCK_SKEW_MILLISECONDS;
+  const records = parts.records();
+  const storage = new DeliveryStorage(parts.database().container(COSMOS_CONTAINERS.deliveries.id));
+  const sender = once(async () =>
+    (await parts.serviceBus()).createSender(SERVICE_BUS_QUEUES.deliveries.name),
+  );
+  const queue = new ServiceBusDeliveryQueue(sender);
+  const post = createWebhookClient({
+    policy,
+    timeoutMilliseconds: 1000 * settings.SKERRY_WEBHOOK_TIMEOUT_SECONDS,
+  });
+  const subscriptions = new Subscriptions({ records, clock, random, endpointPolicy: policy });
+  return {
+    subscriptions,
+    fanOut: new FanOut({ subscriptions, storage, queue, clock, clockSkewMilliseconds }),
+    deliveries: new Deliveries({
+      records,
+      subscriptions,
+      storage,
+      queue,
+      post,
+      clock,
+      random,
+      retrySeconds: settings.SKERRY_WEBHOOK_RETRY_SECONDS,
+      clockSkewMilliseconds,
+      publicUrl: settings.SKERRY_PUBLIC_URL,
+    }),
   };
 }
 

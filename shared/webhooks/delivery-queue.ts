@@ -1,0 +1,75 @@
+import type { ServiceBusMessage, ServiceBusSender } from '@azure/service-bus';
+import { type DeliveryMessage, deliveryId } from './delivery.ts';
+
+/** The SDK alone would wait for a minute, several times over. */
+const SEND_TIMEOUT_MILLISECONDS = 20_000;
+
+/** The way of deliveries over the bus. All methods throw when the bus does not answer. */
+export interface DeliveryQueue {
+  /**
+   * Sends messages; those that were sent before within the queue's window count once.
+   *
+   * @returns those that can never be sent, because one of them alone is too large for the bus.
+   */
+  send(messages: readonly DeliveryMessage[]): Promise<readonly DeliveryMessage[]>;
+  /** Sends a message that arrives no earlier than `at`, in milliseconds since the Unix epoch. */
+  schedule(message: DeliveryMessage, at: number): Promise<void>;
+}
+
+export class ServiceBusDeliveryQueue implements DeliveryQueue {
+  readonly #sender: () => Promise<ServiceBusSender>;
+
+  /** @param sender gives the shared sender to the queue, which stays open. */
+  constructor(sender: () => Promise<ServiceBusSender>) {
+    this.#sender = sender;
+  }
+
+  async send(messages: readonly DeliveryMessage[]): Promise<readonly DeliveryMessage[]> {
+    if (messages.length === 0) {
+      return [];
+    }
+    const sender = await this.#sender();
+    const refused: DeliveryMessage[] = [];
+    let batch = await sender.createMessageBatch(deadline());
+    for (const message of messages) {
+      const encoded = toServiceBusMessage(message);
+      if (batch.tryAddMessage(encoded)) {
+        continue;
+      }
+      if (batch.count > 0) {
+        await sender.sendMessages(batch, deadline());
+        batch = await sender.createMessageBatch(deadline());
+      }
+      if (!batch.tryAddMessage(encoded)) {
+        refused.push(message);
+      }
+    }
+    if (batch.count > 0) {
+      await sender.sendMessages(batch, deadline());
+    }
+    return refused;
+  }
+
+  async schedule(message: DeliveryMessage, at: number): Promise<void> {
+    const sender = await this.#sender();
+    await sender.scheduleMessages(toServiceBusMessage(message), new Date(at), deadline());
+  }
+}
+
+/**
+ * Names the message within the queue's duplicate detection, which silently drops a known id, scheduled messages too: so
+ * every attempt and every postponement has an id of its own, and the same one however often it is sent.
+ */
+export function messageId(message: DeliveryMessage): string {
+  const attempt = message.attempt === 1 ? '' : `:${message.attempt}`;
+  const postponed = message.postponed === undefined ? '' : `:p${message.postponed}`;
+  return deliveryId(message) + attempt + postponed;
+}
+
+function deadline(): { abortSignal: AbortSignal } {
+  return { abortSignal: AbortSignal.timeout(SEND_TIMEOUT_MILLISECONDS) };
+}
+
+function toServiceBusMessage(message: DeliveryMessage): ServiceBusMessage {
+  return { body: message, messageId: messageId(message), contentType: 'application/json' };
+}

@@ -1,0 +1,184 @@
+import type { Container, JSONValue, SqlParameter } from '@azure/cosmos';
+import { askCosmos, COSMOS_STATUS, cosmosStatusOf } from '../platform/cosmos-errors.ts';
+import { invalid } from '../platform/errors.ts';
+import type { Delivery, DeliveryState } from './delivery.ts';
+
+/** A delivery as it was read, with what proves at the next write that nobody changed it meanwhile. */
+export interface VersionedDelivery {
+  readonly delivery: Delivery;
+  readonly etag: string;
+}
+
+export interface DeliveryPageRequest {
+  readonly state?: DeliveryState | undefined;
+  /** Deliveries of a page. */
+  readonly limit: number;
+  /** Cursor: the `next` of the page before. */
+  readonly after?: string | undefined;
+}
+
+/** A page of a subscription's deliveries, the newest first. */
+export interface DeliveryListing {
+  readonly deliveries: readonly Delivery[];
+  /** Cursor of the next page; absent on the last one. */
+  readonly next?: string;
+}
+
+interface DeliveryDocument extends Delivery {
+  readonly schemaVersion: number;
+  /** Seconds until it is removed. */
+  readonly ttl?: number;
+}
+
+const SCHEMA_VERSION = 1;
+
+/** What is done expires; a change that the feed repeats after that would be delivered anew. */
+const DONE_TTL_SECONDS = 30 * 24 * 60 * 60;
+
+/** The Cosmos calls for deliveries. All methods throw SkerryError `unavailable` when the database does not answer. */
+export class DeliveryStorage {
+  readonly #container: Container;
+
+  /** @param container the Cosmos container `deliveries`. */
+  constructor(container: Container) {
+    this.#container = container;
+  }
+
+  /** Stores a new delivery; undefined when it is known already. */
+  async create(delivery: Delivery): Promise<VersionedDelivery | undefined> {
+    try {
+      const { etag } = await askCosmos(() => this.#container.items.create(toDocument(delivery)));
+      return { delivery, etag };
+    } catch (error) {
+      if (cosmosStatusOf(error) === COSMOS_STATUS.conflict) {
+        return undefined;
+      }
+      throw error;
+    }
+  }
+
+  async read(subscription: string, id: string): Promise<VersionedDelivery | undefined> {
+    const { resource, etag, statusCode } = await askCosmos(() =>
+      this.#container.item(id, subscription).read<DeliveryDocument>(),
+    );
+    return statusCode === COSMOS_STATUS.notFound || resource === undefined
+      ? undefined
+      : { delivery: fromDocument(resource), etag };
+  }
+
+  /** Replaces a delivery that nobody changed since it was read; undefined when somebody did, or removed it. */
+  async replace(known: VersionedDelivery, delivery: Delivery): Promise<VersionedDelivery | undefined> {
+    try {
+      const { etag } = await askCosmos(() =>
+        this.#container
+          .item(delivery.id, delivery.subscription)
+          .replace(toDocument(delivery), { accessCondition: { type: 'IfMatch', condition: known.etag } }),
+      );
+      return { delivery, etag };
+    } catch (error) {
+      const status = cosmosStatusOf(error);
+      if (status === COSMOS_STATUS.preconditionFailed || status === COSMOS_STATUS.notFound) {
+        return undefined;
+      }
+      throw error;
+    }
+  }
+
+  /** @throws SkerryError `invalid` when `after` is no cursor of such a listing. */
+  async list(subscription: string, { state, limit, after }: DeliveryPageRequest): Promise<DeliveryListing> {
+    const cursor = parseCursor(after);
+    const conditions = ['c.subscription = @subscription'];
+    const parameters: SqlParameter[] = [{ name: '@subscription', value: subscription }];
+    const add = (condition: string, name: string, value: JSONValue) => {
+      conditions.push(condition);
+      parameters.push({ name, value });
+    };
+    if (state !== undefined) {
+      add('c.state = @state', '@state', state);
+    }
+    if (cursor !== undefined) {
+      add('c.createdAt <= @createdAt', '@createdAt', cursor.createdAt);
+    }
+    const seen = cursor?.seen ?? 0;
+    const { resources } = await askCosmos(() =>
+      this.#container.items
+        .query<DeliveryDocument>(
+          {
+            query: `SELECT TOP ${seen + limit + 1} * FROM c WHERE ${conditions.join(' AND ')} ORDER BY c.createdAt DESC`,
+            parameters,
+          },
+          { partitionKey: subscription },
+        )
+        .fetchAll(),
+    );
+    const deliveries = resources.slice(seen, seen + limit).map(fromDocument);
+    const last = deliveries.at(-1);
+    if (last === undefined || resources.length <= seen + limit) {
+      return { deliveries };
+    }
+    const withEqualTime = resources
+      .slice(0, seen + limit)
+      .filter(({ createdAt }) => createdAt === last.createdAt);
+    return { deliveries, next: writeCursor({ createdAt: last.createdAt, seen: withEqualTime.length }) };
+  }
+}
+
+/** Where a page ends: a time, and how many deliveries of exactly that time stood on the pages so far. */
+interface Cursor {
+  readonly createdAt: string;
+  readonly seen: number;
+}
+
+function writeCursor({ createdAt, seen }: Cursor): string {
+  return Buffer.from(JSON.stringify([createdAt, seen])).toString('base64url');
+}
+
+function parseCursor(text: string | undefined): Cursor | undefined {
+  if (text === undefined) {
+    return undefined;
+  }
+  try {
+    const parsed: unknown = JSON.parse(Buffer.from(text, 'base64url').toString());
+    if (Array.isArray(parsed)) {
+      const [createdAt, seen]: unknown[] = parsed;
+      if (typeof createdAt === 'string' && typeof seen === 'number' && seen > 0 && seen <= MAX_SEEN) {
+        return { createdAt, seen: Math.floor(seen) };
+      }
+    }
+  } catch {
+    // Falls through to the refusal below.
+  }
+  throw invalid('"after" is not a cursor of this listing.', {
+    field: 'after',
+    fix: 'Take it from "next" of the page before, or leave it out.',
+  });
+}
+
+/** Deliveries of one subscription within one millisecond; a cursor that claims more was made up. */
+const MAX_SEEN = 100_000;
+
+function toDocument(delivery: Delivery): DeliveryDocument {
+  return {
+    ...delivery,
+    schemaVersion: SCHEMA_VERSION,
+    ...(delivery.state !== 'pending' && { ttl: DONE_TTL_SECONDS }),
+  };
+}
+
+/** Leaves out what is the document's and not the delivery's. */
+function fromDocument(document: DeliveryDocument): Delivery {
+  const { id, subscription, ns, scope, revision, key, state, reason, createdAt, attempts, nextAt } = document;
+  return {
+    id,
+    subscription,
+    ns,
+    scope,
+    revision,
+    key,
+    state,
+    ...(reason !== undefined && { reason }),
+    createdAt,
+    attempts,
+    ...(nextAt !== undefined && { nextAt }),
+  };
+}

@@ -1,0 +1,88 @@
+import { z } from 'zod';
+import { toTimestamp } from '../platform/clock.ts';
+import { parseScopeId } from '../records/index.ts';
+import { hashId } from './subscription.ts';
+
+/** What travels over the queue: which change to tell to whom, and the how many-th attempt this is. */
+export interface DeliveryMessage {
+  /** Partition key of the change's scope. */
+  readonly scope: string;
+  readonly revision: number;
+  readonly key: string;
+  readonly subscription: string;
+  /** From 1 on. */
+  readonly attempt: number;
+  /** How often this attempt was put off because storage or the bus did not answer. */
+  readonly postponed?: number | undefined;
+}
+
+export type DeliveryState = 'pending' | 'delivered' | 'dead';
+
+/** One POST to the endpoint. */
+export interface DeliveryAttempt {
+  /** When it began, RFC 3339, UTC. */
+  readonly at: string;
+  readonly durationMs: number;
+  /** Of the answer, if one came. */
+  readonly status?: number;
+  /** Why it failed; absent when it succeeded. */
+  readonly error?: string;
+}
+
+/** The attempt series that hands one change to one subscription. */
+export interface Delivery {
+  /** Sent as `webhook-id` with every attempt. */
+  readonly id: string;
+  readonly subscription: string;
+  readonly ns: string;
+  readonly scope: string;
+  readonly revision: number;
+  readonly key: string;
+  readonly state: DeliveryState;
+  /** Why it is dead. */
+  readonly reason?: string;
+  /** RFC 3339, UTC. */
+  readonly createdAt: string;
+  readonly attempts: readonly DeliveryAttempt[];
+  /** When the next attempt is due, while it is pending and has failed before. */
+  readonly nextAt?: string;
+}
+
+const messageSchema = z.object({
+  scope: z.string().min(1),
+  revision: z.int().positive(),
+  key: z.string().min(1),
+  subscription: z.string().min(1),
+  attempt: z.int().positive(),
+  postponed: z.int().positive().optional(),
+});
+
+/** @throws ZodError when it is not a message of this queue. */
+export function parseDeliveryMessage(body: unknown): DeliveryMessage {
+  return messageSchema.parse(body);
+}
+
+/** The same for every message, retry and process that handles this change for this subscription. */
+export function deliveryId({
+  subscription,
+  scope,
+  revision,
+}: Pick<DeliveryMessage, 'subscription' | 'scope' | 'revision'>): string {
+  return `dlv_${hashId(subscription, scope, revision)}`;
+}
+
+/** A delivery that was never attempted. */
+export function newDelivery(message: DeliveryMessage, now: number): Delivery {
+  const { subscription, scope, revision, key } = message;
+  return {
+    id: deliveryId(message),
+    subscription,
+    ns: parseScopeId(scope).ns,
+    scope,
+    revision,
+    key,
+    state: 'pending',
+    createdAt: toTimestamp(now),
+    attempts: [],
+  };
+}

@@ -2,6 +2,7 @@ import { existsSync, realpathSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { build, formatMessages, type Metafile, type OutputFile } from 'esbuild';
+import { lazyCommonJs } from './lazy-commonjs.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 
@@ -49,6 +50,7 @@ export async function bundleFunctions({
     target: 'node22',
     banner: { js: REQUIRE_BANNER },
     external: ['@azure/functions-core'],
+    plugins: [lazyCommonJs],
     sourcemap: 'linked',
     sourcesContent: false,
     metafile: true,

@@ -1,6 +1,9 @@
 import { invalid } from '../../../shared/platform/errors.ts';
 import type { HttpResponse } from '../../../shared/platform/http/index.ts';
 
+/** Nesoi knows no namespaces. */
+export const NAMESPACE = 'default';
+
 /** A JSON answer as Nesoi writes it: indented, and members in the order of their names. */
 export function nesoiJson(
   status: number,

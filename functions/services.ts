@@ -50,7 +50,8 @@ export function services(): Services {
   return ofThisProcess;
 }
 
-function composeServices(settings: Settings): Services {
+/** The services over some settings. */
+export function composeServices(settings: Settings): Services {
   const clock = systemClock;
   const random = systemRandom;
   const database = once(() => openDatabase(settings[CONNECTIONS.cosmos]));

@@ -1,0 +1,100 @@
+import { randomUUID } from 'node:crypto';
+import {
+  type Container,
+  type ContainerRequest,
+  CosmosClient,
+  type CosmosClientOptions,
+  type Database,
+  type JSONObject,
+} from '@azure/cosmos';
+import {
+  type CosmosServer,
+  type CosmosServerOptions,
+  startCosmosServer,
+} from '../../../infra/local/cosmos/server.ts';
+
+const REAL_ACCOUNT = process.env.COSMOS_CONNECTION_STRING;
+
+/** False when the suite runs against a real account: what only the emulator can do is skipped then. */
+export const isEmulator = REAL_ACCOUNT === undefined;
+
+export interface TestAccount {
+  readonly connectionString: string;
+  readonly client: CosmosClient;
+  /** A database of this test file alone. */
+  readonly database: Database;
+  /** Undefined against a real account. */
+  readonly server: CosmosServer | undefined;
+  /** A new container, partitioned by `/scope` unless told otherwise. */
+  container(definition?: ContainerRequest): Promise<Container>;
+  /** Another client, as another process would have it. */
+  connect(options?: Partial<CosmosClientOptions>): CosmosClient;
+  close(): Promise<void>;
+}
+
+/** Opens the account that the suite runs against: a fresh emulator, or the one of COSMOS_CONNECTION_STRING. */
+export async function openAccount(options: Partial<CosmosServerOptions> = {}): Promise<TestAccount> {
+  const server = REAL_ACCOUNT === undefined ? await startCosmosServer({ port: 0, ...options }) : undefined;
+  const connectionString = REAL_ACCOUNT ?? server?.connectionString ?? '';
+  const clients: CosmosClient[] = [];
+  const connect = (clientOptions: Partial<CosmosClientOptions> = {}) => {
+    const { endpoint, key } = parse(connectionString);
+    const client = new CosmosClient({ endpoint, key, ...clientOptions });
+    clients.push(client);
+    return client;
+  };
+  const client = connect();
+  const { database } = await client.databases.create({ id: `test-${randomUUID()}` });
+  return {
+    connectionString,
+    client,
+    database,
+    server,
+    connect,
+    async container(definition = {}) {
+      const { container } = await database.containers.create({
+        id: `c-${randomUUID()}`,
+        partitionKey: { paths: ['/scope'] },
+        ...definition,
+      });
+      return container;
+    },
+    async close() {
+      if (server === undefined) await database.delete();
+      for (const each of clients) each.dispose();
+      await server?.stop();
+    },
+  };
+}
+
+/** Only these paths are indexed, as Skerry's own containers declare it. */
+export function indexOnly(...paths: string[]): NonNullable<ContainerRequest['indexingPolicy']> {
+  return { includedPaths: paths.map((path) => ({ path })), excludedPaths: [{ path: '/*' }] };
+}
+
+/** The status of what a call is refused with. */
+export async function refusal(
+  call: () => Promise<unknown>,
+): Promise<{ code: unknown; substatus: unknown; message: string }> {
+  try {
+    await call();
+  } catch (error) {
+    const { code, substatus, message, cause } = error as Error & { code?: unknown; substatus?: unknown };
+    const origin = (code === undefined ? cause : undefined) as typeof error | undefined;
+    return {
+      code: code ?? Reflect.get(Object(origin), 'code'),
+      substatus: substatus ?? Reflect.get(Object(origin), 'substatus'),
+      message,
+    };
+  }
+  throw new Error('The call was not refused.');
+}
+
+export function batchOf(...bodies: JSONObject[]) {
+  return bodies.map((resourceBody) => ({ operationType: 'Create' as const, resourceBody }));
+}
+
+function parse(connectionString: string): { endpoint: string; key: string } {
+  const match = /AccountEndpoint=([^;]+);AccountKey=([^;]+)/.exec(connectionString);
+  return { endpoint: match?.[1] ?? '', key: match?.[2] ?? '' };
+}

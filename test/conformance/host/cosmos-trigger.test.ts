@@ -1,0 +1,171 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { type Container, CosmosClient } from '@azure/cosmos';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { type CosmosServer, startCosmosServer } from '../../../infra/local/cosmos/server.ts';
+import { type HostProcess, HostStartError, startHost } from './host-process.ts';
+
+const QUICKLY = { timeout: 10_000, interval: 20 };
+
+let dataFolder: string;
+let cosmos: CosmosServer;
+let client: CosmosClient;
+let items: Container;
+
+/** Each test has lease containers of its own, so that none resumes where another has stopped. */
+let leases: string;
+let testNumber = 0;
+
+beforeAll(async () => {
+  dataFolder = await mkdtemp(path.join(tmpdir(), 'host-cosmos-'));
+  cosmos = await startCosmosServer({ port: 0, dataFolder });
+  client = new CosmosClient(cosmos.connectionString);
+  const { database } = await client.databases.createIfNotExists({ id: 'db' });
+  ({ container: items } = await database.containers.createIfNotExists({ id: 'items', partitionKey: '/pk' }));
+});
+
+beforeEach(() => {
+  testNumber++;
+  leases = `leases-${testNumber}`;
+});
+
+afterAll(async () => {
+  client.dispose();
+  await cosmos.stop();
+  await rm(dataFolder, { recursive: true });
+});
+
+async function start(environment: Record<string, string> = {}): Promise<HostProcess> {
+  const host = await startHost('cosmos', {
+    COSMOS: cosmos.connectionString,
+    LEASES: leases,
+    CREATE_LEASES: 'true',
+    ...environment,
+  });
+  onTestFinished(() => host.kill());
+  return host;
+}
+
+const id = (name: string) => `${name}-${testNumber}`;
+const create = (name: string) =>
+  items.items.create({ id: id(name), pk: 'p', at: '2026-01-01T00:00:00.000Z' });
+
+function deliveriesOf(host: HostProcess, name: string): string[][] {
+  return host.reports.filter((report) => report.name === name).map(({ ids }) => ids as string[]);
+}
+
+const deliveredTo = (host: HostProcess, name: string) => deliveriesOf(host, name).flat();
+
+describe('the change feed', () => {
+  it('delivers what is written from the start on, with system properties and without metadata', async () => {
+    const host = await start();
+    await create('first');
+    await vi.waitFor(() => expect(deliveredTo(host, 'careless')).toEqual([id('first')]), QUICKLY);
+    const report = host.reports.find(({ name }) => name === 'careless');
+    expect(report?.documents).toEqual([
+      expect.objectContaining({
+        pk: 'p',
+        at: '2026-01-01T00:00:00.000Z',
+        _ts: expect.any(Number),
+        _etag: expect.any(String),
+      }),
+    ]);
+    expect(report?.triggerMetadata).toEqual({});
+  });
+
+  it('delivers what was there before, in pages, if it is to start from the beginning', async () => {
+    await create('a');
+    await create('b');
+    await create('c');
+    const host = await start();
+    await vi.waitFor(() => expect(deliveredTo(host, 'careful')).toContain(id('c')), QUICKLY);
+    expect(Math.max(...deliveriesOf(host, 'careful').map(({ length }) => length))).toBe(2);
+    expect(deliveredTo(host, 'careless')).not.toContain(id('a'));
+  });
+
+  it('goes on where it stopped, missing nothing that was written meanwhile', async () => {
+    const first = await start();
+    await create('before');
+    await vi.waitFor(() => expect(deliveredTo(first, 'careless')).toEqual([id('before')]), QUICKLY);
+    first.signal('SIGTERM');
+    expect(await first.exited).toBe(0);
+    await create('meanwhile');
+    const second = await start();
+    await vi.waitFor(() => expect(deliveredTo(second, 'careless')).toEqual([id('meanwhile')]), QUICKLY);
+  });
+
+  it('misses nothing that was written while a host was away that had read nothing yet', async () => {
+    const first = await start();
+    await first.kill();
+    await create('meanwhile');
+    const second = await start();
+    await vi.waitFor(() => expect(deliveredTo(second, 'careless')).toEqual([id('meanwhile')]), QUICKLY);
+  });
+
+  it('delivers a batch again whose host was killed in its midst', async () => {
+    const first = await start();
+    await create('hang');
+    await vi.waitFor(() => expect(deliveredTo(first, 'careful')).toContain(id('hang')), QUICKLY);
+    await first.kill();
+    const second = await start();
+    await vi.waitFor(() => expect(deliveredTo(second, 'careful')).toContain(id('hang')), QUICKLY);
+    await items.item(id('hang'), 'p').delete();
+  });
+});
+
+describe('a batch that fails', () => {
+  it('is lost without a retry policy, and the log says so', async () => {
+    const host = await start();
+    await create('bad');
+    await vi.waitFor(
+      () => expect(host.output()).toContain("1 changes are lost for function 'careless'"),
+      QUICKLY,
+    );
+    await create('good');
+    await vi.waitFor(() => expect(deliveredTo(host, 'careless')).toEqual([id('bad'), id('good')]), QUICKLY);
+  });
+
+  it('is tried again as its policy says', async () => {
+    const host = await start();
+    await create('bad');
+    const attempts = () =>
+      host.reports
+        .filter(({ name, ids }) => name === 'careful' && (ids as string[]).includes(id('bad')))
+        .map(({ retryCount }) => retryCount);
+    await vi.waitFor(() => expect(attempts()).toEqual([0, 1, 2]), QUICKLY);
+  });
+});
+
+describe('a Cosmos DB', () => {
+  it('without the lease container fails the start, unless it may be created', async () => {
+    await expect(start({ CREATE_LEASES: 'false' })).rejects.toThrow(HostStartError);
+    await expect(start({ CREATE_LEASES: 'false' })).rejects.toThrow(`'db/${leases}' does not exist`);
+  });
+
+  it('that is away leaves HTTP answering, and is listened to once it is back', async () => {
+    const { port } = cosmos;
+    await cosmos.stop();
+    const host = await start();
+    expect(await (await fetch(`${host.url}/api/alive`)).text()).toBe('alive');
+    await vi.waitFor(
+      () => expect(host.output()).toContain("Cosmos DB for function 'careless' does not answer"),
+      QUICKLY,
+    );
+    cosmos = await startCosmosServer({ port, dataFolder });
+    await vi.waitFor(
+      () => expect(host.output()).toContain("Cosmos DB for function 'careless' answers again"),
+      QUICKLY,
+    );
+    await create('back');
+    await vi.waitFor(() => expect(deliveredTo(host, 'careless')).toEqual([id('back')]), QUICKLY);
+
+    await cosmos.stop();
+    const outages = () => host.output().split("'careless' does not answer").length - 1;
+    await vi.waitFor(() => expect(outages()).toBe(2), QUICKLY);
+    cosmos = await startCosmosServer({ port, dataFolder });
+    await create('again');
+    await vi.waitFor(() => expect(deliveredTo(host, 'careless')).toEqual([id('back'), id('again')]), QUICKLY);
+    expect(outages()).toBe(2);
+  });
+});

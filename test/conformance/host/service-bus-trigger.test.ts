@@ -1,0 +1,189 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { ServiceBusClient, type ServiceBusMessage } from '@azure/service-bus';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { type ServiceBusServer, startServiceBusServer } from '../../../infra/local/servicebus/server.ts';
+import { type HostProcess, startHost } from './host-process.ts';
+
+const QUICKLY = { timeout: 10_000, interval: 20 };
+
+let dataFolder: string;
+let bus: ServiceBusServer;
+let client: ServiceBusClient;
+
+const queue = (Name: string) => ({ Name, Properties: { LockDuration: 'PT5S', MaxDeliveryCount: 3 } });
+
+const startBus = (port: number) =>
+  startServiceBusServer({
+    port,
+    dataFolder,
+    config: { UserConfig: { Namespaces: [{ Name: 'test', Queues: [queue('tasks'), queue('kept')] }] } },
+  });
+
+beforeEach(async () => {
+  dataFolder = await mkdtemp(path.join(tmpdir(), 'host-bus-'));
+  bus = await startBus(0);
+  client = new ServiceBusClient(bus.connectionString, { retryOptions: { retryDelayInMs: 100 } });
+});
+
+afterEach(async () => {
+  await client.close();
+  await bus.stop();
+  await rm(dataFolder, { recursive: true });
+});
+
+async function start(): Promise<HostProcess> {
+  const host = await startHost('service-bus', { BUS: bus.connectionString, QUEUE: 'tasks' });
+  onTestFinished(() => host.kill());
+  return host;
+}
+
+async function send(message: ServiceBusMessage, queueName = 'tasks'): Promise<void> {
+  const sender = client.createSender(queueName);
+  await sender.sendMessages(message);
+  await sender.close();
+}
+
+async function countIn(subQueue?: 'deadLetter', queueName = 'tasks'): Promise<number> {
+  const receiver = client.createReceiver(queueName, subQueue ? { subQueueType: subQueue } : {});
+  const messages = await receiver.peekMessages(100);
+  await receiver.close();
+  return messages.length;
+}
+
+const reportsOf = (host: HostProcess, event: string) =>
+  host.reports.filter((report) => report.event === event);
+const messagesOf = (host: HostProcess, event: string) => reportsOf(host, event).map(({ message }) => message);
+
+describe('a message', () => {
+  it('reaches the function with its metadata and is completed', async () => {
+    const host = await start();
+    const parent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+    await send({
+      body: { order: 7, list: [1], subject: 'from the body', nested: { Deep: true } },
+      messageId: 'id-1',
+      subject: 'from the message',
+      correlationId: '12',
+      contentType: 'application/json',
+      applicationProperties: { Colour: 'red', 'Diagnostic-Id': parent },
+    });
+    await vi.waitFor(() => expect(messagesOf(host, 'ended')).toHaveLength(1), QUICKLY);
+    const [report] = reportsOf(host, 'started');
+    expect(report?.message).toEqual({
+      order: 7,
+      list: [1],
+      subject: 'from the body',
+      nested: { Deep: true },
+    });
+    const date = (zone: string) =>
+      expect.stringMatching(new RegExp(`^2\\d{3}-\\d\\d-\\d\\dT[\\d:.]+${zone}$`));
+    const metadata = report?.triggerMetadata;
+    expect(metadata).toEqual({
+      messageId: 'id-1',
+      correlationId: 12,
+      subject: 'from the body',
+      label: 'from the message',
+      contentType: 'application/json',
+      lockToken: expect.stringMatching(/^[0-9a-f-]{36}$/),
+      deliveryCount: 1,
+      sequenceNumber: expect.any(Number),
+      enqueuedTimeUtc: date('Z'),
+      enqueuedTime: date('\\+00:00'),
+      expiresAtUtc: expect.any(String),
+      expiresAt: expect.any(String),
+      applicationProperties: expect.objectContaining({ colour: 'red' }),
+      userProperties: expect.objectContaining({ colour: 'red' }),
+      order: 7,
+      nested: { deep: true },
+    });
+    expect(report?.traceParent).toMatch(/^00-0af7651916cd43dd8448eb211c80319c-[0-9a-f]{16}-01$/);
+    await vi.waitFor(async () => expect(await countIn()).toBe(0), QUICKLY);
+  });
+
+  it('that is text stays text, unless it is JSON', async () => {
+    const host = await start();
+    await send({ body: Buffer.from('plain text') });
+    await send({ body: Buffer.from('42') });
+    await vi.waitFor(() => expect(messagesOf(host, 'ended').sort()).toEqual([42, 'plain text']), QUICKLY);
+  });
+
+  it('comes again at once if the function fails, with a delivery count', async () => {
+    const host = await start();
+    await send({ body: Buffer.from('fail once') });
+    await vi.waitFor(() => expect(messagesOf(host, 'ended')).toEqual(['fail once']), QUICKLY);
+    const counts = reportsOf(host, 'started').map(
+      ({ triggerMetadata }) => (triggerMetadata as { deliveryCount: number }).deliveryCount,
+    );
+    expect(counts).toEqual([1, 2]);
+  });
+
+  it('is dead-lettered by the broker after its last delivery', async () => {
+    const host = await start();
+    await send({ body: Buffer.from('fail') });
+    await vi.waitFor(async () => expect(await countIn('deadLetter')).toBe(1), QUICKLY);
+    expect(messagesOf(host, 'started')).toEqual(['fail', 'fail', 'fail']);
+    expect(await countIn()).toBe(0);
+  });
+
+  it('stays where it is without autoCompleteMessages', async () => {
+    const host = await start();
+    await send({ body: 'left alone' }, 'kept');
+    await vi.waitFor(() => expect(messagesOf(host, 'kept')).toEqual(['left alone']), QUICKLY);
+    expect(await countIn(undefined, 'kept')).toBe(1);
+  });
+});
+
+describe('messages', () => {
+  it('run side by side as many as maxConcurrentCalls, and keep their locks while they run', async () => {
+    const host = await start();
+    for (const name of ['a', 'b', 'c']) await send({ body: { hold: name } });
+    await vi.waitFor(() => expect(messagesOf(host, 'started')).toHaveLength(2), QUICKLY);
+    // Longer than the lock of five seconds lasts: an expired one would bring a second delivery.
+    const startedAt = Date.now();
+    await vi.waitFor(() => expect(Date.now() - startedAt).toBeGreaterThan(6_000), { timeout: 8_000 });
+    expect(messagesOf(host, 'started')).toHaveLength(2);
+    host.send({ type: 'let go' });
+    await vi.waitFor(() => expect(messagesOf(host, 'started')).toHaveLength(3), QUICKLY);
+    host.send({ type: 'let go' });
+    await vi.waitFor(() => expect(messagesOf(host, 'ended')).toHaveLength(3), QUICKLY);
+    await vi.waitFor(async () => expect(await countIn()).toBe(0), QUICKLY);
+  });
+
+  it('that run when the host stops are settled, and none other is taken', async () => {
+    const host = await start();
+    await send({ body: { hold: 'running' } });
+    await vi.waitFor(() => expect(messagesOf(host, 'started')).toHaveLength(1), QUICKLY);
+    host.signal('SIGTERM');
+    await vi.waitFor(() => expect(fetch(host.url)).rejects.toThrow());
+    await send({ body: 'later' });
+    host.send({ type: 'let go' });
+    expect(await host.exited).toBe(0);
+    expect(messagesOf(host, 'ended')).toEqual([{ hold: 'running' }]);
+    expect(await countIn()).toBe(1);
+  });
+});
+
+describe('a Service Bus that is away', () => {
+  it('leaves HTTP answering, and is listened to once it is back', async () => {
+    const { port } = bus;
+    await bus.stop();
+    const host = await start();
+    expect(await (await fetch(`${host.url}/api/alive`)).text()).toBe('alive');
+    await vi.waitFor(
+      () => expect(host.output()).toContain("Service Bus queue 'tasks' does not answer"),
+      QUICKLY,
+    );
+    bus = await startBus(port);
+    await send({ body: 'after the start' });
+    await vi.waitFor(() => expect(messagesOf(host, 'ended')).toEqual(['after the start']), QUICKLY);
+
+    await bus.stop();
+    bus = await startBus(port);
+    await send({ body: 'after a break' });
+    await vi.waitFor(
+      () => expect(messagesOf(host, 'ended')).toEqual(['after the start', 'after a break']),
+      QUICKLY,
+    );
+  });
+});

@@ -1,7 +1,7 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { build, formatMessages, type Metafile, type OutputFile } from 'esbuild';
+import { build, formatMessages, type Metafile, type OutputFile, stop } from 'esbuild';
 import { lazyCommonJs } from './lazy-commonjs.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
@@ -22,6 +22,8 @@ export interface BundleResult {
   /** Size of the code without its source maps. */
   readonly bytes: number;
   readonly milliseconds: number;
+  /** The files of this repository that it was made from, relative to the repository. */
+  readonly sources: readonly string[];
 }
 
 /**
@@ -62,10 +64,13 @@ export async function bundleFunctions({
   for (const warning of await formatMessages(warnings, { kind: 'warning' })) {
     log(warning.trimEnd());
   }
+  // esbuild's own process would stay for as long as this one.
+  await stop();
   const result = {
     entries: Object.keys(entries).length,
     bytes: codeSize(metafile),
     milliseconds: Math.round(performance.now() - startedAt),
+    sources: Object.keys(metafile.inputs).filter((input) => /^(functions|shared)\//.test(input)),
   };
   log(
     `bundled functions: ${result.entries} entries, ${(result.bytes / 1e6).toFixed(1)} MB in ${result.milliseconds} ms`,
@@ -73,7 +78,8 @@ export async function bundleFunctions({
   return result;
 }
 
-async function functionEntries(): Promise<Record<string, string>> {
+/** The trigger groups: `functions/<group>/index.ts` of each. */
+export async function functionEntries(): Promise<Record<string, string>> {
   const folder = path.join(root, 'functions');
   const groups = await readdir(folder, { withFileTypes: true });
   const entries: Record<string, string> = {};

@@ -6,7 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { isRunning, type ProcessIdentity } from '../../infra/local/launch/process-identity.ts';
-import { launch, type Skerry, type SkerryOptions, startSkerry } from './skerry.ts';
+import { FREE_PORTS, launch, type Skerry, type SkerryOptions, startSkerry } from './skerry.ts';
 
 const DEADLINE = { timeout: 10_000, interval: 20 };
 
@@ -28,8 +28,11 @@ async function start(options: SkerryOptions): Promise<Skerry> {
   return skerry;
 }
 
-async function refusal(flags: string[]): Promise<{ code: number | null; output: string }> {
-  const launcher = launch(flags);
+async function refusal(
+  flags: string[],
+  env: Record<string, string> = {},
+): Promise<{ code: number | null; output: string }> {
+  const launcher = launch(flags, env);
   return { code: await launcher.exitCode(), output: launcher.output() };
 }
 
@@ -71,13 +74,12 @@ describe('a port that is taken', () => {
       '--servicebus-port': 'Service Bus emulator',
       '--blob-port': 'Blob service (Azurite)',
     };
-    const freePorts = Object.keys(wantedBy).flatMap((flag) => [flag, '0']);
     await Promise.all(
       Object.entries(wantedBy).map(async ([flag, name]) => {
         const data = path.join(folder, flag);
         const { code, output } = await refusal([
           '--no-build',
-          ...freePorts,
+          ...FREE_PORTS,
           flag,
           String(port),
           '--data',
@@ -135,6 +137,28 @@ describe('npm start', () => {
     const children = await childrenOf(folder);
     await skerry.kill();
     await vi.waitFor(() => expect(children.filter(isRunning)).toEqual([]), DEADLINE);
+  });
+
+  test('that cannot start ends with code 1 and the error, and leaves nothing behind', async () => {
+    const flags = ['--no-build', ...FREE_PORTS, '--data', folder];
+    const { code, output } = await refusal(flags, { SKERRY_WEBHOOK_RETRY_SECONDS: 'soon' });
+    expect(code).toBe(1);
+    expect(output).toContain('SKERRY_WEBHOOK_RETRY_SECONDS: must be seconds separated by commas');
+    expect(output).toMatch(/The functions host did not start \(exit code 1\); its error stands above\.\n$/);
+    expect(existsSync(path.join(folder, 'lock.json'))).toBe(false);
+  });
+
+  test('stopped while it starts ends cleanly', async () => {
+    const launcher = launch(['--no-build', ...FREE_PORTS, '--data', folder]);
+    const [azurite] = await vi.waitUntil(async () => {
+      const children = await childrenOf(folder).catch(() => []);
+      return children.length > 0 && children;
+    }, DEADLINE);
+    launcher.process.kill('SIGTERM');
+    expect(await launcher.exitCode()).toBe(0);
+    expect(launcher.output()).toMatch(/^Skerry has stopped\.\n$/);
+    expect(azurite && isRunning(azurite)).toBe(false);
+    expect(existsSync(path.join(folder, 'lock.json'))).toBe(false);
   });
 
   test('without a server starts, and the readiness probe says what is missing', async () => {

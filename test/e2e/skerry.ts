@@ -5,6 +5,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const START_MILLISECONDS = 30_000;
 const STOP_MILLISECONDS = 20_000;
+export const FREE_PORTS = [
+  '--port',
+  '0',
+  '--cosmos-port',
+  '0',
+  '--servicebus-port',
+  '0',
+  '--blob-port',
+  '0',
+] as const;
+
 const root = path.resolve(import.meta.dirname, '../..');
 
 export interface SkerryOptions {
@@ -45,8 +56,7 @@ export interface Launcher {
  */
 export async function startSkerry(options: SkerryOptions = {}): Promise<Skerry> {
   const place = options.dataFolder === undefined ? ['--ephemeral'] : ['--data', options.dataFolder];
-  const ports = ['--port', '0', '--cosmos-port', '0', '--servicebus-port', '0', '--blob-port', '0'];
-  const launcher = launch(['--no-build', ...ports, ...place, ...(options.flags ?? [])], options.env);
+  const launcher = launch(['--no-build', ...FREE_PORTS, ...place, ...(options.flags ?? [])], options.env);
   const url = await readyUrl(launcher);
   const pid = Number(bannerValue(launcher, 'pid'));
   return {

@@ -7,6 +7,7 @@ import {
   serviceBusConnectionString,
 } from './connection-strings.ts';
 import { claimDataFolder, type DataFolder } from './data-folder.ts';
+import { LaunchError } from './launch-error.ts';
 import { type LaunchOptions, PORT_FLAGS, type ServerName } from './options.ts';
 import { findClosedPort, requireFreePorts } from './ports.ts';
 import { waitUntilAnswering } from './readiness.ts';
@@ -57,6 +58,9 @@ export async function startCloud(options: LaunchOptions, teardown: Teardown): Pr
     startServiceBus(launch),
     options.build ? buildFunctions() : undefined,
   ]);
+  if (teardown.begun) {
+    throw new LaunchError('Stopped before the functions were started.');
+  }
   const connections = { cosmos, servicebus, blob };
 
   const environment = {
@@ -81,8 +85,12 @@ function portsOfServers({ ports, without }: LaunchOptions) {
 }
 
 async function buildFunctions(): Promise<void> {
-  const { bundleFunctions } = await import('../../build/bundle.ts');
-  await bundleFunctions({ log: console.log });
+  const { bundleIfChanged } = await import('../../build/bundle-if-changed.ts');
+  try {
+    await bundleIfChanged({ log: console.log });
+  } catch (error) {
+    throw new LaunchError(`The functions cannot be built. ${error instanceof Error ? error.message : error}`);
+  }
 }
 
 async function startCosmos({ options, dataFolder, teardown }: Launch): Promise<string> {

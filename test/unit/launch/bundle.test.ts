@@ -4,6 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { bundleFunctions } from '../../../infra/build/bundle.ts';
+import { bundleIfChanged } from '../../../infra/build/bundle-if-changed.ts';
 
 let folder: string;
 
@@ -52,4 +53,18 @@ test('a second build leaves what is the same alone and removes what is no longer
   await bundleFunctions({ outFolder: folder });
   expect(codeFiles()).toEqual(files);
   expect(await modified()).toEqual(before);
+});
+
+test('an unchanged bundle is not made again, one whose inputs changed is', async () => {
+  const lines: string[] = [];
+  const bundle = () => bundleIfChanged({ outFolder: folder, log: (line) => lines.push(line) });
+  await bundle();
+  await bundle();
+  expect(lines).toEqual([expect.stringContaining('entries'), 'bundled functions: unchanged']);
+
+  const recordFile = path.join(folder, 'inputs.json');
+  const record = await readFile(recordFile, 'utf8');
+  await writeFile(recordFile, record.replace(/"package-lock.json":"[^"]+"/, '"package-lock.json":"0 0"'));
+  await bundle();
+  expect(lines.at(-1)).toContain('entries');
 });

@@ -31,7 +31,8 @@ export class ConfigChecker {
       import('ajv/dist/2020.js'),
       import('ajv-formats'),
     ]);
-    const options = { strict: false, logger: false } as const;
+    // Inlined, a reference that is repeated would let a small schema grow into megabytes of code.
+    const options = { strict: false, logger: false, inlineRefs: false } as const;
     return new ConfigChecker(
       () => formats.default(new Ajv2020({ ...options, meta: false, validateSchema: false })),
       new Ajv2020(options),

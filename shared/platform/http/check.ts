@@ -84,7 +84,7 @@ function expectation(issue: Issue): string {
     case 'too_small':
       return `${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum}${unitOf(issue.origin)}`;
     default:
-      return 'a value as /api/v1/openapi.json describes it';
+      return /^must be (.+)$/.exec(issue.message)?.[1] ?? 'a value as /api/v1/openapi.json describes it';
   }
 }
 

@@ -226,8 +226,15 @@ function isOurFault(error: unknown): boolean {
   return !(error instanceof SkerryError) || error.kind === 'unavailable';
 }
 
+/** HEAD gets the headers of GET, the length of the body that is left out among them. */
 function withoutBodyForHead(request: IncomingRequest, response: HttpResponse): HttpResponse {
-  return request.method === 'HEAD' ? { status: response.status, headers: response.headers } : response;
+  if (request.method !== 'HEAD') {
+    return response;
+  }
+  const { status, headers, body } = response;
+  return typeof body === 'string'
+    ? { status, headers: { ...headers, 'Content-Length': String(Buffer.byteLength(body)) } }
+    : { status, headers };
 }
 
 function withRequestId(response: HttpResponse, requestId: string): HttpResponse {

@@ -1,4 +1,5 @@
 import { invalid, SkerryError, tooLarge } from '../errors.ts';
+import { fieldPath } from './check.ts';
 import type { Surface } from './endpoint.ts';
 import { locateJsonFault } from './json-fault.ts';
 import type { IncomingRequest } from './request.ts';
@@ -27,7 +28,7 @@ export async function readJsonBody(request: IncomingRequest, surface: Surface): 
     throw missingBody(request);
   }
   const value = parseJson(decode(bytes));
-  checkTree(value, '', 0);
+  checkTree(value, undefined, 0);
   return value;
 }
 
@@ -111,37 +112,63 @@ function parseJson(text: string): unknown {
   } catch (cause) {
     const { position, line, column } = locateJsonFault(text, cause);
     throw invalid(
-      `The body is not JSON: it breaks off or goes wrong at line ${line}, column ${column} (position ${position}).`,
+      `The body is not well-formed JSON at line ${line}, column ${column} (position ${position}).`,
       {
-        fix: 'Send well-formed JSON.',
+        fix: 'Correct it there, or just before.',
         cause,
       },
     );
   }
 }
 
-/** Refuses what storage or code downstream could trip over: deep nesting, and members that would replace a prototype. */
-function checkTree(value: unknown, path: string, depth: number): void {
+/** Where a value stands in the body; written out only for messages. */
+interface Place {
+  readonly parent: Place | undefined;
+  readonly part: string | number;
+}
+
+/**
+ * Refuses what would not come back as it was sent, and what code downstream could trip over: numbers that are too large, deep
+ * nesting, and members that would replace a prototype.
+ */
+function checkTree(value: unknown, place: Place | undefined, depth: number): void {
+  if (typeof value === 'number' && !Number.isFinite(value)) {
+    throw invalid(`The ${subject(place)} is a number that is too large.`, {
+      ...named(place),
+      fix: 'Send numbers of at most double precision, or a string.',
+    });
+  }
   if (typeof value !== 'object' || value === null) {
     return;
   }
   if (depth >= MAX_NESTING) {
     throw invalid(`The body is nested deeper than ${MAX_NESTING} levels.`, { fix: 'Send flatter JSON.' });
   }
-  if (Array.isArray(value)) {
-    for (const [index, item] of value.entries()) {
-      checkTree(item, `${path}[${index}]`, depth + 1);
-    }
-    return;
-  }
+  const isArray = Array.isArray(value);
   for (const [name, member] of Object.entries(value)) {
-    const memberPath = path === '' ? name : `${path}.${name}`;
+    const memberPlace = { parent: place, part: isArray ? Number(name) : name };
     if (name === '__proto__') {
-      throw invalid(`The field "${memberPath}" has a name that is not accepted.`, {
-        field: memberPath,
+      throw invalid(`The ${subject(memberPlace)} has a name that is not accepted.`, {
+        ...named(memberPlace),
         fix: 'Use another name than "__proto__".',
       });
     }
-    checkTree(member, memberPath, depth + 1);
+    checkTree(member, memberPlace, depth + 1);
   }
+}
+
+function subject(place: Place | undefined): string {
+  return place === undefined ? 'body' : `field "${pathTo(place)}"`;
+}
+
+function named(place: Place | undefined): { field?: string } {
+  return place === undefined ? {} : { field: pathTo(place) };
+}
+
+function pathTo(place: Place): string {
+  const parts: (string | number)[] = [];
+  for (let at: Place | undefined = place; at !== undefined; at = at.parent) {
+    parts.unshift(at.part);
+  }
+  return fieldPath(parts);
 }

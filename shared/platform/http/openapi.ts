@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Endpoint, ResponseDeclaration, ResponseHeader } from './endpoint.ts';
+import { BARE_MAX_STALE_SECONDS } from './freshness.ts';
 import { NAME_PATTERN } from './name.ts';
 import { PROBLEM_KINDS } from './problem.ts';
 
@@ -25,8 +26,7 @@ const REQUEST_HEADERS: Readonly<Record<string, string>> = {
   'If-Match': 'Entity tags, or `*`: the write happens only if the present state has one of them.',
   'If-None-Match':
     'Entity tags, or `*`: a read answers 304, a write does not happen, if the present state has one of them.',
-  'Cache-Control':
-    '`max-stale=N` or `max-age=N`: an answer up to N seconds old will do, and costs no storage read.',
+  'Cache-Control': `\`max-stale=N\` or \`max-age=N\`: an answer up to N seconds old will do, and costs no storage read. A bare \`max-stale\` stands for ${BARE_MAX_STALE_SECONDS}.`,
 };
 
 const RESPONSE_HEADERS: Readonly<Record<ResponseHeader, JsonObject>> = {

@@ -29,7 +29,7 @@ export const PROBLEM_KINDS: Readonly<Record<ErrorKind | 'internal', ProblemKind>
 const LEGACY_STATUSES: Partial<Record<ErrorKind, number>> = { unprocessable: 400 };
 
 /** RFC 9457, with what a person needs to set the request right. */
-export interface Problem {
+interface Problem {
   readonly type: string;
   readonly title: string;
   readonly status: number;

@@ -50,7 +50,7 @@ export function wholeNumber(bounds: { readonly minimum: number; readonly maximum
 }
 
 /** Most items on one page of a listing, and what a page holds unless the caller says otherwise. */
-export const MAX_PAGE_ITEMS = 1000;
+const MAX_PAGE_ITEMS = 1000;
 
 /** The parameters of every listing that comes in pages. */
 export const paging = {

@@ -169,6 +169,7 @@ describe('input that is refused', () => {
     });
     expect(answer.status).toBe(400);
     expect(problemOf(answer).fix).toEqual(expect.stringMatching(/\w/));
+    expect(problemOf(answer).detail).toContain(field.replace(/\[.*/, ''));
   });
 
   it.each([
@@ -177,6 +178,7 @@ describe('input that is refused', () => {
     ['{"endpoints":{"http":3}}', 'endpoints.http'],
     ['{"tags":["a",{}]}', 'tags[1]'],
     ['{"colour":1}', 'colour'],
+    ['{"any":[1,1e400]}', 'any[1]'],
     ['{"any":{"__proto__":{"polluted":true}}}', 'any.__proto__'],
     ['{"any":[{"\\u005f_proto__":1}]}', 'any[0].__proto__'],
   ])('the body %s is a 400 about %s', async (body, field) => {
@@ -191,6 +193,8 @@ describe('methods', () => {
   it('HEAD is answered as GET, without the body', async () => {
     const answer = await call('things/{name}', '/things/dm', { method: 'HEAD' });
     expect(answer).toMatchObject({ status: 200, text: '', headers: { 'X-Skerry-Revision': '7' } });
+    const { text: body } = await call('things/{name}', '/things/dm');
+    expect(answer.headers['Content-Length']).toBe(String(body.length));
   });
 
   it('OPTIONS says which methods there are', async () => {
@@ -295,7 +299,7 @@ describe('legacy surfaces', () => {
     ['/legacy/bug', '{"ok":false}', 500, 'Something failed on our side\n'],
     ['/legacy/a%20b', '{"ok":true}', 400, /"name" is not acceptable/],
     ['/legacy/dm', '{"ok":1}', 400, /"ok" is not acceptable/],
-    ['/legacy/dm', '{', 400, /not JSON/],
+    ['/legacy/dm', '{', 400, /not well-formed JSON/],
   ])('answer %s with %s by a reason in text (%i)', async (path, body, status, reason) => {
     const answer = await put(path, body);
     expect(answer.status).toBe(status);

@@ -11,7 +11,8 @@ import { Readiness } from '../shared/platform/readiness.ts';
 import { connectServiceBus } from '../shared/platform/servicebus.ts';
 import { readSettings, type Settings } from '../shared/platform/settings.ts';
 import { CONNECTIONS, COSMOS_CONTAINERS, SERVICE_BUS_QUEUES } from '../shared/platform/topology.ts';
-import { Records } from '../shared/records/index.ts';
+import { Leases, Records } from '../shared/records/index.ts';
+import { Registry } from '../shared/registry/index.ts';
 import {
   createWebhookClient,
   Deliveries,
@@ -33,6 +34,7 @@ export interface Services {
   readonly records: Records;
   readonly applications: Applications;
   readonly gossip: GossipRegistry;
+  readonly registry: Registry;
   readonly subscriptions: Subscriptions;
   readonly fanOut: FanOut;
   readonly deliveries: Deliveries;
@@ -63,6 +65,15 @@ export function composeServices(settings: Settings): Services {
   );
   const applications = once(() => new Applications(records()));
   const gossip = once(() => new GossipRegistry(records()));
+  const registry = once(
+    () =>
+      new Registry({
+        records: records(),
+        leases: new Leases({ container: database().container(COSMOS_CONTAINERS.leases.id), clock }),
+        clock,
+        expiredGraceSeconds: settings.SKERRY_EXPIRED_GRACE_SECONDS,
+      }),
+  );
   const webhooks = once(() => composeWebhooks({ settings, clock, random, records, database, serviceBus }));
 
   return {
@@ -89,6 +100,9 @@ export function composeServices(settings: Settings): Services {
     },
     get gossip() {
       return gossip();
+    },
+    get registry() {
+      return registry();
     },
     get subscriptions() {
       return webhooks().subscriptions;

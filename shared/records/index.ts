@@ -1,12 +1,15 @@
 /**
  * The log: scopes, records, changes and what is built on them for all domains alike. Knows nothing of any domain.
  * Start reading at `records.ts`; `commit-queue.ts` holds how a write becomes durable, `scope-state.ts` how a process
- * follows a log.
+ * follows a log, and `leases.ts` the protocol of leases.
  */
 export type { Change, ChangeType, Json, StoredRecord } from './change.ts';
 export { recordAfter } from './change.ts';
 export { MAX_VALUE_BYTES } from './commit-queue.ts';
 export { isUnder } from './key.ts';
+export { grantLease, hasWholeTtlLeft, isAlive, type Lease } from './lease.ts';
+export type { StoredLease } from './lease-storage.ts';
+export { type Holder, type LeaseQuestion, Leases } from './leases.ts';
 export type { Listing, PageRequest } from './listing.ts';
 export { type ListOptions, Records, type RecordsOptions } from './records.ts';
 export { parseScopeId, type Scope, scopeId } from './scope.ts';

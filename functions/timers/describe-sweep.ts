@@ -1,0 +1,16 @@
+import type { SweepSummary } from '../../shared/registry/index.ts';
+
+/** One line for the log; undefined when nothing happened. */
+export function describeSweep(summary: SweepSummary): string | undefined {
+  const { expired, removed, collected, heldBack, postponed, failed } = summary;
+  const counts = [
+    [expired, 'instances expired'],
+    [removed, 'instances removed'],
+    [collected, 'leases collected'],
+    [heldBack, 'expiries held back'],
+    [postponed, 'scopes postponed'],
+    [failed.length, 'scopes failed'],
+  ] as const;
+  const happened = counts.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`);
+  return happened.length === 0 ? undefined : `Sweep: ${happened.join(', ')}.`;
+}

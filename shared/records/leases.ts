@@ -1,0 +1,164 @@
+import type { Container } from '@azure/cosmos';
+import type { Clock } from '../platform/clock.ts';
+import { Coalesced } from '../platform/coalesced.ts';
+import { isAlive, type Lease } from './lease.ts';
+import { LeaseStorage, type StoredLease } from './lease-storage.ts';
+import { type Scope, scopeId } from './scope.ts';
+
+/*
+ * The lease protocol. A record whose value carries a ttl is held by a lease, a document of its own that renewals touch
+ * instead of the log. Who follows these rules may die between any two steps:
+ *
+ * 1. Every lease write is conditional on the lease as it was read (`create`, or If-Match); who loses reads again.
+ * 2. Before a record with a ttl is written, its lease stands live with that ttl and a whole ttl left: so the sweep
+ *    finds a lease for every such record. A writer that finds no record writes the lease anew even where one stands, so
+ *    that nobody who wrote it for another purpose can take it away.
+ * 3. A renewal stores now + 1.5 ttl, and is accepted without a write while a whole ttl is left: the holder counts as
+ *    alive for at least one ttl, and at most 1.5 ttl, after its last accepted renewal. For one ttl `expiresAt` never
+ *    moves back, which is why a remembered one is a lower bound.
+ * 4. Removal commits the delete, then turns the lease as it was read before into an expired one. Leases are deleted by
+ *    the sweep alone, and without a record only a minute after they lapsed, when no writer can still count on them.
+ * 5. Expiry: the lease turns `expired` and names the record's revision; then the record is marked if it still has that
+ *    revision; then the lease's `expiresAt` moves to the time of removal. Until that last step the lease stays due,
+ *    so that the next sweep goes on where one was cut off.
+ * 6. Who registers over an expired lease or a marked record makes the lease live, then always writes the record, equal
+ *    or not: its new revision is what refuses the sweep that stands between its steps.
+ * 7. A writer whose record moved between its look and its commit, or whose lease lapsed meanwhile, confirms: it looks
+ *    again and, if its value still stands, writes the lease once more (a removal may be about to take it).
+ *
+ * What a race can still do: a renewal that meets a removal may be answered as if it came first, and the holder hears of
+ * the removal half a ttl later, when a renewal that is stored finds no record; a conditional write that is refused only
+ * at its commit may have renewed the lease, by the record's own ttl.
+ */
+
+/** Scopes whose leases a process remembers; the least recently asked for are forgotten beyond it. */
+const MAX_SCOPES = 1_000;
+/** How often, in milliseconds, a caller who allows age may cause a holder that looks expired to be read again. */
+const STALE_READ_INTERVAL = 1_000;
+
+/** A record that is held by a lease. */
+export interface Holder {
+  readonly key: string;
+  /** The ttl in the record's value, in seconds. */
+  readonly ttl: number;
+}
+
+export interface LeaseQuestion {
+  /** Whether the answer may be a second old where a holder looks expired. */
+  readonly allowsAge: boolean;
+  /** Whether `renewedAt` must be current too, not only whether the holders are alive. */
+  readonly needsRenewalTimes: boolean;
+}
+
+interface RememberedScope {
+  leases: Map<string, Lease>;
+  /** Milliseconds since the Unix epoch. */
+  readAt: number;
+  readonly refresh: Coalesced<void>;
+}
+
+/** Leases of keys, stored beside the log; see the protocol above. All methods throw SkerryError `unavailable`. */
+export class Leases {
+  readonly #storage: LeaseStorage;
+  readonly #clock: Clock;
+  /** In order of use, the most recent last. */
+  readonly #remembered = new Map<string, RememberedScope>();
+
+  /** @param options.container the Cosmos container `leases`. */
+  constructor(options: { readonly container: Container; readonly clock: Clock }) {
+    this.#storage = new LeaseStorage(options.container);
+    this.#clock = options.clock;
+  }
+
+  /** The lease as it stands, by one strong point read. */
+  async read(scope: Scope, key: string): Promise<StoredLease | undefined> {
+    return await this.#storage.read(scope, key);
+  }
+
+  /**
+   * Writes a lease over the one that was read, or over none.
+   *
+   * @returns the lease as it is stored now; undefined when another writer came first.
+   */
+  async write(scope: Scope, lease: Lease, over: StoredLease | undefined): Promise<StoredLease | undefined> {
+    const stored =
+      over === undefined
+        ? await this.#storage.create(scope, lease)
+        : await this.#storage.replace(over, lease);
+    if (stored !== undefined) {
+      this.#remembered.get(scopeId(scope))?.leases.set(lease.key, lease);
+    }
+    return stored;
+  }
+
+  /** Deletes a lease as it was read, unless it has been written since. */
+  async remove(stored: StoredLease): Promise<void> {
+    await this.#storage.remove(stored);
+  }
+
+  /** Leases of all scopes that lapsed, or are to be looked at, by `now`; about `limit` of them at most. */
+  async due(now: number, limit: number): Promise<StoredLease[]> {
+    return await this.#storage.readDue(now, limit);
+  }
+
+  /**
+   * Leases by key that tell which of the holders are alive: from memory where that proves all of them alive, otherwise
+   * by one strong query over the scope. A holder without a lease in the answer has none.
+   */
+  async ofHolders(
+    scope: Scope,
+    holders: readonly Holder[],
+    question: LeaseQuestion,
+  ): Promise<ReadonlyMap<string, Lease>> {
+    const remembered = this.#open(scope);
+    if (question.needsRenewalTimes || this.#isInDoubt(remembered, holders, question.allowsAge)) {
+      await remembered.refresh.ask();
+      rememberAbsence(remembered.leases, holders);
+    }
+    return remembered.leases;
+  }
+
+  #isInDoubt({ leases, readAt }: RememberedScope, holders: readonly Holder[], allowsAge: boolean): boolean {
+    const now = this.#clock.now();
+    const mayReadAgain = !allowsAge || now - readAt >= STALE_READ_INTERVAL;
+    return holders.some(({ key, ttl }) => {
+      const lease = leases.get(key);
+      return lease === undefined || lease.ttl !== ttl || (mayReadAgain && !isAlive(lease, now));
+    });
+  }
+
+  #open(scope: Scope): RememberedScope {
+    const id = scopeId(scope);
+    const remembered = this.#remembered.get(id) ?? this.#remember(scope);
+    this.#remembered.delete(id);
+    this.#remembered.set(id, remembered);
+    const [leastRecent] = this.#remembered.keys();
+    if (this.#remembered.size > MAX_SCOPES && leastRecent !== undefined) {
+      this.#remembered.delete(leastRecent);
+    }
+    return remembered;
+  }
+
+  #remember(scope: Scope): RememberedScope {
+    const remembered: RememberedScope = {
+      leases: new Map(),
+      readAt: Number.NEGATIVE_INFINITY,
+      refresh: new Coalesced(async () => {
+        const readAt = this.#clock.now();
+        const stored = await this.#storage.readScope(scope);
+        remembered.leases = new Map(stored.map(({ lease }) => [lease.key, lease]));
+        remembered.readAt = readAt;
+      }),
+    };
+    return remembered;
+  }
+}
+
+/** So that a holder without a lease is not looked for again at every question. */
+function rememberAbsence(leases: Map<string, Lease>, holders: readonly Holder[]): void {
+  for (const { key, ttl } of holders) {
+    if (!leases.has(key)) {
+      leases.set(key, { key, ttl, state: 'expired', renewedAt: Number.NEGATIVE_INFINITY });
+    }
+  }
+}

@@ -1,0 +1,70 @@
+import { hash } from 'node:crypto';
+import { toTimestamp } from '../platform/clock.ts';
+import { isAlive, type Lease } from '../records/index.ts';
+import { type Instance, type InstanceRecord, instanceIdOf, isMarkedExpired } from './instance.ts';
+
+export type Health = 'passing' | 'draining' | 'expired';
+
+/** An instance and how it is, at one moment. */
+export interface InstanceView {
+  readonly id: string;
+  readonly instance: Instance;
+  readonly health: Health;
+  /** RFC 3339: when the instance expires unless it renews, at the earliest; absent where nothing is going to expire. */
+  readonly expiresAt?: string;
+  /** Whether the lease has lapsed and the record does not say so yet: then the revision does not tell the health. */
+  readonly isLapsed: boolean;
+  /** RFC 3339: the last stored renewal or change. */
+  readonly renewedAt: string;
+  readonly revision: number;
+  /** RFC 3339. */
+  readonly createdAt: string;
+  readonly updatedAt: string;
+}
+
+/**
+ * How an instance is at `now`, in milliseconds since the Unix epoch.
+ *
+ * @param lease its lease, where it has one; decides for an instance with a ttl that is not marked as expired.
+ */
+export function viewInstance(record: InstanceRecord, lease: Lease | undefined, now: number): InstanceView {
+  const { expiredAt: _, ...instance } = record.value;
+  const isMarked = isMarkedExpired(record);
+  const isLapsed = !isMarked && instance.ttl !== undefined && !(lease !== undefined && isAlive(lease, now));
+  const showsExpiry =
+    !isMarked && instance.ttl !== undefined && lease?.state === 'live' && lease.expiresAt !== undefined;
+  return {
+    id: instanceIdOf(record.key),
+    instance,
+    health: isMarked || isLapsed ? 'expired' : (instance.status ?? 'passing'),
+    ...(showsExpiry && { expiresAt: toTimestamp(lease.expiresAt) }),
+    isLapsed,
+    renewedAt: newest(record.updatedAt, lease),
+    revision: record.revision,
+    createdAt: record.createdAt,
+    updatedAt: record.updatedAt,
+  };
+}
+
+/**
+ * The entity tag of a service's listing. It covers the revision and the state of every instance, so that an expiry or
+ * a revival is never hidden behind a 304; it is weak because `expiresAt` moves without it.
+ */
+export function serviceTag(revision: number, instances: readonly InstanceView[]): string {
+  return `W/"${revision}-${digestOf(instances.map(({ id, health }) => `${id} ${health}`))}"`;
+}
+
+/** The entity tag of a listing over several services: covers the tags of all of them. */
+export function servicesTag(services: readonly { readonly name: string; readonly etag: string }[]): string {
+  return `W/"${digestOf(services.map(({ name, etag }) => `${name} ${etag}`))}"`;
+}
+
+function digestOf(lines: readonly string[]): string {
+  return hash('sha1', lines.join('\n'), 'base64url').slice(0, 16);
+}
+
+function newest(updatedAt: string, lease: Lease | undefined): string {
+  return lease !== undefined && lease.renewedAt > Date.parse(updatedAt)
+    ? toTimestamp(lease.renewedAt)
+    : updatedAt;
+}

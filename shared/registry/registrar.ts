@@ -1,0 +1,360 @@
+import type { Clock } from '../platform/clock.ts';
+import { notFound, SkerryError, tooLarge, unavailable } from '../platform/errors.ts';
+import { checkPrecondition, type Precondition } from '../platform/http/precondition.ts';
+import type { Author } from '../platform/http/request.ts';
+import {
+  type Commit,
+  grantLease,
+  hasWholeTtlLeft,
+  isAlive,
+  type Lease,
+  type Leases,
+  MAX_VALUE_BYTES,
+  type Records,
+  type StoredLease,
+} from '../records/index.ts';
+import { type InstanceView, viewInstance } from './health.ts';
+import {
+  type Instance,
+  type InstanceAddress,
+  type InstanceInput,
+  type InstanceRecord,
+  type InstanceValue,
+  instanceKey,
+  instanceScope,
+  isMarkedExpired,
+  isSameInstance,
+  nextInstance,
+} from './instance.ts';
+import { isRenewalTimeStale } from './renewal-time.ts';
+
+/** How often a writer looks again because another writer of the same lease came first. */
+const MAX_ATTEMPTS = 20;
+
+export interface WriteOptions {
+  readonly author: Author;
+  readonly precondition?: Precondition | undefined;
+}
+
+export interface RegisterOptions extends WriteOptions {
+  /** Stores a renewal that the lease alone does not need where `renewedAt` would otherwise grow stale (see renewal-time.ts). */
+  readonly keepsRenewalTime?: boolean;
+}
+
+export interface Registration {
+  readonly instance: InstanceView;
+  readonly created: boolean;
+  /** Whether a change was written; registering what stands there already only renews. */
+  readonly changed: boolean;
+}
+
+/** What a writer saw before it began: reads of the record and of its lease. */
+interface Look {
+  readonly record: InstanceRecord | undefined;
+  readonly held: StoredLease | undefined;
+}
+
+/** Announces, renews and removes instances: a record and its lease, by the protocol in shared/records/leases.ts. */
+export class Registrar {
+  readonly #records: Records;
+  readonly #leases: Leases;
+  readonly #clock: Clock;
+
+  constructor(records: Records, leases: Leases, clock: Clock) {
+    this.#records = records;
+    this.#leases = leases;
+    this.#clock = clock;
+  }
+
+  /**
+   * Creates, replaces or revives an instance. Registering what stands there already is a renewal and changes nothing.
+   *
+   * @throws SkerryError `precondition-failed`; `too-large`; `unavailable`, also when others renew it all the time.
+   */
+  async register(
+    address: InstanceAddress,
+    input: InstanceInput,
+    options: RegisterOptions,
+  ): Promise<Registration> {
+    return await this.#untilFirst(
+      address,
+      async (look) => await this.#register(address, input, options, look),
+    );
+  }
+
+  /**
+   * Renews the lease of an instance, where it has one.
+   *
+   * @throws SkerryError `not-found` when the instance is unknown or expired.
+   */
+  async heartbeat(address: InstanceAddress): Promise<void> {
+    const scope = instanceScope(address);
+    const key = instanceKey(address);
+    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
+      const held = await this.#leases.read(scope, key);
+      const now = this.#clock.now();
+      if (held !== undefined && hasWholeTtlLeft(held.lease, now)) {
+        return;
+      }
+      const record = await this.#records.get<InstanceValue>(scope, key);
+      const isExpired =
+        record?.value.ttl !== undefined &&
+        (isMarkedExpired(record) || held === undefined || !isAlive(held.lease, now));
+      if (record === undefined || isExpired) {
+        throw cannotRenew(address, record);
+      }
+      if (record.value.ttl === undefined && !isRenewalTimeStale(record, held?.lease, now)) {
+        return;
+      }
+      const renewed = renewedLease(key, record.value.ttl, held, now);
+      if ((await this.#leases.write(scope, renewed, held)) !== undefined) {
+        return;
+      }
+    }
+    throw tooManyWriters(address);
+  }
+
+  /**
+   * Removes an instance.
+   *
+   * @returns the revision of its removal.
+   * @throws SkerryError `not-found`, `precondition-failed`.
+   */
+  async deregister(address: InstanceAddress, { author, precondition }: WriteOptions): Promise<number> {
+    const scope = instanceScope(address);
+    const key = instanceKey(address);
+    const held = await this.#leases.read(scope, key);
+    const { revision } = await this.#records.commit<InstanceValue>(scope, {
+      key,
+      ...author,
+      decide: (current) => {
+        if (current === undefined) {
+          throw unknownInstance(address);
+        }
+        checkPrecondition(precondition, current);
+        return { type: 'delete' };
+      },
+    });
+    if (held !== undefined) {
+      await this.#release(held);
+    }
+    return revision;
+  }
+
+  /** One attempt; undefined when another writer of the lease came first. */
+  async #register(
+    address: InstanceAddress,
+    input: InstanceInput,
+    options: RegisterOptions,
+    look: Look,
+  ): Promise<Registration | undefined> {
+    const { record, held } = look;
+    checkPrecondition(options.precondition, record);
+    const wanted = nextInstance(input, record?.value);
+    checkSize(wanted);
+    const revives = wanted.ttl !== undefined && held?.lease.state === 'expired';
+    const keeps = record !== undefined && !revives && isSameInstance(record.value, wanted);
+
+    const lease = this.#leaseToWrite(address, wanted, look, keeps && options.keepsRenewalTime === true);
+    const standing =
+      lease === undefined ? held : await this.#leases.write(instanceScope(address), lease, held);
+    if (lease !== undefined && standing === undefined) {
+      return undefined;
+    }
+    if (keeps) {
+      return { instance: this.#view(record, standing?.lease), created: false, changed: false };
+    }
+    const commit = await this.#commit(address, input, options, { look, revives }).catch(async (error) => {
+      if (lease !== undefined && standing !== undefined) {
+        await this.#realign(address, standing, error);
+      }
+      throw error;
+    });
+    const stored = storedBy(commit, address);
+    const isRaced = commit.previous?.revision !== record?.revision;
+    const isShaken = isRaced || (standing !== undefined && !isAlive(standing.lease, this.#clock.now()));
+    return {
+      instance:
+        wanted.ttl !== undefined && isShaken
+          ? await this.#confirm(address, stored, options.author)
+          : this.#view(stored, standing?.lease),
+      created: commit.changed && commit.previous === undefined,
+      changed: commit.changed,
+    };
+  }
+
+  /** The lease that has to be written before the record; undefined where the one that is held will do. */
+  #leaseToWrite(
+    address: InstanceAddress,
+    wanted: Instance,
+    { record, held }: Look,
+    keepsRenewalTime: boolean,
+  ): Lease | undefined {
+    const now = this.#clock.now();
+    const isTimeStale =
+      keepsRenewalTime && record !== undefined && isRenewalTimeStale(record, held?.lease, now);
+    const stands =
+      wanted.ttl === undefined ||
+      (record !== undefined &&
+        !isMarkedExpired(record) &&
+        record.value.ttl === wanted.ttl &&
+        held?.lease.ttl === wanted.ttl &&
+        hasWholeTtlLeft(held.lease, now));
+    return stands && !isTimeStale ? undefined : renewedLease(instanceKey(address), wanted.ttl, held, now);
+  }
+
+  async #commit(
+    address: InstanceAddress,
+    input: InstanceInput,
+    { author, precondition }: RegisterOptions,
+    { look, revives }: { look: Look; revives: boolean },
+  ): Promise<Commit<InstanceValue>> {
+    return await this.#records.commit<InstanceValue>(instanceScope(address), {
+      key: instanceKey(address),
+      ...author,
+      decide: (current) => {
+        checkPrecondition(precondition, current);
+        const value = nextInstance(input, current?.value);
+        const mustWrite = revives && current?.revision === look.record?.revision;
+        return current !== undefined && !mustWrite && isSameInstance(current.value, value)
+          ? { type: 'keep' }
+          : { type: 'put', value };
+      },
+    });
+  }
+
+  /** Makes sure that the lease stands behind what was committed, unless that has been replaced or removed since. */
+  async #confirm(address: InstanceAddress, committed: InstanceRecord, author: Author): Promise<InstanceView> {
+    const scope = instanceScope(address);
+    const key = instanceKey(address);
+    return await this.#untilFirst(address, async ({ record, held }) => {
+      if (record === undefined || !isOrWas(record, committed)) {
+        return this.#view(committed, held?.lease);
+      }
+      const lease = grantLease(key, committed.value.ttl, this.#clock.now());
+      if ((await this.#leases.write(scope, lease, held)) === undefined) {
+        return undefined;
+      }
+      if (!isMarkedExpired(record) && held?.lease.recordRevision !== record.revision) {
+        return this.#view(record, lease);
+      }
+      const { value } = committed;
+      const revival = await this.#records.commit<InstanceValue>(scope, {
+        key,
+        ...author,
+        decide: (current) =>
+          current?.revision === record.revision ? { type: 'put', value } : { type: 'keep' },
+      });
+      return revival.changed ? this.#view(storedBy(revival, address), lease) : undefined;
+    });
+  }
+
+  /** A write that was refused after its lease had been written: puts the lease right for what stands there. */
+  async #realign(address: InstanceAddress, written: StoredLease, error: unknown): Promise<void> {
+    if (!(error instanceof SkerryError) || error.kind === 'unavailable') {
+      return;
+    }
+    const record = await this.#records.get<InstanceValue>(instanceScope(address), instanceKey(address));
+    const ttl = record?.value.ttl;
+    if (record === undefined) {
+      await this.#release(written);
+    } else if (ttl !== undefined && ttl !== written.lease.ttl) {
+      const lease = grantLease(written.lease.key, ttl, this.#clock.now());
+      await this.#leases.write(written.scope, lease, written);
+    }
+  }
+
+  /** Ends a lease as it was read. When that fails, the lease lapses by itself, and the sweep collects it. */
+  async #release(held: StoredLease): Promise<void> {
+    const now = this.#clock.now();
+    const released: Lease = { ...held.lease, state: 'expired', expiresAt: now };
+    try {
+      await this.#leases.write(held.scope, released, held);
+    } catch (error) {
+      if (!(error instanceof SkerryError)) {
+        throw error;
+      }
+    }
+  }
+
+  /** Looks and attempts until no other writer of the lease comes first. */
+  async #untilFirst<Answer>(
+    address: InstanceAddress,
+    attempt: (look: Look) => Promise<Answer | undefined>,
+  ): Promise<Answer> {
+    const scope = instanceScope(address);
+    const key = instanceKey(address);
+    for (let count = 1; count <= MAX_ATTEMPTS; count += 1) {
+      const [record, held] = await Promise.all([
+        this.#records.get<InstanceValue>(scope, key),
+        this.#leases.read(scope, key),
+      ]);
+      const answer = await attempt({ record, held });
+      if (answer !== undefined) {
+        return answer;
+      }
+    }
+    throw tooManyWriters(address);
+  }
+
+  #view(record: InstanceRecord, lease: Lease | undefined): InstanceView {
+    return viewInstance(record, lease, this.#clock.now());
+  }
+}
+
+/** The error for an instance that does not exist. */
+export function unknownInstance({ service, id }: InstanceAddress): SkerryError {
+  return notFound(`There is no instance "${id}" of the service "${service}".`, {
+    fix: `Register it with PUT /api/v1/services/${service}/instances/${id}.`,
+  });
+}
+
+/** Without a ttl only the time of renewal moves, and a lease that still has one is left to the sweep (leases.ts, rule 2). */
+function renewedLease(
+  key: string,
+  ttl: number | undefined,
+  held: StoredLease | undefined,
+  now: number,
+): Lease {
+  return ttl === undefined && held !== undefined
+    ? { ...held.lease, renewedAt: now }
+    : grantLease(key, ttl, now);
+}
+
+/** Whether a record is the one that was committed, perhaps with the sweep's mark on it. */
+function isOrWas(record: InstanceRecord, committed: InstanceRecord): boolean {
+  const { expiredAt, ...unmarked } = record.value;
+  return (
+    record.revision === committed.revision ||
+    (expiredAt !== undefined && isSameInstance(unmarked, committed.value))
+  );
+}
+
+function storedBy(commit: Commit<InstanceValue>, { id }: InstanceAddress): InstanceRecord {
+  if (commit.record === undefined) {
+    throw new Error(`The record of instance ${id} is gone after it was put.`);
+  }
+  return commit.record;
+}
+
+function checkSize(instance: Instance): void {
+  const bytes = Buffer.byteLength(JSON.stringify(instance));
+  if (bytes > MAX_VALUE_BYTES) {
+    throw tooLarge(`The instance has ${bytes} bytes; ${MAX_VALUE_BYTES} are allowed.`, {
+      fix: 'Send less metadata.',
+    });
+  }
+}
+
+function cannotRenew(address: InstanceAddress, record: InstanceRecord | undefined): SkerryError {
+  const { service, id } = address;
+  return record === undefined
+    ? unknownInstance(address)
+    : notFound(`The instance "${id}" of the service "${service}" has expired.`, {
+        fix: `Register it again with PUT /api/v1/services/${service}/instances/${id}.`,
+      });
+}
+
+function tooManyWriters({ service, id }: InstanceAddress): SkerryError {
+  return unavailable(`Too many writers renew the instance "${id}" of the service "${service}" at once.`);
+}

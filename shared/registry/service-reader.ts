@@ -1,0 +1,175 @@
+import type { Clock } from '../platform/clock.ts';
+import { notFound, type SkerryError } from '../platform/errors.ts';
+import type { Holder, Leases, Records, Scope } from '../records/index.ts';
+import { mapConcurrently } from './concurrently.ts';
+import { type InstanceView, servicesTag, serviceTag, viewInstance } from './health.ts';
+import {
+  type InstanceAddress,
+  type InstanceRecord,
+  type InstanceValue,
+  instanceKey,
+  instanceScope,
+  isMarkedExpired,
+  SERVICE_KIND,
+  serviceScope,
+} from './instance.ts';
+
+/** Services that a listing reads at a time. */
+const SERVICES_AT_ONCE = 16;
+
+export interface ReadOptions {
+  /** Seconds that the answer may be old; without it, it is proven current. */
+  readonly maxAgeSeconds?: number | undefined;
+  /** Whether `renewedAt` has to be as current as `health` is. */
+  readonly needsRenewalTimes?: boolean;
+}
+
+export interface InstanceFilter {
+  /** Only instances whose health is `passing`. */
+  readonly passing?: boolean;
+  /** Only instances that have all of these. */
+  readonly tags?: readonly string[];
+  readonly zone?: string | undefined;
+}
+
+export interface ServiceView {
+  readonly name: string;
+  readonly revision: number;
+  /** In the order of their ids. */
+  readonly instances: readonly InstanceView[];
+  /** Weak; covers the revision and the states of the instances. */
+  readonly etag: string;
+  readonly ageSeconds: number;
+}
+
+export interface ServicesPage {
+  /** Name of the last service on the page before. */
+  readonly after?: string | undefined;
+  /** All services without it. */
+  readonly limit?: number;
+}
+
+export interface ServicesView {
+  /** In the order of their names. */
+  readonly services: readonly ServiceView[];
+  readonly etag: string;
+  /** The age of the oldest part. */
+  readonly ageSeconds: number;
+  /** What `after` of the next page is; absent on the last one. */
+  readonly next?: string;
+}
+
+/** Reads services: the records of their instances, and the leases that tell which of those are alive. */
+export class ServiceReader {
+  readonly #records: Records;
+  readonly #leases: Leases;
+  readonly #clock: Clock;
+
+  constructor(records: Records, leases: Leases, clock: Clock) {
+    this.#records = records;
+    this.#leases = leases;
+    this.#clock = clock;
+  }
+
+  /** One instance, by strong reads; undefined when it does not exist. */
+  async getInstance(address: InstanceAddress): Promise<InstanceView | undefined> {
+    const scope = instanceScope(address);
+    const key = instanceKey(address);
+    const [record, held] = await Promise.all([
+      this.#records.get<InstanceValue>(scope, key),
+      this.#leases.read(scope, key),
+    ]);
+    if (record === undefined) {
+      return undefined;
+    }
+    const view = viewInstance(record, held?.lease, this.#clock.now());
+    if (!view.isLapsed) {
+      return view;
+    }
+    // The lease may have been read before the record, and written in between.
+    const current = await this.#leases.read(scope, key);
+    return viewInstance(record, current?.lease, this.#clock.now());
+  }
+
+  /** A service with those of its instances that satisfy the filter; undefined when it has no instance at all. */
+  async getService(
+    ns: string,
+    name: string,
+    options: ReadOptions & InstanceFilter = {},
+  ): Promise<ServiceView | undefined> {
+    const scope = serviceScope(ns, name);
+    const { records, revision, ageSeconds } = await this.#allRecords(scope, options.maxAgeSeconds);
+    if (records.length === 0) {
+      return undefined;
+    }
+    const leases = await this.#leases.ofHolders(scope, holdersOf(records), {
+      allowsAge: options.maxAgeSeconds !== undefined,
+      needsRenewalTimes: options.needsRenewalTimes ?? false,
+    });
+    const now = this.#clock.now();
+    const instances = records
+      .map((record) => viewInstance(record, leases.get(record.key), now))
+      .filter((instance) => satisfies(instance, options));
+    return { name, revision, instances, etag: serviceTag(revision, instances), ageSeconds };
+  }
+
+  /** A page of the services of a namespace; each is current for itself, all of them together at no one time. */
+  async listServices(ns: string, options: ReadOptions & ServicesPage = {}): Promise<ServicesView> {
+    const { scopes, ageSeconds } = await this.#records.scopes(ns, SERVICE_KIND, options);
+    const { after = '', limit = Number.POSITIVE_INFINITY } = options;
+    const names = scopes.map((scope) => scope.name).sort();
+    const services: ServiceView[] = [];
+    let position = names.findIndex((name) => name > after);
+    while (position !== -1 && position < names.length && services.length < limit) {
+      const batch = names.slice(position, position + Math.min(SERVICES_AT_ONCE, limit - services.length));
+      const views = await mapConcurrently(
+        batch,
+        SERVICES_AT_ONCE,
+        async (name) => await this.getService(ns, name, options),
+      );
+      services.push(...views.filter((view) => view !== undefined));
+      position += batch.length;
+    }
+    const hasMore = position !== -1 && position < names.length;
+    return {
+      services,
+      etag: servicesTag(services),
+      ageSeconds: Math.max(ageSeconds, ...services.map((service) => service.ageSeconds)),
+      ...(hasMore && { next: names[position - 1] ?? '' }),
+    };
+  }
+
+  async #allRecords(scope: Scope, maxAgeSeconds: number | undefined) {
+    const first = await this.#records.list<InstanceValue>(scope, { maxAgeSeconds });
+    const records = [...first.records];
+    for (let after = first.next; after !== undefined; ) {
+      const page = await this.#records.list<InstanceValue>(scope, { maxAgeSeconds, after });
+      records.push(...page.records);
+      after = page.next;
+    }
+    return { records, revision: first.revision, ageSeconds: first.ageSeconds };
+  }
+}
+
+/** Instances whose lease decides whether they are alive. */
+function holdersOf(records: readonly InstanceRecord[]): Holder[] {
+  return records.flatMap((record) => {
+    const { ttl } = record.value;
+    return ttl === undefined || isMarkedExpired(record) ? [] : { key: record.key, ttl };
+  });
+}
+
+function satisfies({ health, instance }: InstanceView, { passing, tags, zone }: InstanceFilter): boolean {
+  return (
+    (passing !== true || health === 'passing') &&
+    (tags === undefined || tags.every((tag) => instance.tags?.includes(tag))) &&
+    (zone === undefined || instance.zone === zone)
+  );
+}
+
+/** The error for a service without any instance. */
+export function unknownService(name: string): SkerryError {
+  return notFound(`There is no service "${name}".`, {
+    fix: 'Register an instance of it first; a service exists while it has one.',
+  });
+}

@@ -1,10 +1,16 @@
 import { app, type HttpMethod, type HttpResponseInit, type InvocationContext } from '@azure/functions';
 import type { HttpResponse, Invocation, RouteHandler } from '../../shared/platform/http/index.ts';
 
-/** All that the library takes: a method that a function does not list never reaches it, and would be 404 instead of 405. */
+/**
+ * All that the library takes: a method that a function does not list never reaches it, and would be 404
+ * instead of 405.
+ */
 const METHODS: HttpMethod[] = ['GET', 'HEAD', 'PUT', 'POST', 'PATCH', 'DELETE', 'OPTIONS'];
 
-/** Registers one Azure function for each route. The key check of the host stays off: callers carry a token of our own. */
+/**
+ * Registers one Azure function for each route. The key check of the host stays off: callers carry a token of
+ * our own.
+ */
 export function registerHttpFunctions(handlers: readonly RouteHandler[]): void {
   for (const { name, route, handle } of handlers) {
     app.http(name, {

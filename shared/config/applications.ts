@@ -48,7 +48,9 @@ export interface ApplicationListing {
   readonly next?: string;
 }
 
-/** The configuration of applications. All methods throw SkerryError `unavailable` when storage does not answer. */
+/**
+ * The configuration of applications. All methods throw SkerryError `unavailable` when storage does not answer.
+ */
 export class Applications {
   readonly #records: Records;
   #checker: ConfigChecker | undefined;
@@ -131,7 +133,10 @@ export class Applications {
     return jsonEquals(value, current?.value) ? { type: 'keep' } : { type: 'put', value };
   }
 
-  /** A decision cannot wait for the checker to load, and whether it needs one shows only there: load it then, and try again. */
+  /**
+   * A decision cannot wait for the checker to load, and whether it needs one shows only there: load it then,
+   * and try again.
+   */
   async #withChecker<Answer>(work: () => Promise<Answer>): Promise<Answer> {
     try {
       return await work();

@@ -14,9 +14,10 @@ const MAX_CACHED_VALIDATORS = 32;
 const MAX_CHECK_MILLISECONDS = 250;
 
 /**
- * Checks configurations against the JSON Schemas (2020-12) of their applications. Schemas come from callers, so
- * compiling and checking are stopped after a time, in the middle of a regular expression if need be; references lead nowhere but
- * into the schema itself. Not guarded: that a caller makes the process spend that time again and again.
+ * Checks configurations against the JSON Schemas (2020-12) of their applications. Schemas come from callers,
+ * so compiling and checking are stopped after a time, in the middle of a regular expression if need be;
+ * references lead nowhere but into the schema itself. Not guarded: that a caller makes the process spend that
+ * time again and again.
  */
 export class ConfigChecker {
   readonly #createAjv: () => Ajv2020;
@@ -150,8 +151,8 @@ function pointerPath(pointer: string): (string | number)[] {
 }
 
 /**
- * A function that runs work with a time limit. Only V8 itself can stop a regular expression, and `node:vm` is how to
- * ask it to.
+ * A function that runs work with a time limit. Only V8 itself can stop a regular expression, and `node:vm` is
+ * how to ask it to.
  */
 function createTimedRunner() {
   const sandbox: { work?: () => void } = {};

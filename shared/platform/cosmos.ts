@@ -7,8 +7,9 @@ const REQUEST_TIMEOUT_MILLISECONDS = 5_000;
 const MAX_THROTTLED_WAIT_SECONDS = 3;
 
 /**
- * Skerry's database. Nothing is sent before it is used. Consistency is the account's own (Strong), and no agent is passed:
- * the SDK allows plain http, which the emulators speak, only through its own, which keeps connections alive anyway.
+ * Skerry's database. Nothing is sent before it is used. Consistency is the account's own (Strong), and no
+ * agent is passed: the SDK allows plain http, which the emulators speak, only through its own, which keeps
+ * connections alive anyway.
  */
 export function openDatabase(connectionString: string): Database {
   const client = new CosmosClient({

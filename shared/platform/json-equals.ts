@@ -1,4 +1,7 @@
-/** Whether two JSON values are the same, whatever the order of members; a member that is undefined is none, as in JSON. */
+/**
+ * Whether two JSON values are the same, whatever the order of members; a member that is undefined is none, as
+ * in JSON.
+ */
 export function jsonEquals(a: unknown, b: unknown): boolean {
   if (a === b) {
     return true;

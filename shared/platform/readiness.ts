@@ -38,7 +38,10 @@ export class Readiness {
     this.#options = options;
   }
 
-  /** Checks all dependencies at once. Callers that come while a check runs share it: the probe is open to everyone. */
+  /**
+   * Checks all dependencies at once. Callers that come while a check runs share it: the probe is open to
+   * everyone.
+   */
   check(): Promise<ReadinessReport> {
     this.#running ??= this.#checkAll().finally(() => {
       this.#running = undefined;

@@ -17,7 +17,10 @@ export interface AccessControl {
   admit(access: Access, headers: HeaderReader): string;
 }
 
-/** Denies by default: outside local mode a call needs the shared token, unless its endpoint says otherwise (specs/api.md, "Settings"). */
+/**
+ * Denies by default: outside local mode a call needs the shared token, unless its endpoint says otherwise
+ * (specs/api.md, "Settings").
+ */
 export function createAccessControl(settings: AccessSettings): AccessControl {
   const expected = settings.SKERRY_TOKEN === undefined ? undefined : digest(settings.SKERRY_TOKEN);
   return {

@@ -9,17 +9,25 @@ import { type ParameterNames, parseRoute, type RouteTemplate } from './route.ts'
 
 export type Method = 'GET' | 'HEAD' | 'PUT' | 'POST' | 'PATCH' | 'DELETE';
 
-/** `canonical`: JSON in, problem+json on errors, strict. `legacy`: any JSON body, text reasons, unknown parameters ignored. */
+/**
+ * `canonical`: JSON in, problem+json on errors, strict. `legacy`: any JSON body, text reasons, unknown
+ * parameters ignored.
+ */
 export type Surface = 'canonical' | 'legacy';
 
 /** What an endpoint does to the keys it touches. */
 export type Verb = 'read' | 'list' | 'write' | 'delete' | 'admin';
 
-/** Which keys an endpoint touches and how; `{name}` stands for the route parameter, and a key covers what is below it. */
+/**
+ * Which keys an endpoint touches and how; `{name}` stands for the route parameter, and a key covers what is
+ * below it.
+ */
 export interface KeyAccess {
   readonly verb: Verb;
   readonly keys: string;
-  /** A surface of a replaced system: outside local mode it follows `SKERRY_LEGACY_ACCESS` instead of the token. */
+  /**
+   * A surface of a replaced system: outside local mode it follows `SKERRY_LEGACY_ACCESS` instead of the token.
+   */
   readonly legacy?: boolean;
 }
 
@@ -52,7 +60,10 @@ export interface EndpointDeclaration<
   /** Unique; the operation id of the API description. */
   readonly name: string;
   readonly method: Method;
-  /** As Azure Functions takes it: no leading slash, `{parameter}` for one segment, `{*rest}` at the end for all that follows. */
+  /**
+   * As Azure Functions takes it: no leading slash, `{parameter}` for one segment, `{*rest}` at the end for all
+   * that follows.
+   */
   readonly route: Route;
   readonly summary: string;
   readonly access: Access;
@@ -60,7 +71,10 @@ export interface EndpointDeclaration<
   readonly surface?: Surface;
   /** Rules for route parameters that are not names; every other parameter must satisfy `nameSchema`. */
   readonly params?: { readonly [Name in ParameterNames<Route>]?: z.ZodType<string, string> };
-  /** Query parameters besides `ns`, each a schema over its text (see query.ts); others are refused, on legacy surfaces ignored. */
+  /**
+   * Query parameters besides `ns`, each a schema over its text (see query.ts); others are refused, on legacy
+   * surfaces ignored.
+   */
   readonly query?: Query;
   /** What the body must satisfy; objects in it should be strict. Without it a body is not read. */
   readonly body?: Body;

@@ -1,14 +1,17 @@
 import type { HeaderReader } from './request.ts';
 
-/** Seconds that a bare `max-stale` allows. RFC 9111 lets it mean any age, under which nothing would ever be proven again. */
+/**
+ * Seconds that a bare `max-stale` allows. RFC 9111 lets it mean any age, under which nothing would ever be
+ * proven again.
+ */
 export const BARE_MAX_STALE_SECONDS = 60;
 
 const DIRECTIVE = /^(max-stale|max-age)(?:="?(\d{1,9})"?)?$/;
 
 /**
- * How old an answer may be by the caller's `Cache-Control: max-stale=N` or `max-age=N`, in seconds; undefined when it
- * has to be proven current, as it has without the header. Of two directives the stricter holds; what cannot be read
- * asks for a current answer.
+ * How old an answer may be by the caller's `Cache-Control: max-stale=N` or `max-age=N`, in seconds; undefined
+ * when it has to be proven current, as it has without the header. Of two directives the stricter holds; what
+ * cannot be read asks for a current answer.
  */
 export function allowedAgeSeconds(headers: HeaderReader): number | undefined {
   const header = headers.get('cache-control');

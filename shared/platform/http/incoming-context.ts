@@ -62,7 +62,10 @@ function callersBaseUrl(url: string, headers: HeaderReader): string {
   return `${scheme}://${forwardedHost && SANE_HOST.test(forwardedHost) ? forwardedHost : host}`;
 }
 
-/** The last address of the list is the one that the front end itself saw and appended; a caller can write the others. */
+/**
+ * The last address of the list is the one that the front end itself saw and appended; a caller can write the
+ * others.
+ */
 function clientAddress(forwardedFor: string | null): string | undefined {
   const last = forwardedFor?.split(',').at(-1)?.trim() ?? '';
   const address = /^\[(.+)\](?::\d+)?$/.exec(last)?.[1] ?? last.replace(/^([^:]+):\d+$/, '$1');

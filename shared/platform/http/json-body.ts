@@ -14,10 +14,11 @@ const JSON_MEDIA_TYPE = /^application\/(?:[0-9a-z.+-]+\+)?json$/;
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
 /**
- * Reads a body as JSON. On the canonical surface a content type other than JSON is refused (a missing one counts as
- * JSON); on legacy surfaces it says nothing, because curl calls every body urlencoded.
+ * Reads a body as JSON. On the canonical surface a content type other than JSON is refused (a missing one
+ * counts as JSON); on legacy surfaces it says nothing, because curl calls every body urlencoded.
  *
- * @throws SkerryError `unsupported-media-type`, `too-large`, `length-required`, or `invalid` with the line and column.
+ * @throws SkerryError `unsupported-media-type`, `too-large`, `length-required`, or `invalid` with the line
+ *   and column.
  */
 export async function readJsonBody(request: IncomingRequest, surface: Surface): Promise<unknown> {
   if (surface === 'canonical') {
@@ -128,8 +129,8 @@ interface Place {
 }
 
 /**
- * Refuses what would not come back as it was sent, and what code downstream could trip over: numbers that are too large, deep
- * nesting, and members that would replace a prototype.
+ * Refuses what would not come back as it was sent, and what code downstream could trip over: numbers that are
+ * too large, deep nesting, and members that would replace a prototype.
  */
 function checkTree(value: unknown, place: Place | undefined, depth: number): void {
   if (typeof value === 'number' && !Number.isFinite(value)) {

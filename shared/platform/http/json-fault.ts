@@ -8,7 +8,10 @@ export interface JsonFault {
 
 const TOKEN = /\s*(?:"(?:[^"\\]|\\.)*"|[{}[\],:]|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)/y;
 
-/** Where `JSON.parse` gave up. V8 says so for all faults but two: an unexpected end, and a token in place of a value. */
+/**
+ * Where `JSON.parse` gave up. V8 says so for all faults but two: an unexpected end, and a token in place of a
+ * value.
+ */
 export function locateJsonFault(text: string, error: unknown): JsonFault {
   const message = error instanceof Error ? error.message : '';
   const stated = /at position (\d+)/.exec(message)?.[1];

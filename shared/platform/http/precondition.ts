@@ -33,8 +33,8 @@ export function readPrecondition(headers: HeaderReader): Precondition | undefine
 }
 
 /**
- * Holds a record against a precondition; `undefined` stands for a record that does not exist. To be called in the
- * `decide` of a commit, so that it is the newest state that is looked at.
+ * Holds a record against a precondition; `undefined` stands for a record that does not exist. To be called in
+ * the `decide` of a commit, so that it is the newest state that is looked at.
  *
  * @throws SkerryError `precondition-failed`.
  */

@@ -25,7 +25,10 @@ export const PROBLEM_KINDS: Readonly<Record<ErrorKind | 'internal', ProblemKind>
   internal: { status: 500, title: 'Something failed on our side' },
 };
 
-/** The statuses of the surfaces that Skerry replaces know no 422: content that breaks a rule is bad input there. */
+/**
+ * The statuses of the surfaces that Skerry replaces know no 422: content that breaks a rule is bad input
+ * there.
+ */
 const LEGACY_STATUSES: Partial<Record<ErrorKind, number>> = { unprocessable: 400 };
 
 /** RFC 9457, with what a person needs to set the request right. */

@@ -28,7 +28,9 @@ export interface RequestContext {
   /** Who asks; goes into the changes that the request makes. */
   readonly author: Author;
   readonly requestId: string;
-  /** Base of absolute links, without a slash at its end: `SKERRY_PUBLIC_URL`, or else what the caller used. */
+  /**
+   * Base of absolute links, without a slash at its end: `SKERRY_PUBLIC_URL`, or else what the caller used.
+   */
   readonly baseUrl: string;
   /** The caller's IP address as the front end before the app reports it. */
   readonly clientAddress: string | undefined;
@@ -42,7 +44,10 @@ export interface EndpointRequest<Params, Query, Body> extends RequestContext {
   readonly body: Body;
 }
 
-/** Binds checked input to its context without evaluating the context, whose members are computed only when asked for. */
+/**
+ * Binds checked input to its context without evaluating the context, whose members are computed only when
+ * asked for.
+ */
 export class CheckedRequest<Params, Query, Body> implements EndpointRequest<Params, Query, Body> {
   readonly params: Params;
   readonly query: Query;

@@ -49,9 +49,10 @@ function parseSegment(part: string, isLast: boolean, route: string): RouteSegmen
 const UNNAMEABLE = /[^0-9A-Za-z]+/g;
 
 /**
- * The name of the function that serves a route. The host tries functions in the order of their upper-cased names and
- * takes the first match, so names have to sort the more specific route first: among upper-cased ASCII `_` comes after
- * letters and digits, hence `_name` for a parameter and `__rest` for a catch-all (specs/host.md, 5.1).
+ * The name of the function that serves a route. The host tries functions in the order of their upper-cased
+ * names and takes the first match, so names have to sort the more specific route first: among upper-cased
+ * ASCII `_` comes after letters and digits, hence `_name` for a parameter and `__rest` for a catch-all
+ * (specs/host.md, 5.1).
  */
 export function functionName(route: RouteTemplate): string {
   const prefixes = { literal: '', parameter: '_', 'catch-all': '__' };
@@ -60,8 +61,8 @@ export function functionName(route: RouteTemplate): string {
 }
 
 /**
- * The parameters of a route, read from a URL that the host matched to it. A parameter ends at the next slash of the path as
- * it was sent, so an encoded slash stays inside it.
+ * The parameters of a route, read from a URL that the host matched to it. A parameter ends at the next slash
+ * of the path as it was sent, so an encoded slash stays inside it.
  *
  * @throws SkerryError `invalid` when the percent-encoding of a parameter is malformed.
  */

@@ -11,7 +11,6 @@ const CONNECTION_OPTIONS = {
   /** Milliseconds. */
   idle_time_out: 240_000,
   tcp_no_delay: true,
-  session_buffer_size: 16_384,
   sender_options: { autosettle: false, treat_modified_as_released: false },
   receiver_options: { credit_window: 2000, autoaccept: false },
 };

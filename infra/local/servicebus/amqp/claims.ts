@@ -43,23 +43,24 @@ export class Claims {
   #verify(token: string): { resource: string; expiresAt: number } {
     if (!token.startsWith(SAS_PREFIX))
       throw unauthorized('InvalidToken: Expected a shared access signature.');
-    const fields = new Map(token.slice(SAS_PREFIX.length).split('&').map(splitField));
-    const resource = fields.get('sr') ?? '';
+    const { encodedResource, fields } = fieldsOf(token.slice(SAS_PREFIX.length));
     const expiry = fields.get('se') ?? '';
-    const expected = createHmac('sha256', this.#key.key).update(`${resource}\n${expiry}`).digest('base64');
-    const isKnownKey = decodeURIComponent(fields.get('skn') ?? '') === this.#key.name;
-    if (!isKnownKey || !equal(expected, decodeURIComponent(fields.get('sig') ?? ''))) {
+    const expected = createHmac('sha256', this.#key.key)
+      .update(`${encodedResource}\n${expiry}`)
+      .digest('base64');
+    if (fields.get('skn') !== this.#key.name || !equal(expected, fields.get('sig') ?? '')) {
       throw unauthorized('InvalidSignature: The token has an invalid signature.');
     }
     const expiresAt = Number(expiry) * 1000;
     if (!(expiresAt > this.#now())) throw unauthorized('ExpiredToken: The token is expired.');
-    return { resource: pathOf(decodeURIComponent(resource)), expiresAt };
+    return { resource: pathOf(fields.get('sr') ?? ''), expiresAt };
   }
 }
 
-function splitField(field: string): [string, string] {
-  const separator = field.indexOf('=');
-  return [field.slice(0, separator), field.slice(separator + 1)];
+/** The fields as they are written; `sr` is signed in its encoded form. */
+function fieldsOf(text: string): { readonly encodedResource: string; readonly fields: URLSearchParams } {
+  const [, encodedResource = ''] = /(?:^|&)sr=([^&]*)/.exec(text) ?? [];
+  return { encodedResource, fields: new URLSearchParams(text.replaceAll('+', '%2B')) };
 }
 
 /** The path of a resource URI; the host is not compared because a loopback address has several names. */

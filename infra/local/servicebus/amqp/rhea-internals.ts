@@ -45,6 +45,7 @@ interface LocalEndpoint {
 }
 
 export interface RheaSession extends Session {
+  readonly connection: RheaConnection;
   on_transfer(frame: { performative: TransferFrame }): void;
   on_disposition(frame: { performative: DispositionFrame }): void;
   readonly outgoing: {

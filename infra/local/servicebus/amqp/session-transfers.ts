@@ -31,7 +31,7 @@ export class SessionTransfers {
   readonly #awaiting = new Map<number, Awaiting>();
   /** In the order of their ids. */
   #unsent: RheaDelivery[] = [];
-  readonly #unsentOn = new Map<Sender, number>();
+  readonly #unsentOn = new WeakMap<RheaDelivery['link'], number>();
 
   constructor(session: RheaSession) {
     this.#session = session;
@@ -64,7 +64,7 @@ export class SessionTransfers {
     return delivery;
   }
 
-  #countUnsent(link: Sender): number {
+  #countUnsent(link: RheaDelivery['link']): number {
     return this.#unsentOn.get(link) ?? 0;
   }
 
@@ -77,8 +77,10 @@ export class SessionTransfers {
     for (const delivery of sent) {
       delivery.settled = true;
       delivery.remote_settled = true;
-      this.#unsentOn.set(delivery.link as Sender, this.#countUnsent(delivery.link as Sender) - 1);
+      this.#unsentOn.set(delivery.link, this.#countUnsent(delivery.link) - 1);
     }
+    // rhea frees their places, and says `sendable`, when it processes the session the next time.
+    this.#session.connection._register();
   }
 
   #takeOverDispositions(): void {

@@ -143,10 +143,11 @@ export class MessageQueue {
   /** Hands ready messages to the consumers that have credit, in turn. To be called when a consumer got credit. */
   dispatch(): void {
     for (;;) {
-      const consumer = this.#nextConsumer();
+      const consumer = this.#consumers.find((candidate) => candidate.credit() > 0);
       if (consumer === undefined) return;
       const entry = this.#nextReady();
       if (entry === undefined) return;
+      this.#serveLast(consumer);
       consumer.reserve();
       if (consumer.mode === 'peekLock') consumer.deliver(entry.message, this.#lock(entry));
       else void this.#remove([entry]).then(() => consumer.deliver(entry.message));
@@ -264,15 +265,10 @@ export class MessageQueue {
     if (expiresAt !== undefined) this.#deadlines.add(expiresAt, { entry, kind: 'expire' });
   }
 
-  #nextConsumer(): Consumer | undefined {
-    const index = this.#consumers.findIndex((consumer) => consumer.credit() > 0);
-    const consumer = this.#consumers[index];
-    if (consumer === undefined) return undefined;
-    if (this.#consumers.length > 1) {
-      this.#consumers.splice(index, 1);
-      this.#consumers.push(consumer);
-    }
-    return consumer;
+  #serveLast(consumer: Consumer): void {
+    if (this.#consumers.length < 2) return;
+    this.#consumers.splice(this.#consumers.indexOf(consumer), 1);
+    this.#consumers.push(consumer);
   }
 
   #nextReady(): Entry | undefined {

@@ -173,6 +173,7 @@ function errorReference<Services>(endpoint: Endpoint<Services>): string {
   return `#/components/responses/${endpoint.surface === 'canonical' ? 'Problem' : 'Reason'}`;
 }
 
+/** Recursive schemas are refused: their references would lead to the root of the document. */
 function toSchema(schema: z.ZodType, io: 'input' | 'output'): JsonObject {
   const { $schema: _, ...described } = z.toJSONSchema(schema, {
     io,

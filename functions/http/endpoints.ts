@@ -5,9 +5,13 @@ import { gossipEndpoints } from './gossip.ts';
 import { healthEndpoints } from './health.ts';
 import { nesoiEndpoints } from './nesoi/index.ts';
 import { describingEndpoint } from './openapi.ts';
+import { serviceEndpoints } from './services.ts';
+import { subscriptionEndpoints } from './subscriptions.ts';
 
 const described: readonly Endpoint<Services>[] = [
   ...appEndpoints,
+  ...serviceEndpoints,
+  ...subscriptionEndpoints,
   ...healthEndpoints,
   ...nesoiEndpoints,
   ...gossipEndpoints,

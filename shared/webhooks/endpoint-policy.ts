@@ -23,7 +23,7 @@ export function checkEndpoint(endpoint: string, { allowPrivate }: EndpointPolicy
   if (endpoint.length > MAX_ENDPOINT_CHARACTERS) {
     throw refusal(`The endpoint is longer than ${MAX_ENDPOINT_CHARACTERS} characters.`);
   }
-  const authority = /^https?:\/\/([^/?#]*)/i.exec(endpoint)?.[1];
+  const authority = /^https?:\/\/([^/?#]+)/i.exec(endpoint)?.[1];
   if (authority === undefined || !isCleanUrl(endpoint)) {
     throw refusal('The endpoint is not an absolute URL.');
   }

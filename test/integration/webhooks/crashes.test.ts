@@ -1,0 +1,187 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { unavailable } from '../../../shared/platform/errors.ts';
+import type { Json } from '../../../shared/records/index.ts';
+import type { Delivery, DeliveryMessage } from '../../../shared/webhooks/index.ts';
+import { type Receiver, startReceiver } from './receiver.ts';
+import { type Parts, type Servers, startServers, startWebhooks, type Webhooks } from './webhooks-fixture.ts';
+
+const author = { actor: 'test' };
+
+let servers: Servers;
+let webhooks: Webhooks;
+let receiver: Receiver;
+let ns: string;
+let namespaces = 0;
+
+beforeAll(async () => {
+  servers = await startServers();
+});
+
+afterAll(async () => {
+  await servers.stop();
+});
+
+beforeEach(async () => {
+  namespaces += 1;
+  ns = `ns${namespaces}`;
+  receiver = await startReceiver();
+});
+
+afterEach(async () => {
+  await webhooks.stop();
+  await receiver.stop();
+});
+
+type Step = <Result>(work: () => Promise<Result>) => Promise<Result>;
+
+describe('a process that dies at any step of a delivery loses nothing', () => {
+  /** Create, POST, record, schedule; read, POST, record. */
+  const STEPS = 7;
+  const points = Array.from({ length: STEPS }, (_, nth) => [
+    { nth, moment: 'before' },
+    { nth, moment: 'after' },
+  ]).flat();
+
+  test('a delivery that fails once takes seven steps', async () => {
+    let steps = 0;
+    await deliverWith((work) => {
+      steps += 1;
+      return work();
+    });
+    expect(steps).toBe(STEPS);
+    expect(receiver.calls).toHaveLength(2);
+  });
+
+  test.each(points)('$moment step $nth', async ({ nth, moment }) => {
+    let steps = 0;
+    const delivery = await deliverWith(async (work) => {
+      const isHere = steps === nth;
+      steps += 1;
+      if (isHere && moment === 'before') {
+        throw new Crash();
+      }
+      const result = await work();
+      if (isHere) {
+        throw new Crash();
+      }
+      return result;
+    });
+    expect(webhooks.crashes).toEqual([expect.any(Crash)]);
+    expect(delivery.state).toBe('delivered');
+    expect(receiver.calls.length).toBeLessThanOrEqual(3);
+    expect(new Set(webhookIds())).toEqual(new Set([delivery.id]));
+  });
+});
+
+test('while storage does not answer an attempt is put off, and does not use up the broker’s patience', async () => {
+  let failures = 0;
+  const delivery = await deliverWith(async (work) => {
+    if (failures === 0) {
+      failures += 1;
+      throw unavailable('The database cannot be reached at the moment.');
+    }
+    return await work();
+  });
+  expect(delivery.state).toBe('delivered');
+  expect(webhooks.crashes).toEqual([]);
+});
+
+describe('one message handled twice', () => {
+  test('does nothing once its attempt is recorded', async () => {
+    const delivery = await deliverWith((work) => work());
+    const calls = receiver.calls.length;
+    for (const attempt of [1, 2]) {
+      await webhooks.deliveries.handle(messageOf(delivery, attempt));
+    }
+    expect(receiver.calls).toHaveLength(calls);
+    expect(await onlyDelivery(delivery.subscription)).toEqual(delivery);
+  });
+
+  test('at the same time calls the endpoint under one webhook-id, and a success wins over a failure', async () => {
+    webhooks = await startWebhooks(servers);
+    const both = Promise.withResolvers<void>();
+    receiver.answer = async (nth) => {
+      if (nth === 1) {
+        both.resolve();
+      }
+      await both.promise;
+      return nth === 0 ? 500 : 200;
+    };
+    const subscription = await subscribe();
+    await put();
+    await vi.waitFor(() => expect(receiver.calls).toHaveLength(1));
+    const known = await onlyDelivery(subscription);
+    await webhooks.deliveries.handle(messageOf(known, 1));
+
+    expect((await settled(subscription)).state).toBe('delivered');
+    expect(webhookIds()).toEqual([known.id, known.id]);
+  });
+});
+
+class Crash extends Error {}
+
+/** Delivers one change to an endpoint that fails the first time, with every call of a part being a step. */
+async function deliverWith(step: Step): Promise<Delivery> {
+  receiver.answer = (nth) => (nth === 0 ? 500 : 200);
+  webhooks = await startWebhooks(servers, { wrap: (parts) => interrupt(parts, step) });
+  const subscription = await subscribe();
+  await put();
+  return await settled(subscription);
+}
+
+function interrupt({ storage, queue, post }: Parts, step: Step): Parts {
+  return {
+    storage: interruptMethods(storage, step),
+    queue: interruptMethods(queue, step),
+    post: (request) => step(() => post(request)),
+  };
+}
+
+function interruptMethods<Part extends object>(part: Part, step: Step): Part {
+  return new Proxy(part, {
+    get: (target, name) => {
+      const method: unknown = Reflect.get(target, name);
+      return typeof method === 'function'
+        ? (...parameters: unknown[]) => step(async () => await Reflect.apply(method, target, parameters))
+        : method;
+    },
+  });
+}
+
+async function subscribe(): Promise<string> {
+  const input = { name: 'test', key: '/app', endpoint: receiver.url };
+  return (await webhooks.subscriptions.create(ns, input, author)).id;
+}
+
+async function put(): Promise<void> {
+  const write = { key: '/app/dm', ...author, decide: () => ({ type: 'put', value: {} }) as const };
+  await webhooks.records.commit<Json>({ ns, kind: 'app', name: '' }, write);
+}
+
+async function onlyDelivery(subscription: string): Promise<Delivery> {
+  const { deliveries } = await webhooks.storage.list(subscription, { limit: 10 });
+  const [delivery] = deliveries;
+  if (delivery === undefined || deliveries.length > 1) {
+    throw new Error(`There are ${deliveries.length} deliveries.`);
+  }
+  return delivery;
+}
+
+async function settled(subscription: string): Promise<Delivery> {
+  return await vi.waitFor(
+    async () => {
+      const delivery = await onlyDelivery(subscription);
+      expect(delivery.state).not.toBe('pending');
+      return delivery;
+    },
+    { timeout: 5_000 },
+  );
+}
+
+function messageOf({ scope, revision, key, subscription }: Delivery, attempt: number): DeliveryMessage {
+  return { scope, revision, key, subscription, attempt };
+}
+
+function webhookIds(): unknown[] {
+  return receiver.calls.map(({ headers }) => headers['webhook-id']);
+}

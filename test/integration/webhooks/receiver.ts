@@ -1,0 +1,56 @@
+import { once } from 'node:events';
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
+import { json } from 'node:stream/consumers';
+
+/** A call as an endpoint saw it. */
+export interface Call {
+  readonly path: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: unknown;
+}
+
+/** A status to answer with, or a redirect. */
+export type Answer = number | { readonly redirectTo: string };
+
+export interface Receiver {
+  readonly port: number;
+  readonly url: string;
+  /** In the order of their arrival. */
+  readonly calls: readonly Call[];
+  /** What is answered to the nth call, from 0 on; 200 unless set. */
+  answer: (nth: number) => Answer | Promise<Answer>;
+  stop(): Promise<void>;
+}
+
+/** An endpoint for webhooks on a free port of the loopback interface. */
+export async function startReceiver(): Promise<Receiver> {
+  const calls: Call[] = [];
+  const respond = async (request: IncomingMessage, response: ServerResponse) => {
+    const nth = calls.length;
+    const body = await json(request);
+    calls.push({ path: request.url ?? '', headers: request.headers, body });
+    const answer = await receiver.answer(nth);
+    if (typeof answer === 'number') {
+      response.writeHead(answer).end(answer < 300 ? '' : 'no,\nnot now');
+    } else {
+      response.writeHead(307, { location: answer.redirectTo }).end();
+    }
+  };
+  const server = createServer((request, response) => void respond(request, response));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  const receiver: Receiver = {
+    port,
+    url: `http://127.0.0.1:${port}`,
+    calls,
+    answer: () => 200,
+    async stop() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+  return receiver;
+}

@@ -1,0 +1,177 @@
+import { ChangeFeedStartFrom, type Database } from '@azure/cosmos';
+import type { ServiceBusClient } from '@azure/service-bus';
+import { serviceBusEntities } from '../../../infra/local/launch/service-bus-entities.ts';
+import { type ServiceBusServer, startServiceBusServer } from '../../../infra/local/servicebus/server.ts';
+import { systemClock } from '../../../shared/platform/clock.ts';
+import { systemRandom } from '../../../shared/platform/random.ts';
+import { connectServiceBus } from '../../../shared/platform/servicebus.ts';
+import { COSMOS_CONTAINERS, SERVICE_BUS_QUEUES } from '../../../shared/platform/topology.ts';
+import { Records } from '../../../shared/records/index.ts';
+import {
+  createWebhookClient,
+  Deliveries,
+  type DeliveryQueue,
+  DeliveryStorage,
+  FanOut,
+  type PostWebhook,
+  parseDeliveryMessage,
+  ServiceBusDeliveryQueue,
+  Subscriptions,
+} from '../../../shared/webhooks/index.ts';
+import { type CosmosFixture, startCosmos } from '../cosmos-fixture.ts';
+
+export interface Servers {
+  readonly cosmos: CosmosFixture;
+  readonly serviceBus: ServiceBusServer;
+  stop(): Promise<void>;
+}
+
+export async function startServers(): Promise<Servers> {
+  const [cosmos, serviceBus] = await Promise.all([
+    startCosmos(),
+    startServiceBusServer({ port: 0, config: serviceBusEntities() }),
+  ]);
+  return {
+    cosmos,
+    serviceBus,
+    async stop() {
+      await Promise.all([cosmos.stop(), serviceBus.stop()]);
+    },
+  };
+}
+
+/** The parts between which a crash may fall. */
+export interface Parts {
+  readonly storage: DeliveryStorage;
+  readonly queue: DeliveryQueue;
+  readonly post: PostWebhook;
+}
+
+export interface WebhooksOptions {
+  readonly retrySeconds?: readonly number[];
+  /** Puts something in front of the parts that deliveries work with. */
+  readonly wrap?: (parts: Parts) => Parts;
+}
+
+/** Webhooks as one process of the app runs them, over the servers, with the host's two triggers played by the SDKs. */
+export interface Webhooks {
+  readonly records: Records;
+  readonly subscriptions: Subscriptions;
+  readonly storage: DeliveryStorage;
+  readonly queue: DeliveryQueue;
+  readonly fanOut: FanOut;
+  readonly deliveries: Deliveries;
+  readonly alerts: readonly string[];
+  /** What the handler of a message threw. */
+  readonly crashes: readonly unknown[];
+  stop(): Promise<void>;
+}
+
+const CLOCK_SKEW_MILLISECONDS = 0;
+
+export async function startWebhooks(servers: Servers, options: WebhooksOptions = {}): Promise<Webhooks> {
+  const clock = systemClock;
+  const random = systemRandom;
+  const database = servers.cosmos.connect();
+  const client = await connectServiceBus(servers.serviceBus.connectionString);
+  const records = new Records({
+    container: database.container(COSMOS_CONTAINERS.records.id),
+    clock,
+    random,
+  });
+  const policy = { allowPrivate: true };
+  const sender = client.createSender(SERVICE_BUS_QUEUES.deliveries.name);
+  const storage = new DeliveryStorage(database.container(COSMOS_CONTAINERS.deliveries.id));
+  const queue = new ServiceBusDeliveryQueue(async () => sender);
+  const post = createWebhookClient({ policy, timeoutMilliseconds: 1_000 });
+  const subscriptions = new Subscriptions({ records, clock, random, endpointPolicy: policy });
+  const fanOut = new FanOut({
+    subscriptions,
+    storage,
+    queue,
+    clock,
+    clockSkewMilliseconds: CLOCK_SKEW_MILLISECONDS,
+  });
+  const deliveries = new Deliveries({
+    records,
+    subscriptions,
+    ...(options.wrap?.({ storage, queue, post }) ?? { storage, queue, post }),
+    clock,
+    random,
+    retrySeconds: options.retrySeconds ?? [0.05, 0.05],
+    clockSkewMilliseconds: CLOCK_SKEW_MILLISECONDS,
+    publicUrl: undefined,
+  });
+  const alerts: string[] = [];
+  const crashes: unknown[] = [];
+  const stopFeed = await playFeedTrigger(database, (documents) =>
+    fanOut.handle(documents, { error: (...texts) => alerts.push(texts.join(' ')) }),
+  );
+  const stopQueue = playQueueTrigger(client, async (body) => {
+    try {
+      await deliveries.handle(parseDeliveryMessage(body));
+    } catch (error) {
+      crashes.push(error);
+      throw error;
+    }
+  });
+  return {
+    records,
+    subscriptions,
+    storage,
+    queue,
+    fanOut,
+    deliveries,
+    alerts,
+    crashes,
+    async stop() {
+      await Promise.all([stopFeed(), stopQueue()]);
+      await client.close();
+    },
+  };
+}
+
+/** Hands over what is written from now on, and a batch again until it is taken. */
+async function playFeedTrigger(
+  database: Database,
+  handle: (documents: unknown[]) => Promise<void>,
+): Promise<() => Promise<void>> {
+  const feed = database.container(COSMOS_CONTAINERS.records.id).items.getChangeFeedIterator({
+    changeFeedStartFrom: ChangeFeedStartFrom.Now(),
+  });
+  await feed.readNext();
+  let isStopped = false;
+  const run = async () => {
+    while (!isStopped) {
+      const { result } = await feed.readNext();
+      for (let taken = result === undefined || result.length === 0; !taken && !isStopped; ) {
+        taken = await handle(result).then(
+          () => true,
+          () => false,
+        );
+      }
+      await systemClock.sleep(5);
+    }
+  };
+  const running = run();
+  return async () => {
+    isStopped = true;
+    await running;
+  };
+}
+
+/** Completes what the handler returns from, abandons what it throws at. */
+function playQueueTrigger(
+  client: ServiceBusClient,
+  handle: (body: unknown) => Promise<void>,
+): () => Promise<void> {
+  const receiver = client.createReceiver(SERVICE_BUS_QUEUES.deliveries.name);
+  const subscription = receiver.subscribe(
+    { processMessage: ({ body }) => handle(body), processError: async () => {} },
+    { maxConcurrentCalls: 16 },
+  );
+  return async () => {
+    await subscription.close();
+    await receiver.close();
+  };
+}

@@ -1,0 +1,36 @@
+import { expect, test } from 'vitest';
+import { deliveryId, parseDeliveryMessage } from '../../../shared/webhooks/delivery.ts';
+import { messageId } from '../../../shared/webhooks/delivery-queue.ts';
+import { nesoiSubscriptionId } from '../../../shared/webhooks/subscription.ts';
+
+const message = { scope: 'default:app:', revision: 4, key: '/app/dm', subscription: 'sub_1', attempt: 1 };
+
+test('a delivery is named by subscription, scope and revision alone', () => {
+  expect(deliveryId(message)).toMatch(/^dlv_[0-9a-z]{26}$/);
+  expect(deliveryId({ ...message })).toBe(deliveryId(message));
+  const others = [{ subscription: 'sub_2' }, { scope: 'default:srv:dm' }, { revision: 5 }];
+  const ids = others.map((difference) => deliveryId({ ...message, ...difference }));
+  expect(new Set([deliveryId(message), ...ids]).size).toBe(4);
+});
+
+test('the bus can tell every attempt and every postponement apart, and recognises what is sent twice', () => {
+  const id = deliveryId(message);
+  expect(messageId(message)).toBe(id);
+  expect(messageId({ ...message, attempt: 2 })).toBe(`${id}:2`);
+  expect(messageId({ ...message, postponed: 1 })).toBe(`${id}:p1`);
+  expect(messageId({ ...message, attempt: 2, postponed: 3 })).toBe(`${id}:2:p3`);
+});
+
+test('a Nesoi hook’s id follows from namespace, resource and name', () => {
+  const id = nesoiSubscriptionId('default', '/app/dm', 'h');
+  expect(id).toMatch(/^sub_[0-9a-z]{26}$/);
+  expect(nesoiSubscriptionId('default', '/app/dm', 'h')).toBe(id);
+  expect(nesoiSubscriptionId('default', '/srv/dm', 'h')).not.toBe(id);
+  expect(nesoiSubscriptionId('other', '/app/dm', 'h')).not.toBe(id);
+});
+
+test('a message that is none of ours is refused', () => {
+  expect(parseDeliveryMessage({ ...message })).toEqual(message);
+  expect(() => parseDeliveryMessage({ ...message, revision: '4' })).toThrow();
+  expect(() => parseDeliveryMessage('hello')).toThrow();
+});

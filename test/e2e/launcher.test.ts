@@ -161,6 +161,21 @@ describe('npm start', () => {
     expect(existsSync(path.join(folder, 'lock.json'))).toBe(false);
   });
 
+  test.runIf(process.platform !== 'win32')('ends at once on a second Ctrl-C', async () => {
+    const launcher = launch(['--no-build', ...FREE_PORTS, '--data', folder]);
+    await vi.waitUntil(() => launcher.output().includes('\nready '), DEADLINE);
+    const [azurite, host] = await childrenOf(folder);
+    if (azurite === undefined || host === undefined) throw new Error('A child is missing.');
+    process.kill(host.pid, 'SIGSTOP');
+    await vi.waitUntil(() => launcher.process.exitCode !== null || !launcher.process.kill('SIGINT'), {
+      timeout: 5_000,
+      interval: 100,
+    });
+    expect(await launcher.exitCode()).toBe(1);
+    process.kill(host.pid, 'SIGCONT');
+    await vi.waitFor(() => expect([azurite, host].filter(isRunning)).toEqual([]), DEADLINE);
+  });
+
   test('without a server starts, and the readiness probe says what is missing', async () => {
     const skerry = await start({ flags: ['--without', 'blob'] });
     expect(skerry.output()).toMatch(/SKERRY_BLOB .*\(left out\)/);

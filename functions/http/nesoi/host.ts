@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type InstanceInput, type InstanceView, instanceSchema } from '../../../shared/registry/index.ts';
+import { jsonValueSchema } from '../json-value.ts';
 import { toNesoiTime } from './nesoi-form.ts';
 
 const { endpoints, ttl, tags, zone, weight, metadata, status, master } = instanceSchema.shape;
@@ -10,9 +11,9 @@ export const hostInputSchema = z
     name: z.string(),
     endpoints: z.union([endpoints, z.strictObject({})]),
     ttl: ttl.describe('Seconds after which a host that is not put again expires; it never does without.'),
-    updated_at: z.json().optional().describe('Ignored: the registry sets it.'),
+    updated_at: jsonValueSchema.optional().describe('Ignored: the registry sets it.'),
   })
-  .catchall(z.json());
+  .catchall(jsonValueSchema);
 
 export const hostSchema = z
   .object({
@@ -20,7 +21,7 @@ export const hostSchema = z
     endpoints: z.record(z.string(), z.string()),
     updated_at: z.string().describe('`YYYY-MM-DD HH:MM:SS.ffffff`, UTC: the last sign of life.'),
   })
-  .catchall(z.json());
+  .catchall(jsonValueSchema);
 
 /**
  * Fields that mean the same on the canonical API, where their values do too. A default is none of them: it would be

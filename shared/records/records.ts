@@ -95,6 +95,13 @@ export class Records {
     return commit as Commit<Value>;
   }
 
+  /** The newest revision of a scope, proven after this call began; 0 for a scope that was never written. */
+  async position(scope: Scope): Promise<number> {
+    const { state } = this.#open(scope);
+    await state.prove();
+    return state.position ?? 0;
+  }
+
   /**
    * The scopes of a kind that have records, or had some, by a query over record documents.
    *

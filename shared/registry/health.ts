@@ -28,7 +28,7 @@ export interface InstanceView {
  * @param lease its lease, where it has one; decides for an instance with a ttl that is not marked as expired.
  */
 export function viewInstance(record: InstanceRecord, lease: Lease | undefined, now: number): InstanceView {
-  const { expiredAt: _, ...instance } = record.value;
+  const { expiredAt: _, renewedAt = lastSignOfLife(record, lease), ...instance } = record.value;
   const isMarked = isMarkedExpired(record);
   const isLapsed = !isMarked && instance.ttl !== undefined && !(lease !== undefined && isAlive(lease, now));
   const showsExpiry =
@@ -39,11 +39,18 @@ export function viewInstance(record: InstanceRecord, lease: Lease | undefined, n
     health: isMarked || isLapsed ? 'expired' : (instance.status ?? 'passing'),
     ...(showsExpiry && { expiresAt: toTimestamp(lease.expiresAt) }),
     isLapsed,
-    renewedAt: newest(record.updatedAt, lease),
+    renewedAt,
     revision: record.revision,
     createdAt: record.createdAt,
     updatedAt: record.updatedAt,
   };
+}
+
+/** When an instance that is not marked as expired was last changed or renewed, RFC 3339. */
+export function lastSignOfLife({ updatedAt }: InstanceRecord, lease: Lease | undefined): string {
+  return lease !== undefined && lease.renewedAt > Date.parse(updatedAt)
+    ? toTimestamp(lease.renewedAt)
+    : updatedAt;
 }
 
 /**
@@ -61,10 +68,4 @@ export function servicesTag(services: readonly { readonly name: string; readonly
 
 function digestOf(lines: readonly string[]): string {
   return hash('sha1', lines.join('\n'), 'base64url').slice(0, 16);
-}
-
-function newest(updatedAt: string, lease: Lease | undefined): string {
-  return lease !== undefined && lease.renewedAt > Date.parse(updatedAt)
-    ? toTimestamp(lease.renewedAt)
-    : updatedAt;
 }

@@ -24,6 +24,8 @@ export interface Instance {
 export interface InstanceValue extends Instance {
   /** The mark of the sweep, RFC 3339: from then on the instance is expired until it registers again. */
   readonly expiredAt?: string;
+  /** Stands beside the mark, RFC 3339: the last sign of life, which the marking change would else seem to be. */
+  readonly renewedAt?: string;
 }
 
 export type InstanceRecord = StoredRecord<InstanceValue>;

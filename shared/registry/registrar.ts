@@ -323,7 +323,7 @@ function renewedLease(
 
 /** Whether a record is the one that was committed, perhaps with the sweep's mark on it. */
 function isOrWas(record: InstanceRecord, committed: InstanceRecord): boolean {
-  const { expiredAt, ...unmarked } = record.value;
+  const { expiredAt, renewedAt: _, ...unmarked } = record.value;
   return (
     record.revision === committed.revision ||
     (expiredAt !== undefined && isSameInstance(unmarked, committed.value))

@@ -2,6 +2,7 @@ import { type Clock, toTimestamp } from '../platform/clock.ts';
 import { type Leases, type Records, type StoredLease, scopeId } from '../records/index.ts';
 import { mapConcurrently } from './concurrently.ts';
 import { ExpiryGuard, GUARD_KEY } from './expiry-guard.ts';
+import { lastSignOfLife } from './health.ts';
 import { type InstanceRecord, type InstanceValue, isMarkedExpired, SERVICE_KIND } from './instance.ts';
 
 /** Leases that one sweep takes up. */
@@ -149,12 +150,13 @@ export class Sweep {
 
   async #markExpired(held: StoredLease, record: InstanceRecord, summary: SweepSummary): Promise<void> {
     const expiredAt = toTimestamp(this.#clock.now());
+    const renewedAt = lastSignOfLife(record, held.lease);
     const commit = await this.#records.commit<InstanceValue>(held.scope, {
       key: record.key,
       ...AUTHOR,
       decide: (current) =>
         current?.revision === record.revision
-          ? { type: 'expire', value: { ...current.value, expiredAt } }
+          ? { type: 'expire', value: { ...current.value, expiredAt, renewedAt } }
           : { type: 'keep' },
     });
     if (commit.changed) {

@@ -20,17 +20,14 @@ afterEach(async () => {
 const READY = "process.send({ type: 'ready', url: 'http://127.0.0.1:' + (process.argv[2] ?? '4321') });";
 const STAY = "process.on('disconnect', () => process.exit(0)); setInterval(() => {}, 1000);";
 
-async function startProgram(source: string, commandLine: string[] = []): Promise<ChildProgram> {
-  const modulePath = path.join(folder, 'program.mjs');
-  await writeFile(modulePath, source);
-  return startProgramAgain(commandLine);
+async function writeProgram(source: string): Promise<void> {
+  await writeFile(path.join(folder, 'program.mjs'), source);
 }
 
-function startProgramAgain(commandLine: string[]): ChildProgram {
-  const modulePath = path.join(folder, 'program.mjs');
+function startProgram(...commandLine: string[]): ChildProgram {
   return startChildProgram({
     name: 'program',
-    modulePath,
+    modulePath: path.join(folder, 'program.mjs'),
     commandLine,
     environment: process.env,
     stopMilliseconds: 300,
@@ -39,7 +36,8 @@ function startProgramAgain(commandLine: string[]): ChildProgram {
 
 describe('a child program', () => {
   test('tells where it answers and ends on request', async () => {
-    const program = await startProgram(`${STAY} process.on('SIGTERM', () => process.exit(0)); ${READY}`);
+    await writeProgram(`${STAY} process.on('SIGTERM', () => process.exit(0)); ${READY}`);
+    const program = startProgram();
     expect(await program.ready).toBe('http://127.0.0.1:4321');
     await program.stop();
     expect(await program.ended).toBe('exit code 0');
@@ -47,13 +45,15 @@ describe('a child program', () => {
   });
 
   test('that ends before it is ready says how', async () => {
-    const program = await startProgram('process.exit(3);');
+    await writeProgram('process.exit(3);');
+    const program = startProgram();
     await expect(program.ready).rejects.toThrow('The program did not start (exit code 3)');
   });
 
   test('that does not end is killed', async () => {
     const complaints = vi.spyOn(console, 'error').mockReturnValue();
-    const program = await startProgram(`${STAY} process.on('SIGTERM', () => {}); ${READY}`);
+    await writeProgram(`${STAY} process.on('SIGTERM', () => {}); ${READY}`);
+    const program = startProgram();
     await program.ready;
     await program.stop();
     expect(await program.ended).toBe('signal SIGKILL');
@@ -65,11 +65,11 @@ describe('a supervised program', () => {
   test('that crashes is started again at the same address, and ends for good when stopped', async () => {
     const complaints = vi.spyOn(console, 'error').mockReturnValue();
     const news = vi.spyOn(console, 'log').mockReturnValue();
-    const programs = [await startProgram(`${STAY} ${READY}`)];
+    await writeProgram(`${STAY} ${READY}`);
+    const programs: ChildProgram[] = [];
     const supervised = supervise('program', (address) => {
-      const program = address === undefined ? programs[0] : startProgramAgain([address.port]);
-      if (program === undefined) throw new Error('no program');
-      if (address !== undefined) programs.push(program);
+      const program = address === undefined ? startProgram() : startProgram(address.port);
+      programs.push(program);
       return program;
     });
     const url = await supervised.ready;
@@ -84,11 +84,11 @@ describe('a supervised program', () => {
   });
 
   test('that cannot start is not started again', async () => {
-    await startProgram('process.exit(3);');
+    await writeProgram('process.exit(3);');
     let starts = 0;
     const supervised = supervise('program', () => {
       starts += 1;
-      return startProgramAgain([]);
+      return startProgram();
     });
     await expect(supervised.ready).rejects.toThrow('exit code 3');
     await supervised.stop();
@@ -97,11 +97,11 @@ describe('a supervised program', () => {
 
   test('that waits to be started again ends at once when stopped', async () => {
     vi.spyOn(console, 'error').mockReturnValue();
-    await startProgram(`${STAY} ${READY} setTimeout(() => process.exit(1), 20);`);
+    await writeProgram(`${STAY} ${READY} setTimeout(() => process.exit(1), 20);`);
     let starts = 0;
     const supervised = supervise('program', () => {
       starts += 1;
-      return startProgramAgain([]);
+      return startProgram();
     });
     await supervised.ready;
     await vi.waitFor(() => expect(console.error).toHaveBeenCalled(), 5_000);

@@ -62,6 +62,7 @@ interface Draft {
 /**
  * Runs operations of one logical partition, all or none, under one sequence number. Call it inside a transaction.
  * Nothing is written before all have been checked.
+ * @param keepBefore whether `changed` is wanted; without it old bodies need not be read
  * @throws OperationRefused for the first operation that cannot be done
  */
 export function executeAtomically(
@@ -69,8 +70,9 @@ export function executeAtomically(
   container: ContainerEntry,
   partitionKey: PartitionKey,
   operations: readonly ItemOperation[],
+  keepBefore: boolean,
 ): Executed {
-  return new AtomicGroup(store, container, partitionKey).execute(operations);
+  return new AtomicGroup(store, container, partitionKey, keepBefore).execute(operations);
 }
 
 class AtomicGroup {
@@ -78,13 +80,15 @@ class AtomicGroup {
   readonly #container: ContainerEntry;
   readonly #partitionKey: PartitionKey;
   readonly #range: string;
+  readonly #keepBefore: boolean;
   readonly #now = Math.floor(Date.now() / 1000);
   readonly #drafts = new Map<string, Draft>();
   #lsn: number;
   #itemNumber: number;
 
-  constructor(store: Store, container: ContainerEntry, partitionKey: PartitionKey) {
+  constructor(store: Store, container: ContainerEntry, partitionKey: PartitionKey, keepBefore: boolean) {
     this.#store = store;
+    this.#keepBefore = keepBefore;
     this.#container = container;
     this.#partitionKey = partitionKey;
     this.#range = rangeOf(partitionKey).id;
@@ -189,23 +193,23 @@ class AtomicGroup {
     if (known !== undefined) return known;
     const key = [this.#container.number, this.#partitionKey.keyPart, idPart];
     const stored = this.#store.heads.get(key);
-    const body =
-      stored === undefined || isExpired(stored, this.#now) ? undefined : this.#store.bodies.get(key);
-    const before = stored === undefined || body === undefined ? undefined : { head: stored, body };
+    const isThere = stored !== undefined && !isExpired(stored, this.#now);
+    const before = isThere ? storedItem(stored, () => this.#store.bodies.get(key)) : undefined;
     const draft: Draft = { stored, before, current: before, changed: false };
     this.#drafts.set(idPart, draft);
     return draft;
   }
 
   #write(): ItemBefore[] {
-    const changed: ItemBefore[] = [];
-    for (const [id, draft] of this.#drafts) {
-      if (!draft.changed) continue;
-      const partitionKey = this.#partitionKey.keyPart;
+    const partitionKey = this.#partitionKey.keyPart;
+    const changed = [...this.#drafts].filter(([, draft]) => draft.changed);
+    const before = this.#keepBefore
+      ? changed.map(([id, { before: item }]) => ({ partitionKey, id, item: copy(item) }))
+      : [];
+    for (const [id, draft] of changed) {
       const place = { container: this.#container, range: this.#range, partitionKey, id };
       if (draft.stored !== undefined) removeItem(this.#store, place, draft.stored);
       if (draft.current !== undefined) putItem(this.#store, place, draft.current);
-      changed.push({ partitionKey, id, item: draft.before });
     }
     if (changed.length > 0) {
       this.#lsn += 1;
@@ -214,8 +218,24 @@ class AtomicGroup {
         itemNumber: this.#itemNumber,
       });
     }
-    return changed;
+    return before;
   }
+}
+
+/** Most writes need only the head of what they replace, so the body is read when it is asked for. */
+function storedItem(head: ItemHead, load: () => Buffer | undefined): Item {
+  return {
+    head,
+    get body() {
+      const body = load();
+      if (body === undefined) throw new Error('The body of an item is missing.');
+      return body;
+    },
+  };
+}
+
+function copy(item: Item | undefined): Item | undefined {
+  return item && { head: item.head, body: item.body };
 }
 
 function setCurrent(draft: Draft, item: Item | undefined): void {

@@ -189,8 +189,9 @@ export class ItemRoutes {
     partitionKey: PartitionKey,
     operations: readonly ItemOperation[],
   ): Promise<Executed> {
+    const keepBefore = this.#history !== undefined;
     return this.#store.commit(() => {
-      const executed = executeAtomically(this.#store, container, partitionKey, operations);
+      const executed = executeAtomically(this.#store, container, partitionKey, operations, keepBefore);
       if (executed.changed.length > 0) this.#history?.record(container, executed.lsn, executed.changed);
       return executed;
     });
@@ -264,7 +265,7 @@ export class ItemRoutes {
     return {
       'x-ms-request-charge': Math.round(charge * 100) / 100,
       'x-ms-session-token': tokens.join(','),
-      'x-ms-alt-content-path': container.link,
+      'x-ms-alt-content-path': encodeURI(container.link),
       'x-ms-content-path': container.resourceId,
       ...(knownLsn === undefined ? {} : { lsn: knownLsn }),
     };

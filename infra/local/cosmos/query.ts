@@ -1,30 +1,28 @@
-import { createHash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ContainerEntry } from './catalog.ts';
 import { badRequest } from './cosmos-error.ts';
-import {
-  entryParts,
-  indexedValueOf,
-  isWholeValue,
-  MAX_INDEXED_CHARACTERS,
-  TYPE_RANK,
-  typeRank,
-  wholeValueOf,
-} from './indexed-value.ts';
-import { isPathIndexed } from './indexing-policy.ts';
+import { isWholeValue, MAX_INDEXED_CHARACTERS, TYPE_RANK, typeRank, wholeValueOf } from './indexed-value.ts';
 import { isExpired } from './item.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from './json.ts';
 import { type PartitionKey, partitionKeyOf } from './partition-key.ts';
 import { type AccessPath, isSamePath, type QueryPlanner, scalarPathNumber } from './query-plan.ts';
-import { indexPrefix, type KeyBounds, type Located, scanIndex, scanItems } from './query-source.ts';
-import { compareStrings, compareValues } from './sql/compare.ts';
+import {
+  fingerprintOf,
+  type Position,
+  readContinuation,
+  resumeAt,
+  writeContinuation,
+} from './query-position.ts';
+import { type Located, scanIndex, scanItems } from './query-source.ts';
+import { checkOrderBy, compareById, type Sortable, sortOrder } from './sort-order.ts';
+import { compareValues } from './sql/compare.ts';
 import { constraintsOf, type PathConstraint, pathsOf } from './sql/constraints.ts';
 import { compile, constantOf, type Evaluator, type Parameters } from './sql/evaluate.ts';
 import { parseQuery } from './sql/parse.ts';
 import type { Expression, Selection, SelectQuery, SortKey } from './sql/syntax.ts';
 import { overlayKey, type ReadView } from './stale-history.ts';
 import { idKeyPart } from './storage-key.ts';
-import { AFTER_ALL, type Store } from './store.ts';
+import type { Store } from './store.ts';
 
 export interface QueryRequest {
   readonly text: string;
@@ -42,18 +40,6 @@ export interface QueryPage {
   readonly continuation: string | undefined;
   /** The sizes of the items that were found. */
   readonly loadedBytes: readonly number[];
-}
-
-/** A place in the results: the sort values and the item after which to go on, and how much of OFFSET and LIMIT is used. */
-interface Position {
-  /** Of the query, so that a token is not used with another one. */
-  readonly query: string;
-  /** `[]` = undefined. */
-  readonly sortValues: readonly (readonly JsonValue[])[];
-  readonly partitionKey: string;
-  readonly id: string;
-  readonly skipped: number;
-  readonly returned: number;
 }
 
 interface Found extends Located {
@@ -83,6 +69,7 @@ class QueryRun {
   readonly #request: QueryRequest;
   readonly #query: SelectQuery;
   readonly #orderBy: readonly SortKey[];
+  readonly #compare: (one: Sortable, other: Sortable) => number;
   readonly #filter: Evaluator;
   readonly #isCovered: boolean;
   readonly #constraints: readonly PathConstraint[];
@@ -98,6 +85,7 @@ class QueryRun {
     this.#request = request;
     this.#query = parseQuery(request.text);
     this.#orderBy = sortKeysOf(this.#query, container);
+    this.#compare = sortOrder(this.#orderBy);
     checkOrderBy(container, this.#query.orderBy);
     const { where } = this.#query;
     this.#filter = where === undefined ? () => true : compile(where, request.parameters);
@@ -107,7 +95,7 @@ class QueryRun {
       ...this.#orderBy.map(({ path }) => path),
     ].every((path) => scalarPathNumber(container, path) >= 0);
     this.#partitionKey = request.partitionKey?.keyPart ?? this.#partitionKeyOfFilter();
-    this.#fingerprint = createHash('sha1').update(request.text).digest('base64url').slice(0, 12);
+    this.#fingerprint = fingerprintOf(request.text);
     this.#snapshot = store.snapshot();
   }
 
@@ -122,7 +110,7 @@ class QueryRun {
 
   async #select(selection: Exclude<Selection, { kind: 'aggregate' }>): Promise<QueryPage> {
     const { continuation, parameters, maxItems } = this.#request;
-    const from = continuation === undefined ? undefined : this.#readContinuation(continuation);
+    const from = continuation === undefined ? undefined : readContinuation(continuation, this.#fingerprint);
     const offset = countOf(this.#query.offset, parameters, 0);
     const limit = countOf(this.#query.limit ?? this.#query.top, parameters, Number.POSITIVE_INFINITY);
     const project = projection(selection, parameters);
@@ -184,7 +172,7 @@ class QueryRun {
       looked += 1;
       if (looked % ITEMS_PER_TURN === 0) await nextTurn();
       const found = this.#passing(located);
-      if (found === undefined || (from !== undefined && this.#compareToPosition(found, from) <= 0)) continue;
+      if (found === undefined || (from !== undefined && this.#compare(found, from) <= 0)) continue;
       const [previous] = group;
       if (isStreamed && previous !== undefined && this.#isNextGroup(previous, found)) {
         yield* this.#sorted(group);
@@ -293,25 +281,6 @@ class QueryRun {
     return value === undefined || typeof value === 'object' ? undefined : partitionKeyOf(value).keyPart;
   }
 
-  /** Ascending: ties in the order of ids; descending: ties the other way round, as the index yields them. */
-  #compare(one: Located & { sortValues: readonly (JsonValue | undefined)[] }, other: typeof one): number {
-    for (const [number, { descending }] of this.#orderBy.entries()) {
-      const order = compareValues(one.sortValues[number], other.sortValues[number]);
-      if (order !== 0) return descending ? -order : order;
-    }
-    const tie = compareById(one, other);
-    return this.#orderBy[0]?.descending === true ? -tie : tie;
-  }
-
-  #compareToPosition(found: Found, { partitionKey, id, sortValues }: Position): number {
-    return this.#compare(found, {
-      partitionKey,
-      id,
-      head: found.head,
-      sortValues: sortValues.map(([value]) => value),
-    });
-  }
-
   /** An index keeps only its own path in order: items that are equal there are sorted by the rest. */
   #isNextGroup(previous: Found, found: Found): boolean {
     if (this.#orderBy.length === 0) return true;
@@ -322,40 +291,12 @@ class QueryRun {
   }
 
   #sorted(group: Found[]): Found[] {
-    return group.length < 2 ? group : group.sort((one, other) => this.#compare(one, other));
+    return group.length < 2 ? group : group.sort(this.#compare);
   }
 
   #position(last: Found, skipped: number, returned: number): string {
-    const position: Position = {
-      query: this.#fingerprint,
-      sortValues: last.sortValues.map((value) => (value === undefined ? [] : [value])),
-      partitionKey: last.partitionKey,
-      id: last.id,
-      skipped,
-      returned,
-    };
-    return Buffer.from(JSON.stringify(position)).toString('base64url');
-  }
-
-  #readContinuation(token: string): Position {
-    let position: unknown;
-    try {
-      position = JSON.parse(Buffer.from(token, 'base64url').toString());
-    } catch {
-      throw badRequest('Invalid Continuation Token.');
-    }
-    if (!isJsonObject(position) || position.query !== this.#fingerprint)
-      throw badRequest('Invalid Continuation Token.');
-    return {
-      query: this.#fingerprint,
-      sortValues: Array.isArray(position.sortValues)
-        ? position.sortValues.map((value) => (Array.isArray(value) ? value : []))
-        : [],
-      partitionKey: String(position.partitionKey),
-      id: String(position.id),
-      skipped: Number(position.skipped),
-      returned: Number(position.returned),
-    };
+    const { partitionKey, id, sortValues } = last;
+    return writeContinuation({ query: this.#fingerprint, sortValues, partitionKey, id, skipped, returned });
   }
 }
 
@@ -365,27 +306,6 @@ function sortKeysOf({ selection, orderBy }: SelectQuery, container: ContainerEnt
     return orderBy;
   const { path } = selection.operand;
   return scalarPathNumber(container, path) < 0 ? [] : [{ path, descending: true }];
-}
-
-/** The service sorts by indexes only. @throws CosmosError 400 in its words */
-function checkOrderBy({ indexing }: ContainerEntry, orderBy: readonly SortKey[]): void {
-  for (const { path } of orderBy) {
-    if (isPathIndexed(indexing, path)) continue;
-    throw badRequest('The index path corresponding to the specified order-by item is excluded.');
-  }
-  if (orderBy.length < 2) return;
-  const isServed = indexing.compositeIndexes.some(
-    (composite) =>
-      composite.length === orderBy.length &&
-      composite.every(({ path }, number) => isSamePath(path, orderBy[number]?.path ?? [])) &&
-      [true, false].some((turned) =>
-        composite.every(({ descending }, number) => (descending !== turned) === orderBy[number]?.descending),
-      ),
-  );
-  if (isServed) return;
-  throw badRequest(
-    'The order by query does not have a corresponding composite index that it can be served from.',
-  );
 }
 
 function projection(
@@ -417,24 +337,6 @@ function countOf(expression: Expression | undefined, parameters: Parameters, oth
   const value = constantOf(expression, parameters);
   if (typeof value === 'number' && Number.isInteger(value) && value >= 0) return value;
   throw badRequest('TOP, OFFSET and LIMIT take whole numbers that are not negative.');
-}
-
-/** Where an index scan goes on: at the last item's value, past its id when ids are all that is left to tell apart. */
-function resumeAt(
-  { bounds, descending }: Extract<AccessPath, { kind: 'ordered' }>,
-  from: Position,
-): KeyBounds {
-  const [first, ...others] = from.sortValues;
-  if (first === undefined) return { ...bounds, start: [...bounds.start, from.id] };
-  const value = indexedValueOf(first[0]);
-  const key = [...indexPrefix(bounds), ...entryParts(value)];
-  const isById = others.length === 0 && isWholeValue(value);
-  if (descending) return { ...bounds, end: isById ? [...key, from.id] : [...key, AFTER_ALL] };
-  return { ...bounds, start: isById ? [...key, from.id] : key };
-}
-
-function compareById(one: Located, other: Located): number {
-  return compareStrings(one.partitionKey, other.partitionKey) || compareStrings(one.id, other.id);
 }
 
 function samePrefix(one: string, other: string): boolean {

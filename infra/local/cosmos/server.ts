@@ -69,7 +69,11 @@ export async function startCosmosServer(options: CosmosServerOptions): Promise<C
   const items = new ItemRoutes(store, history);
   const gateway = new Gateway({ catalog, items, controlPlane: options.controlPlane ?? true });
   const front = new Front(gateway, endpoint, options.faults === true ? new Faults() : undefined);
-  http.on('request', (request, response) => void front.serve(request, response));
+  const active = new Set<Promise<void>>();
+  http.on('request', (request, response) => {
+    const served = front.serve(request, response).finally(() => active.delete(served));
+    active.add(served);
+  });
   return {
     endpoint,
     key: WELL_KNOWN_KEY,
@@ -78,6 +82,7 @@ export async function startCosmosServer(options: CosmosServerOptions): Promise<C
     async stop() {
       sweeper.stop();
       await close(http);
+      await Promise.all(active);
       await store.close();
       if (options.dataFolder === undefined) await rm(folder, { recursive: true, force: true });
     },
@@ -101,6 +106,7 @@ class Front {
     let reply: CosmosReply | undefined;
     try {
       const request = await readRequest(incoming);
+      if (request === undefined) return;
       const isControl = this.#faults !== undefined && incoming.url === FAULTS_PATH;
       reply = isControl ? this.#control(request, this.#faults) : await this.#answer(request);
     } catch (error) {
@@ -131,12 +137,17 @@ class Front {
   }
 }
 
-async function readRequest(incoming: IncomingMessage): Promise<CosmosRequest> {
+/** Undefined: the client went away before it had sent everything. */
+async function readRequest(incoming: IncomingMessage): Promise<CosmosRequest | undefined> {
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of incoming) {
-    bytes += chunk.length;
-    if (bytes <= MAX_BODY_BYTES) chunks.push(chunk);
+  try {
+    for await (const chunk of incoming) {
+      bytes += chunk.length;
+      if (bytes <= MAX_BODY_BYTES) chunks.push(chunk);
+    }
+  } catch {
+    return undefined;
   }
   if (bytes > MAX_BODY_BYTES) throw new CosmosError(413, 'Request size is too large.');
   return {

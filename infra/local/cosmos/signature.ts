@@ -17,7 +17,7 @@ export function checkSignature(
   const type = (isFeed ? segments.at(-1) : segments.at(-2)) ?? '';
   const owner = (isFeed ? segments.slice(0, -1) : segments).join('/');
   const date = String(headers['x-ms-date'] ?? headers.date ?? '');
-  const signed = `${method}\n${type}\n`.toLowerCase() + `${owner}\n${date.toLowerCase()}\n\n`;
+  const signed = [method.toLowerCase(), type.toLowerCase(), owner, date.toLowerCase(), '', ''].join('\n');
   const expected = createHmac('sha256', key).update(signed).digest();
   const given = givenSignature(headers.authorization);
   if (given?.length === expected.length && timingSafeEqual(given, expected)) return;

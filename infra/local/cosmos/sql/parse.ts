@@ -65,7 +65,9 @@ class Parser {
     if (offset !== undefined) this.#expectWord('LIMIT');
     const limit = offset === undefined ? undefined : this.#count();
     const rest = this.#peek();
-    if (rest.kind !== 'end' || (top !== undefined && limit !== undefined)) throw syntaxError(rest);
+    const isCut = top !== undefined || limit !== undefined || orderBy.length > 0;
+    const isContradictory = selection.kind === 'aggregate' ? isCut : top !== undefined && limit !== undefined;
+    if (rest.kind !== 'end' || isContradictory) throw syntaxError(rest);
     return { selection, top, where, orderBy, offset, limit };
   }
 

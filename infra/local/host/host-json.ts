@@ -5,21 +5,21 @@ import { z } from 'zod';
 import { LOG_LEVELS } from './log.ts';
 import { parseTimeSpan } from './time-span.ts';
 
-const timeSpan = z.string().transform((text, context) => {
-  const milliseconds = parseTimeSpan(text);
-  if (milliseconds === undefined)
+function duration(parse: (text: string) => number | undefined) {
+  return z.string().transform((text, context) => {
+    const milliseconds = parse(text);
+    if (milliseconds !== undefined) return milliseconds;
     context.addIssue({ code: 'custom', message: 'must be a duration such as 00:05:00' });
-  return milliseconds ?? 0;
-});
+    return z.NEVER;
+  });
+}
+
+const timeSpan = duration(parseTimeSpan);
+const timeout = duration((text) => (text === '-1' ? Number.POSITIVE_INFINITY : parseTimeSpan(text)));
 
 const MINUTES = 60_000;
 
-const logLevel = z.string().transform((text, context) => {
-  const level = LOG_LEVELS.find((name) => name === text.toLowerCase());
-  if (level === undefined)
-    context.addIssue({ code: 'custom', message: `must be one of ${LOG_LEVELS.join(', ')}` });
-  return level ?? 'information';
-});
+const logLevel = z.string().toLowerCase().pipe(z.enum(LOG_LEVELS));
 
 const retry = z.discriminatedUnion('strategy', [
   z.object({ strategy: z.literal('fixedDelay'), maxRetryCount: z.int().min(-1), delayInterval: timeSpan }),
@@ -35,8 +35,7 @@ const unlimited = z.int().min(-1).default(-1);
 
 const hostJsonSchema = z.object({
   version: z.literal('2.0'),
-  functionTimeout: z
-    .union([z.literal('-1').transform(() => Number.POSITIVE_INFINITY), timeSpan])
+  functionTimeout: timeout
     .refine((milliseconds) => milliseconds >= 1000, 'must be at least one second')
     .default(30 * MINUTES),
   logging: z.object({ logLevel: z.record(z.string(), logLevel).default({}) }).prefault({}),

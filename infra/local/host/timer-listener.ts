@@ -15,13 +15,19 @@ export interface TimerListenerOptions {
   readonly run: (input: TypedData) => Promise<unknown>;
 }
 
+interface Occurrence {
+  /** Undefined for a timer that is not monitored. */
+  readonly status: TimerStatus | undefined;
+  readonly isPastDue: boolean;
+  readonly next: number;
+}
+
 /** Fires one timer function, never twice at once (webjobs-sdk-extensions, `TimerListener` and `ScheduleMonitor`). */
 export class TimerListener implements Listener {
   readonly #name: string;
   readonly #trigger: TimerTrigger;
   readonly #schedule: Schedule;
   readonly #options: TimerListenerOptions;
-  readonly #stopped = new AbortController();
 
   /** @throws Error if the schedule is malformed. */
   constructor(options: TimerListenerOptions) {
@@ -31,31 +37,23 @@ export class TimerListener implements Listener {
     this.#schedule = parseSchedule(this.#trigger.schedule);
   }
 
-  async start(): Promise<void> {
+  async start(signal: AbortSignal): Promise<void> {
     const { clock, log } = this.#options;
     const now = clock.now();
     const monitored = this.#trigger.useMonitor && !firesOftenerThanEachMinute(this.#schedule, now);
     const status = monitored ? await this.#resume(now) : undefined;
     const isPastDue = status !== undefined && now > status.next;
     const runsAtOnce = isPastDue || this.#trigger.runOnStartup;
-    this.#loop({
-      status,
-      isPastDue,
-      next: runsAtOnce ? now : (status?.next ?? this.#schedule.next(now)),
-    }).catch((error: unknown) =>
-      log.write('error', 'Host.Timer', `Timer '${this.#name}' has stopped: ${describeError(error)}`),
-    );
-  }
-
-  async stop(): Promise<void> {
-    this.#stopped.abort();
+    const next = runsAtOnce ? now : (status?.next ?? this.#schedule.next(now));
+    this.#loop({ status, isPastDue, next }, signal).catch((error: unknown) => {
+      log.write('error', 'Host.Timer', `Timer '${this.#name}' has stopped: ${describeError(error)}`);
+    });
   }
 
   async close(): Promise<void> {}
 
-  async #loop(first: { status: TimerStatus | undefined; isPastDue: boolean; next: number }): Promise<void> {
+  async #loop(first: Occurrence, signal: AbortSignal): Promise<void> {
     const { clock, run } = this.#options;
-    const { signal } = this.#stopped;
     let { status, isPastDue, next } = first;
     while (true) {
       await clock.sleep(next - clock.now(), signal);

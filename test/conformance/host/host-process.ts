@@ -82,9 +82,9 @@ export async function startHost(
 
 /** Waits for the streams too: after `disconnect` node does not always tell of the process's `close`. */
 async function exitCode(child: ChildProcess): Promise<number | null> {
-  const streams = [child.stdout, child.stderr].map((stream) => stream && once(stream, 'end'));
-  const [code] = await once(child, 'exit');
-  await Promise.all(streams);
+  const { stdout, stderr } = child;
+  if (stdout === null || stderr === null) throw new Error('The host was started without pipes.');
+  const [[code]] = await Promise.all([once(child, 'exit'), once(stdout, 'end'), once(stderr, 'end')]);
   return code as number | null;
 }
 

@@ -1,0 +1,34 @@
+import { describe, expect, it } from 'vitest';
+import { parseHostJson } from '../../../infra/local/host/host-json.ts';
+
+const parse = (content: object) => parseHostJson(JSON.stringify({ version: '2.0', ...content }));
+
+describe('host.json', () => {
+  it("has the host's own defaults", () => {
+    const { functionTimeout, extensions, logging, retry } = parse({ managedDependency: { enabled: true } });
+    expect(functionTimeout).toBe(30 * 60_000);
+    expect(extensions.http).toMatchObject({ routePrefix: 'api', maxConcurrentRequests: -1 });
+    expect(extensions.serviceBus).toMatchObject({
+      autoCompleteMessages: true,
+      maxAutoLockRenewalDuration: 300_000,
+    });
+    expect([logging.logLevel, retry]).toEqual([{}, undefined]);
+  });
+
+  it('has durations in milliseconds, and -1 for no timeout', () => {
+    expect(parse({ functionTimeout: '01:00:00.5' }).functionTimeout).toBe(3_600_500);
+    expect(parse({ functionTimeout: '-1' }).functionTimeout).toBe(Number.POSITIVE_INFINITY);
+    const retry = { strategy: 'fixedDelay', maxRetryCount: 2, delayInterval: '00:00:10' };
+    expect(parse({ retry }).retry).toEqual({ ...retry, delayInterval: 10_000 });
+  });
+
+  it.each([
+    [{ version: '1.0' }, 'version'],
+    [{ functionTimeout: 'soon' }, 'functionTimeout: must be a duration'],
+    [{ functionTimeout: '00:00:00' }, 'at least one second'],
+    [{ logging: { logLevel: { default: 'Loud' } } }, 'logging.logLevel.default: Invalid option'],
+    [{ extensions: { serviceBus: { maxConcurrentCalls: 0 } } }, 'extensions.serviceBus.maxConcurrentCalls'],
+  ])('%j is refused', (content, message) => {
+    expect(() => parse(content)).toThrow(message);
+  });
+});

@@ -1,5 +1,11 @@
 import { isIP } from 'node:net';
-import { announcementSchema, gossipListSchema, toGossipList } from '../../shared/federation/index.ts';
+import { z } from 'zod';
+import {
+  announcementSchema,
+  fromGossipList,
+  gossipListSchema,
+  toGossipList,
+} from '../../shared/federation/index.ts';
 import { invalid } from '../../shared/platform/errors.ts';
 import { json, type KeyAccess, text } from '../../shared/platform/http/index.ts';
 import { endpoint } from './endpoint.ts';
@@ -36,7 +42,11 @@ const registrations = (
     surface: 'legacy',
     body: announcementSchema,
     responses: {
-      200: { description: 'The entry stands, or a newer one does.', mediaType: 'text/plain' },
+      200: {
+        description: 'The entry stands, or a newer one does.',
+        body: z.literal('success'),
+        mediaType: 'text/plain',
+      },
     },
     async handle({ author, body }, { gossip }) {
       await gossip.register(body, author);
@@ -54,10 +64,14 @@ const registerAll = endpoint({
   surface: 'legacy',
   body: gossipListSchema,
   responses: {
-    200: { description: 'Each entry stands, or a newer one does.', mediaType: 'text/plain' },
+    200: {
+      description: 'Each entry stands, or a newer one does.',
+      body: z.literal('Success!'),
+      mediaType: 'text/plain',
+    },
   },
   async handle({ author, body }, { gossip }) {
-    await gossip.registerAll(body, author);
+    await gossip.registerAll(fromGossipList(body), author);
     return text(200, 'Success!');
   },
 });
@@ -69,7 +83,13 @@ const callersAddress = endpoint({
   summary: "The caller's IP address, by which a node learns its own",
   access: READ,
   surface: 'legacy',
-  responses: { 200: { description: 'The address, without a port.', mediaType: 'text/plain' } },
+  responses: {
+    200: {
+      description: 'The address, without a port.',
+      body: z.union([z.ipv4(), z.ipv6()]),
+      mediaType: 'text/plain',
+    },
+  },
   handle({ clientAddress }) {
     if (clientAddress === undefined || isIP(clientAddress) === 0) {
       throw invalid('The front end did not tell the address that this request came from.', {

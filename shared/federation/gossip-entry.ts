@@ -25,7 +25,8 @@ const lastUpdateSchema = z.union(
     z
       .string()
       .regex(/^-?\d{1,15}$/)
-      .transform(Number),
+      .transform(Number)
+      .pipe(z.int()),
   ],
   'must be whole seconds since the Unix epoch',
 );
@@ -41,19 +42,20 @@ export const announcementSchema = z.object({ address: addressSchema, ...standing
   }),
 );
 
-/** The form of the list, which is also how registries push theirs to each other: each node's standing by its address. */
-export const gossipListSchema = z.record(addressSchema, standingSchema).transform((standings) =>
-  Object.entries(standings).map(
-    ([address, { app_name, last_update }]): GossipEntry => ({
-      address,
-      appName: app_name,
-      lastUpdate: last_update,
-    }),
-  ),
-);
+/** The form of the list, in which registries push theirs to each other too: each node's standing by its address. */
+export const gossipListSchema = z.record(addressSchema, standingSchema);
 
-/** Writes entries in the form of the list. */
-export function toGossipList(entries: readonly GossipEntry[]): z.input<typeof gossipListSchema> {
+type GossipList = z.output<typeof gossipListSchema>;
+
+export function fromGossipList(list: GossipList): readonly GossipEntry[] {
+  return Object.entries(list).map(([address, { app_name, last_update }]) => ({
+    address,
+    appName: app_name,
+    lastUpdate: last_update,
+  }));
+}
+
+export function toGossipList(entries: readonly GossipEntry[]): GossipList {
   return Object.fromEntries(
     entries.map(({ address, appName, lastUpdate }) => [
       address,

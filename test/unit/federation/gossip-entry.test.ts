@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { announcementSchema, gossipListSchema, toGossipList } from '../../../shared/federation/index.ts';
+import {
+  announcementSchema,
+  fromGossipList,
+  gossipListSchema,
+  toGossipList,
+} from '../../../shared/federation/index.ts';
 
 function announced(fields: Record<string, unknown>) {
   return { address: '127.0.0.1:5000', app_name: 'greeter', last_update: 7, ...fields };
@@ -63,7 +68,7 @@ describe('the list', () => {
       '0:0': { app_name: 'a', last_update: 0 },
       '[::1]:80': { app_name: 'b', last_update: 9 },
     });
-    expect(gossipListSchema.parse(toGossipList(entries))).toEqual(entries);
+    expect(fromGossipList(gossipListSchema.parse(toGossipList(entries)))).toEqual(entries);
   });
 
   it.each([

@@ -49,42 +49,65 @@ export class FanOut {
    */
   async handle(documents: readonly unknown[], alerts: Alerts): Promise<void> {
     const messages: DeliveryMessage[] = [];
+    const hopeless: HopelessMessage[] = [];
     const faults: unknown[] = [];
     for (const [ns, changes] of byNamespace(documents, alerts)) {
       try {
-        messages.push(...(await this.#match(ns, changes)));
+        const matches = await this.#match(ns, changes);
+        messages.push(...matches.messages);
+        hopeless.push(...matches.hopeless);
       } catch (error) {
         faults.push(error);
       }
     }
-    await this.#enqueue(messages, alerts);
+    const refused = await this.#options.queue.send(messages);
+    hopeless.push(
+      ...refused.map((message) => ({ message, reason: 'It does not fit into a message of the bus.' })),
+    );
+    await this.#bury(hopeless, alerts);
     if (faults.length > 0) {
       throw faults[0];
     }
   }
 
-  async #match(ns: string, changes: readonly Announcement[]): Promise<DeliveryMessage[]> {
+  async #match(ns: string, changes: readonly Announcement[]) {
     const { subscriptions, clockSkewMilliseconds } = this.#options;
     const known: Subscription[] = [];
     for await (const subscription of subscriptions.all(ns)) {
       known.push(subscription);
     }
-    return changes.flatMap(({ scope, revision, key, at }) =>
-      known
-        .filter((subscription) => hears(subscription, { scope, revision, key, at }, clockSkewMilliseconds))
-        .map(({ id }) => ({ scope, revision, key, subscription: id, attempt: 1 })),
-    );
+    const messages: DeliveryMessage[] = [];
+    const hopeless: HopelessMessage[] = [];
+    for (const change of changes) {
+      const { scope, revision, key } = change;
+      for (const subscription of known) {
+        const message = { scope, revision, key, subscription: subscription.id, attempt: 1 };
+        try {
+          if (hears(subscription, change, clockSkewMilliseconds)) {
+            messages.push(message);
+          }
+        } catch (error) {
+          hopeless.push({ message, reason: `The subscription cannot be read: ${String(error)}` });
+        }
+      }
+    }
+    return { messages, hopeless };
   }
 
-  async #enqueue(messages: readonly DeliveryMessage[], alerts: Alerts): Promise<void> {
-    const { queue, storage, clock } = this.#options;
-    const refused = await queue.send(messages);
-    for (const message of refused) {
-      const reason = 'It does not fit into a message of the bus.';
-      alerts.error(`A change of ${message.subscription} cannot be enqueued: ${reason}`);
-      await storage.create({ ...newDelivery(message, clock.now()), state: 'dead', reason });
+  /** Makes dead deliveries of what would fail again and again, and would hold up all that comes after it. */
+  async #bury(hopeless: readonly HopelessMessage[], alerts: Alerts): Promise<void> {
+    const { storage, clock } = this.#options;
+    for (const { message, reason } of hopeless) {
+      const delivery = newDelivery(message, clock.now());
+      alerts.error(`The delivery ${delivery.id} to ${message.subscription} cannot be enqueued. ${reason}`);
+      await storage.create({ ...delivery, state: 'dead', reason });
     }
   }
+}
+
+interface HopelessMessage {
+  readonly message: DeliveryMessage;
+  readonly reason: string;
 }
 
 /** The changes in a batch that anyone may be told of. */

@@ -1,9 +1,16 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { unavailable } from '../../../shared/platform/errors.ts';
 import type { Json } from '../../../shared/records/index.ts';
 import type { Delivery, DeliveryMessage } from '../../../shared/webhooks/index.ts';
 import { type Receiver, startReceiver } from './receiver.ts';
-import { type Parts, type Servers, startServers, startWebhooks, type Webhooks } from './webhooks-fixture.ts';
+import {
+  eventually,
+  type Parts,
+  type Servers,
+  startServers,
+  startWebhooks,
+  type Webhooks,
+} from './webhooks-fixture.ts';
 
 const author = { actor: 'test' };
 
@@ -109,7 +116,7 @@ describe('one message handled twice', () => {
     };
     const subscription = await subscribe();
     await put();
-    await vi.waitFor(() => expect(receiver.calls).toHaveLength(1));
+    await eventually(() => expect(receiver.calls).toHaveLength(1));
     const known = await onlyDelivery(subscription);
     await webhooks.deliveries.handle(messageOf(known, 1));
 
@@ -168,14 +175,11 @@ async function onlyDelivery(subscription: string): Promise<Delivery> {
 }
 
 async function settled(subscription: string): Promise<Delivery> {
-  return await vi.waitFor(
-    async () => {
-      const delivery = await onlyDelivery(subscription);
-      expect(delivery.state).not.toBe('pending');
-      return delivery;
-    },
-    { timeout: 5_000 },
-  );
+  return await eventually(async () => {
+    const delivery = await onlyDelivery(subscription);
+    expect(delivery.state).not.toBe('pending');
+    return delivery;
+  });
 }
 
 function messageOf({ scope, revision, key, subscription }: Delivery, attempt: number): DeliveryMessage {

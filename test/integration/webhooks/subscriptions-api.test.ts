@@ -1,11 +1,11 @@
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { endpoints } from '../../../functions/http/endpoints.ts';
 import { composeServices, type Services } from '../../../functions/services.ts';
 import { createRouteHandlers, type RouteHandler } from '../../../shared/platform/http/index.ts';
 import { readSettings } from '../../../shared/platform/settings.ts';
 import { CONNECTIONS } from '../../../shared/platform/topology.ts';
 import { type Receiver, startReceiver } from './receiver.ts';
-import { type Servers, startServers } from './webhooks-fixture.ts';
+import { eventually, type Servers, startServers } from './webhooks-fixture.ts';
 
 const input = { name: 'dm', key: '/app/dm', endpoint: 'https://example.com/hook' };
 
@@ -137,7 +137,7 @@ test('what became of a change stands in the deliveries, by state', async () => {
   await services.deliveries.handle(message);
 
   const path = `/subscriptions/${subscription.id}/deliveries?ns=fate`;
-  await vi.waitFor(() => expect(receiver.calls).toHaveLength(1));
+  await eventually(() => expect(receiver.calls).toHaveLength(1));
   const pending = await call('GET', `${path}&state=pending`);
   expect(pending.json).toEqual({
     items: [

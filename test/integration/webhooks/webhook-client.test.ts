@@ -4,7 +4,8 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { createWebhookClient } from '../../../shared/webhooks/index.ts';
 
-const TIMEOUT_MILLISECONDS = 300;
+const TIMEOUT_MILLISECONDS = 10_000;
+const SHORT_TIMEOUT_MILLISECONDS = 300;
 
 let server: Server | undefined;
 
@@ -23,8 +24,13 @@ async function listen(listener: RequestListener): Promise<number> {
   return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
-function post(endpoint: string, { allowPrivate }: { allowPrivate: boolean }) {
-  const client = createWebhookClient({ policy: { allowPrivate }, timeoutMilliseconds: TIMEOUT_MILLISECONDS });
+interface PostOptions {
+  readonly allowPrivate: boolean;
+  readonly timeoutMilliseconds?: number;
+}
+
+function post(endpoint: string, { allowPrivate, timeoutMilliseconds = TIMEOUT_MILLISECONDS }: PostOptions) {
+  const client = createWebhookClient({ policy: { allowPrivate }, timeoutMilliseconds });
   return client({ endpoint, headers: { 'content-type': 'application/json' }, body: '{}' });
 }
 
@@ -71,9 +77,8 @@ test('a public name is not called when any of its addresses is private', async (
 
 test('an endpoint that does not answer in time has failed', async () => {
   const port = await listen(() => {});
-  expect(await post(`http://127.0.0.1:${port}`, { allowPrivate: true })).toEqual({
-    error: 'No answer within 0.3 s.',
-  });
+  const options = { allowPrivate: true, timeoutMilliseconds: SHORT_TIMEOUT_MILLISECONDS };
+  expect(await post(`http://127.0.0.1:${port}`, options)).toEqual({ error: 'No answer within 0.3 s.' });
 });
 
 test('an answer without end is cut off and counts by its status', async () => {
@@ -93,7 +98,8 @@ test('an answer that stalls counts by its status', async () => {
     response.writeHead(202, { 'content-length': 10 });
     response.write('x');
   });
-  expect(await post(`http://127.0.0.1:${port}`, { allowPrivate: true })).toEqual({ status: 202 });
+  const options = { allowPrivate: true, timeoutMilliseconds: 2_000 };
+  expect(await post(`http://127.0.0.1:${port}`, options)).toEqual({ status: 202 });
 });
 
 test('of a failure’s text a short excerpt is kept', async () => {

@@ -1,5 +1,6 @@
 import { ChangeFeedStartFrom, type Database } from '@azure/cosmos';
 import type { ServiceBusClient } from '@azure/service-bus';
+import { vi } from 'vitest';
 import { serviceBusEntities } from '../../../infra/local/launch/service-bus-entities.ts';
 import { type ServiceBusServer, startServiceBusServer } from '../../../infra/local/servicebus/server.ts';
 import { systemClock } from '../../../shared/platform/clock.ts';
@@ -69,7 +70,10 @@ export interface Webhooks {
 
 const CLOCK_SKEW_MILLISECONDS = 0;
 
-export async function startWebhooks(servers: Servers, options: WebhooksOptions = {}): Promise<Webhooks> {
+export async function startWebhooks(
+  servers: Omit<Servers, 'stop'>,
+  options: WebhooksOptions = {},
+): Promise<Webhooks> {
   const clock = systemClock;
   const random = systemRandom;
   const database = servers.cosmos.connect();
@@ -83,7 +87,7 @@ export async function startWebhooks(servers: Servers, options: WebhooksOptions =
   const sender = client.createSender(SERVICE_BUS_QUEUES.deliveries.name);
   const storage = new DeliveryStorage(database.container(COSMOS_CONTAINERS.deliveries.id));
   const queue = new ServiceBusDeliveryQueue(async () => sender);
-  const post = createWebhookClient({ policy, timeoutMilliseconds: 1_000 });
+  const post = createWebhookClient({ policy, timeoutMilliseconds: 10_000 });
   const subscriptions = new Subscriptions({ records, clock, random, endpointPolicy: policy });
   const fanOut = new FanOut({
     subscriptions,
@@ -131,6 +135,11 @@ export async function startWebhooks(servers: Servers, options: WebhooksOptions =
   };
 }
 
+/** Waits for something to become so. */
+export async function eventually<Result>(check: () => Result | Promise<Result>): Promise<Result> {
+  return await vi.waitFor(check, { timeout: 15_000, interval: 10 });
+}
+
 /** Hands over what is written from now on, and a batch again until it is taken. */
 async function playFeedTrigger(
   database: Database,
@@ -143,12 +152,14 @@ async function playFeedTrigger(
   let isStopped = false;
   const run = async () => {
     while (!isStopped) {
-      const { result } = await feed.readNext();
-      for (let taken = result === undefined || result.length === 0; !taken && !isStopped; ) {
-        taken = await handle(result).then(
+      const { result = [] } = await feed.readNext();
+      let isTaken = result.length === 0;
+      while (!isTaken && !isStopped) {
+        isTaken = await handle(result).then(
           () => true,
           () => false,
         );
+        await systemClock.sleep(isTaken ? 0 : 50);
       }
       await systemClock.sleep(5);
     }

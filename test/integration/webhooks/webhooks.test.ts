@@ -1,9 +1,9 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { COSMOS_CONTAINERS } from '../../../shared/platform/topology.ts';
 import { type Json, type Scope, scopeId } from '../../../shared/records/index.ts';
 import type { Delivery } from '../../../shared/webhooks/index.ts';
 import { type Receiver, startReceiver } from './receiver.ts';
-import { type Servers, startServers, startWebhooks, type Webhooks } from './webhooks-fixture.ts';
+import { eventually, type Servers, startServers, startWebhooks, type Webhooks } from './webhooks-fixture.ts';
 
 const author = { actor: 'test', traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' };
 
@@ -43,7 +43,7 @@ test('every change under a subscription’s key is told once to its endpoint, wi
   await put(apps(), '/app/dm', { config: 2 });
   await remove(apps(), '/app/dm');
 
-  await vi.waitFor(() => expect(receiver.calls).toHaveLength(3));
+  await eventually(() => expect(receiver.calls).toHaveLength(3));
   const calls = receiver.calls.toSorted((a, b) => revisionOf(a.body) - revisionOf(b.body));
   const bodies = calls.map((call) => call.body);
   const common = { subscription: id, ns, key: '/app/dm', actor: 'test', at: expect.any(String) };
@@ -82,7 +82,7 @@ test('every change under a subscription’s key is told once to its endpoint, wi
     });
     expect(body).toMatchObject({ delivery: headers['webhook-id'] });
   }
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     expect((await deliveriesOf(id)).map(({ state }) => state)).toEqual([
       'delivered',
       'delivered',
@@ -97,10 +97,10 @@ test('a subscription hears nothing that happened before it, and nothing of keys 
   await put(apps(), '/app/dm2', { config: 'other' });
   await put(apps(), '/app/dm', { config: 'new' });
 
-  await vi.waitFor(() => expect(receiver.calls.length).toBeGreaterThan(0));
+  await eventually(() => expect(receiver.calls.length).toBeGreaterThan(0));
   await handOverAgain(apps(), 3);
   await put(apps(), '/app/dm', { config: 'last' });
-  await vi.waitFor(() => expect(receiver.calls).toHaveLength(2));
+  await eventually(() => expect(receiver.calls).toHaveLength(2));
   expect(receiver.calls.map(({ body }) => body)).toMatchObject([
     { value: { config: 'new' } },
     { value: { config: 'last' } },
@@ -112,7 +112,7 @@ test('a subscription to everything hears of all scopes, but not of subscriptions
   await webhooks.subscriptions.create(ns, { name: 'two', key: '/reg', endpoint: receiver.url }, author);
   await put(apps(), '/app/dm', {});
   await put({ ns, kind: 'srv', name: 'web' }, '/srv/web/a', {});
-  await vi.waitFor(() => expect(receiver.calls).toHaveLength(2));
+  await eventually(() => expect(receiver.calls).toHaveLength(2));
   expect(receiver.calls.map(({ body }) => keyOf(body)).sort()).toEqual(['/app/dm', '/srv/web/a']);
 });
 
@@ -120,7 +120,7 @@ test('namespaces do not hear of one another', async () => {
   await webhooks.subscriptions.create(ns, { name: 'mine', key: '/app', endpoint: receiver.url }, author);
   await put({ ns: `${ns}-other`, kind: 'app', name: '' }, '/app/dm', {});
   await put(apps(), '/app/mine', {});
-  await vi.waitFor(() => expect(receiver.calls).toHaveLength(1));
+  await eventually(() => expect(receiver.calls).toHaveLength(1));
   expect(receiver.calls[0]?.body).toMatchObject({ key: '/app/mine' });
 });
 
@@ -132,7 +132,7 @@ test('a Nesoi hook is sent its name and the resource that it is on, whichever ho
     author,
   );
   await put({ ns, kind: 'srv', name: 'web' }, '/srv/web/host1', {});
-  await vi.waitFor(() => expect(receiver.calls).toHaveLength(1));
+  await eventually(() => expect(receiver.calls).toHaveLength(1));
   expect(receiver.calls[0]?.body).toEqual({ name: 'h', uri: 'http://skerry.example:7071/srv/web' });
 });
 
@@ -229,7 +229,7 @@ test('a Nesoi hook that was registered anew hears nothing of what its predecesso
   expect((await settled(id)).state).toBe('dead');
   expect(receiver.calls).toHaveLength(1);
   await put(apps(), '/app/dm', { config: 2 });
-  await vi.waitFor(() => expect(receiver.calls).toHaveLength(2));
+  await eventually(() => expect(receiver.calls).toHaveLength(2));
 });
 
 describe('the fan-out', () => {
@@ -242,7 +242,7 @@ describe('the fan-out', () => {
     await container.items.create({ ...poison, id: 'p:3', key: `/app/${'x'.repeat(300_000)}`, revision: 9 });
     await put({ ns, kind: 'srv', name: 'web' }, '/srv/web/a', {});
 
-    await vi.waitFor(() => expect(receiver.calls).toHaveLength(1));
+    await eventually(() => expect(receiver.calls).toHaveLength(1));
     expect(receiver.calls[0]?.body).toMatchObject({ key: '/srv/web/a' });
     const dead = await webhooks.deliveries.list(ns, id, { state: 'dead', limit: 10 });
     expect(dead.deliveries).toMatchObject([
@@ -252,13 +252,28 @@ describe('the fan-out', () => {
     expect(webhooks.alerts.join('\n')).toMatch(/p:1.*revision/);
   });
 
+  test('is not held up by a subscription that it cannot read, and buries what that one might have heard', async () => {
+    const faulty = { name: 'faulty', key: '/app', endpoint: receiver.url, format: 'change' };
+    await put({ ns, kind: 'hook', name: '' }, '/hook/sub_faulty', faulty);
+    await subscribe('/app');
+    await put(apps(), '/app/dm', {});
+    await eventually(() => expect(receiver.calls).toHaveLength(1));
+    const buried = await eventually(async () => {
+      const deliveries = await deliveriesOf('sub_faulty');
+      expect(deliveries).toHaveLength(1);
+      return deliveries;
+    });
+    expect(buried).toMatchObject([{ state: 'dead', reason: expect.stringContaining('cannot be read') }]);
+    expect(webhooks.alerts.join()).toContain('sub_faulty');
+  });
+
   test('repeats a batch without telling anyone twice', async () => {
     const id = await subscribe('/app');
     await put(apps(), '/app/dm', {});
     await settled(id);
     await handOverAgain(apps(), 1);
     await put(apps(), '/app/dm', { config: 'last' });
-    await vi.waitFor(() => expect(receiver.calls).toHaveLength(2));
+    await eventually(() => expect(receiver.calls).toHaveLength(2));
     expect(new Set(webhookIds()).size).toBe(2);
   });
 
@@ -268,7 +283,7 @@ describe('the fan-out', () => {
     );
     await Promise.all(others);
     await Promise.all(Array.from({ length: 20 }, (_, nth) => put(apps(), `/app/a${nth}`, { config: nth })));
-    await vi.waitFor(() => expect(receiver.calls).toHaveLength(400), { timeout: 10_000 });
+    await eventually(() => expect(receiver.calls).toHaveLength(400));
     expect(new Set(webhookIds()).size).toBe(400);
   });
 });
@@ -344,17 +359,14 @@ async function deliveriesOf(id: string): Promise<readonly Delivery[]> {
 
 /** The subscription's only delivery, once it is delivered or dead. */
 async function settled(id: string): Promise<Delivery> {
-  return await vi.waitFor(
-    async () => {
-      const [delivery, ...others] = await deliveriesOf(id);
-      expect(others).toEqual([]);
-      if (delivery === undefined || delivery.state === 'pending') {
-        throw new Error('The delivery is pending.');
-      }
-      return delivery;
-    },
-    { timeout: 5_000 },
-  );
+  return await eventually(async () => {
+    const [delivery, ...others] = await deliveriesOf(id);
+    expect(others).toEqual([]);
+    if (delivery === undefined || delivery.state === 'pending') {
+      throw new Error('The delivery is pending.');
+    }
+    return delivery;
+  });
 }
 
 /** Gives the fan-out changes that it was given before. */

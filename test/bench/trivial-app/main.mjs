@@ -1,0 +1,11 @@
+// The least that a function can do; what it answers comes from the bench, so that all variants send the same bytes.
+import { app } from '@azure/functions';
+
+const body = process.env.BENCH_BODY ?? '';
+
+app.http('trivial', {
+  methods: ['GET'],
+  authLevel: 'anonymous',
+  route: 'trivial',
+  handler: () => ({ status: 200, headers: { 'content-type': 'application/json' }, body }),
+});

@@ -6,8 +6,11 @@ import type { AppendOutcome, LogStorage } from './log-storage.ts';
 import type { ScopeState } from './scope-state.ts';
 import type { Commit, Decision, Write } from './write.ts';
 
-/** Bytes of a value as JSON; record, change and previous value share one 2 MB batch. */
+/** Bytes of JSON that a caller may store under one key; domains check it. */
 export const MAX_VALUE_BYTES = 256 * 1024;
+
+/** Bytes of a whole value: the caller's and what its domain keeps beside it. Three of them share one 2 MB batch. */
+const MAX_RECORD_BYTES = 384 * 1024;
 
 /** Two operations each, and Cosmos takes 100 in a batch. */
 const MAX_WRITES_IN_BATCH = 49;
@@ -70,7 +73,7 @@ export class CommitQueue<Value> {
   }
 
   /**
-   * @throws SkerryError whatever the decision threw; `too-large` for a value over 256 KiB; `unavailable` when the
+   * @throws SkerryError whatever the decision threw; `too-large` for a value over 384 KiB; `unavailable` when the
    *   database failed, in which case the write may or may not stand.
    */
   submit(write: Write<Value>): Promise<Commit<Value>> {
@@ -255,8 +258,8 @@ function toChange<Value>(
 ): Change<Value> {
   const { key, actor, traceparent } = pending.write;
   const value = decision.type === 'delete' ? undefined : decision.value;
-  if (value !== undefined && jsonBytes(value) > MAX_VALUE_BYTES) {
-    throw tooLarge(`The value is larger than ${MAX_VALUE_BYTES / 1024} KiB.`, {
+  if (value !== undefined && jsonBytes(value) > MAX_RECORD_BYTES) {
+    throw tooLarge(`The value and what belongs to it are larger than ${MAX_RECORD_BYTES / 1024} KiB.`, {
       fix: 'Keep large content in a bundle, and its name here.',
     });
   }

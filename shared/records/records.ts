@@ -87,7 +87,7 @@ export class Records {
   /**
    * Writes one key, decided on its newest state.
    *
-   * @throws SkerryError whatever the decision threw; `invalid` for a malformed key; `too-large` for a value over 256 KiB.
+   * @throws SkerryError whatever the decision threw; `invalid` for a malformed key; `too-large` for a value over 384 KiB.
    */
   async commit<Value>(scope: Scope, write: Write<Value>): Promise<Commit<Value>> {
     checkKey(write.key);

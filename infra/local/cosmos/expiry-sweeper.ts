@@ -14,7 +14,7 @@ export class ExpirySweeper {
   constructor(store: Store, catalog: Catalog) {
     this.#store = store;
     this.#catalog = catalog;
-    this.#timer = setInterval(() => this.#sweep().catch(console.error), SWEEP_EVERY_MS).unref();
+    this.#timer = setInterval(() => void this.#sweep().catch(console.error), SWEEP_EVERY_MS).unref();
   }
 
   stop(): void {

@@ -1,7 +1,7 @@
 import type { Container } from '@azure/cosmos';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { indexOnly, isEmulator, openAccount, type TestAccount } from './account.ts';
+import { batchOf, indexOnly, isEmulator, openAccount, type TestAccount } from './account.ts';
 
 const long = 'k'.repeat(200);
 const VALUES = [
@@ -72,5 +72,49 @@ describe.runIf(isEmulator)('queries over indexed paths', () => {
       }),
       { numRuns: 120, seed: 11 },
     );
+  });
+
+  it('strings that share a long beginning are compared and sorted in full', async () => {
+    const container = await account.container({ indexingPolicy: indexOnly('/a/?') });
+    const beginning = 'x'.repeat(300);
+    const values = ['b', 'd', 'a', 'c'].map((end) => beginning + end);
+    for (const a of values) await container.items.create({ id: a.slice(-1), scope: 's', a });
+    const ask = async (rest: string, value = `${beginning}b`) => {
+      const spec = { query: `SELECT VALUE c.id FROM c ${rest}`, parameters: [{ name: '@v', value }] };
+      return (
+        await container.items.query<string>(spec, { partitionKey: 's', maxItemCount: 1 }).fetchAll()
+      ).resources.join('');
+    };
+    expect(await ask('WHERE c.a < @v ORDER BY c.a')).toBe('a');
+    expect(await ask('WHERE c.a <= @v ORDER BY c.a')).toBe('ab');
+    expect(await ask('WHERE c.a > @v ORDER BY c.a')).toBe('cd');
+    expect(await ask('WHERE c.a >= @v ORDER BY c.a DESC')).toBe('dcb');
+    expect(await ask('WHERE c.a = @v')).toBe('b');
+  });
+
+  it('a long scan lets other requests through', async () => {
+    const container = await account.container();
+    const items = Array.from({ length: 4000 }, (_, number) => ({
+      id: `i${number}`,
+      scope: 's',
+      text: 'x'.repeat(200),
+    }));
+    for (let start = 0; start < items.length; start += 100) {
+      await container.items.batch(batchOf(...items.slice(start, start + 100)), 's');
+    }
+    let isScanning = true;
+    const query = "SELECT VALUE COUNT(1) FROM c WHERE CONTAINS(c.text, 'y')";
+    const scan = container.items.query<number>(query, { partitionKey: 's' }).fetchAll();
+    const finished = scan.then(() => {
+      isScanning = false;
+    });
+    let answered = 0;
+    while (isScanning) {
+      await container.item('i1', 's').read();
+      if (isScanning) answered += 1;
+    }
+    await finished;
+    expect((await scan).resources).toEqual([0]);
+    expect(answered).toBeGreaterThan(0);
   });
 });

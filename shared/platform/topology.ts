@@ -43,7 +43,8 @@ export const SERVICE_BUS_QUEUES = {
     name: 'deliveries',
     lockDuration: 'PT1M',
     duplicateDetectionWindow: 'PT10M',
-    maxDeliveryCount: 10,
+    // A message counts a delivery whenever its handler dies; only what never succeeds may end in the dead letters.
+    maxDeliveryCount: 100,
   },
 } as const satisfies Record<string, QueueDeclaration>;
 

@@ -1,7 +1,7 @@
 import { systemRandom } from '../../../shared/platform/random.ts';
 import type { AppSettings } from './app-settings.ts';
 import { hostClock } from './clock.ts';
-import { type FunctionDefinition, functionsOf } from './function-definition.ts';
+import { type CosmosTrigger, type FunctionDefinition, functionsOf } from './function-definition.ts';
 import type { HostJson } from './host-json.ts';
 import type { TriggerEvent } from './invocation.ts';
 import type { Listener } from './listener.ts';
@@ -56,6 +56,7 @@ async function createCosmosListeners(
 ): Promise<Listener[]> {
   const definitions = functionsOf(enabled, 'cosmosDBTrigger');
   if (definitions.length === 0) return [];
+  refuseSharedLeases(definitions);
   const { CosmosListener } = await import('./cosmos-listener.ts');
   return definitions.map((definition) => {
     const { connection, leaseConnection = connection } = definition.trigger;
@@ -69,6 +70,34 @@ async function createCosmosListeners(
       run: (input) => run(definition, { input }),
     });
   });
+}
+
+/** In Azure such functions take the changes from each other, which is never meant. */
+function refuseSharedLeases(definitions: readonly FunctionDefinition<CosmosTrigger>[]): void {
+  const taken = new Map<string, string>();
+  for (const { name, trigger } of definitions) {
+    const {
+      connection,
+      leaseConnection = connection,
+      databaseName,
+      leaseDatabaseName = databaseName,
+    } = trigger;
+    const container = [connection, databaseName, trigger.containerName];
+    const leases = [
+      leaseConnection,
+      leaseDatabaseName,
+      trigger.leaseContainerName,
+      trigger.leaseContainerPrefix,
+    ];
+    const key = JSON.stringify([...container, ...leases]);
+    const other = taken.get(key);
+    if (other !== undefined) {
+      throw new Error(
+        `Functions '${other}' and '${name}' share their leases; give each a leaseContainerPrefix.`,
+      );
+    }
+    taken.set(key, name);
+  }
 }
 
 async function createServiceBusListeners(

@@ -127,9 +127,9 @@ interface RunningHost {
 
 async function stopHost({ core, invoker, listeners, log, server, stopping }: RunningHost): Promise<void> {
   stopping.abort();
-  server.stopAccepting();
-  const drained = invoker.whenIdle().then(() => Promise.all(listeners.map((listener) => listener.close())));
-  await within(DRAIN_TIMEOUT, drained, () => {
+  const answered = server.stopAccepting();
+  const settled = invoker.whenIdle().then(() => Promise.all(listeners.map((listener) => listener.close())));
+  await within(DRAIN_TIMEOUT, Promise.all([answered, settled]), () => {
     log.write(
       'warning',
       CATEGORY,

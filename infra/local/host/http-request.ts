@@ -63,7 +63,7 @@ export function toHttpRequestData(
   body: Uint8Array | undefined,
 ): HttpRequestData {
   const headers = toHeaders(request);
-  const scheme = headers['x-forwarded-proto']?.value ?? 'http';
+  const scheme = headers['x-forwarded-proto']?.value === 'https' ? 'https' : 'http';
   const host = headers.host?.value ?? 'localhost';
   return {
     url: `${scheme}://${host}${target.rawPath}${target.query}`,

@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, Server as TcpServer } from 'node:net';
 import type { AdminEndpoints } from './admin-endpoints.ts';
 import type { HostJson } from './host-json.ts';
 import { parseRequestTarget, type RequestTarget, toHttpRequestData } from './http-request.ts';
@@ -33,6 +33,8 @@ export class FunctionsServer {
   readonly #gate: RequestGate;
   readonly #server: Server;
   #stopping = false;
+  #openResponses = 0;
+  #onAnswered: (() => void) | undefined;
 
   constructor(options: FunctionsServerOptions) {
     this.#options = options;
@@ -60,11 +62,15 @@ export class FunctionsServer {
     return `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`;
   }
 
-  /** Accepts no more connections; running requests finish and close theirs. */
-  stopAccepting(): void {
+  /** Turns new requests away, and resolves once those that are there have their answers. */
+  async stopAccepting(): Promise<void> {
     this.#stopping = true;
-    this.#server.close();
-    this.#server.closeIdleConnections();
+    // Not http's own `close`: that cuts answers off whose last bytes are not sent yet.
+    TcpServer.prototype.close.call(this.#server);
+    if (this.#openResponses === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#onAnswered = resolve;
+    });
   }
 
   /** Ends what is still open. */
@@ -72,8 +78,19 @@ export class FunctionsServer {
     this.#server.closeAllConnections();
   }
 
+  readonly #closed = (): void => {
+    this.#openResponses--;
+    if (this.#openResponses === 0) this.#onAnswered?.();
+  };
+
   #answer(request: IncomingMessage, response: ServerResponse): void {
-    if (this.#stopping) response.shouldKeepAlive = false;
+    this.#openResponses++;
+    response.once('close', this.#closed);
+    if (this.#stopping) {
+      response.shouldKeepAlive = false;
+      answerWithout(request, response, 503);
+      return;
+    }
     const target = parseRequestTarget(request.url ?? '/');
     if (target === undefined) {
       answerWithout(request, response, 404);
@@ -141,6 +158,7 @@ export class FunctionsServer {
       traceParent: headerText(request.headers.traceparent),
       traceState: headerText(request.headers.tracestate),
     });
+    if (this.#stopping) response.shouldKeepAlive = false;
     const data = returnValue?.http;
     if (data === undefined) return writeStatus(response, 204, http.customHeaders);
     if (data.enableContentNegotiation) {

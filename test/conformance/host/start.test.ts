@@ -1,0 +1,145 @@
+import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { HostStartError, startHost } from './host-process.ts';
+
+const MODULES = path.resolve(import.meta.dirname, '../../../node_modules');
+
+let folder: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'host-app-'));
+  await symlink(MODULES, path.join(folder, 'node_modules'));
+});
+
+afterAll(() => rm(folder, { recursive: true }));
+
+interface AppFiles {
+  readonly hostJson?: string;
+  readonly main?: string;
+  readonly code?: string;
+}
+
+async function writeApp({
+  hostJson = '{"version":"2.0"}',
+  main = 'app.mjs',
+  code = '',
+}: AppFiles): Promise<void> {
+  await writeFile(path.join(folder, 'host.json'), hostJson);
+  await writeFile(path.join(folder, 'package.json'), JSON.stringify({ main }));
+  const head = "import { app, output, trigger } from '@azure/functions';";
+  await writeFile(path.join(folder, 'app.mjs'), `${head}\n${code}`);
+}
+
+describe('local.settings.json', () => {
+  it('gives the app its settings, but those of the environment win', async () => {
+    await writeApp({
+      code: `app.http('settings', {
+        handler: () => ({ jsonBody: [process.env.FROM_FILE, process.env.FROM_BOTH] }),
+      });`,
+    });
+    const settings = path.join(folder, 'local.settings.json');
+    const values = { FROM_FILE: 'file', FROM_BOTH: 'file', AzureWebJobsDisableHomepage: true };
+    await writeFile(settings, JSON.stringify({ IsEncrypted: false, Values: values }));
+    onTestFinished(() => rm(settings));
+    const host = await startHost(folder, { FROM_BOTH: 'environment' });
+    onTestFinished(() => host.kill());
+    expect(await (await fetch(`${host.url}/api/settings`)).json()).toEqual(['file', 'environment']);
+    expect((await fetch(host.url)).status).toBe(204);
+  });
+});
+
+describe('a host that cannot start', () => {
+  async function refusal(files: AppFiles, extraArguments: readonly string[] = []): Promise<string> {
+    await writeApp(files);
+    const error: unknown = await startHost(folder, {}, extraArguments).then(
+      (host) => host.kill(),
+      (reason: unknown) => reason,
+    );
+    expect(error).toBeInstanceOf(HostStartError);
+    const { exitCode, message } = error as HostStartError;
+    expect(exitCode).toBe(1);
+    return message;
+  }
+
+  const http = (options: string) => `app.http('web', { handler: () => ({}), ${options} });`;
+  const queue = (options: string) =>
+    `app.serviceBusQueue('q', { connection: 'BUS', queueName: 'x', handler: () => {}, ${options} });`;
+
+  it.each<[string, AppFiles, RegExp]>([
+    ['host.json is no JSON', { hostJson: '{' }, /host\.json is not JSON/],
+    ['host.json has no version', { hostJson: '{}' }, /version/],
+    ['no file matches main', { main: 'dist/*.js' }, /No file in .* matches 'dist\/\*\.js'/],
+    ['a file throws', { code: 'throw new Error("broken app");' }, /broken app/],
+    ['nothing is registered', {}, /registers no function/],
+    ['the app streams', { code: `app.setup({ enableHttpStream: true }); ${http('')}` }, /enableHttpStream/],
+    [
+      'a function wants keys',
+      { code: http("authLevel: 'function'") },
+      /function 'web': authLevel: only 'anonymous'/,
+    ],
+    ['a route is reserved', { code: http("route: 'administrators'") }, /reserved word/],
+    ['a constraint is unknown', { code: http("route: '{a:prime}'") }, /constraint 'prime' is unknown/],
+    [
+      'two functions share route and method',
+      { code: `${http("route: 'a'")} app.get('b', { route: 'A/', handler: () => ({}) });` },
+      /functions 'b' and 'web' share the route 'a' for GET/,
+    ],
+    [
+      'a trigger is unsupported',
+      { code: "app.storageQueue('s', { queueName: 'x', connection: 'c', handler: () => {} });" },
+      /'queueTrigger' is not supported/,
+    ],
+    ['a queue has sessions', { code: queue('isSessionsEnabled: true') }, /sessions are not supported/],
+    ['a queue wants batches', { code: queue("cardinality: 'many'") }, /cardinality: only 'one'/],
+    [
+      'a topic',
+      {
+        code: "app.serviceBusTopic('t', { connection: 'BUS', topicName: 't', subscriptionName: 's', handler: () => {} });",
+      },
+      /only queues/,
+    ],
+    [
+      'an output binding',
+      { code: queue("return: output.storageQueue({ queueName: 'o', connection: 'c' })") },
+      /binding of type 'queue' is not supported/,
+    ],
+    [
+      'a retry policy on a queue',
+      { code: queue("retry: { strategy: 'fixedDelay', maxRetryCount: 1, delayInterval: 1 }") },
+      /retry policy is not supported on a serviceBusTrigger/,
+    ],
+    [
+      'two functions share their leases',
+      {
+        code: `for (const name of ['a', 'b']) {
+          app.cosmosDB(name, { connection: 'C', databaseName: 'd', containerName: 'c', handler: () => {} });
+        }`,
+      },
+      /Functions 'a' and 'b' share their leases/,
+    ],
+    ['a connection is missing', { code: queue('') }, /setting 'BUS' is missing/],
+    [
+      'a %setting% is missing',
+      { code: "app.timer('t', { schedule: '%WHEN%', handler: () => {} });" },
+      /setting 'WHEN' is missing/,
+    ],
+    [
+      'a schedule is malformed',
+      { code: "app.timer('t', { schedule: '@daily', handler: () => {} });" },
+      /'@daily' is not NCRONTAB/,
+    ],
+  ])('says so when %s', async (_, files, message) => {
+    expect(await refusal(files)).toMatch(message);
+  });
+
+  it('says that the port is taken', async () => {
+    const other = createServer().listen(0, '127.0.0.1');
+    onTestFinished(() => void other.close());
+    await vi.waitFor(() => expect(other.address()).not.toBeNull());
+    const { port } = other.address() as { port: number };
+    expect(await refusal({ code: http('') }, ['--port', String(port)])).toContain('--port');
+  });
+});

@@ -63,6 +63,17 @@ describe('settling messages', () => {
     await Promise.all([receiver.close(), deadLetters.close()]);
   });
 
+  it('answers the settlements that are under way when the receiver closes', async () => {
+    const sender = namespace.client.createSender('settling');
+    await sender.sendMessages(Array.from({ length: 200 }, (_, index) => ({ body: index })));
+    const receiver = namespace.client.createReceiver('settling');
+    const messages = await receiver.receiveMessages(200, { maxWaitTimeInMs: 5_000 });
+    const completing = messages.map((message) => receiver.completeMessage(message));
+    await receiver.close();
+    await Promise.all(completing);
+    expect(messages).toHaveLength(200);
+  });
+
   it('settles messages whose receiver has closed', async () => {
     for (const body of ['complete', 'abandon', 'dead']) await send('settling', body);
     const first = namespace.client.createReceiver('settling');
@@ -97,9 +108,11 @@ describe('settling messages', () => {
     const dead = await receiveOne(deadLetters);
     expect(dead.deadLetterReason).toBe('MaxDeliveryCountExceeded');
     expect(dead.deliveryCount).toBe(2);
-    // In the dead-letter queue there is no limit.
+    // In the dead-letter queue there is no limit, and no count.
     await deadLetters.abandonMessage(dead);
-    await deadLetters.completeMessage(await receiveOne(deadLetters));
+    const again = await receiveOne(deadLetters);
+    expect(again.deliveryCount).toBe(2);
+    await deadLetters.completeMessage(again);
     await Promise.all([receiver.close(), deadLetters.close()]);
   });
 

@@ -126,7 +126,7 @@ export class ClientConnection {
       if (node.kind === 'queue') {
         if (node.queue.isDeadLetterQueue) throw notAllowed('Messages cannot be sent to a dead-letter queue.');
         link.local.attach.max_message_size = MAX_MESSAGE_SIZE;
-        openProducerLink(link, node.queue);
+        openProducerLink(link, node.queue, this.#transfersOf(link.session));
       } else {
         this.#serveRequests(link, (request) =>
           node.kind === 'claims' ? this.#putToken(request) : manage(node.queue, request),

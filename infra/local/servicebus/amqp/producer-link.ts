@@ -4,7 +4,7 @@ import { messageTooLarge, ServiceBusError } from '../service-bus-error.ts';
 import { DecodeError } from './encoding.ts';
 import { parseBatch, parseMessage } from './message-codec.ts';
 import { acceptedState, type RheaReceiver } from './rhea-internals.ts';
-import { refusal } from './session-transfers.ts';
+import { refusal, type SessionTransfers } from './session-transfers.ts';
 
 /** Bytes; the limit of the service's Standard tier, for a message and for a batch. */
 export const MAX_MESSAGE_SIZE = 256 * 1024;
@@ -12,12 +12,11 @@ export const MAX_MESSAGE_SIZE = 256 * 1024;
 const BATCH_FORMAT = 0x80013700;
 
 /** Takes what a client sends on `link` into the queue, and answers each transfer when it is stored. */
-export function openProducerLink(link: RheaReceiver, queue: MessageQueue): void {
+export function openProducerLink(link: RheaReceiver, queue: MessageQueue, transfers: SessionTransfers): void {
   link.on('message', ({ delivery, message }: EventContext) => {
     if (delivery === undefined || !Buffer.isBuffer(message)) return;
-    void enqueue(queue, message, delivery.format === BATCH_FORMAT)
-      .then(acceptedState, refusal)
-      .then((answer) => delivery.update(true, answer));
+    const stored = enqueue(queue, message, delivery.format === BATCH_FORMAT);
+    transfers.answer(stored.then(acceptedState, refusal).then((answer) => delivery.update(true, answer)));
   });
 }
 

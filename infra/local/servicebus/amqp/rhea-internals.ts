@@ -33,6 +33,7 @@ export interface RheaSender extends Sender {
 }
 
 export interface RheaReceiver extends Receiver {
+  readonly session: RheaSession;
   readonly local: LocalEndpoint;
 }
 
@@ -48,6 +49,10 @@ export interface RheaSession extends Session {
   readonly connection: RheaConnection;
   on_transfer(frame: { performative: TransferFrame }): void;
   on_disposition(frame: { performative: DispositionFrame }): void;
+  on_detach(frame: object): void;
+  on_end(frame: object): void;
+  _get_link(frame: object): Sender | Receiver;
+  each_sender(action: (link: RheaSender) => void): void;
   readonly outgoing: {
     /** Deliveries with a lower id are on the wire. */
     readonly next_pending_delivery: number;

@@ -32,17 +32,20 @@ export class SessionTransfers {
   /** In the order of their ids. */
   #unsent: RheaDelivery[] = [];
   readonly #unsentOn = new WeakMap<RheaDelivery['link'], number>();
+  readonly #underWay = new Set<Promise<void>>();
+  readonly #closing = new WeakSet<RheaDelivery['link']>();
 
   constructor(session: RheaSession) {
     this.#session = session;
     keepTransfersRaw(session);
     this.#takeOverDispositions();
+    this.#answerBeforeClosing();
   }
 
   /** How many deliveries the link can take now; rhea itself counts only what it has flushed. */
   creditOf(link: RheaSender): number {
     this.#forgetSent();
-    if (!link.is_open()) return 0;
+    if (!link.is_open() || this.#closing.has(link)) return 0;
     return Math.min(link.credit - this.#countUnsent(link), this.#session.outgoing.available());
   }
 
@@ -55,6 +58,12 @@ export class SessionTransfers {
   send(link: RheaSender, tag: Buffer, encoded: Buffer, settle: Settle): void {
     const delivery = this.#send(link, tag, encoded);
     this.#awaiting.set(delivery.id, { link, settle });
+  }
+
+  /** Holds back the peer's closing of its links until `work`, which answers a transfer or a disposition, is done. */
+  answer(work: Promise<void>): void {
+    const done = work.finally(() => this.#underWay.delete(done));
+    this.#underWay.add(done);
   }
 
   #send(link: RheaSender, tag: Buffer, encoded: Buffer): RheaDelivery {
@@ -98,7 +107,7 @@ export class SessionTransfers {
       const awaiting = this.#awaiting.get(id);
       if (awaiting === undefined) continue;
       this.#awaiting.delete(id);
-      void this.#settle(id, awaiting, state, settled === true);
+      this.answer(this.#settle(id, awaiting, state, settled === true));
     }
   }
 
@@ -112,6 +121,32 @@ export class SessionTransfers {
     if (settledAlready || !this.#session.is_open()) return;
     const delivery: AnsweredDelivery = { id, link, settled: false, remote_settled: false };
     this.#session.outgoing.update(delivery, true, answer);
+  }
+
+  /** The SDK may close a receiver while it settles, and would wait a minute for an answer that no link carries. */
+  #answerBeforeClosing(): void {
+    const session = this.#session;
+    const onDetach = session.on_detach.bind(session);
+    session.on_detach = (frame) => {
+      this.#closing.add(session._get_link(frame));
+      this.#whenAnswered(() => onDetach(frame));
+    };
+    const onEnd = session.on_end.bind(session);
+    session.on_end = (frame) => {
+      session.each_sender((link: RheaSender) => this.#closing.add(link));
+      this.#whenAnswered(() => onEnd(frame));
+    };
+  }
+
+  #whenAnswered(close: () => void): void {
+    if (this.#underWay.size === 0) {
+      close();
+      return;
+    }
+    const { connection } = this.#session;
+    void Promise.all(this.#underWay)
+      .then(close)
+      .catch((error) => connection.close({ condition: 'amqp:internal-error', description: String(error) }));
   }
 }
 

@@ -326,9 +326,11 @@ export class MessageQueue {
   async #release(entry: Entry, changes: PropertyChanges): Promise<void> {
     const { maxDeliveryCount } = this.#settings;
     const message = withChanges(entry.message, changes);
-    const released = { ...message, deliveryCount: message.deliveryCount + 1 };
+    // In a dead-letter queue the service counts no more (Azure/azure-sdk-for-net issue 53437).
+    const deliveryCount = message.deliveryCount + (this.isDeadLetterQueue ? 0 : 1);
+    const released = { ...message, deliveryCount };
     entry.message = released;
-    if (released.deliveryCount >= maxDeliveryCount) {
+    if (deliveryCount >= maxDeliveryCount) {
       const reason = this.#deadLetterReasons.maxDeliveryCountExceeded(maxDeliveryCount);
       return this.#moveToDeadLetters(entry, reason);
     }

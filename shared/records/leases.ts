@@ -21,8 +21,9 @@ import { type Scope, scopeId } from './scope.ts';
  * 5. Expiry: the lease turns `expired` and names the record's revision; then the record is marked if it still has that
  *    revision; then the lease's `expiresAt` moves to the time of removal. Until that last step the lease stays due,
  *    so that the next sweep goes on where one was cut off.
- * 6. Who registers over an expired lease or a marked record makes the lease live, then always writes the record, equal
- *    or not: its new revision is what refuses the sweep that stands between its steps.
+ * 6. Who registers where the lease is expired, missing or of another ttl, or the record is marked, makes the lease live
+ *    and then always writes the record, equal or not. Its new revision refuses the sweep that stands between its steps,
+ *    and tells the writer of the other ttl that it has been overtaken.
  * 7. A writer whose record moved between its look and its commit, or whose lease lapsed meanwhile, confirms: it looks
  *    again and, if its value still stands, writes the lease once more (a removal may be about to take it).
  *

@@ -152,8 +152,8 @@ export class Registrar {
     checkPrecondition(options.precondition, record);
     const wanted = nextInstance(input, record?.value);
     checkSize(wanted);
-    const revives = wanted.ttl !== undefined && held?.lease.state === 'expired';
-    const keeps = record !== undefined && !revives && isSameInstance(record.value, wanted);
+    const mustWrite = wanted.ttl !== undefined && !isOfTerm(held, wanted.ttl);
+    const keeps = record !== undefined && !mustWrite && isSameInstance(record.value, wanted);
 
     const lease = this.#leaseToWrite(address, wanted, look, keeps && options.keepsRenewalTime === true);
     const standing =
@@ -164,7 +164,7 @@ export class Registrar {
     if (keeps) {
       return { instance: this.#view(record, standing?.lease), created: false, changed: false };
     }
-    const commit = await this.#commit(address, input, options, { look, revives }).catch(async (error) => {
+    const commit = await this.#commit(address, input, options, { look, mustWrite }).catch(async (error) => {
       if (lease !== undefined && standing !== undefined) {
         await this.#realign(address, standing, error);
       }
@@ -207,7 +207,7 @@ export class Registrar {
     address: InstanceAddress,
     input: InstanceInput,
     { author, precondition }: RegisterOptions,
-    { look, revives }: { look: Look; revives: boolean },
+    { look, mustWrite }: { look: Look; mustWrite: boolean },
   ): Promise<Commit<InstanceValue>> {
     return await this.#records.commit<InstanceValue>(instanceScope(address), {
       key: instanceKey(address),
@@ -215,8 +215,8 @@ export class Registrar {
       decide: (current) => {
         checkPrecondition(precondition, current);
         const value = nextInstance(input, current?.value);
-        const mustWrite = revives && current?.revision === look.record?.revision;
-        return current !== undefined && !mustWrite && isSameInstance(current.value, value)
+        const isAsSeen = current?.revision === look.record?.revision;
+        return current !== undefined && !(mustWrite && isAsSeen) && isSameInstance(current.value, value)
           ? { type: 'keep' }
           : { type: 'put', value };
       },
@@ -319,6 +319,11 @@ function renewedLease(
   return ttl === undefined && held !== undefined
     ? { ...held.lease, renewedAt: now }
     : grantLease(key, ttl, now);
+}
+
+/** Whether writing a lease over this one is a mere renewal: it is live, perhaps lapsed, and has the same ttl. */
+function isOfTerm(held: StoredLease | undefined, ttl: number): boolean {
+  return held?.lease.state === 'live' && held.lease.ttl === ttl;
 }
 
 /** Whether a record is the one that was committed, perhaps with the sweep's mark on it. */

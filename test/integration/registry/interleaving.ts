@@ -1,0 +1,77 @@
+import type { Gate } from './registry-fixture.ts';
+
+interface Waiting {
+  readonly step: string;
+  run(): Promise<void>;
+}
+
+/** One operation whose storage steps are taken one at a time, when the schedule says so. */
+export class Actor {
+  readonly #waiting: Waiting[] = [];
+  #controlled = false;
+  #finished = true;
+
+  /** The gate through which the actor's process has to go. */
+  readonly gate: Gate = (step, run) => {
+    if (!this.#controlled) {
+      return run();
+    }
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ step, run: () => run().then(resolve, reject) });
+    });
+  };
+
+  /** Begins an operation; it stops before its first step. */
+  start<Answer>(operation: () => Promise<Answer>): Promise<PromiseSettledResult<Answer>> {
+    this.#controlled = true;
+    this.#finished = false;
+    return Promise.allSettled([operation()]).then(([outcome]) => {
+      this.#finished = true;
+      this.#controlled = false;
+      return outcome;
+    });
+  }
+
+  get isFinished(): boolean {
+    return this.#finished;
+  }
+
+  /** Takes the next step and waits until the operation stands before another one, or has ended. */
+  async step(): Promise<void> {
+    await this.#waiting.shift()?.run();
+    await this.#rest();
+  }
+
+  /** Lets the operation hang for ever, as a process does that dies. */
+  abandon(): void {
+    this.#waiting.length = 0;
+    this.#controlled = false;
+    this.#finished = true;
+  }
+
+  async #rest(): Promise<void> {
+    const deadline = Date.now() + 5_000;
+    do {
+      await new Promise(setImmediate);
+    } while (!this.#finished && this.#waiting.length === 0 && Date.now() < deadline);
+  }
+}
+
+/**
+ * Takes the steps of the actors in the order that `choose` gives, until all have ended.
+ *
+ * @param choose gives an index into the actors that have not ended.
+ */
+export async function interleave(
+  actors: readonly Actor[],
+  choose: (candidates: number) => number,
+): Promise<void> {
+  for (;;) {
+    const candidates = actors.filter((actor) => !actor.isFinished);
+    const chosen = candidates[choose(candidates.length)];
+    if (chosen === undefined) {
+      return;
+    }
+    await chosen.step();
+  }
+}

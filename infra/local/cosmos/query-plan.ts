@@ -23,7 +23,7 @@ export interface PlanInput {
 }
 
 const COUNTED_AT_MOST = 200;
-const CACHED_COUNTS = 2000;
+const CACHED_COUNTS = 20_000;
 
 /** Chooses between the indexes of a container by how many items each would make it look at. */
 export class QueryPlanner {

@@ -33,6 +33,24 @@ export function* scanItems(
   }
 }
 
+/** The partitions of a container that have items, by one seek each. */
+export function* partitionKeys(
+  store: Store,
+  container: ContainerEntry,
+  first: string | undefined,
+  transaction: Snapshot,
+): Generator<string> {
+  const end = [container.number, AFTER_ALL];
+  let start: KeyPart[] = first === undefined ? [container.number] : [container.number, first];
+  for (;;) {
+    const [key] = [...store.heads.getKeys({ start, end, limit: 1, transaction })];
+    if (key === undefined) return;
+    const partitionKey = String(key[1]);
+    yield partitionKey;
+    start = [container.number, partitionKey, AFTER_ALL];
+  }
+}
+
 /** The items of one partition whose index entries fall in `bounds`, in the order of the index. */
 export function* scanIndex(
   store: Store,

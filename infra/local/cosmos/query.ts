@@ -13,7 +13,7 @@ import {
   resumeAt,
   writeContinuation,
 } from './query-position.ts';
-import { type Located, scanIndex, scanItems } from './query-source.ts';
+import { type Located, partitionKeys, scanIndex, scanItems } from './query-source.ts';
 import { checkOrderBy, compareById, type Sortable, sortOrder } from './sort-order.ts';
 import { compareValues } from './sql/compare.ts';
 import { constraintsOf, type PathConstraint, pathsOf } from './sql/constraints.ts';
@@ -171,14 +171,15 @@ class QueryRun {
     for (const located of this.#located(access, from)) {
       looked += 1;
       if (looked % ITEMS_PER_TURN === 0) await nextTurn();
-      const found = this.#passing(located);
+      const found = located === undefined ? undefined : this.#passing(located);
       if (found === undefined || (from !== undefined && this.#compare(found, from) <= 0)) continue;
       const [previous] = group;
       if (isStreamed && previous !== undefined && this.#isNextGroup(previous, found)) {
         yield* this.#sorted(group);
         group = [];
       }
-      group.push(found);
+      if (isStreamed && this.#isInPlace(found)) yield found;
+      else group.push(found);
     }
     yield* this.#sorted(group);
   }
@@ -187,29 +188,59 @@ class QueryRun {
     const partitionKey = this.#partitionKey;
     const isPlanned = partitionKey !== undefined && this.#wantedId() === undefined;
     if (!isPlanned || this.#request.view.overlay !== undefined) return { kind: 'scan' };
-    const { lsn } = this.#request.view;
-    const orderBy = this.#orderBy;
-    return this.#planner.choose(this.#container, {
-      partitionKey,
-      constraints: this.#constraints,
-      orderBy,
-      wanted,
-      lsn,
-    });
+    return this.#planned(partitionKey, this.#orderBy, wanted);
   }
 
-  #located(access: AccessPath, from: Position | undefined): Iterable<Located> {
+  #planned(partitionKey: string, orderBy: readonly SortKey[], wanted: number): AccessPath {
+    const { lsn } = this.#request.view;
+    const constraints = this.#constraints;
+    return this.#planner.choose(this.#container, { partitionKey, constraints, orderBy, wanted, lsn });
+  }
+
+  /** Undefined stands for work that found nothing, so that it counts towards a turn. */
+  #located(access: AccessPath, from: Position | undefined): Iterable<Located | undefined> {
     const partitionKey = this.#partitionKey;
     const byId = this.#byId();
     if (byId !== undefined) return byId;
     if (this.#request.view.overlay !== undefined) return this.#scanWithOverlay();
-    if (access.kind === 'scan' || partitionKey === undefined) {
-      const resume = this.#orderBy.length === 0 ? from : undefined;
-      return scanItems(this.#store, this.#container, partitionKey, resume, this.#snapshot);
-    }
+    const resume = this.#orderBy.length === 0 ? from : undefined;
+    if (partitionKey === undefined) return this.#acrossPartitions(resume);
+    if (access.kind === 'scan') return this.#scan(partitionKey, resume);
     const descending = access.kind === 'ordered' && access.descending;
     const bounds = from === undefined || access.kind === 'selected' ? access.bounds : resumeAt(access, from);
     return scanIndex(this.#store, this.#container, partitionKey, bounds, descending, this.#snapshot);
+  }
+
+  #scan(partitionKey: string | undefined, resume: Position | undefined): Generator<Located> {
+    return scanItems(this.#store, this.#container, partitionKey, resume, this.#snapshot);
+  }
+
+  /** By partition key and id. Each partition is searched by its own indexes, where a constraint allows it. */
+  *#acrossPartitions(resume: Position | undefined): Generator<Located | undefined> {
+    const isSelective = this.#constraints.some(({ path }) => scalarPathNumber(this.#container, path) >= 0);
+    if (!isSelective) return yield* this.#scan(undefined, resume);
+    for (const partitionKey of partitionKeys(
+      this.#store,
+      this.#container,
+      resume?.partitionKey,
+      this.#snapshot,
+    )) {
+      yield undefined;
+      const access = this.#planned(partitionKey, [], Number.POSITIVE_INFINITY);
+      if (access.kind === 'scan') {
+        yield* this.#scan(partitionKey, undefined);
+      } else {
+        const found = scanIndex(
+          this.#store,
+          this.#container,
+          partitionKey,
+          access.bounds,
+          false,
+          this.#snapshot,
+        );
+        yield* access.kind === 'ordered' ? found : [...found].sort(compareById);
+      }
+    }
   }
 
   /** `c.id = x` within a partition is a point read. */
@@ -283,11 +314,17 @@ class QueryRun {
 
   /** An index keeps only its own path in order: items that are equal there are sorted by the rest. */
   #isNextGroup(previous: Found, found: Found): boolean {
-    if (this.#orderBy.length === 0) return true;
     const [first] = found.sortValues;
     const [before] = previous.sortValues;
-    const isLong = typeof first === 'string' && typeof before === 'string' && samePrefix(first, before);
-    return !isLong && (this.#orderBy.length === 1 || compareValues(first, before) !== 0);
+    return (
+      cutText(first) !== cutText(before) ||
+      (cutText(first) === undefined && compareValues(first, before) !== 0)
+    );
+  }
+
+  /** Whether the order of the index, values and then ids, is all there is to it. */
+  #isInPlace({ sortValues: [first, ...others] }: Found): boolean {
+    return others.length === 0 && cutText(first) === undefined;
   }
 
   #sorted(group: Found[]): Found[] {
@@ -339,11 +376,10 @@ function countOf(expression: Expression | undefined, parameters: Parameters, oth
   throw badRequest('TOP, OFFSET and LIMIT take whole numbers that are not negative.');
 }
 
-function samePrefix(one: string, other: string): boolean {
-  return (
-    one.length >= MAX_INDEXED_CHARACTERS &&
-    one.slice(0, MAX_INDEXED_CHARACTERS) === other.slice(0, MAX_INDEXED_CHARACTERS)
-  );
+/** What an index holds of a text that may be longer than it keeps; undefined for all other values. */
+function cutText(value: JsonValue | undefined): string | undefined {
+  const isLong = typeof value === 'string' && value.length >= MAX_INDEXED_CHARACTERS;
+  return isLong ? value.slice(0, MAX_INDEXED_CHARACTERS) : undefined;
 }
 
 function setAtPath(item: JsonObject, path: readonly string[], value: JsonValue): void {

@@ -20,7 +20,6 @@ export interface ItemHead {
   readonly indexed: readonly IndexedValue[];
 }
 
-export type ItemKey = readonly [container: number, partitionKey: string, id: string];
 export type FeedEntry = readonly [partitionKey: string, id: string, timestamp: number];
 export type KeyPart = string | number | boolean | Uint8Array;
 type StorageKey = KeyPart[];

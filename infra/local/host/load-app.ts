@@ -26,12 +26,22 @@ export async function loadApp(appDirectory: string, core: CoreApi): Promise<void
   const requireFromApp = createRequire(join(appDirectory, 'package.json'));
   for (const file of await entryFiles(appDirectory, main)) {
     const isModule = file.endsWith('.mjs') || (type === 'module' && !file.endsWith('.cjs'));
-    if (isModule) await import(pathToFileURL(file).href);
-    else requireFromApp(file);
+    const load = () => (isModule ? import(pathToFileURL(file).href) : requireFromApp(file));
+    await runAppCode(`The app's file ${file} failed`, load);
   }
-  await core.runAppHooks('appStart', { functionAppDirectory: appDirectory });
+  const context = { functionAppDirectory: appDirectory };
+  await runAppCode('An appStart hook failed', () => core.runAppHooks('appStart', context));
   await closeSetup(core);
   core.lock();
+}
+
+/** Tells the app's own errors, whose stack says where they come from, from what the host finds wrong. */
+async function runAppCode(failure: string, run: () => unknown): Promise<void> {
+  try {
+    await run();
+  } catch (error) {
+    throw new Error(`${failure}:`, { cause: error });
+  }
 }
 
 async function readPackageJson(appDirectory: string): Promise<{ main: string; type: string | undefined }> {

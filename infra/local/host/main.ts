@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { readLocalSettings } from './app-settings.ts';
 import { type FunctionsHost, startFunctionsHost } from './host.ts';
+import { describeError } from './log.ts';
 
 /** As `timeout(1)`: a function outlived functionTimeout, and whoever started this process should start it again. */
 const TIMEOUT_EXIT_CODE = 124;
@@ -50,12 +51,10 @@ main().catch((error: unknown) => {
   process.exit(1);
 });
 
-/** The message of a fault in the app or its settings, with the stack of the error behind it, such as one from its code. */
+/** What the host found wrong as a message; an error behind it, such as one of the app's code, with its stack. */
 function describeStartError(error: Error): string {
-  if ('code' in error && error.code === 'EADDRINUSE')
+  if ('code' in error && error.code === 'EADDRINUSE') {
     return `The port is taken: ${error.message}. Choose another with --port.`;
-  const { cause } = error;
-  return cause instanceof Error
-    ? `${error.message}\n${cause.stack ?? cause.message}`
-    : (error.stack ?? error.message);
+  }
+  return error.cause === undefined ? error.message : `${error.message} ${describeError(error.cause)}`;
 }

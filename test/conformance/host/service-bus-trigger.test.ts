@@ -49,12 +49,14 @@ async function send(message: ServiceBusMessage, queueName = 'tasks'): Promise<vo
   await sender.close();
 }
 
-async function countIn(subQueue?: 'deadLetter', queueName = 'tasks'): Promise<number> {
+async function peek(subQueue?: 'deadLetter', queueName = 'tasks') {
   const receiver = client.createReceiver(queueName, subQueue ? { subQueueType: subQueue } : {});
   const messages = await receiver.peekMessages(100);
   await receiver.close();
-  return messages.length;
+  return messages;
 }
+
+const countIn = async (...where: Parameters<typeof peek>) => (await peek(...where)).length;
 
 const reportsOf = (host: HostProcess, event: string) =>
   host.reports.filter((report) => report.event === event);
@@ -155,6 +157,7 @@ describe('messages', () => {
     const rival = client.createReceiver('tasks');
     expect(await rival.receiveMessages(1, { maxWaitTimeInMs: LOCK_SECONDS * 1000 + 500 })).toEqual([]);
     await rival.close();
+    expect(messagesOf(host, 'started')).toHaveLength(1);
     host.send({ type: 'let go' });
     await vi.waitFor(async () => expect(await countIn()).toBe(0), QUICKLY);
   });
@@ -169,7 +172,7 @@ describe('messages', () => {
     host.send({ type: 'let go' });
     expect(await host.exited).toBe(0);
     expect(messagesOf(host, 'ended')).toEqual([{ hold: 'running' }]);
-    expect(await countIn()).toBe(1);
+    expect((await peek()).map(({ body, deliveryCount }) => [body, deliveryCount])).toEqual([['later', 0]]);
   });
 });
 

@@ -29,7 +29,7 @@ async function writeApp({
 }: AppFiles): Promise<void> {
   await writeFile(path.join(folder, 'host.json'), hostJson);
   await writeFile(path.join(folder, 'package.json'), JSON.stringify({ main }));
-  const head = "import { app, output, trigger } from '@azure/functions';";
+  const head = "import { app, output } from '@azure/functions';";
   await writeFile(path.join(folder, 'app.mjs'), `${head}\n${code}`);
 }
 
@@ -72,44 +72,19 @@ describe('a host that cannot start', () => {
     ['host.json is no JSON', { hostJson: '{' }, /host\.json is not JSON/],
     ['host.json has no version', { hostJson: '{}' }, /version/],
     ['no file matches main', { main: 'dist/*.js' }, /No file in .* matches 'dist\/\*\.js'/],
-    ['a file throws', { code: 'throw new Error("broken app");' }, /broken app/],
+    [
+      'a file throws',
+      { code: 'throw new Error("broken app");' },
+      /app\.mjs failed: Error: broken app\n +at /,
+    ],
     ['nothing is registered', {}, /registers no function/],
     ['the app streams', { code: `app.setup({ enableHttpStream: true }); ${http('')}` }, /enableHttpStream/],
-    [
-      'a function wants keys',
-      { code: http("authLevel: 'function'") },
-      /function 'web': authLevel: only 'anonymous'/,
-    ],
     ['a route is reserved', { code: http("route: 'administrators'") }, /reserved word/],
     ['a constraint is unknown', { code: http("route: '{a:prime}'") }, /constraint 'prime' is unknown/],
     [
       'two functions share route and method',
       { code: `${http("route: 'a'")} app.get('b', { route: 'A/', handler: () => ({}) });` },
       /functions 'b' and 'web' share the route 'a' for GET/,
-    ],
-    [
-      'a trigger is unsupported',
-      { code: "app.storageQueue('s', { queueName: 'x', connection: 'c', handler: () => {} });" },
-      /'queueTrigger' is not supported/,
-    ],
-    ['a queue has sessions', { code: queue('isSessionsEnabled: true') }, /sessions are not supported/],
-    ['a queue wants batches', { code: queue("cardinality: 'many'") }, /cardinality: only 'one'/],
-    [
-      'a topic',
-      {
-        code: "app.serviceBusTopic('t', { connection: 'BUS', topicName: 't', subscriptionName: 's', handler: () => {} });",
-      },
-      /only queues/,
-    ],
-    [
-      'an output binding',
-      { code: queue("return: output.storageQueue({ queueName: 'o', connection: 'c' })") },
-      /binding of type 'queue' is not supported/,
-    ],
-    [
-      'a retry policy on a queue',
-      { code: queue("retry: { strategy: 'fixedDelay', maxRetryCount: 1, delayInterval: 1 }") },
-      /retry policy is not supported on a serviceBusTrigger/,
     ],
     [
       'two functions share their leases',
@@ -122,17 +97,50 @@ describe('a host that cannot start', () => {
     ],
     ['a connection is missing', { code: queue('') }, /setting 'BUS' is missing/],
     [
-      'a %setting% is missing',
-      { code: "app.timer('t', { schedule: '%WHEN%', handler: () => {} });" },
-      /setting 'WHEN' is missing/,
-    ],
-    [
       'a schedule is malformed',
       { code: "app.timer('t', { schedule: '@daily', handler: () => {} });" },
       /'@daily' is not NCRONTAB/,
     ],
   ])('says so when %s', async (_, files, message) => {
     expect(await refusal(files)).toMatch(message);
+  });
+
+  it('names every function that it cannot run, and why', async () => {
+    const functions: Record<string, string> = {
+      keys: "app.http(name, { handler, authLevel: 'function' })",
+      blob: "app.storageBlob(name, { path: 'p', connection: 'C', handler })",
+      sessions: 'app.serviceBusQueue(name, { ...queue, isSessionsEnabled: true })',
+      batches: "app.serviceBusQueue(name, { ...queue, cardinality: 'many' })",
+      retried:
+        "app.serviceBusQueue(name, { ...queue, retry: { strategy: 'fixedDelay', maxRetryCount: 1, delayInterval: 1 } })",
+      output:
+        "app.serviceBusQueue(name, { ...queue, return: output.storageQueue({ queueName: 'o', connection: 'C' }) })",
+      topic: "app.serviceBusTopic(name, { connection: 'C', topicName: 't', subscriptionName: 's', handler })",
+      scheduled: "app.timer(name, { schedule: '%WHEN%', handler })",
+      host: 'app.http(name, { handler })',
+      'two words': 'app.http(name, { handler })',
+    };
+    const registrations = Object.entries(functions).map(
+      ([name, code]) => `{ const name = '${name}'; ${code}; }`,
+    );
+    const message = await refusal({
+      code: `const handler = () => {};
+        const queue = { connection: 'C', queueName: 'q', handler };
+        ${registrations.join('\n')}`,
+    });
+    expect(message).not.toContain('    at ');
+    expect(message.split('\n').filter((line) => line.startsWith('  function'))).toEqual([
+      "  function 'keys': authLevel: only 'anonymous' is supported here: this host has no keys",
+      expect.stringContaining("  function 'blob': a trigger of type 'blobTrigger' is not supported here"),
+      "  function 'sessions': isSessionsEnabled: sessions are not supported here",
+      "  function 'batches': cardinality: only 'one' is supported here",
+      "  function 'retried': a retry policy is not supported on a serviceBusTrigger",
+      expect.stringContaining("  function 'output': a binding of type 'queue' is not supported here"),
+      "  function 'topic': queueName: only queues are supported here",
+      "  function 'scheduled': setting 'WHEN' is missing, which '%WHEN%' refers to",
+      "  function 'host': the name 'host' is reserved",
+      expect.stringContaining("  function 'two words': the name must match"),
+    ]);
   });
 
   it('says that the port is taken', async () => {

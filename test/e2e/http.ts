@@ -45,7 +45,8 @@ export function connect(url: string, token?: string): HttpClient {
         path: path.startsWith('/') ? path : `/api/v1/${path}`,
         headers: {
           ...(bytes !== undefined && { 'content-type': 'application/json' }),
-          ...(bytes !== undefined && !chunked && { 'content-length': String(bytes.byteLength) }),
+          ...(bytes !== undefined &&
+            (chunked ? { 'transfer-encoding': 'chunked' } : { 'content-length': String(bytes.byteLength) })),
           ...authorization,
           ...headers,
         },

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { QueueSettings } from './broker/message-queue.ts';
+import type { QueueSettings } from './broker/queue-settings.ts';
 import { parseIsoDuration } from './iso-duration.ts';
 
 /** TimeSpan.MaxValue, which the service takes for "never". */

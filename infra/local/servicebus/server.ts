@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AmqpServer } from './amqp/amqp-server.ts';
@@ -40,9 +40,15 @@ const LOOPBACK = '127.0.0.1';
 export async function startServiceBusServer(options: ServiceBusServerOptions): Promise<ServiceBusServer> {
   const settings = readQueueSettings(options.config);
   const folder = await openFolder(options.dataFolder);
-  const store = openLmdbMessageStore(folder.path);
+  const store = openLmdbMessageStore(join(folder.path, 'messages.mdb'));
   const broker = new Broker(settings, { clock: systemClock, store, deadLetterReasons });
   const server = new AmqpServer(broker, KEY);
+
+  let closing: Promise<void> | undefined;
+  const stop = () => {
+    closing ??= close();
+    return closing;
+  };
 
   async function close(): Promise<void> {
     await server.close();
@@ -53,7 +59,7 @@ export async function startServiceBusServer(options: ServiceBusServerOptions): P
 
   try {
     const port = await server.listen(options.port, options.host ?? LOOPBACK);
-    return { connectionString: connectionStringFor(port), port, stop: close };
+    return { connectionString: connectionStringFor(port), port, stop };
   } catch (error) {
     await close();
     throw error;
@@ -68,7 +74,10 @@ function connectionStringFor(port: number): string {
 }
 
 async function openFolder(path: string | undefined): Promise<{ path: string; release(): Promise<void> }> {
-  if (path !== undefined) return { path, release: async () => {} };
+  if (path !== undefined) {
+    await mkdir(path, { recursive: true });
+    return { path, release: async () => {} };
+  }
   const temporary = await mkdtemp(join(tmpdir(), 'service-bus-'));
   return { path: temporary, release: () => rm(temporary, { recursive: true, force: true }) };
 }

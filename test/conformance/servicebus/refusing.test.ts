@@ -61,6 +61,14 @@ describe('what is refused', () => {
       connection.close();
     });
 
+    it('a link without an address, such as that of a transaction coordinator', async () => {
+      const connection = await openConnection(namespace.connectionString);
+      const sender = connection.open_sender({ target: {} });
+      const refused = await new Promise<EventContext>((resolve) => sender.once('sender_error', resolve));
+      expect(refused.sender?.error).toMatchObject({ condition: 'amqp:not-implemented' });
+      connection.close();
+    });
+
     it('nothing of a drain: it is answered even when there is no credit left', async () => {
       const connection = await openConnection(namespace.connectionString);
       await putToken(connection, namespace.connectionString, QUEUE);

@@ -1,12 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Broker } from '../../../infra/local/servicebus/broker/broker.ts';
+import type { Consumer, Lock } from '../../../infra/local/servicebus/broker/consumer.ts';
 import type { Message, MessageContent } from '../../../infra/local/servicebus/broker/message.ts';
-import type {
-  Consumer,
-  Lock,
-  MessageQueue,
-  QueueSettings,
-} from '../../../infra/local/servicebus/broker/message-queue.ts';
+import type { MessageQueue } from '../../../infra/local/servicebus/broker/message-queue.ts';
+import type { QueueSettings } from '../../../infra/local/servicebus/broker/queue-settings.ts';
 import { ManualClock } from './manual-clock.ts';
 import { MemoryStore } from './memory-store.ts';
 
@@ -233,7 +230,7 @@ describe('a queue', () => {
 
   describe('scheduling', () => {
     it('enqueues a message at its moment with a new sequence number', async () => {
-      const [scheduledAs] = await queue.schedule([content({ scheduledFor: clock.now() + 5 * SECOND })]);
+      const [scheduledAs] = await queue.send([content({ scheduledFor: clock.now() + 5 * SECOND })]);
       await send();
       await clock.advance(5 * SECOND - 1);
       expect(queue.peek(0, 10).map(({ state }) => state)).toEqual(['scheduled', 'active']);
@@ -249,7 +246,7 @@ describe('a queue', () => {
 
     it('cancels all or nothing', async () => {
       const scheduledFor = clock.now() + 5 * SECOND;
-      const numbers = await queue.schedule([content({ scheduledFor }), content({ scheduledFor })]);
+      const numbers = await queue.send([content({ scheduledFor }), content({ scheduledFor })]);
       await expect(queue.cancelScheduled([...numbers, 99])).rejects.toThrow();
       expect(queue.peek(0, 10)).toHaveLength(2);
       await queue.cancelScheduled(numbers);

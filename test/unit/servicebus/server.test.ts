@@ -10,11 +10,11 @@ const config: ServiceBusConfig = {
 };
 
 describe('starting and stopping the server', () => {
-  let dataFolder: string;
+  let parent: string;
   beforeAll(async () => {
-    dataFolder = await mkdtemp(join(tmpdir(), 'service-bus-test-'));
+    parent = await mkdtemp(join(tmpdir(), 'service-bus-test-'));
   });
-  afterAll(() => rm(dataFolder, { recursive: true, force: true }));
+  afterAll(() => rm(parent, { recursive: true, force: true }));
 
   it("answers the official emulator's connection string", async () => {
     const server = await startServiceBusServer({ port: 0, config });
@@ -33,6 +33,7 @@ describe('starting and stopping the server', () => {
   });
 
   it('keeps what was sent when it is stopped with clients connected, and starts again on the same port', async () => {
+    const dataFolder = join(parent, 'a.new', 'folder.d');
     const server = await startServiceBusServer({ port: 0, dataFolder, config });
     const connected = new ServiceBusClient(server.connectionString);
     await connected.createSender('orders').sendMessages({ body: 'kept' });
@@ -44,7 +45,7 @@ describe('starting and stopping the server', () => {
     const [message] = await receiver.receiveMessages(1, { maxWaitTimeInMs: 5_000 });
     expect(message?.body).toBe('kept');
     await client.close();
-    await again.stop();
+    await Promise.all([again.stop(), again.stop()]);
   });
 
   it('rejects with a clear error when the configuration asks for what is not supported', async () => {

@@ -121,7 +121,6 @@ export class ClientConnection {
   #openReceiver(link: RheaReceiver): void {
     this.#attach(link, () => {
       const { target } = link;
-      if (target === null) throw notImplemented('transactions');
       const node = this.#resolve(target.address);
       if (node.kind === 'queue') {
         if (node.queue.isDeadLetterQueue) throw notAllowed('Messages cannot be sent to a dead-letter queue.');
@@ -147,8 +146,9 @@ export class ClientConnection {
     }
   }
 
-  #resolve(address: string | undefined): Node {
-    const path = (address ?? '').replace(/^[a-z]+:\/\/[^/]*/i, '').replace(/^\//, '');
+  #resolve(address: string | null | undefined): Node {
+    if (!address) throw notImplemented('links without an address, such as those of transactions');
+    const path = address.replace(/^[a-z]+:\/\/[^/]*/i, '').replace(/^\//, '');
     if (path.toLowerCase() === CBS) return { kind: 'claims' };
     const isManagement = path.toLowerCase().endsWith(MANAGEMENT_SUFFIX);
     const queuePath = isManagement ? path.slice(0, -MANAGEMENT_SUFFIX.length) : path;

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type { Typed } from 'rhea';
+import type { Consumer, Lock } from '../broker/consumer.ts';
 import type { Message } from '../broker/message.ts';
-import type { Consumer, Lock, MessageQueue } from '../broker/message-queue.ts';
+import type { MessageQueue } from '../broker/message-queue.ts';
 import { notImplemented } from '../service-bus-error.ts';
 import { toDeliveryTag } from './lock-token.ts';
 import { encodeMessage } from './message-codec.ts';

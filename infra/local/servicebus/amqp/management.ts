@@ -65,7 +65,7 @@ async function schedule(queue: MessageQueue, body: unknown): Promise<Reply> {
     if (message.length > MAX_MESSAGE_SIZE) throw messageTooLarge(message.length, MAX_MESSAGE_SIZE);
     return decode(() => parseMessage(message));
   });
-  const sequenceNumbers = await queue.schedule(contents);
+  const sequenceNumbers = await queue.send(contents);
   return ok({ 'sequence-numbers': rhea.types.wrap_array(sequenceNumbers, LONG, undefined) });
 }
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import type { Lock } from '../broker/consumer.ts';
 import type { Message, MessageContent, PropertyChanges } from '../broker/message.ts';
-import type { Lock } from '../broker/message-queue.ts';
 import { invalidArgument } from '../service-bus-error.ts';
 import {
   DecodeError,

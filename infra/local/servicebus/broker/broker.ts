@@ -1,6 +1,7 @@
 import type { Clock } from './clock.ts';
-import { type DeadLetterReasons, MessageQueue, type QueueSettings } from './message-queue.ts';
+import { type DeadLetterReasons, MessageQueue } from './message-queue.ts';
 import type { MessageStore } from './message-store.ts';
+import type { QueueSettings } from './queue-settings.ts';
 
 interface BrokerDependencies {
   readonly clock: Clock;

@@ -6,14 +6,14 @@ import type { MessageStore, StoredQueue, StoreTransaction } from './message-stor
 type Key = (string | number)[];
 
 /**
- * Keeps queues in an LMDB environment in `folder`. Commits of the same moment share one transaction (group commit).
+ * Keeps queues in the LMDB file at `path`, whose folder must exist. Commits of the same moment share one transaction (group commit).
  *
  * They are not synced to the disk: what was acknowledged survives the death of this process, because the operating
  * system holds the written pages, but a crash of the machine can lose the last seconds of acknowledged sends and
  * settlements. That is enough for a development tool, and several times faster.
  */
-export function openLmdbMessageStore(folder: string): MessageStore {
-  const database = open<unknown, Key>({ path: folder, noSync: true, overlappingSync: false });
+export function openLmdbMessageStore(path: string): MessageStore {
+  const database = open<unknown, Key>({ path, noSync: true, overlappingSync: false });
 
   return {
     load: loadQueue,

@@ -2,40 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { messageLockLost, messageNotFound, notAllowed } from '../service-bus-error.ts';
 import { Agenda } from './agenda.ts';
 import type { Clock } from './clock.ts';
+import type { Consumer, Lock } from './consumer.ts';
 import { DuplicateDetection } from './duplicate-detection.ts';
 import { Heap } from './heap.ts';
 import type { Message, MessageContent, PropertyChanges } from './message.ts';
 import type { MessageStore, StoreTransaction } from './message-store.ts';
-
-/** How a queue behaves; times in milliseconds. */
-export interface QueueSettings {
-  readonly name: string;
-  readonly lockDuration: number;
-  readonly maxDeliveryCount: number;
-  /** Absent when messages live forever unless their sender says otherwise. */
-  readonly defaultTimeToLive?: number;
-  readonly deadLetterOnExpiration: boolean;
-  /** Absent when the queue accepts a message id more than once. */
-  readonly duplicateDetectionWindow?: number;
-}
-
-export interface Lock {
-  /** A lower-case UUID. */
-  readonly token: string;
-  /** Milliseconds since the epoch. */
-  readonly until: number;
-}
-
-/** Somebody who takes messages from a queue, as far as its credit goes. */
-export interface Consumer {
-  readonly mode: 'peekLock' | 'receiveAndDelete';
-  /** How many more messages it takes now. */
-  credit(): number;
-  /** Sets one credit aside for a delivery that follows. */
-  reserve(): void;
-  /** Uses a reserved credit. The lock is absent in receive-and-delete mode. */
-  deliver(message: Message, lock?: Lock): void;
-}
+import type { QueueSettings } from './queue-settings.ts';
 
 /** The reason a message is in the dead-letter queue, as encoded application properties. */
 export interface DeadLetterReasons {
@@ -112,14 +84,31 @@ export class MessageQueue {
     this.#deadlines.close();
   }
 
-  /** Takes all of `contents` or, where an id is known already, accepts it without ever delivering it. */
-  async send(contents: readonly MessageContent[]): Promise<void> {
-    await this.#accept(contents);
-  }
-
-  /** The sequence numbers cancel a message that is not yet due; a duplicate gets one too, for nothing. */
-  async schedule(contents: readonly MessageContent[]): Promise<number[]> {
-    return this.#accept(contents);
+  /**
+   * Takes all of `contents` and answers their sequence numbers, which can cancel those that are scheduled. A message
+   * whose id is known is accepted too, but never delivered; its number leads to nothing.
+   */
+  async send(contents: readonly MessageContent[]): Promise<number[]> {
+    const now = this.#clock.now();
+    const messages = contents.map((content) => this.#newMessage(content, now));
+    const sequenceNumbers = messages.map(({ sequenceNumber }) => sequenceNumber);
+    const duplicates = this.#duplicates;
+    if (duplicates === undefined) {
+      await this.#enqueue(messages, () => {});
+      return sequenceNumbers;
+    }
+    const forgotten = duplicates.forgetOlderThan(now);
+    const { fresh, known } = duplicates.separate(messages);
+    const stored = this.#enqueue(fresh, (transaction) => {
+      for (const id of forgotten) transaction.removeKnownId(this.name, id);
+      for (const { content } of fresh) {
+        transaction.putKnownId(this.name, content.messageId, duplicates.expiryOf(now));
+      }
+    });
+    duplicates.remember(fresh, now, stored);
+    // A duplicate may be acknowledged only when the message it repeats is safe.
+    await Promise.all([stored, ...known]);
+    return sequenceNumbers;
   }
 
   /** Removes all of the scheduled messages, or none if one of them is not scheduled (any more). */
@@ -188,29 +177,6 @@ export class MessageQueue {
       .filter((message) => message.state === 'scheduled' || !isExpired(message, now))
       .sort((left, right) => left.sequenceNumber - right.sequenceNumber)
       .slice(0, count);
-  }
-
-  async #accept(contents: readonly MessageContent[]): Promise<number[]> {
-    const now = this.#clock.now();
-    const messages = contents.map((content) => this.#newMessage(content, now));
-    const sequenceNumbers = messages.map(({ sequenceNumber }) => sequenceNumber);
-    const duplicates = this.#duplicates;
-    if (duplicates === undefined) {
-      await this.#enqueue(messages, () => {});
-      return sequenceNumbers;
-    }
-    const forgotten = duplicates.forgetOlderThan(now);
-    const { fresh, known } = duplicates.separate(messages);
-    const stored = this.#enqueue(fresh, (transaction) => {
-      for (const id of forgotten) transaction.removeKnownId(this.name, id);
-      for (const { content } of fresh) {
-        transaction.putKnownId(this.name, content.messageId, duplicates.expiryOf(now));
-      }
-    });
-    duplicates.remember(fresh, now, stored);
-    // A duplicate may be acknowledged only when the message it repeats is safe.
-    await Promise.all([stored, ...known]);
-    return sequenceNumbers;
   }
 
   async #enqueue(

@@ -1,0 +1,11 @@
+/** How a queue behaves; times in milliseconds. */
+export interface QueueSettings {
+  readonly name: string;
+  readonly lockDuration: number;
+  readonly maxDeliveryCount: number;
+  /** Absent when messages live forever unless their sender says otherwise. */
+  readonly defaultTimeToLive?: number;
+  readonly deadLetterOnExpiration: boolean;
+  /** Absent when the queue accepts a message id more than once. */
+  readonly duplicateDetectionWindow?: number;
+}

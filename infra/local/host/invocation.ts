@@ -4,6 +4,7 @@ import type { FunctionDefinition } from './function-definition.ts';
 import { describeError, type Log } from './log.ts';
 import type {
   CoreInvocationContext,
+  InvocationRequest,
   InvocationResponse,
   ProgrammingModel,
   RetryContext,
@@ -110,66 +111,50 @@ export class Invoker {
     invocationId: string,
   ): Promise<InvocationResponse> {
     const core = this.#core;
-    const { name, metadata, bindingName } = definition;
+    const { name, metadata } = definition;
     const hookData = {};
     let origin: LogOrigin = { functionName: name, hookData, invocationContext: undefined };
     const coreContext: CoreInvocationContext = {
       invocationId,
-      request: {
-        invocationId,
-        functionId: name,
-        inputData: [{ name: bindingName, data: event.input }],
-        triggerMetadata: event.metadata ?? NO_METADATA,
-        traceContext: toTraceContext(invocationId, event),
-        ...(event.retryContext && { retryContext: event.retryContext }),
-      },
+      request: toInvocationRequest(definition, event, invocationId),
       metadata,
       state: undefined,
       log: (level, category, message) => core.log(level, category, message, origin),
     };
-
     const model = await this.#model.getInvocationModel(coreContext);
-    let { context, inputs } = await model.getArguments();
+    const { context, inputs } = await model.getArguments();
     origin = { functionName: name, hookData, invocationContext: context };
-    let callback = definition.callback;
 
-    if (core.hasHooks('preInvocation')) {
-      coreContext.state = 'preInvocationHooks';
-      const hookContext = this.#hookContext({ inputs, functionCallback: callback }, context, hookData);
-      await core.runHooks('preInvocation', hookContext).finally(() => {
-        coreContext.state = undefined;
-      });
-      ({ inputs, functionCallback: callback } = hookContext);
-    }
-
-    let result: unknown;
-    let error: unknown;
+    const call = { inputs, functionCallback: definition.callback };
+    if (core.hasHooks('preInvocation')) await this.#runHooks('preInvocation', coreContext, call, origin);
+    const outcome = { inputs: call.inputs, result: undefined as unknown, error: undefined as unknown };
     coreContext.state = 'invocation';
     try {
-      result = await model.invokeFunction(context, inputs, callback);
-    } catch (thrown) {
-      error = thrown;
+      outcome.result = await model.invokeFunction(context, call.inputs, call.functionCallback);
+    } catch (error) {
+      outcome.error = error;
     }
     coreContext.state = undefined;
-
-    if (core.hasHooks('postInvocation')) {
-      coreContext.state = 'postInvocationHooks';
-      const hookContext = this.#hookContext({ inputs, result, error }, context, hookData);
-      await core.runHooks('postInvocation', hookContext).finally(() => {
-        coreContext.state = undefined;
-      });
-      ({ result, error } = hookContext);
-    }
-    if (error !== undefined && error !== null) throw error;
-    return model.getResponse(context, result);
+    if (core.hasHooks('postInvocation')) await this.#runHooks('postInvocation', coreContext, outcome, origin);
+    if (outcome.error !== undefined && outcome.error !== null) throw outcome.error;
+    return model.getResponse(context, outcome.result);
   }
 
-  #hookContext<Properties extends object>(
-    properties: Properties,
-    invocationContext: unknown,
-    hookData: object,
-  ) {
-    return withReadOnly(properties, { invocationContext, hookData, appHookData: this.#core.appHookData });
+  /** Hooks may replace what `properties` holds. */
+  async #runHooks(
+    name: 'preInvocation' | 'postInvocation',
+    coreContext: CoreInvocationContext,
+    properties: object,
+    { invocationContext, hookData }: LogOrigin,
+  ): Promise<void> {
+    const core = this.#core;
+    coreContext.state = `${name}Hooks`;
+    try {
+      const readOnly = { invocationContext, hookData, appHookData: core.appHookData };
+      await core.runHooks(name, withReadOnly(properties, readOnly));
+    } finally {
+      coreContext.state = undefined;
+    }
   }
 
   #finish(running: RunningInvocation, error?: unknown): void {
@@ -208,6 +193,21 @@ export class Invoker {
     const line = `Executed 'Functions.${name}' (${outcome}, Id=${invocationId}, Duration=${duration}ms)`;
     this.#log.write(level, category, error === undefined ? line : `${line}: ${describeError(error)}`);
   }
+}
+
+function toInvocationRequest(
+  { name, bindingName }: FunctionDefinition,
+  event: TriggerEvent,
+  invocationId: string,
+): InvocationRequest {
+  return {
+    invocationId,
+    functionId: name,
+    inputData: [{ name: bindingName, data: event.input }],
+    triggerMetadata: event.metadata ?? NO_METADATA,
+    traceContext: toTraceContext(invocationId, event),
+    ...(event.retryContext && { retryContext: event.retryContext }),
+  };
 }
 
 const TRACE_PARENT = /^00-([0-9a-f]{32})-[0-9a-f]{16}-([0-9a-f]{2})$/;

@@ -2,11 +2,11 @@ import { z } from 'zod';
 import { type Application, unknownApplication } from '../../shared/config/index.ts';
 import {
   allowedAgeSeconds,
-  isNotModified,
+  answerRead,
+  canonicalLocation,
   json,
   nameSchema,
   noContent,
-  notModified,
   paging,
   readPrecondition,
   revisionTag,
@@ -64,9 +64,7 @@ const listApps = endpoint({
     const listing = await applications.list(ns, { ...query, maxAgeSeconds: allowedAgeSeconds(headers) });
     const { applications: items, revision, ageSeconds, next } = listing;
     const facts = { etag: revisionTag(revision), revision, ageSeconds };
-    return isNotModified(headers, facts.etag)
-      ? notModified(facts)
-      : json(200, { items, revision, next }, facts);
+    return answerRead(headers, facts, () => ({ items, revision, next }));
   },
 });
 
@@ -91,8 +89,7 @@ const getApp = endpoint({
     if (application === undefined) {
       throw unknownApplication(params.name);
     }
-    const facts = factsOf(application);
-    return isNotModified(headers, facts.etag) ? notModified(facts) : json(200, application, facts);
+    return answerRead(headers, factsOf(application), () => application);
   },
 });
 
@@ -117,7 +114,8 @@ const putApp = endpoint({
     },
   },
   errors: ['unprocessable'],
-  async handle({ ns, params, body, author, headers, baseUrl }, { applications }) {
+  async handle(request, { applications }) {
+    const { ns, params, body, author, headers } = request;
     const { application, created } = await applications.put(
       ns,
       params.name,
@@ -126,7 +124,7 @@ const putApp = endpoint({
     );
     const facts = factsOf(application);
     return created
-      ? json(201, application, { ...facts, location: `${baseUrl}/api/v1/apps/${params.name}${nsSuffix(ns)}` })
+      ? json(201, application, { ...facts, location: canonicalLocation(request, `apps/${params.name}`) })
       : json(200, application, facts);
   },
 });
@@ -153,8 +151,4 @@ export const appEndpoints = [listApps, getApp, putApp, deleteApp];
 
 function factsOf({ revision }: Application) {
   return { etag: revisionTag(revision), revision };
-}
-
-function nsSuffix(ns: string): string {
-  return ns === 'default' ? '' : `?ns=${ns}`;
 }

@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import {
   allowedAgeSeconds,
+  answerRead,
+  canonicalLocation,
   flag,
-  isNotModified,
   json,
   list,
   nameSchema,
   noContent,
-  notModified,
   paging,
   type ResponseFacts,
   readPrecondition,
@@ -76,10 +76,7 @@ const listServices = endpoint({
       ...query,
       maxAgeSeconds: allowedAgeSeconds(headers),
     });
-    const facts = { etag, ageSeconds };
-    return isNotModified(headers, etag)
-      ? notModified(facts)
-      : json(200, { items: services.map(showService), next }, facts);
+    return answerRead(headers, { etag, ageSeconds }, () => ({ items: services.map(showService), next }));
   },
 });
 
@@ -115,8 +112,7 @@ const getService = endpoint({
       throw unknownService(params.name);
     }
     const { etag, revision, ageSeconds } = service;
-    const facts = { etag, revision, ageSeconds };
-    return isNotModified(headers, etag) ? notModified(facts) : json(200, showService(service), facts);
+    return answerRead(headers, { etag, revision, ageSeconds }, () => showService(service));
   },
 });
 
@@ -144,10 +140,7 @@ const getInstance = endpoint({
     if (instance === undefined) {
       throw unknownInstance(address);
     }
-    const facts = factsOf(instance);
-    return facts.etag !== undefined && isNotModified(headers, facts.etag)
-      ? notModified(facts)
-      : json(200, showInstance(instance), facts);
+    return answerRead(headers, factsOf(instance), () => showInstance(instance));
   },
 });
 
@@ -172,18 +165,17 @@ const putInstance = endpoint({
       headers: ['ETag', 'X-Skerry-Revision', 'Location'],
     },
   },
-  async handle({ ns, params, body, author, headers, baseUrl }, { registry }) {
+  async handle(request, { registry }) {
+    const { ns, params, body, author, headers } = request;
     const { instance, created } = await registry.register({ ns, service: params.name, id: params.id }, body, {
       author,
       precondition: readPrecondition(headers),
     });
     const facts = factsOf(instance);
-    if (!created) {
-      return json(200, showInstance(instance), facts);
-    }
-    const path = `/api/v1/services/${params.name}/instances/${params.id}`;
-    const suffix = ns === 'default' ? '' : `?ns=${ns}`;
-    return json(201, showInstance(instance), { ...facts, location: `${baseUrl}${path}${suffix}` });
+    const location = canonicalLocation(request, `services/${params.name}/instances/${params.id}`);
+    return created
+      ? json(201, showInstance(instance), { ...facts, location })
+      : json(200, showInstance(instance), facts);
   },
 });
 

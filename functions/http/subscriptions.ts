@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import {
   allowedAgeSeconds,
-  isNotModified,
+  answerRead,
+  canonicalLocation,
   json,
   nameSchema,
   noContent,
-  notModified,
   paging,
   readPrecondition,
   revisionTag,
@@ -75,10 +75,9 @@ const createSubscription = endpoint({
       headers: ['ETag', 'X-Skerry-Revision', 'Location'],
     },
   },
-  async handle({ ns, body, author, baseUrl }, { subscriptions }) {
-    const subscription = await subscriptions.create(ns, body, author);
-    const query = ns === 'default' ? '' : `?ns=${ns}`;
-    const location = `${baseUrl}/api/v1/subscriptions/${subscription.id}${query}`;
+  async handle(request, { subscriptions }) {
+    const subscription = await subscriptions.create(request.ns, request.body, request.author);
+    const location = canonicalLocation(request, `subscriptions/${subscription.id}`);
     return json(201, toItem(subscription), { ...factsOf(subscription), location });
   },
 });
@@ -103,9 +102,7 @@ const listSubscriptions = endpoint({
     const listing = await subscriptions.list(ns, { ...query, maxAgeSeconds: allowedAgeSeconds(headers) });
     const { revision, ageSeconds, next } = listing;
     const facts = { etag: revisionTag(revision), revision, ageSeconds };
-    return isNotModified(headers, facts.etag)
-      ? notModified(facts)
-      : json(200, { items: listing.subscriptions.map(toItem), revision, next }, facts);
+    return answerRead(headers, facts, () => ({ items: listing.subscriptions.map(toItem), revision, next }));
   },
 });
 
@@ -127,8 +124,7 @@ const getSubscription = endpoint({
   errors: ['not-found'],
   async handle({ ns, params, headers }, { subscriptions }) {
     const subscription = await subscriptions.get(ns, params.id);
-    const facts = factsOf(subscription);
-    return isNotModified(headers, facts.etag) ? notModified(facts) : json(200, toItem(subscription), facts);
+    return answerRead(headers, factsOf(subscription), () => toItem(subscription));
   },
 });
 

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomFillSync } from 'node:crypto';
 
 /** Randomness as everything in Skerry sees it, so that a seeded test can repeat itself. */
 export interface Random {
@@ -27,7 +27,19 @@ export function toBase32(bytes: Uint8Array): string {
   return bits > 0 ? text + CROCKFORD[(pending << (5 - bits)) & 31] : text;
 }
 
-export const systemRandom: Random = {
-  fraction: () => Math.random(),
-  id: () => toBase32(randomBytes(16)),
-};
+const ID_BYTES = 16;
+
+/** Random bytes in stock: asking the system for each id would cost more than all else that an id takes. */
+const stock = Buffer.alloc(256 * ID_BYTES);
+let used = stock.length;
+
+function randomId(): string {
+  if (used === stock.length) {
+    randomFillSync(stock);
+    used = 0;
+  }
+  used += ID_BYTES;
+  return toBase32(stock.subarray(used - ID_BYTES, used));
+}
+
+export const systemRandom: Random = { fraction: () => Math.random(), id: randomId };

@@ -10,11 +10,18 @@ export { NAME_PATTERN, nameSchema } from './name.ts';
 export { describeApi } from './openapi.ts';
 export {
   checkPrecondition,
-  isNotModified,
   type Precondition,
   readPrecondition,
   revisionTag,
 } from './precondition.ts';
 export { flag, list, paging, wholeNumber } from './query.ts';
 export type { Author, EndpointRequest, HeaderReader, IncomingRequest, RequestContext } from './request.ts';
-export { type HttpResponse, json, noContent, notModified, type ResponseFacts, text } from './response.ts';
+export {
+  answerRead,
+  canonicalLocation,
+  type HttpResponse,
+  json,
+  noContent,
+  type ResponseFacts,
+  text,
+} from './response.ts';

@@ -1,3 +1,6 @@
+import { isNotModified } from './precondition.ts';
+import type { HeaderReader } from './request.ts';
+
 /** What a handler answers. Adapters turn it into their host's form. */
 export interface HttpResponse {
   readonly status: number;
@@ -27,14 +30,23 @@ export function json(status: number, value: unknown, facts: ResponseFacts = {}):
   };
 }
 
+/**
+ * The answer to a read: 304 when what the caller has is current by the entity tag, else the value, which is made only then.
+ */
+export function answerRead(headers: HeaderReader, facts: ResponseFacts, value: () => unknown): HttpResponse {
+  return facts.etag !== undefined && isNotModified(headers, facts.etag)
+    ? { status: 304, headers: factHeaders(facts) }
+    : json(200, value(), facts);
+}
+
+/** The address of something that was created, as `Location` gives it. */
+export function canonicalLocation({ baseUrl, ns }: { baseUrl: string; ns: string }, path: string): string {
+  return `${baseUrl}/api/v1/${path}${ns === 'default' ? '' : `?ns=${ns}`}`;
+}
+
 /** 204. */
 export function noContent(facts: ResponseFacts = {}): HttpResponse {
   return { status: 204, headers: factHeaders(facts) };
-}
-
-/** 304: what the caller has is current. */
-export function notModified(facts: ResponseFacts): HttpResponse {
-  return { status: 304, headers: factHeaders(facts) };
 }
 
 /** A text answer, as legacy surfaces give it. */

@@ -1,10 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import {
-  checkPrecondition,
-  isNotModified,
-  readPrecondition,
-  revisionTag,
-} from '../../../../shared/platform/http/index.ts';
+import { checkPrecondition, readPrecondition, revisionTag } from '../../../../shared/platform/http/index.ts';
+import { isNotModified } from '../../../../shared/platform/http/precondition.ts';
 
 const headers = (values: Record<string, string>) => new Headers(values);
 

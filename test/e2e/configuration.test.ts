@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Answer, connect, expectProblem, type HttpClient } from './http.ts';
 import { type Skerry, startSkerry } from './skerry.ts';
 
@@ -214,12 +214,14 @@ describe.concurrent('the listing', () => {
       const ns = cacheControl.replace('=', '-');
       await api.put(`apps/dm?ns=${ns}`, { config: 1 });
       await api.get(`apps?ns=${ns}`);
-      await expect
-        .poll(async () => (await api.get(`apps?ns=${ns}`, { 'cache-control': cacheControl })).headers.age, {
+      await vi.waitFor(
+        async () =>
+          expect((await api.get(`apps?ns=${ns}`, { 'cache-control': cacheControl })).headers.age).toBe('1'),
+        {
           timeout: 10_000,
           interval: 100,
-        })
-        .toBe('1');
+        },
+      );
       expect((await api.get(`apps?ns=${ns}`)).headers.age).toBe('0');
     },
   );

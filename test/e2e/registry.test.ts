@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Receiver, startReceiver } from '../integration/webhooks/receiver.ts';
 import { type Answer, connect, expectProblem, type HttpClient } from './http.ts';
 import { type Skerry, startSkerry } from './skerry.ts';
@@ -261,10 +261,10 @@ describe.concurrent('without any timer, an instance with a ttl', () => {
     expect((await api.put(`${path}/heartbeat`)).status).toBe(204);
   });
 
-  it.each<[what: string, path: string, headers: Record<string, string>]>([
-    ['its service', 'services/hidden-1?ns=hidden-1', {}],
-    ['all services', 'services?ns=hidden-2', {}],
-    ['itself', 'services/hidden-3/instances/one?ns=hidden-3', {}],
+  it.each([
+    ['its service', 'services/hidden-1?ns=hidden-1'],
+    ['all services', 'services?ns=hidden-2'],
+    ['itself', 'services/hidden-3/instances/one?ns=hidden-3'],
   ])('is never hidden by a 304 of %s, neither when it expires nor when it revives', async (_, path) => {
     const ns = path.slice(path.indexOf('=') + 1);
     const register = (ttl: number) => api.put(`services/${ns}/instances/one?ns=${ns}`, { endpoints, ttl });
@@ -285,9 +285,11 @@ describe.concurrent('without any timer, an instance with a ttl', () => {
     const ns = age.replace('=', '-');
     await api.put(`services/aged/instances/one?ns=${ns}`, { endpoints, ttl: 1 });
     const { to } = await during(() => api.get(`services/aged?ns=${ns}`));
-    await expect
-      .poll(async () => healthOf(await api.get(`services/aged?ns=${ns}`, { 'cache-control': age })), DEADLINE)
-      .toBe('expired');
+    await vi.waitFor(
+      async () =>
+        expect(healthOf(await api.get(`services/aged?ns=${ns}`, { 'cache-control': age }))).toBe('expired'),
+      DEADLINE,
+    );
     expect(Date.now() - to).toBeLessThan(1500 + 1000 + SLACK_MILLISECONDS);
   });
 });
@@ -313,7 +315,10 @@ describe.concurrent('the sweep', () => {
   it('tells of an expiry, and of the removal after the grace time', async () => {
     const changes = await watch('told');
     await swept.put('services/told/instances/one', { endpoints, ttl: 1, zone: 'eu-1' });
-    await expect.poll(() => changes().map(({ type }) => type), DEADLINE).toEqual(['put', 'expire', 'delete']);
+    await vi.waitFor(
+      () => expect(changes().map(({ type }) => type)).toEqual(['put', 'expire', 'delete']),
+      DEADLINE,
+    );
     const [put, expire, removal] = changes();
     expect(put).toMatchObject({ key: '/srv/told/one', revision: 1, value: { zone: 'eu-1' }, previous: null });
     expect(expire).toMatchObject({ revision: 2, actor: 'system:sweep', previous: put?.value });
@@ -327,17 +332,28 @@ describe.concurrent('the sweep', () => {
     const changes = await watch('revived');
     const instance = { endpoints, ttl: 1 };
     await swept.put('services/revived/instances/one', instance);
-    await expect
-      .poll(async () => (await swept.get('services/revived/instances/one')).body, DEADLINE)
-      .toMatchObject({ health: 'expired', revision: 2 });
+    await vi.waitFor(
+      async () =>
+        expect((await swept.get('services/revived/instances/one')).body).toMatchObject({
+          health: 'expired',
+          revision: 2,
+        }),
+      DEADLINE,
+    );
     expectProblem(await swept.put('services/revived/instances/one/heartbeat'), 404);
     const revived = await swept.put('services/revived/instances/one', { ...instance, ttl: 60 });
     expect(revived).toMatchObject({ status: 200, body: { health: 'passing', revision: 3 } });
-    await expect.poll(() => changes().map(({ type }) => type), DEADLINE).toEqual(['put', 'expire', 'put']);
+    await vi.waitFor(
+      () => expect(changes().map(({ type }) => type)).toEqual(['put', 'expire', 'put']),
+      DEADLINE,
+    );
 
     const other = await watch('other');
     await swept.put('services/other/instances/one', instance);
-    await expect.poll(() => other().map(({ type }) => type), DEADLINE).toEqual(['put', 'expire', 'delete']);
+    await vi.waitFor(
+      () => expect(other().map(({ type }) => type)).toEqual(['put', 'expire', 'delete']),
+      DEADLINE,
+    );
     expect((await swept.get('services/revived')).body).toMatchObject({
       revision: 3,
       instances: [{ health: 'passing' }],
@@ -348,15 +364,15 @@ describe.concurrent('the sweep', () => {
     const changes = await watch('mortal');
     await swept.put('services/mortal/instances/immortal', { endpoints });
     await swept.put('services/mortal/instances/mortal', { endpoints, ttl: 1 });
-    await expect
-      .poll(
-        () =>
+    await vi.waitFor(
+      () =>
+        expect(
           changes()
             .map(({ type }) => type)
             .at(-1),
-        DEADLINE,
-      )
-      .toBe('delete');
+        ).toBe('delete'),
+      DEADLINE,
+    );
     expect(instancesOf(await swept.get('services/mortal'))).toMatchObject([
       { id: 'immortal', health: 'passing', revision: 1 },
     ]);

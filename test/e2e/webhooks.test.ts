@@ -1,0 +1,335 @@
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { type Receiver, type Answer as Reply, startReceiver } from '../integration/webhooks/receiver.ts';
+import { type Answer, connect, expectProblem, type HttpClient } from './http.ts';
+import { type Skerry, startSkerry } from './skerry.ts';
+
+const DEADLINE = { timeout: 15_000, interval: 20 };
+
+let skerry: Skerry;
+let api: HttpClient;
+const receivers: Receiver[] = [];
+
+beforeAll(async () => {
+  skerry = await startSkerry({ env: { SKERRY_WEBHOOK_RETRY_SECONDS: '0.2,0.2' } });
+  api = connect(skerry.url);
+});
+
+afterAll(async () => {
+  // First of all, so that no call to an endpoint that never answers holds up the end.
+  await Promise.allSettled(receivers.map((receiver) => receiver.stop()));
+  await skerry?.stop();
+});
+
+/** A subscription with an endpoint of its own. */
+interface Listener {
+  readonly id: string;
+  readonly receiver: Receiver;
+  /** `revision key` of each change that was told, repetitions included, in the order of revisions. */
+  heard(): string[];
+  deliveries(query?: string): Promise<Delivery[]>;
+}
+
+interface Delivery {
+  readonly id: string;
+  readonly key: string;
+  readonly revision: number;
+  readonly state: string;
+  readonly attempts: readonly { readonly status?: number; readonly error?: string }[];
+}
+
+interface Told {
+  readonly revision: number;
+  readonly key: string;
+}
+
+async function listen(ns: string, key: string, answer: Receiver['answer'] = () => 200): Promise<Listener> {
+  const receiver = await startReceiver();
+  receivers.push(receiver);
+  receiver.answer = answer;
+  const created = await api.post(`subscriptions?ns=${ns}`, { name: 'listener', key, endpoint: receiver.url });
+  expect(created, created.text).toMatchObject({ status: 201 });
+  const { id } = created.body as { id: string };
+  return {
+    id,
+    receiver,
+    heard: () =>
+      receiver.calls
+        .map(({ body }) => body as Told)
+        .sort((one, other) => one.revision - other.revision)
+        .map(({ revision, key }) => `${revision} ${key}`),
+    async deliveries(query = '') {
+      const { body } = await api.get(`subscriptions/${id}/deliveries?ns=${ns}${query}`);
+      return (body as { items: Delivery[] }).items;
+    },
+  };
+}
+
+async function putApp(ns: string, name: string, config: unknown): Promise<Answer> {
+  const answer = await api.put(`apps/${name}?ns=${ns}`, { config });
+  expect([200, 201], answer.text).toContain(answer.status);
+  return answer;
+}
+
+/** Waits until a change that is made now has been told, by which time all earlier ones have been matched as well. */
+async function expectQuiet(ns: string, listener: Listener, expected: string[]): Promise<void> {
+  const marker = await listen(ns, '/app/marker');
+  const { body } = await putApp(ns, 'marker', marker.id);
+  await vi.waitFor(
+    () => expect(marker.heard()).toEqual([`${(body as Told).revision} /app/marker`]),
+    DEADLINE,
+  );
+  expect(listener.heard()).toEqual(expected);
+}
+
+describe.concurrent('a change', () => {
+  it('is posted with its value and the previous one, under the id of its delivery', async () => {
+    const listener = await listen('change', '/app/dm');
+    await putApp('change', 'dm', { greeting: 'hello' });
+    await putApp('change', 'dm', { greeting: 'goodbye' });
+    await api.delete('apps/dm?ns=change');
+    await vi.waitFor(
+      () => expect(listener.heard()).toEqual(['1 /app/dm', '2 /app/dm', '3 /app/dm']),
+      DEADLINE,
+    );
+
+    const calls = listener.receiver.calls.toSorted(
+      (one, other) => (one.body as Told).revision - (other.body as Told).revision,
+    );
+    const told = {
+      subscription: listener.id,
+      delivery: expect.stringMatching(/^dlv_/),
+      ns: 'change',
+      key: '/app/dm',
+      actor: 'local',
+      at: expect.stringMatching(/^\d{4}-\d{2}-\d{2}T[\d:.]+Z$/),
+    };
+    const hello = { config: { greeting: 'hello' } };
+    const goodbye = { config: { greeting: 'goodbye' } };
+    expect(calls.map(({ body }) => body)).toEqual([
+      { ...told, revision: 1, type: 'put', value: hello, previous: null },
+      { ...told, revision: 2, type: 'put', value: goodbye, previous: hello },
+      { ...told, revision: 3, type: 'delete', value: null, previous: goodbye },
+    ]);
+    for (const { headers, body } of calls) {
+      expect(headers).toMatchObject({
+        'content-type': 'application/json',
+        'webhook-id': (body as { delivery: string }).delivery,
+      });
+    }
+    expect(new Set(calls.map(({ headers }) => headers['webhook-id']))).toHaveProperty('size', 3);
+    await vi.waitFor(
+      async () =>
+        expect((await listener.deliveries()).map(({ state }) => state)).toEqual([
+          'delivered',
+          'delivered',
+          'delivered',
+        ]),
+      DEADLINE,
+    );
+  });
+
+  it('carries the trace of the request that made it', async () => {
+    const listener = await listen('trace', '/app');
+    const trace = '4bf92f3577b34da6a3ce929d0e0e4736';
+    const headers = { traceparent: `00-${trace}-00f067aa0ba902b7-01` };
+    await api.put('apps/dm?ns=trace', { config: 1 }, headers);
+    await vi.waitFor(
+      () => expect(listener.receiver.calls[0]?.headers.traceparent).toContain(trace),
+      DEADLINE,
+    );
+  });
+
+  it('that changes nothing is none', async () => {
+    const listener = await listen('equal', '/app/dm');
+    await putApp('equal', 'dm', 1);
+    await putApp('equal', 'dm', 1);
+    await expectQuiet('equal', listener, ['1 /app/dm']);
+  });
+
+  it('of an instance is told to who watches its service', async () => {
+    const listener = await listen('instances', '/srv/web');
+    const path = 'services/web/instances/one?ns=instances';
+    await api.put(path, { endpoints: { http: '10.0.0.1:80' }, ttl: 60 });
+    await api.put(path.replace('?', '/heartbeat?'));
+    await api.put(path, { endpoints: { http: '10.0.0.1:80' }, ttl: 60, status: 'draining' });
+    await api.delete(path);
+    await vi.waitFor(
+      () => expect(listener.heard()).toEqual(['1 /srv/web/one', '2 /srv/web/one', '3 /srv/web/one']),
+      DEADLINE,
+    );
+  });
+});
+
+describe.concurrent('a key prefix', () => {
+  it.each([
+    ['/app/dm', ['/app/dm']],
+    ['/app', ['/app/dm', '/app/dm2']],
+    ['/app/', ['/app/dm', '/app/dm2']],
+    ['/app/dm/', []],
+    ['/app/d', []],
+    ['/srv/web', ['/srv/web/one', '/srv/web/two']],
+    ['/srv/web/one', ['/srv/web/one']],
+    ['/srv', ['/srv/web/one', '/srv/web/two', '/srv/web2/one']],
+    ['/', ['/app/dm', '/app/dm2', '/srv/web/one', '/srv/web/two', '/srv/web2/one']],
+  ])('%s hears of whole segments below it only', async (key, expected) => {
+    const ns = `prefix${key.replaceAll('/', '-')}`;
+    const [listener, all] = await Promise.all([listen(ns, key), listen(ns, '/')]);
+    for (const path of ['apps/dm', 'apps/dm2']) {
+      await api.put(`${path}?ns=${ns}`, { config: 1 });
+    }
+    for (const path of ['web/instances/one', 'web/instances/two', 'web2/instances/one']) {
+      await api.put(`services/${path}?ns=${ns}`, { endpoints: { http: '10.0.0.1:80' } });
+    }
+    await vi.waitFor(() => expect(all.heard()).toHaveLength(5), DEADLINE);
+    const keys = () => listener.receiver.calls.map(({ body }) => (body as Told).key).sort();
+    await vi.waitFor(() => expect(keys()).toEqual(expected), DEADLINE);
+    expect((await listener.deliveries()).map((delivery) => delivery.key).sort()).toEqual(expected);
+  });
+
+  it('is of one namespace', async () => {
+    const listener = await listen('mine', '/');
+    await putApp('not-mine', 'dm', 1);
+    await putApp('mine', 'other', 1);
+    await expectQuiet('mine', listener, ['1 /app/other', '2 /app/marker']);
+  });
+});
+
+describe.concurrent('a subscription', () => {
+  it('hears of nothing that is older than itself', async () => {
+    await putApp('older', 'dm', 1);
+    await putApp('older', 'dm', 2);
+    await api.put('services/web/instances/one?ns=older', { endpoints: { http: '10.0.0.1:80' } });
+    const [exact, wide] = await Promise.all([listen('older', '/app/dm'), listen('older', '/')]);
+    await putApp('older', 'dm', 3);
+    await vi.waitFor(() => expect(exact.heard()).toEqual(['3 /app/dm']), DEADLINE);
+    await vi.waitFor(() => expect(wide.heard()).toEqual(['3 /app/dm']), DEADLINE);
+    await expectQuiet('older', exact, ['3 /app/dm']);
+  });
+
+  it('stops hearing when it is deleted', async () => {
+    const listener = await listen('deleted', '/app/dm');
+    await putApp('deleted', 'dm', 1);
+    await vi.waitFor(() => expect(listener.heard()).toEqual(['1 /app/dm']), DEADLINE);
+    expect((await api.delete(`subscriptions/${listener.id}?ns=deleted`)).status).toBe(204);
+    await putApp('deleted', 'dm', 2);
+    await expectQuiet('deleted', listener, ['1 /app/dm']);
+    expectProblem(await api.get(`subscriptions/${listener.id}?ns=deleted`), 404);
+  });
+
+  it('drops what was still to be tried again when it is deleted', async () => {
+    const failing = await listen('dropped', '/app/dm', () => 503);
+    await putApp('dropped', 'dm', 1);
+    await vi.waitFor(() => expect(failing.receiver.calls.length).toBe(1), DEADLINE);
+    await api.delete(`subscriptions/${failing.id}?ns=dropped`);
+    const ladder = await listen('dropped', '/app/other', () => 503);
+    await putApp('dropped', 'other', 1);
+    await vi.waitFor(async () => expect(await ladder.deliveries('&state=dead')).toHaveLength(1), DEADLINE);
+    expect(failing.receiver.calls).toHaveLength(1);
+  });
+
+  it('is shown, listed, replaced and told to another endpoint from then on', async () => {
+    const [first, second] = await Promise.all([listen('moved', '/app'), listen('moved', '/srv')]);
+    const path = `subscriptions/${first.id}?ns=moved`;
+    const shown = await api.get(path);
+    expect(shown).toMatchObject({
+      status: 200,
+      headers: { etag: expect.stringMatching(/^"\d+"$/) },
+      body: { id: first.id, key: '/app', endpoint: first.receiver.url, state: 'active', format: 'change' },
+    });
+    const known = { 'if-none-match': shown.headers.etag ?? '' };
+    expect((await api.get(path, known)).status).toBe(304);
+    expect((await api.get('subscriptions?ns=moved')).body).toMatchObject({
+      items: [first.id, second.id].sort().map((id) => ({ id })),
+    });
+    const moved = { name: 'moved', key: '/app', endpoint: second.receiver.url };
+    expectProblem(await api.put(path, moved, { 'if-match': '"99"' }), 412);
+    expect(await api.put(path, moved, { 'if-match': shown.headers.etag ?? '' })).toMatchObject({
+      status: 200,
+    });
+    await putApp('moved', 'dm', 1);
+    await vi.waitFor(() => expect(second.heard()).toEqual(['1 /app/dm']), DEADLINE);
+    expect(first.heard()).toEqual([]);
+  });
+});
+
+describe.concurrent('an endpoint', () => {
+  it.each<[what: string, failure: Reply, status: number]>([
+    ['with 500', 500, 500],
+    ['with 404', 404, 404],
+    ['with 429', 429, 429],
+    ['with a redirect', { redirectTo: 'http://127.0.0.1:1/' }, 307],
+  ])('that fails %s is tried again until it takes the change', async (what, failure, status) => {
+    const ns = what.replaceAll(' ', '-');
+    const listener = await listen(ns, '/app', (nth) => (nth === 0 ? failure : 204));
+    await putApp(ns, 'dm', 1);
+    await vi.waitFor(() => expect(listener.heard()).toEqual(['1 /app/dm', '1 /app/dm']), DEADLINE);
+    const [one, other] = listener.receiver.calls;
+    expect(other?.headers['webhook-id']).toBe(one?.headers['webhook-id']);
+    expect(other?.body).toEqual(one?.body);
+    await vi.waitFor(
+      async () =>
+        expect(await listener.deliveries()).toMatchObject([
+          { state: 'delivered', attempts: [{ status }, { status: 204 }] },
+        ]),
+      DEADLINE,
+    );
+  });
+
+  it('that fails all the time is given up after the ladder, and the delivery is kept as dead', async () => {
+    const listener = await listen('dead', '/app', () => 500);
+    await putApp('dead', 'dm', 1);
+    await vi.waitFor(
+      async () =>
+        expect(await listener.deliveries('&state=dead')).toMatchObject([
+          {
+            key: '/app/dm',
+            revision: 1,
+            state: 'dead',
+            reason: expect.stringMatching(/\w/),
+            attempts: Array(3).fill({ status: 500, error: expect.any(String) }),
+          },
+        ]),
+      DEADLINE,
+    );
+    const [dead] = await listener.deliveries();
+    expect(listener.receiver.calls.map(({ headers }) => headers['webhook-id'])).toEqual(
+      Array(3).fill(dead?.id),
+    );
+    expect(await listener.deliveries('&state=delivered')).toEqual([]);
+  });
+
+  it('that is gone counts as one that fails', async () => {
+    const listener = await listen('gone', '/app');
+    await listener.receiver.stop();
+    receivers.splice(receivers.indexOf(listener.receiver), 1);
+    await putApp('gone', 'dm', 1);
+    await vi.waitFor(
+      async () =>
+        expect(await listener.deliveries('&state=dead')).toMatchObject([
+          { attempts: Array(3).fill({ error: expect.any(String) }) },
+        ]),
+      DEADLINE,
+    );
+  });
+
+  it('that fails, is gone or never answers delays no other', async () => {
+    const silent = await listen('delay', '/app', () => new Promise<Reply>(() => {}));
+    const failing = await listen('delay', '/app', () => 500);
+    const gone = await listen('delay', '/app');
+    await gone.receiver.stop();
+    receivers.splice(receivers.indexOf(gone.receiver), 1);
+    const healthy = await listen('delay', '/app');
+    const revisions = Array.from({ length: 10 }, (_, index) => index + 1);
+    const since = Date.now();
+    for (const revision of revisions) {
+      await putApp('delay', 'dm', revision);
+    }
+    await vi.waitFor(
+      () => expect(healthy.heard()).toEqual(revisions.map((revision) => `${revision} /app/dm`)),
+      DEADLINE,
+    );
+    expect(Date.now() - since, 'before the silent one has timed out').toBeLessThan(15_000);
+    expect(silent.receiver.calls.length).toBeGreaterThan(0);
+    expect(failing.receiver.calls.length).toBeGreaterThan(0);
+  });
+});

@@ -53,6 +53,8 @@ export interface LeaseQuestion {
 
 interface RememberedScope {
   leases: Map<string, Lease>;
+  /** Differs whenever `leases` does, and between scopes. */
+  version: number;
   /** Milliseconds since the Unix epoch. */
   readAt: number;
   readonly refresh: Coalesced<void>;
@@ -64,6 +66,7 @@ export class Leases {
   readonly #clock: Clock;
   /** In order of use, the most recent last. */
   readonly #remembered = new Map<string, RememberedScope>();
+  #lastVersion = 0;
 
   /** @param options.container the Cosmos container `leases`. */
   constructor(options: { readonly container: Container; readonly clock: Clock }) {
@@ -86,8 +89,10 @@ export class Leases {
       over === undefined
         ? await this.#storage.create(scope, lease)
         : await this.#storage.replace(over, lease);
-    if (stored !== undefined) {
-      this.#remembered.get(scopeId(scope))?.leases.set(lease.key, lease);
+    const remembered = this.#remembered.get(scopeId(scope));
+    if (stored !== undefined && remembered !== undefined) {
+      remembered.leases.set(lease.key, lease);
+      remembered.version = this.#nextVersion();
     }
     return stored;
   }
@@ -119,6 +124,14 @@ export class Leases {
     return remembered.leases;
   }
 
+  /**
+   * A number that differs when what this process remembers of a scope's leases does; undefined when it remembers none. While
+   * it stays, what was derived from `ofHolders` holds for as long as all the holders in it are alive.
+   */
+  version(scope: Scope): number | undefined {
+    return this.#remembered.get(scopeId(scope))?.version;
+  }
+
   #isInDoubt({ leases, readAt }: RememberedScope, holders: readonly Holder[], allowsAge: boolean): boolean {
     const now = this.#clock.now();
     const mayReadAgain = !allowsAge || now - readAt >= STALE_READ_INTERVAL;
@@ -140,14 +153,21 @@ export class Leases {
     return remembered;
   }
 
+  #nextVersion(): number {
+    this.#lastVersion += 1;
+    return this.#lastVersion;
+  }
+
   #remember(scope: Scope): RememberedScope {
     const remembered: RememberedScope = {
       leases: new Map(),
+      version: this.#nextVersion(),
       readAt: Number.NEGATIVE_INFINITY,
       refresh: new Coalesced(async () => {
         const readAt = this.#clock.now();
         const stored = await this.#storage.readScope(scope);
         remembered.leases = new Map(stored.map(({ lease }) => [lease.key, lease]));
+        remembered.version = this.#nextVersion();
         remembered.readAt = readAt;
       }),
     };

@@ -1,6 +1,6 @@
 import type { Clock } from '../platform/clock.ts';
 import { notFound, type SkerryError } from '../platform/errors.ts';
-import type { Holder, Leases, Records, Scope } from '../records/index.ts';
+import { type Holder, type Leases, type Records, type Scope, scopeId } from '../records/index.ts';
 import { mapConcurrently } from './concurrently.ts';
 import { type InstanceView, servicesTag, serviceTag, viewInstance } from './health.ts';
 import {
@@ -13,6 +13,9 @@ import {
   SERVICE_KIND,
   serviceScope,
 } from './instance.ts';
+
+/** Services whose instances a process keeps made out. */
+const MAX_DERIVED_SERVICES = 1_000;
 
 /** Services that a listing reads at a time. */
 const SERVICES_AT_ONCE = 16;
@@ -59,11 +62,23 @@ export interface ServicesView {
   readonly next?: string;
 }
 
+/** All instances of a service as they were made out once, and what has to stay as it was for that to hold. */
+interface DerivedService {
+  readonly instances: readonly InstanceView[];
+  readonly etag: string;
+  readonly revision: number;
+  readonly leaseVersion: number | undefined;
+  /** Milliseconds since the Unix epoch: when the first of the instances lapses; in the past where one has. */
+  readonly validUntil: number;
+}
+
 /** Reads services: the records of their instances, and the leases that tell which of those are alive. */
 export class ServiceReader {
   readonly #records: Records;
   readonly #leases: Leases;
   readonly #clock: Clock;
+  /** In the order in which they were derived. */
+  readonly #derived = new Map<string, DerivedService>();
 
   constructor(records: Records, leases: Leases, clock: Clock) {
     this.#records = records;
@@ -102,15 +117,53 @@ export class ServiceReader {
     if (records.length === 0) {
       return undefined;
     }
+    const { instances, etag } =
+      this.#remembered(scope, revision, options) ?? (await this.#derive(scope, revision, records, options));
+    const wanted = instances.filter((instance) => satisfies(instance, options));
+    return wanted.length === instances.length
+      ? { name, revision, instances, etag, ageSeconds }
+      : { name, revision, instances: wanted, etag: serviceTag(revision, wanted), ageSeconds };
+  }
+
+  /** What was derived before, while neither records nor leases have changed since and nobody has lapsed. */
+  #remembered(scope: Scope, revision: number, options: ReadOptions): DerivedService | undefined {
+    const derived = this.#derived.get(scopeId(scope));
+    const holds =
+      derived !== undefined &&
+      options.needsRenewalTimes !== true &&
+      derived.revision === revision &&
+      derived.leaseVersion === this.#leases.version(scope) &&
+      derived.validUntil > this.#clock.now();
+    return holds ? derived : undefined;
+  }
+
+  async #derive(
+    scope: Scope,
+    revision: number,
+    records: readonly InstanceRecord[],
+    options: ReadOptions,
+  ): Promise<DerivedService> {
     const leases = await this.#leases.ofHolders(scope, holdersOf(records), {
       allowsAge: options.maxAgeSeconds !== undefined,
       needsRenewalTimes: options.needsRenewalTimes ?? false,
     });
+    const leaseVersion = this.#leases.version(scope);
     const now = this.#clock.now();
-    const instances = records
-      .map((record) => viewInstance(record, leases.get(record.key), now))
-      .filter((instance) => satisfies(instance, options));
-    return { name, revision, instances, etag: serviceTag(revision, instances), ageSeconds };
+    const instances = records.map((record) => viewInstance(record, leases.get(record.key), now));
+    const derived = {
+      instances,
+      etag: serviceTag(revision, instances),
+      revision,
+      leaseVersion,
+      validUntil: Math.min(...instances.map(endOfValidity)),
+    };
+    this.#derived.delete(scopeId(scope));
+    this.#derived.set(scopeId(scope), derived);
+    const [oldest] = this.#derived.keys();
+    if (this.#derived.size > MAX_DERIVED_SERVICES && oldest !== undefined) {
+      this.#derived.delete(oldest);
+    }
+    return derived;
   }
 
   /** A page of the services of a namespace; each is current for itself, all of them together at no one time. */
@@ -157,6 +210,13 @@ function holdersOf(records: readonly InstanceRecord[]): Holder[] {
     const { ttl } = record.value;
     return ttl === undefined || isMarkedExpired(record) ? [] : { key: record.key, ttl };
   });
+}
+
+function endOfValidity({ isLapsed, expiresAt }: InstanceView): number {
+  if (isLapsed) {
+    return Number.NEGATIVE_INFINITY;
+  }
+  return expiresAt === undefined ? Number.POSITIVE_INFINITY : Date.parse(expiresAt);
 }
 
 function satisfies({ health, instance }: InstanceView, { passing, tags, zone }: InstanceFilter): boolean {

@@ -1,0 +1,147 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { connect, expectProblem, type HttpClient } from './http.ts';
+import { type Skerry, startSkerry } from './skerry.ts';
+
+const TOKEN = 'a-token-that-only-tests-know';
+const WRONG_TOKEN = 'a-token-that-is-not-the-right-one';
+
+interface Operation {
+  readonly method: string;
+  readonly path: string;
+  readonly isOpen: boolean;
+  readonly isLegacy: boolean;
+}
+
+let skerries: { withoutToken: Skerry; withToken: Skerry; withLegacy: Skerry };
+let operations: Operation[];
+
+beforeAll(async () => {
+  const [withoutToken, withToken, withLegacy] = await Promise.all([
+    startSkerry({ env: { SKERRY_LOCAL: 'false' } }),
+    startSkerry({
+      env: { SKERRY_LOCAL: 'false', SKERRY_TOKEN: TOKEN, SKERRY_WEBHOOK_ALLOW_PRIVATE: 'false' },
+    }),
+    startSkerry({ env: { SKERRY_LOCAL: 'false', SKERRY_TOKEN: TOKEN, SKERRY_LEGACY_ACCESS: 'open' } }),
+  ]);
+  skerries = { withoutToken, withToken, withLegacy };
+  operations = await describedOperations(connect(withoutToken.url));
+});
+
+afterAll(async () => {
+  await Promise.all(Object.values(skerries ?? {}).map((skerry) => skerry.stop()));
+});
+
+/** All that the API says of itself, with parameters filled in. */
+async function describedOperations(api: HttpClient): Promise<Operation[]> {
+  const { paths } = (await api.get('openapi.json')).body as {
+    paths: Record<string, Record<string, { tags: string[]; security: object[] }>>;
+  };
+  return Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, { tags, security }]) => ({
+      method: method.toUpperCase(),
+      path: path.replaceAll(/\{\w+\}/g, 'thing'),
+      isOpen: security.length === 0 && !tags.includes('legacy'),
+      isLegacy: tags.includes('legacy'),
+    })),
+  );
+}
+
+async function callAll(api: HttpClient, wanted: readonly Operation[]) {
+  expect(wanted).not.toEqual([]);
+  return await Promise.all(
+    wanted.map(async ({ method, path }) => ({
+      call: `${method} ${path}`,
+      answer: await api.send(method, path, ['PUT', 'POST'].includes(method) ? { body: {} } : {}),
+    })),
+  );
+}
+
+describe('outside local mode', () => {
+  it('the probes and the description of the API are open, and nothing else of it is', async () => {
+    expect(operations.filter(({ isOpen }) => isOpen).map(({ path }) => path)).toEqual([
+      '/api/v1/health/live',
+      '/api/v1/health/ready',
+      '/api/v1/openapi.json',
+    ]);
+    for (const { url } of Object.values(skerries)) {
+      for (const path of ['health/live', 'health/ready', 'openapi.json']) {
+        expect((await connect(url).get(path)).status).toBe(200);
+      }
+    }
+  });
+
+  it.each<[what: string, skerry: keyof typeof skerries, token: string | undefined]>([
+    ['as long as no token is set', 'withoutToken', undefined],
+    ['as long as no token is set, whatever token it carries', 'withoutToken', TOKEN],
+    ['without a token', 'withToken', undefined],
+    ['with another token', 'withToken', WRONG_TOKEN],
+    ['without a token, where legacy surfaces are open', 'withLegacy', undefined],
+  ])('every other call is refused %s', async (_, skerry, token) => {
+    const closed = operations.filter(({ isOpen, isLegacy }) => !isOpen && !isLegacy);
+    for (const { call, answer } of await callAll(connect(skerries[skerry].url, token), closed)) {
+      expect(answer.headers['www-authenticate'], call).toBe('Bearer');
+      expectProblem(answer, 401, { field: 'Authorization', fix: expect.stringContaining('Bearer') });
+    }
+  });
+
+  it.each(['Basic', 'Token', ''])('the token has to be a bearer token, not "%s"', async (scheme) => {
+    const headers = { authorization: `${scheme} ${TOKEN}` };
+    expectProblem(await connect(skerries.withToken.url).get('apps', headers), 401);
+  });
+
+  it('a method that is not known is refused before it is looked at', async () => {
+    const api = connect(skerries.withToken.url);
+    expectProblem(await api.send('PATCH', 'apps/thing'), 401);
+    expect((await api.send('HEAD', 'apps/thing')).status).toBe(401);
+  });
+
+  it('the right token opens everything', async () => {
+    const api = connect(skerries.withToken.url, TOKEN);
+    expect(await api.put('apps/dm', { config: 1 })).toMatchObject({ status: 201 });
+    expect(await api.get('apps/dm')).toMatchObject({ status: 200, body: { config: 1 } });
+    expect((await api.get('apps', { authorization: `bearer ${TOKEN}` })).status).toBe(200);
+    const canonical = operations.filter(({ isLegacy }) => !isLegacy);
+    for (const { call, answer } of await callAll(api, canonical)) {
+      expect([200, 204, 400, 404], call).toContain(answer.status);
+    }
+  });
+
+  it('legacy surfaces are not there unless they are opened', async () => {
+    const legacy = operations.filter(({ isLegacy }) => isLegacy);
+    for (const client of [connect(skerries.withToken.url), connect(skerries.withToken.url, TOKEN)]) {
+      for (const { call, answer } of await callAll(client, legacy)) {
+        expect(answer.status, call).toBe(404);
+        if (!call.startsWith('HEAD')) {
+          expectProblem(answer, 404);
+        }
+      }
+    }
+  });
+
+  it('legacy surfaces that are opened work without a token, as their clients need', async () => {
+    const [anyone, holder] = [connect(skerries.withLegacy.url), connect(skerries.withLegacy.url, TOKEN)];
+    expect((await anyone.put('/app/dm', { name: 'dm', config: {} })).status).toBe(200);
+    expect((await anyone.get('/app/dm')).status).toBe(200);
+    expect((await anyone.get('/registry/list')).status).toBe(200);
+    expect(await holder.get('apps/dm')).toMatchObject({ status: 200, body: { name: 'dm' } });
+  });
+
+  it('webhooks may not call what is not on the public internet, where that is not allowed', async () => {
+    const api = connect(skerries.withToken.url, TOKEN);
+    for (const endpoint of [
+      'http://example.com/',
+      'https://127.0.0.1/',
+      'https://10.0.0.1/',
+      'https://[::1]/',
+    ]) {
+      const answer = await api.post('subscriptions', { name: 'inward', key: '/app', endpoint });
+      expectProblem(answer, 400, { field: 'endpoint' });
+    }
+    expect((await api.get('subscriptions')).body).toMatchObject({ items: [] });
+  });
+
+  it('the banner says that the API is closed', () => {
+    expect(skerries.withToken.output()).toContain('closed: asks for SKERRY_TOKEN');
+    expect(skerries.withToken.output()).not.toContain(TOKEN);
+  });
+});

@@ -4,12 +4,12 @@ import type { SweepSummary } from '../../shared/registry/index.ts';
 export function describeSweep(summary: SweepSummary): string | undefined {
   const { expired, removed, collected, heldBack, postponed, failed } = summary;
   const counts = [
-    [expired, 'instances expired'],
-    [removed, 'instances removed'],
+    [expired, 'expired'],
+    [removed, 'removed'],
     [collected, 'leases collected'],
-    [heldBack, 'expiries held back'],
-    [postponed, 'scopes postponed'],
-    [failed.length, 'scopes failed'],
+    [heldBack, 'held back by the guard'],
+    [postponed, 'postponed (scopes)'],
+    [failed.length, 'failed (scopes)'],
   ] as const;
   const happened = counts.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`);
   return happened.length === 0 ? undefined : `Sweep: ${happened.join(', ')}.`;

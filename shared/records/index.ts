@@ -7,7 +7,7 @@ export type { Change, ChangeType, Json, StoredRecord } from './change.ts';
 export { recordAfter } from './change.ts';
 export { MAX_VALUE_BYTES } from './commit-queue.ts';
 export { isUnder } from './key.ts';
-export { grantLease, hasWholeTtlLeft, isAlive, type Lease } from './lease.ts';
+export { countsFor, grantLease, hasWholeTtlLeft, isAlive, type Lease } from './lease.ts';
 export type { StoredLease } from './lease-storage.ts';
 export { type Holder, type LeaseQuestion, Leases } from './leases.ts';
 export type { Listing, PageRequest } from './listing.ts';

@@ -11,7 +11,10 @@ export interface Lease {
   readonly expiresAt?: number;
   /** Milliseconds since the Unix epoch. */
   readonly renewedAt: number;
-  /** On an expired lease: the revision of the record that expired with it. */
+  /**
+   * On an expired lease, the revision of the record that expired with it. On a live one, the lease is provisional: it
+   * counts only for a record with a higher revision (0: for any record), which its writer is about to write.
+   */
   readonly recordRevision?: number;
 }
 
@@ -27,6 +30,11 @@ export function grantLease(key: string, ttl: number | undefined, now: number): L
 /** Whether the holder counts as alive at `now`. */
 export function isAlive(lease: Lease, now: number): boolean {
   return lease.state === 'live' && (lease.expiresAt === undefined || lease.expiresAt > now);
+}
+
+/** Whether a live lease counts for a record with this revision, and is not provisional on a write that has yet to come. */
+export function countsFor(lease: Lease, revision: number): boolean {
+  return lease.recordRevision === undefined || revision > lease.recordRevision;
 }
 
 /** Whether a renewal at `now` may be accepted without being stored. */

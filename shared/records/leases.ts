@@ -1,7 +1,7 @@
 import type { Container } from '@azure/cosmos';
 import type { Clock } from '../platform/clock.ts';
 import { Coalesced } from '../platform/coalesced.ts';
-import { isAlive, type Lease } from './lease.ts';
+import { countsFor, isAlive, type Lease } from './lease.ts';
 import { LeaseStorage, type StoredLease } from './lease-storage.ts';
 import { type Scope, scopeId } from './scope.ts';
 
@@ -11,25 +11,28 @@ import { type Scope, scopeId } from './scope.ts';
  *
  * 1. Every lease write is conditional on the lease as it was read (`create`, or If-Match); who loses reads again.
  * 2. Before a record with a ttl is written, its lease stands live with that ttl and a whole ttl left: so the sweep
- *    finds a lease for every such record. A writer that finds no record writes the lease anew even where one stands, so
- *    that nobody who wrote it for another purpose can take it away.
+ *    finds a lease for every such record.
  * 3. A renewal stores now + 1.5 ttl, and is accepted without a write while a whole ttl is left: the holder counts as
  *    alive for at least one ttl, and at most 1.5 ttl, after its last accepted renewal. For one ttl `expiresAt` never
  *    moves back, which is why a remembered one is a lower bound.
- * 4. Removal commits the delete, then turns the lease as it was read before into an expired one. Leases are deleted by
- *    the sweep alone, and without a record only a minute after they lapsed, when no writer can still count on them.
- * 5. Expiry: the lease turns `expired` and names the record's revision; then the record is marked if it still has that
+ * 4. Expiry: the lease turns `expired` and names the record's revision; then the record is marked if it still has that
  *    revision; then the lease's `expiresAt` moves to the time of removal. Until that last step the lease stays due,
  *    so that the next sweep goes on where one was cut off.
- * 6. Who registers where the lease is expired, missing or of another ttl, or the record is marked, makes the lease live
- *    and then always writes the record, equal or not. Its new revision refuses the sweep that stands between its steps,
- *    and tells the writer of the other ttl that it has been overtaken.
- * 7. A writer whose record moved between its look and its commit, or whose lease lapsed meanwhile, confirms: it looks
- *    again and, if its value still stands, writes the lease once more (a removal may be about to take it).
+ * 5. Who registers where there is no record, a marked one, or no live lease writes a provisional lease, which counts
+ *    only for a higher revision, and then always writes the record, equal or not. So nobody relies on a lease whose
+ *    record may never come, and a sweep between its steps is refused by the new revision. Who finds a live lease of
+ *    another ttl always writes the record too: that tells the writer of the other ttl that it was overtaken.
+ * 6. A writer whose record moved between its look and its commit, whose lease lapsed meanwhile, or who changed the ttl,
+ *    confirms: it looks again and, if its value still stands, writes the lease once more. That refuses whoever is
+ *    about to take the lease away, or to write it for the record as it was.
+ * 7. Removal commits the delete, then turns the lease as it was read before into an expired one; where a renewal came
+ *    between, it does so again while there is no record and the lease is not provisional. Leases are deleted by the
+ *    sweep alone, and without a record only a minute after they lapsed, when no writer can still count on them.
  *
- * What a race can still do: a renewal that meets a removal may be answered as if it came first, and the holder hears of
- * the removal half a ttl later, when a renewal that is stored finds no record; a conditional write that is refused only
- * at its commit may have renewed the lease, by the record's own ttl.
+ * What remains: a process that dies between a delete and its release leaves a lease that takes renewals until half a
+ * ttl is used up; a conditional write that is refused only at its commit may have renewed the lease of the record that
+ * refused it; a holder that has no ttl and is removed by a process that dies leaves a lease without an end, which
+ * nobody looks for.
  */
 
 /** Scopes whose leases a process remembers; the least recently asked for are forgotten beyond it. */
@@ -42,6 +45,8 @@ export interface Holder {
   readonly key: string;
   /** The ttl in the record's value, in seconds. */
   readonly ttl: number;
+  /** The record's revision. */
+  readonly revision: number;
 }
 
 export interface LeaseQuestion {
@@ -135,9 +140,13 @@ export class Leases {
   #isInDoubt({ leases, readAt }: RememberedScope, holders: readonly Holder[], allowsAge: boolean): boolean {
     const now = this.#clock.now();
     const mayReadAgain = !allowsAge || now - readAt >= STALE_READ_INTERVAL;
-    return holders.some(({ key, ttl }) => {
+    return holders.some(({ key, ttl, revision }) => {
       const lease = leases.get(key);
-      return lease === undefined || lease.ttl !== ttl || (mayReadAgain && !isAlive(lease, now));
+      return (
+        lease === undefined ||
+        lease.ttl !== ttl ||
+        (mayReadAgain && !(isAlive(lease, now) && countsFor(lease, revision)))
+      );
     });
   }
 

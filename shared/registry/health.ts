@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { toTimestamp } from '../platform/clock.ts';
-import { isAlive, type Lease } from '../records/index.ts';
+import { countsFor, isAlive, type Lease } from '../records/index.ts';
 import { type Instance, type InstanceRecord, instanceIdOf, isMarkedExpired } from './instance.ts';
 
 export type Health = 'passing' | 'draining' | 'expired';
@@ -30,7 +30,7 @@ export interface InstanceView {
 export function viewInstance(record: InstanceRecord, lease: Lease | undefined, now: number): InstanceView {
   const { expiredAt: _, renewedAt = lastSignOfLife(record, lease), ...instance } = record.value;
   const isMarked = isMarkedExpired(record);
-  const isLapsed = !isMarked && instance.ttl !== undefined && !(lease !== undefined && isAlive(lease, now));
+  const isLapsed = !isMarked && instance.ttl !== undefined && !isHeld(record, lease, now);
   const showsExpiry =
     !isMarked && instance.ttl !== undefined && lease?.state === 'live' && lease.expiresAt !== undefined;
   return {
@@ -51,6 +51,11 @@ export function lastSignOfLife({ updatedAt }: InstanceRecord, lease: Lease | und
   return lease !== undefined && lease.renewedAt > Date.parse(updatedAt)
     ? toTimestamp(lease.renewedAt)
     : updatedAt;
+}
+
+/** Whether the lease keeps the instance alive at `now`. */
+export function isHeld(record: InstanceRecord, lease: Lease | undefined, now: number): boolean {
+  return lease !== undefined && isAlive(lease, now) && countsFor(lease, record.revision);
 }
 
 /**

@@ -4,7 +4,6 @@ import { checkPrecondition, type Precondition } from '../platform/http/precondit
 import type { Author } from '../platform/http/request.ts';
 import {
   type Commit,
-  grantLease,
   hasWholeTtlLeft,
   isAlive,
   type Lease,
@@ -22,10 +21,10 @@ import {
   type InstanceValue,
   instanceKey,
   instanceScope,
-  isMarkedExpired,
   isSameInstance,
   nextInstance,
 } from './instance.ts';
+import { isOfTerm, isRenewable, type Look, renewedLease } from './lease-terms.ts';
 import { isRenewalTimeStale } from './renewal-time.ts';
 
 /** How often a writer looks again because another writer of the same lease came first. */
@@ -46,12 +45,6 @@ export interface Registration {
   readonly created: boolean;
   /** Whether a change was written; registering what stands there already only renews. */
   readonly changed: boolean;
-}
-
-/** What a writer saw before it began: reads of the record and of its lease. */
-interface Look {
-  readonly record: InstanceRecord | undefined;
-  readonly held: StoredLease | undefined;
 }
 
 /** Announces, renews and removes instances: a record and its lease, by the protocol in shared/records/leases.ts. */
@@ -93,21 +86,21 @@ export class Registrar {
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
       const held = await this.#leases.read(scope, key);
       const now = this.#clock.now();
-      if (held !== undefined && hasWholeTtlLeft(held.lease, now)) {
+      const hasTimeLeft = held !== undefined && hasWholeTtlLeft(held.lease, now);
+      if (hasTimeLeft && held.lease.recordRevision === undefined) {
         return;
       }
       const record = await this.#records.get<InstanceValue>(scope, key);
-      const isExpired =
-        record?.value.ttl !== undefined &&
-        (isMarkedExpired(record) || held === undefined || !isAlive(held.lease, now));
-      if (record === undefined || isExpired) {
+      const ttl = record?.value.ttl;
+      if (record === undefined || (ttl !== undefined && !isRenewable(record, held?.lease, now))) {
         throw cannotRenew(address, record);
       }
-      if (record.value.ttl === undefined && !isRenewalTimeStale(record, held?.lease, now)) {
-        return;
-      }
-      const renewed = renewedLease(key, record.value.ttl, held, now);
-      if ((await this.#leases.write(scope, renewed, held)) !== undefined) {
+      const isCurrent =
+        ttl === undefined
+          ? !isRenewalTimeStale(record, held?.lease, now)
+          : hasTimeLeft && held.lease.ttl === ttl;
+      const renewed = renewedLease(key, ttl, { record, held }, now);
+      if (isCurrent || (await this.#leases.write(scope, renewed, held)) !== undefined) {
         return;
       }
     }
@@ -135,9 +128,7 @@ export class Registrar {
         return { type: 'delete' };
       },
     });
-    if (held !== undefined) {
-      await this.#release(held);
-    }
+    await this.#releaseRemoved(address, held);
     return revision;
   }
 
@@ -152,7 +143,7 @@ export class Registrar {
     checkPrecondition(options.precondition, record);
     const wanted = nextInstance(input, record?.value);
     checkSize(wanted);
-    const mustWrite = wanted.ttl !== undefined && !isOfTerm(held, wanted.ttl);
+    const mustWrite = wanted.ttl !== undefined && !isOfTerm(look, wanted.ttl);
     const keeps = record !== undefined && !mustWrite && isSameInstance(record.value, wanted);
 
     const lease = this.#leaseToWrite(address, wanted, look, keeps && options.keepsRenewalTime === true);
@@ -171,11 +162,13 @@ export class Registrar {
       throw error;
     });
     const stored = storedBy(commit, address);
-    const isRaced = commit.previous?.revision !== record?.revision;
-    const isShaken = isRaced || (standing !== undefined && !isAlive(standing.lease, this.#clock.now()));
+    const mustConfirm =
+      commit.previous?.revision !== record?.revision ||
+      (record !== undefined && record.value.ttl !== wanted.ttl) ||
+      (standing !== undefined && !isAlive(standing.lease, this.#clock.now()));
     return {
       instance:
-        wanted.ttl !== undefined && isShaken
+        wanted.ttl !== undefined && mustConfirm
           ? await this.#confirm(address, stored, options.author)
           : this.#view(stored, standing?.lease),
       created: commit.changed && commit.previous === undefined,
@@ -187,20 +180,20 @@ export class Registrar {
   #leaseToWrite(
     address: InstanceAddress,
     wanted: Instance,
-    { record, held }: Look,
+    look: Look,
     keepsRenewalTime: boolean,
   ): Lease | undefined {
+    const { record, held } = look;
     const now = this.#clock.now();
     const isTimeStale =
       keepsRenewalTime && record !== undefined && isRenewalTimeStale(record, held?.lease, now);
     const stands =
       wanted.ttl === undefined ||
-      (record !== undefined &&
-        !isMarkedExpired(record) &&
-        record.value.ttl === wanted.ttl &&
-        held?.lease.ttl === wanted.ttl &&
+      (record?.value.ttl === wanted.ttl &&
+        held !== undefined &&
+        isOfTerm(look, wanted.ttl) &&
         hasWholeTtlLeft(held.lease, now));
-    return stands && !isTimeStale ? undefined : renewedLease(instanceKey(address), wanted.ttl, held, now);
+    return stands && !isTimeStale ? undefined : renewedLease(instanceKey(address), wanted.ttl, look, now);
   }
 
   async #commit(
@@ -227,15 +220,16 @@ export class Registrar {
   async #confirm(address: InstanceAddress, committed: InstanceRecord, author: Author): Promise<InstanceView> {
     const scope = instanceScope(address);
     const key = instanceKey(address);
-    return await this.#untilFirst(address, async ({ record, held }) => {
+    return await this.#untilFirst(address, async (look) => {
+      const { record, held } = look;
       if (record === undefined || !isOrWas(record, committed)) {
         return this.#view(committed, held?.lease);
       }
-      const lease = grantLease(key, committed.value.ttl, this.#clock.now());
+      const lease = renewedLease(key, committed.value.ttl, look, this.#clock.now());
       if ((await this.#leases.write(scope, lease, held)) === undefined) {
         return undefined;
       }
-      if (!isMarkedExpired(record) && held?.lease.recordRevision !== record.revision) {
+      if (lease.recordRevision === undefined) {
         return this.#view(record, lease);
       }
       const { value } = committed;
@@ -259,21 +253,41 @@ export class Registrar {
     if (record === undefined) {
       await this.#release(written);
     } else if (ttl !== undefined && ttl !== written.lease.ttl) {
-      const lease = grantLease(written.lease.key, ttl, this.#clock.now());
+      const lease = renewedLease(written.lease.key, ttl, { record, held: written }, this.#clock.now());
       await this.#leases.write(written.scope, lease, written);
     }
   }
 
-  /** Ends a lease as it was read. When that fails, the lease lapses by itself, and the sweep collects it. */
-  async #release(held: StoredLease): Promise<void> {
-    const now = this.#clock.now();
-    const released: Lease = { ...held.lease, state: 'expired', expiresAt: now };
-    try {
-      await this.#leases.write(held.scope, released, held);
-    } catch (error) {
-      if (!(error instanceof SkerryError)) {
-        throw error;
+  /** Ends the lease of a removed record, whichever renewals come between, but not that of a record to come. */
+  async #releaseRemoved(address: InstanceAddress, asRead: StoredLease | undefined): Promise<void> {
+    let held = asRead;
+    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
+      if (held === undefined || (await this.#release(held))) {
+        return;
       }
+      held = await this.#leases.read(instanceScope(address), instanceKey(address));
+      const isForRecordToCome = held?.lease.state !== 'live' || held.lease.recordRevision !== undefined;
+      const record = await this.#records.get<InstanceValue>(instanceScope(address), instanceKey(address));
+      if (isForRecordToCome || record !== undefined) {
+        return;
+      }
+    }
+  }
+
+  /**
+   * Ends a lease as it was read; false when it has been written since. The record is gone already, so a failure of the
+   * storage is not the caller's: the lease lapses by itself, and the sweep collects it.
+   */
+  async #release({ scope, lease, etag }: StoredLease): Promise<boolean> {
+    const { recordRevision: _, ...rest } = lease;
+    const released: Lease = { ...rest, state: 'expired', expiresAt: this.#clock.now() };
+    try {
+      return (await this.#leases.write(scope, released, { scope, lease, etag })) !== undefined;
+    } catch (error) {
+      if (error instanceof SkerryError && error.kind === 'unavailable') {
+        return true;
+      }
+      throw error;
     }
   }
 
@@ -285,10 +299,9 @@ export class Registrar {
     const scope = instanceScope(address);
     const key = instanceKey(address);
     for (let count = 1; count <= MAX_ATTEMPTS; count += 1) {
-      const [record, held] = await Promise.all([
-        this.#records.get<InstanceValue>(scope, key),
-        this.#leases.read(scope, key),
-      ]);
+      // The lease first: writing over it then fails if anything was written for a newer record than the one read here.
+      const held = await this.#leases.read(scope, key);
+      const record = await this.#records.get<InstanceValue>(scope, key);
       const answer = await attempt({ record, held });
       if (answer !== undefined) {
         return answer;
@@ -307,23 +320,6 @@ export function unknownInstance({ service, id }: InstanceAddress): SkerryError {
   return notFound(`There is no instance "${id}" of the service "${service}".`, {
     fix: `Register it with PUT /api/v1/services/${service}/instances/${id}.`,
   });
-}
-
-/** Without a ttl only the time of renewal moves, and a lease that still has one is left to the sweep (leases.ts, rule 2). */
-function renewedLease(
-  key: string,
-  ttl: number | undefined,
-  held: StoredLease | undefined,
-  now: number,
-): Lease {
-  return ttl === undefined && held !== undefined
-    ? { ...held.lease, renewedAt: now }
-    : grantLease(key, ttl, now);
-}
-
-/** Whether writing a lease over this one is a mere renewal: it is live, perhaps lapsed, and has the same ttl. */
-function isOfTerm(held: StoredLease | undefined, ttl: number): boolean {
-  return held?.lease.state === 'live' && held.lease.ttl === ttl;
 }
 
 /** Whether a record is the one that was committed, perhaps with the sweep's mark on it. */

@@ -207,8 +207,9 @@ export class ServiceReader {
 /** Instances whose lease decides whether they are alive. */
 function holdersOf(records: readonly InstanceRecord[]): Holder[] {
   return records.flatMap((record) => {
+    const { key, revision } = record;
     const { ttl } = record.value;
-    return ttl === undefined || isMarkedExpired(record) ? [] : { key: record.key, ttl };
+    return ttl === undefined || isMarkedExpired(record) ? [] : { key, ttl, revision };
   });
 }
 

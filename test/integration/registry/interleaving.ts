@@ -39,21 +39,25 @@ export class Actor {
   /** Takes the next step and waits until the operation stands before another one, or has ended. */
   async step(): Promise<void> {
     await this.#waiting.shift()?.run();
-    await this.#rest();
+    await this.arrive();
   }
 
-  /** Lets the operation hang for ever, as a process does that dies. */
+  /** Lets the operation hang for ever before its next step, as if its process had died there. */
   abandon(): void {
     this.#waiting.length = 0;
     this.#controlled = false;
     this.#finished = true;
   }
 
-  async #rest(): Promise<void> {
+  /** Waits until the operation stands before a step, or has ended. */
+  async arrive(): Promise<void> {
     const deadline = Date.now() + 5_000;
     do {
       await new Promise(setImmediate);
-    } while (!this.#finished && this.#waiting.length === 0 && Date.now() < deadline);
+      if (Date.now() > deadline) {
+        throw new Error('An operation neither ends nor reaches its next step.');
+      }
+    } while (!this.#finished && this.#waiting.length === 0);
   }
 }
 

@@ -9,5 +9,5 @@ test('a sweep that did nothing is not worth a line', () => {
 
 test('a sweep says in one line what it did', () => {
   const summary = { ...NOTHING, expired: 3, failed: [{ scope: 'default:srv:web', error: new Error() }] };
-  expect(describeSweep(summary)).toBe('Sweep: 3 instances expired, 1 scopes failed.');
+  expect(describeSweep(summary)).toBe('Sweep: 3 expired, 1 failed (scopes).');
 });

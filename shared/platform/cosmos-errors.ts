@@ -10,6 +10,12 @@ export const COSMOS_STATUS = {
   retryWith: 449,
 } as const;
 
+/**
+ * The SDK repeats a read ten times a second apart when its connection is lost, and 120 times when it times out; no
+ * option of its own says otherwise. A caller waits no longer than this.
+ */
+const PATIENCE_MILLISECONDS = 5_000;
+
 /** The HTTP status that a Cosmos SDK error carries; undefined for faults below HTTP (refused, reset, timed out). */
 export function cosmosStatusOf(error: unknown): number | undefined {
   if (typeof error !== 'object' || error === null || !('code' in error)) {
@@ -38,12 +44,15 @@ export function isPassingCosmosFault(error: unknown): boolean {
 /**
  * Runs one call of the Cosmos SDK and turns its passing faults into `unavailable`.
  *
- * @throws SkerryError `unavailable` when the account is throttled, times out or cannot be reached; other SDK errors
- *   are faults of this program and pass through.
+ * @param call is given the signal that ends the SDK's retries once nobody waits for them any more.
+ * @throws SkerryError `unavailable` when the account is throttled, does not answer within 5 s or cannot be reached;
+ *   other SDK errors are faults of this program and pass through.
  */
-export async function askCosmos<Answer>(call: () => Promise<Answer>): Promise<Answer> {
+export async function askCosmos<Answer>(
+  call: (abortSignal: AbortSignal) => Promise<Answer>,
+): Promise<Answer> {
   try {
-    return await call();
+    return await inTime(call);
   } catch (error) {
     if (error instanceof SkerryError) {
       throw error;
@@ -55,5 +64,32 @@ export async function askCosmos<Answer>(call: () => Promise<Answer>): Promise<An
       throw unavailable('The database cannot be reached at the moment.', { cause: error });
     }
     throw error;
+  }
+}
+
+/**
+ * Runs one call of the Cosmos SDK, for no longer than a caller may wait.
+ *
+ * @throws what the call throws; `CosmosTimeout`, a fault of the connection, when it takes longer than 5 s.
+ */
+export async function inTime<Answer>(call: (abortSignal: AbortSignal) => Promise<Answer>): Promise<Answer> {
+  const patience = new AbortController();
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    reject(new CosmosTimeout());
+    patience.abort();
+  }, PATIENCE_MILLISECONDS);
+  try {
+    return await Promise.race([call(patience.signal), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+class CosmosTimeout extends Error {
+  readonly code = 'TimeoutError';
+
+  constructor() {
+    super(`Cosmos DB did not answer within ${PATIENCE_MILLISECONDS} ms.`);
   }
 }

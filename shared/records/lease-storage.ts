@@ -1,5 +1,6 @@
 import type { Container, FeedOptions, ItemDefinition, SqlQuerySpec } from '@azure/cosmos';
 import { askCosmos, COSMOS_STATUS, cosmosStatusOf } from '../platform/cosmos-errors.ts';
+import { queryPages } from '../platform/cosmos-query.ts';
 import { encodeKey } from './key.ts';
 import type { Lease } from './lease.ts';
 import { parseScopeId, type Scope, scopeId } from './scope.ts';
@@ -27,8 +28,8 @@ export class LeaseStorage {
   }
 
   async read(scope: Scope, key: string): Promise<StoredLease | undefined> {
-    const { resource, statusCode } = await askCosmos(() =>
-      this.#container.item(encodeKey(key), scopeId(scope)).read<LeaseDocument>(),
+    const { resource, statusCode } = await askCosmos((abortSignal) =>
+      this.#container.item(encodeKey(key), scopeId(scope)).read<LeaseDocument>({ abortSignal }),
     );
     return statusCode === COSMOS_STATUS.notFound || resource === undefined
       ? undefined
@@ -84,15 +85,17 @@ export class LeaseStorage {
   }
 
   async #query(specification: SqlQuerySpec, options: FeedOptions, limit: number): Promise<StoredLease[]> {
-    const pages = this.#container.items.query<LeaseDocument & ItemDefinition>(specification, {
+    const pages = queryPages<LeaseDocument & ItemDefinition>(this.#container, specification, {
       ...options,
       maxItemCount: PAGE_SIZE,
     });
     const found: StoredLease[] = [];
-    while (pages.hasMoreResults() && found.length < limit) {
-      const { resources } = await askCosmos(() => pages.fetchNext());
-      for (const document of resources ?? []) {
+    for await (const page of pages) {
+      for (const document of page) {
         found.push(fromDocument(document, String(document._etag)));
+      }
+      if (found.length >= limit) {
+        break;
       }
     }
     return found;

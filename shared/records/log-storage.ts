@@ -1,5 +1,12 @@
 import type { Container, JSONObject, OperationInput, SqlQuerySpec } from '@azure/cosmos';
-import { askCosmos, COSMOS_STATUS, cosmosStatusOf, isPassingCosmosFault } from '../platform/cosmos-errors.ts';
+import {
+  askCosmos,
+  COSMOS_STATUS,
+  cosmosStatusOf,
+  inTime,
+  isPassingCosmosFault,
+} from '../platform/cosmos-errors.ts';
+import { queryAll, queryPages } from '../platform/cosmos-query.ts';
 import type { Change, StoredRecord } from './change.ts';
 import {
   type ChangeDocument,
@@ -72,13 +79,13 @@ export class LogStorage {
 
   /** All live records in no particular order, page by page as they are read; may mix states of several revisions. */
   async *readRecords<Value>(): AsyncGenerator<StoredRecord<Value>[]> {
-    const pages = this.#container.items.query<RecordDocument<Value>>(
+    const pages = queryPages<RecordDocument<Value>>(
+      this.#container,
       { query: "SELECT * FROM c WHERE c.type = 'record'", parameters: [] },
       { partitionKey: this.#partition, maxItemCount: PAGE_SIZE },
     );
-    while (pages.hasMoreResults()) {
-      const { resources } = await askCosmos(() => pages.fetchNext());
-      yield (resources ?? []).flatMap((document) => fromRecordDocument(document) ?? []);
+    for await (const documents of pages) {
+      yield documents.flatMap((document) => fromRecordDocument(document) ?? []);
     }
   }
 
@@ -93,7 +100,9 @@ export class LogStorage {
       ...[...newestOfKey.values()].map((change) => upsertOperation(toRecordDocument(this.#scope, change))),
     ];
     try {
-      const { result } = await this.#container.items.batch(operations, this.#partition);
+      const { result } = await inTime((abortSignal) =>
+        this.#container.items.batch(operations, this.#partition, { abortSignal }),
+      );
       const statuses = result?.map((operation) => operation.statusCode) ?? [];
       if (statuses.length > 0 && statuses.every((status) => status < 300)) {
         return 'committed';
@@ -112,19 +121,17 @@ export class LogStorage {
   }
 
   async #read<Document extends { id: string }>(id: string): Promise<Document | undefined> {
-    const { resource, statusCode } = await askCosmos(() =>
-      this.#container.item(id, this.#partition).read<Document>(),
+    const { resource, statusCode } = await askCosmos((abortSignal) =>
+      this.#container.item(id, this.#partition).read<Document>({ abortSignal }),
     );
     return statusCode === COSMOS_STATUS.notFound ? undefined : resource;
   }
 
   async #query<Result>(specification: SqlQuerySpec): Promise<Result[]> {
-    const { resources } = await askCosmos(() =>
-      this.#container.items
-        .query<Result>(specification, { partitionKey: this.#partition, maxItemCount: PAGE_SIZE })
-        .fetchAll(),
-    );
-    return resources;
+    return await queryAll<Result>(this.#container, specification, {
+      partitionKey: this.#partition,
+      maxItemCount: PAGE_SIZE,
+    });
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Container } from '@azure/cosmos';
 import type { Clock } from '../platform/clock.ts';
-import { askCosmos } from '../platform/cosmos-errors.ts';
+import { queryAll } from '../platform/cosmos-query.ts';
 import type { Random } from '../platform/random.ts';
 import type { Change, StoredRecord } from './change.ts';
 import { CommitQueue } from './commit-queue.ts';
@@ -117,18 +117,14 @@ export class Records {
     if (known !== undefined && known.readAt >= now - 1000 * (options.maxAgeSeconds ?? -1)) {
       return { scopes: known.scopes, ageSeconds: Math.floor((now - known.readAt) / 1000) };
     }
-    const { resources } = await askCosmos(() =>
-      this.#options.container.items
-        .query<string>({
-          query: "SELECT VALUE c.scope FROM c WHERE c.type = 'record' AND c.ns = @ns AND c.kind = @kind",
-          parameters: [
-            { name: '@ns', value: ns },
-            { name: '@kind', value: kind },
-          ],
-        })
-        .fetchAll(),
-    );
-    const scopes = [...new Set(resources)].sort().map(parseScopeId);
+    const ids = await queryAll<string>(this.#options.container, {
+      query: "SELECT VALUE c.scope FROM c WHERE c.type = 'record' AND c.ns = @ns AND c.kind = @kind",
+      parameters: [
+        { name: '@ns', value: ns },
+        { name: '@kind', value: kind },
+      ],
+    });
+    const scopes = [...new Set(ids)].sort().map(parseScopeId);
     this.#scopeLists.set(`${ns}:${kind}`, { scopes, readAt: now });
     return { scopes, ageSeconds: 0 };
   }

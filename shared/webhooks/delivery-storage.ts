@@ -1,5 +1,6 @@
 import type { Container, JSONValue, SqlParameter } from '@azure/cosmos';
 import { askCosmos, COSMOS_STATUS, cosmosStatusOf } from '../platform/cosmos-errors.ts';
+import { queryAll } from '../platform/cosmos-query.ts';
 import { invalid } from '../platform/errors.ts';
 import type { Delivery, DeliveryState } from './delivery.ts';
 
@@ -58,8 +59,8 @@ export class DeliveryStorage {
   }
 
   async read(subscription: string, id: string): Promise<VersionedDelivery | undefined> {
-    const { resource, etag, statusCode } = await askCosmos(() =>
-      this.#container.item(id, subscription).read<DeliveryDocument>(),
+    const { resource, etag, statusCode } = await askCosmos((abortSignal) =>
+      this.#container.item(id, subscription).read<DeliveryDocument>({ abortSignal }),
     );
     return statusCode === COSMOS_STATUS.notFound || resource === undefined
       ? undefined
@@ -100,16 +101,11 @@ export class DeliveryStorage {
       add('c.createdAt <= @createdAt', '@createdAt', cursor.createdAt);
     }
     const seen = cursor?.seen ?? 0;
-    const { resources } = await askCosmos(() =>
-      this.#container.items
-        .query<DeliveryDocument>(
-          {
-            query: `SELECT TOP ${seen + limit + 1} * FROM c WHERE ${conditions.join(' AND ')} ORDER BY c.createdAt DESC`,
-            parameters,
-          },
-          { partitionKey: subscription },
-        )
-        .fetchAll(),
+    const query = `SELECT TOP ${seen + limit + 1} * FROM c WHERE ${conditions.join(' AND ')} ORDER BY c.createdAt DESC`;
+    const resources = await queryAll<DeliveryDocument>(
+      this.#container,
+      { query, parameters },
+      { partitionKey: subscription },
     );
     const deliveries = resources.slice(seen, seen + limit).map(fromDocument);
     const last = deliveries.at(-1);

@@ -1,0 +1,273 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { printedSeed, runs } from '../integration/seeded-runs.ts';
+import { type Receiver, startReceiver } from '../integration/webhooks/receiver.ts';
+import { type Answer, connect, type HttpClient } from './http.ts';
+import { type Skerry, startSkerry } from './skerry.ts';
+
+const KILLS = runs(3, 40);
+const WRITERS = 6;
+const SHORTEST_LIFE_MILLISECONDS = 50;
+const LONGEST_LIFE_MILLISECONDS = 700;
+const RETRIES = '0.1,0.2,0.4,0.8,1,1,1,1,1,1';
+
+/** One resource that one writer alone writes, and all that is known of it. */
+interface Resource {
+  readonly path: string;
+  readonly key: string;
+  /** What the last acknowledged write left behind; undefined where that is nothing. */
+  acknowledged: { readonly revision: number; readonly value: object } | undefined;
+  /** The write since then whose outcome nobody knows; without a value it is a removal. */
+  uncertain: { readonly value: object | undefined } | undefined;
+}
+
+interface Subscription {
+  readonly id: string;
+  readonly key: string;
+}
+
+interface AcknowledgedChange {
+  readonly subscription: string;
+  readonly key: string;
+  readonly revision: number;
+}
+
+interface Told {
+  readonly subscription: string;
+  readonly delivery: string;
+  readonly key: string;
+  readonly revision: number;
+}
+
+let folder: string;
+let receiver: Receiver;
+let skerry: Skerry | undefined;
+
+beforeAll(async () => {
+  folder = await mkdtemp(path.join(os.tmpdir(), 'skerry-crash-'));
+  receiver = await startReceiver();
+});
+
+afterAll(async () => {
+  await skerry?.kill();
+  await receiver?.stop();
+  await rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
+});
+
+describe('kill -9 at any moment', () => {
+  it(
+    'loses no acknowledged write and no notification of one',
+    async () => {
+      const random = seededRandom(printedSeed('crash'));
+      receiver.answer = () => (random() < 0.1 ? 500 : 200);
+      const load = new Load(random);
+
+      for (let kill = 1; kill <= KILLS; kill += 1) {
+        const running = await start();
+        const api = connect(running.url);
+        await load.verify(api, `after ${kill - 1} kills`);
+        const life = SHORTEST_LIFE_MILLISECONDS + random() * LONGEST_LIFE_MILLISECONDS;
+        const working = load.run(api);
+        await sleep(life);
+        await running.kill();
+        await working;
+      }
+
+      const api = connect((await start()).url);
+      await load.verify(api, `after ${KILLS} kills`);
+      console.log(`crash: ${KILLS} kills, ${load.summary()}`);
+      expect(load.told.length, 'the load has written something').toBeGreaterThan(0);
+      await vi.waitFor(() => expect(untold(load.told)).toEqual([]), { timeout: 30_000, interval: 100 });
+      expectSameIdOnlyForSameChange(
+        receiver.calls.map(({ headers, body }) => [headers['webhook-id'], body as Told]),
+      );
+    },
+    60_000 + KILLS * 20_000,
+  );
+});
+
+async function start(): Promise<Skerry> {
+  skerry = await startSkerry({ dataFolder: folder, env: { SKERRY_WEBHOOK_RETRY_SECONDS: RETRIES } });
+  return skerry;
+}
+
+/** The acknowledged changes that no call has told of yet. */
+function untold(changes: readonly AcknowledgedChange[]): AcknowledgedChange[] {
+  const nameOf = (change: AcknowledgedChange) => `${change.subscription} ${change.key} ${change.revision}`;
+  const told = new Set(receiver.calls.map(({ body }) => nameOf(body as Told)));
+  return changes.filter((change) => !told.has(nameOf(change)));
+}
+
+function expectSameIdOnlyForSameChange(calls: readonly (readonly [unknown, Told])[]): void {
+  const changeOf = new Map<unknown, string>();
+  const idOf = new Map<string, unknown>();
+  for (const [id, { subscription, delivery, key, revision }] of calls) {
+    const change = `${subscription} ${key} ${revision}`;
+    expect(id).toBe(delivery);
+    expect(changeOf.get(id) ?? change).toBe(change);
+    expect(idOf.get(change) ?? id).toBe(id);
+    changeOf.set(id, change);
+    idOf.set(change, id);
+  }
+}
+
+/** Writers that go on until Skerry is gone, and remember what they were told. */
+class Load {
+  /** All that acknowledged subscriptions have to hear of: changes that began after they were acknowledged. */
+  readonly told: AcknowledgedChange[] = [];
+  readonly #random: () => number;
+  readonly #subscriptions: Subscription[] = [];
+  readonly #resources: Resource[];
+  #writes = 0;
+
+  constructor(random: () => number) {
+    this.#random = random;
+    this.#resources = Array.from({ length: WRITERS }, (_, writer) => [
+      { path: `apps/app${writer}`, key: `/app/app${writer}`, acknowledged: undefined, uncertain: undefined },
+      {
+        path: `services/web${writer % 2}/instances/host${writer}`,
+        key: `/srv/web${writer % 2}/host${writer}`,
+        acknowledged: undefined,
+        uncertain: undefined,
+      },
+    ]).flat();
+  }
+
+  summary(): string {
+    return `${this.#writes} acknowledged writes, ${this.#subscriptions.length} subscriptions, ${this.told.length} changes to tell`;
+  }
+
+  /** Writes until no answer comes any more. */
+  async run(api: HttpClient): Promise<void> {
+    await Promise.all([
+      ...this.#resources.map((resource) => untilGone(() => this.#write(api, resource))),
+      untilGone(() => this.#subscribe(api)),
+    ]);
+  }
+
+  /** Holds what is stored against what was acknowledged, and settles what was uncertain. */
+  async verify(api: HttpClient, when: string): Promise<void> {
+    await Promise.all(this.#resources.map((resource) => verifyResource(api, resource, when)));
+    for (const { id, key } of this.#subscriptions) {
+      expect((await api.get(`subscriptions/${id}`)).body, `${id} ${when}`).toMatchObject({ id, key });
+    }
+  }
+
+  async #write(api: HttpClient, resource: Resource): Promise<void> {
+    const removes = resource.acknowledged !== undefined && this.#random() < 0.1;
+    const value = removes ? undefined : this.#newValue(resource);
+    const listeners = this.#subscriptions.filter(({ key }) => isUnder(key, resource.key));
+    resource.uncertain = { value };
+    const answer =
+      value === undefined ? await api.delete(resource.path) : await api.put(resource.path, value);
+    if (answer.status === 503) {
+      throw new Gone();
+    }
+    expect([200, 201, 204], `${resource.path}: ${answer.text}`).toContain(answer.status);
+    const revision = revisionOf(answer);
+    resource.acknowledged = value === undefined ? undefined : { revision, value };
+    resource.uncertain = undefined;
+    this.#writes += 1;
+    for (const { id } of listeners) {
+      this.told.push({ subscription: id, key: resource.key, revision });
+    }
+  }
+
+  async #subscribe(api: HttpClient): Promise<void> {
+    if (this.#subscriptions.length >= 2 * KILLS) {
+      throw new Gone();
+    }
+    await sleep(this.#random() * 200);
+    const keys = [
+      '/',
+      '/app',
+      '/srv',
+      '/srv/web1',
+      '/srv/web0/host0',
+      ...this.#resources.map(({ key }) => key),
+    ];
+    const key = keys[Math.floor(this.#random() * keys.length)] ?? '/';
+    const answer = await api.post('subscriptions', { name: 'listener', key, endpoint: receiver.url });
+    if (answer.status === 503) {
+      throw new Gone();
+    }
+    expect(answer.status, answer.text).toBe(201);
+    const { id } = answer.body as { id: string };
+    this.#subscriptions.push({ id, key });
+  }
+
+  #newValue({ path: resourcePath }: Resource): object {
+    const mark = `${this.#writes}-${Math.floor(this.#random() * 1e9)}`;
+    return resourcePath.startsWith('apps/')
+      ? { config: { mark } }
+      : { endpoints: { http: '10.0.0.1:80' }, metadata: { mark } };
+  }
+}
+
+function isUnder(prefix: string, key: string): boolean {
+  return prefix === '/' || `${key}/`.startsWith(`${prefix}/`);
+}
+
+async function verifyResource(api: HttpClient, resource: Resource, when: string): Promise<void> {
+  const answer = await api.get(resource.path);
+  const what = `${resource.path} ${when}: ${answer.text}`;
+  expect([200, 404], what).toContain(answer.status);
+  const found =
+    answer.status === 404 ? undefined : { revision: revisionOf(answer), body: Object(answer.body) };
+  const { acknowledged, uncertain } = resource;
+  if (isUncertainWrite(found?.body, uncertain)) {
+    resource.acknowledged = found && { revision: found.revision, value: uncertain?.value ?? {} };
+    expect(found?.revision ?? Number.POSITIVE_INFINITY, what).toBeGreaterThan(acknowledged?.revision ?? 0);
+  } else {
+    expect(found?.revision, what).toBe(acknowledged?.revision);
+    expect(found?.body ?? {}, what).toMatchObject(acknowledged?.value ?? {});
+  }
+  resource.uncertain = undefined;
+}
+
+/** Whether what is stored was left behind by the write; no two writes store the same. */
+function isUncertainWrite(found: object | undefined, write: Resource['uncertain']): boolean {
+  if (write === undefined || write.value === undefined || found === undefined) {
+    return write !== undefined && write.value === found;
+  }
+  return isDeepStrictEqual({ ...found, ...write.value }, found);
+}
+
+function revisionOf(answer: Answer): number {
+  return Number(answer.headers['x-skerry-revision']);
+}
+
+/** Skerry ends, or nothing is left to do before it does. */
+class Gone extends Error {}
+
+async function untilGone(work: () => Promise<void>): Promise<void> {
+  for (;;) {
+    try {
+      await work();
+    } catch (error) {
+      if (error instanceof Gone || isLostConnection(error)) {
+        return;
+      }
+      throw error;
+    }
+  }
+}
+
+function isLostConnection(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && /^(ECONN|EPIPE)/.test(String(error.code));
+}
+
+/** Mulberry32. */
+function seededRandom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}

@@ -249,6 +249,32 @@ describe('expiry', () => {
     expect(await stateOf(address)).toEqual({ record: undefined, lease: undefined });
   });
 
+  test('that was cut off between its steps is finished by the next sweep', async () => {
+    const address = freshAddress();
+    await register(address, WITH_TTL);
+    fixture.clock.advance(15);
+    const dying = fixture.openProcess((step, run) => (step === 'commit' ? new Promise(() => {}) : run()));
+    void dying.registry.sweep();
+    await expect.poll(async () => (await stateOf(address)).lease?.lease.state).toBe('expired');
+    expect(await changesOf(address)).toEqual(['put']);
+    await one.registry.sweep();
+    expect(await changesOf(address)).toEqual(['put', 'expire']);
+  });
+
+  test('leaves a lease without a record alone for a minute, because its writer may be slow', async () => {
+    const address = freshAddress();
+    const dying = fixture.openProcess((step, run) => (step === 'commit' ? new Promise(() => {}) : run()));
+    void dying.registry.register(address, WITH_TTL, { author: AUTHOR });
+    await expect.poll(async () => (await stateOf(address)).lease).toBeDefined();
+    await expect(one.registry.heartbeat(address)).rejects.toMatchObject({ kind: 'not-found' });
+    fixture.clock.advance(15 + 59);
+    await one.registry.sweep();
+    expect((await stateOf(address)).lease).toBeDefined();
+    fixture.clock.advance(1);
+    await one.registry.sweep();
+    expect((await stateOf(address)).lease).toBeUndefined();
+  });
+
   test('ends with an equal registration, which is a change, because the expiry was one', async () => {
     const address = freshAddress();
     await register(address, WITH_TTL);

@@ -252,7 +252,7 @@ test('operations of several processes keep their promises in whatever order thei
         await checkPromises(address, accepted, { crashed: false });
       },
     ),
-    { seed, numRuns: runs(120, 5_000) },
+    { seed, numRuns: runs(120, 3_000) },
   );
 });
 
@@ -270,7 +270,7 @@ test('a process that dies between two steps breaks no promise to others and leav
         await checkPromises(address, accepted, { crashed: true });
       },
     ),
-    { seed, numRuns: runs(80, 3_000) },
+    { seed, numRuns: runs(80, 1_500) },
   );
 });
 

@@ -236,7 +236,9 @@ async function arrange(situation: string): Promise<InstanceAddress> {
 
 const seed = printedSeed('lease protocol');
 
-test('operations of several processes keep their promises in whatever order their steps come', async () => {
+test('operations of several processes keep their promises in whatever order their steps come', {
+  timeout: 600_000,
+}, async () => {
   await fc.assert(
     fc.asyncProperty(
       situationNames,
@@ -256,7 +258,9 @@ test('operations of several processes keep their promises in whatever order thei
   );
 });
 
-test('a process that dies between two steps breaks no promise to others and leaves nothing for ever', async () => {
+test('a process that dies between two steps breaks no promise to others and leaves nothing for ever', {
+  timeout: 600_000,
+}, async () => {
   await fc.assert(
     fc.asyncProperty(
       situationNames,

@@ -34,7 +34,9 @@ const events = fc.oneof(
   }),
 ) as fc.Arbitrary<Event>;
 
-test('an instance is never reported expired before a ttl has passed since its last accepted beat, nor alive 1.5 ttl after it', async () => {
+test('an instance is never reported expired before a ttl has passed since its last accepted beat, nor alive 1.5 ttl after it', {
+  timeout: 600_000,
+}, async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(events, { minLength: 5, maxLength: 40 }), async (history) => {
       const address = freshAddress();

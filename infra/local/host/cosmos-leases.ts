@@ -31,15 +31,18 @@ export class CosmosLeases {
 
   /**
    * The stored leases as they are if they cover the whole feed, else one for each of `ranges`. A container whose
-   * ranges have split keeps its old leases: their tokens lead on into the new ranges.
+   * ranges have split keeps its old leases: their tokens lead on into the new ranges. A lease that has no token yet
+   * must take its range from `ranges`, because the SDK reads only from ranges that it made itself.
    */
   async load(ranges: readonly FeedRange[]): Promise<Lease[]> {
     const stored = await this.#readAll();
-    if (coverEverything(stored)) return stored;
+    if (stored.every(({ continuation }) => continuation !== undefined) && coverEverything(stored)) {
+      return stored;
+    }
     const storedById = new Map(stored.map((lease) => [lease.id, lease]));
     return ranges.map((feedRange) => {
       const id = `${this.#prefix}..${feedRange.minInclusive}-${feedRange.maxExclusive}`;
-      return storedById.get(id) ?? { id, feedRange, continuation: undefined };
+      return { id, feedRange, continuation: storedById.get(id)?.continuation };
     });
   }
 

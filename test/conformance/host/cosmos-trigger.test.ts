@@ -39,6 +39,7 @@ afterAll(async () => {
 async function start(environment: Record<string, string> = {}): Promise<HostProcess> {
   const host = await startHost('cosmos', {
     COSMOS: cosmos.connectionString,
+    ITEMS: 'items',
     LEASES: leases,
     CREATE_LEASES: 'true',
     ...environment,
@@ -101,6 +102,18 @@ describe('the change feed', () => {
     await create('meanwhile');
     const second = await start();
     await vi.waitFor(() => expect(deliveredTo(second, 'careless')).toEqual([id('meanwhile')]), QUICKLY);
+  });
+
+  it('begins again from the beginning if its host was killed before it had read anything', async () => {
+    const { container } = await client.database('db').containers.createIfNotExists({
+      id: id('empty'),
+      partitionKey: '/pk',
+    });
+    const first = await start({ ITEMS: container.id });
+    await first.kill();
+    const second = await start({ ITEMS: container.id });
+    await container.items.create({ id: 'late', pk: 'p' });
+    await vi.waitFor(() => expect(deliveredTo(second, 'careful')).toEqual(['late']), QUICKLY);
   });
 
   it('delivers a batch again whose host was killed in its midst', async () => {

@@ -36,6 +36,11 @@ export class Outage {
     return pause * (0.5 + 0.5 * this.#random.fraction());
   }
 
+  /** Whether nothing has succeeded since the last failure. */
+  get isOn(): boolean {
+    return this.#failures > 0;
+  }
+
   succeeded(): void {
     if (this.#failures > 0) this.#log.write('information', this.#category, `${this.#service} answers again.`);
     this.#failures = 0;

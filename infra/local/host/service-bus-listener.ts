@@ -4,6 +4,7 @@ import {
   type ServiceBusReceiver,
 } from '@azure/service-bus';
 import type { Random } from '../../../shared/platform/random.ts';
+import { hostClock } from './clock.ts';
 import type { FunctionDefinition, ServiceBusTrigger } from './function-definition.ts';
 import type { HostJson } from './host-json.ts';
 import type { TriggerEvent } from './invocation.ts';
@@ -15,6 +16,20 @@ import { toMessageInput, toMessageMetadata } from './service-bus-message.ts';
 const CATEGORY = 'Host.ServiceBus';
 /** Reconnects quickly: a local broker is back as soon as it has been started again. */
 const RETRY_OPTIONS = { retryDelayInMs: 200, maxRetries: 10 };
+/**
+ * How long, in milliseconds, the SDK may try on before it is given up for a new client: a connection that breaks while
+ * its management link is being opened can keep it waiting for ever.
+ */
+const CLIENT_PATIENCE = 3_000;
+/** Faults of settling single messages, which say nothing about receiving. */
+const SETTLING: ReadonlySet<string> = new Set(['abandon', 'complete', 'processMessageCallback']);
+
+/** A client with the one receiver that this listener has. */
+interface Connection {
+  readonly client: ServiceBusClient;
+  readonly receiver: ServiceBusReceiver;
+  unsubscribe: () => Promise<void>;
+}
 
 export interface ServiceBusListenerOptions {
   readonly definition: FunctionDefinition<ServiceBusTrigger>;
@@ -34,47 +49,74 @@ export interface ServiceBusListenerOptions {
 export class ServiceBusListener implements Listener {
   readonly #options: ServiceBusListenerOptions;
   readonly #trigger: ServiceBusTrigger;
-  readonly #client: ServiceBusClient;
-  readonly #receiver: ServiceBusReceiver;
   readonly #outage: Outage;
   readonly #processing = new Set<Promise<void>>();
-  #unsubscribed: Promise<void> = Promise.resolve();
+  #connection: Connection;
+  #isReconnecting = false;
+  #closed: Promise<unknown> = Promise.resolve();
 
   /** @throws Error if the connection string is malformed. */
   constructor(options: ServiceBusListenerOptions) {
-    const { definition, connectionString, defaults, log, random } = options;
+    const { definition, log, random } = options;
     this.#options = options;
     this.#trigger = definition.trigger;
-    this.#client = new ServiceBusClient(connectionString, { retryOptions: RETRY_OPTIONS });
-    this.#receiver = this.#client.createReceiver(this.#trigger.queueName, {
-      receiveMode: 'peekLock',
-      skipParsingBodyAsJson: true,
-      maxAutoLockRenewalDurationInMs: defaults.maxAutoLockRenewalDuration,
-    });
     this.#outage = new Outage(`Service Bus queue '${this.#trigger.queueName}'`, CATEGORY, log, random);
+    this.#connection = this.#connect();
   }
 
   async start(signal: AbortSignal): Promise<void> {
-    const subscription = this.#receiver.subscribe(
-      {
-        processMessage: (message) => this.#track(this.#process(message, signal)),
-        // The SDK itself subscribes again, for as long as the receiver is open.
-        processError: async ({ error }) => {
-          if (!signal.aborted) this.#outage.failed(error);
-        },
-      },
-      { autoCompleteMessages: false, maxConcurrentCalls: this.#options.defaults.maxConcurrentCalls },
-    );
+    this.#subscribe(signal);
     const unsubscribe = () => {
-      this.#unsubscribed = subscription.close().catch(() => undefined);
+      this.#closed = this.#connection.unsubscribe().catch(() => undefined);
     };
     signal.addEventListener('abort', unsubscribe, { once: true });
   }
 
   async close(): Promise<void> {
     await Promise.all(this.#processing);
-    await this.#unsubscribed;
-    await this.#client.close();
+    await this.#closed;
+    await this.#connection.client.close();
+  }
+
+  #connect(): Connection {
+    const { connectionString, defaults } = this.#options;
+    const client = new ServiceBusClient(connectionString, { retryOptions: RETRY_OPTIONS });
+    const receiver = client.createReceiver(this.#trigger.queueName, {
+      receiveMode: 'peekLock',
+      skipParsingBodyAsJson: true,
+      maxAutoLockRenewalDurationInMs: defaults.maxAutoLockRenewalDuration,
+    });
+    return { client, receiver, unsubscribe: async () => {} };
+  }
+
+  #subscribe(signal: AbortSignal): void {
+    const connection = this.#connection;
+    const subscription = connection.receiver.subscribe(
+      {
+        processMessage: (message) => this.#track(this.#process(message, connection.receiver, signal)),
+        processError: async ({ error, errorSource }) => {
+          if (signal.aborted || connection !== this.#connection) return;
+          this.#outage.failed(error);
+          if (!SETTLING.has(errorSource)) this.#reconnectLater(signal);
+        },
+      },
+      { autoCompleteMessages: false, maxConcurrentCalls: this.#options.defaults.maxConcurrentCalls },
+    );
+    connection.unsubscribe = () => subscription.close();
+  }
+
+  /** Leaves the SDK some time to recover by itself; messages under way keep the receiver that they came from. */
+  #reconnectLater(signal: AbortSignal): void {
+    if (this.#isReconnecting) return;
+    this.#isReconnecting = true;
+    void hostClock.sleep(CLIENT_PATIENCE, signal).then(() => {
+      this.#isReconnecting = false;
+      if (signal.aborted || !this.#outage.isOn) return;
+      const abandoned = this.#connection;
+      this.#connection = this.#connect();
+      this.#subscribe(signal);
+      void abandoned.client.close().catch(() => undefined);
+    });
   }
 
   async #track(work: Promise<void>): Promise<void> {
@@ -82,14 +124,18 @@ export class ServiceBusListener implements Listener {
     await work.finally(() => this.#processing.delete(work));
   }
 
-  async #process(message: ServiceBusReceivedMessage, signal: AbortSignal): Promise<void> {
+  async #process(
+    message: ServiceBusReceivedMessage,
+    receiver: ServiceBusReceiver,
+    signal: AbortSignal,
+  ): Promise<void> {
     this.#outage.succeeded();
     // What was on its way when the host was told to stop goes back to the queue.
     const succeeded = !signal.aborted && (await this.#run(message));
     const { autoCompleteMessages = this.#options.defaults.autoCompleteMessages } = this.#trigger;
     try {
-      if (!succeeded) await this.#receiver.abandonMessage(message);
-      else if (autoCompleteMessages) await this.#receiver.completeMessage(message);
+      if (!succeeded) await receiver.abandonMessage(message);
+      else if (autoCompleteMessages) await receiver.completeMessage(message);
     } catch (error) {
       const { definition, log } = this.#options;
       const outcome = `Message '${String(message.messageId)}' of function '${definition.name}' could not be settled and will come again`;

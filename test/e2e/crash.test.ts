@@ -66,7 +66,8 @@ describe('kill -9 at any moment', () => {
       receiver.answer = () => (random() < 0.1 ? 500 : 200);
       const load = new Load(random);
 
-      for (let kill = 1; kill <= KILLS; kill += 1) {
+      // On a busy machine a life may be too short for anybody to be told of anything.
+      for (let kill = 1; kill <= KILLS || (load.told.length === 0 && kill <= 4 * KILLS); kill += 1) {
         const running = await start();
         const api = connect(running.url);
         await load.verify(api, `after ${kill - 1} kills`);

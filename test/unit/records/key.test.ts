@@ -22,7 +22,9 @@ describe('encodeKey', () => {
   const keys = fc.string({ unit: 'grapheme', maxLength: 100 }).map((text) => `/${text}`);
 
   it('gives different keys different ids', () => {
-    fc.assert(fc.property(keys, keys, (one, other) => (encodeKey(one) === encodeKey(other)) === (one === other)));
+    fc.assert(
+      fc.property(keys, keys, (one, other) => (encodeKey(one) === encodeKey(other)) === (one === other)),
+    );
   });
 
   it('uses no character that Cosmos forbids in an id', () => {

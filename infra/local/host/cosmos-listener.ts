@@ -19,6 +19,10 @@ import type { TypedData } from './rpc.ts';
 const CATEGORY = 'Host.CosmosDB';
 /** How long the start waits for an answer before HTTP is served without it. */
 const START_PATIENCE = 1_000;
+/** After so many milliseconds without a change a feed counts as idle. */
+const IDLE_AFTER = 30_000;
+/** How often, in milliseconds, an idle feed is read at the most: a laptop has better things to do than ask 50 times a second. */
+const IDLE_POLL_DELAY = 100;
 
 export interface CosmosListenerOptions {
   readonly definition: FunctionDefinition<CosmosTrigger>;
@@ -142,15 +146,17 @@ export class CosmosListener implements Listener {
   ): Promise<void> {
     let lease = first;
     let iterator = this.#iterate(container, lease);
+    let lastChangeAt = this.#options.clock.now();
     while (!signal.aborted) {
       try {
         const page = await iterator.readNext();
         this.#outage.succeeded();
         if (signal.aborted) return;
         if (page.count === 0) {
-          await this.#options.clock.sleep(this.#trigger.feedPollDelay, signal);
+          await this.#options.clock.sleep(this.#pollDelay(lastChangeAt), signal);
           continue;
         }
+        lastChangeAt = this.#options.clock.now();
         if (!(await this.#deliver(page.result, signal))) return;
         lease = { ...lease, continuation: page.continuationToken };
         await this.#checkpoint(leases, lease, signal);
@@ -159,6 +165,13 @@ export class CosmosListener implements Listener {
         iterator = this.#iterate(container, lease);
       }
     }
+  }
+
+  /** The trigger's own delay, but for feeds that are asked often and have been idle for long. */
+  #pollDelay(lastChangeAt: number): number {
+    const { feedPollDelay } = this.#trigger;
+    const isIdle = this.#options.clock.now() - lastChangeAt > IDLE_AFTER;
+    return isIdle ? Math.max(feedPollDelay, IDLE_POLL_DELAY) : feedPollDelay;
   }
 
   /** False if the batch is to be delivered again because the host stopped in the midst of it. */

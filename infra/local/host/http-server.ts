@@ -91,6 +91,10 @@ export class FunctionsServer {
       answerWithout(request, response, 503);
       return;
     }
+    if (!isSaneHost(request.headers.host ?? '')) {
+      answerWithout(request, response, 400);
+      return;
+    }
     const target = parseRequestTarget(request.url ?? '/');
     if (target === undefined) {
       answerWithout(request, response, 404);
@@ -201,4 +205,9 @@ async function readBody(request: IncomingMessage, length: number): Promise<Uint8
 
 function headerText(header: string | string[] | undefined): string | undefined {
   return Array.isArray(header) ? header[0] : header;
+}
+
+/** What Azure's front end lets through; anything else would not fit into the URL that the library is given. */
+function isSaneHost(host: string): boolean {
+  return /^([0-9A-Za-z._-]*|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?$/.test(host);
 }

@@ -1,5 +1,16 @@
 import { renameSync, writeFileSync } from 'node:fs';
-import { link, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import {
+  access,
+  constants,
+  link,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -40,7 +51,7 @@ export async function claimDataFolder(folder: string | undefined): Promise<DataF
     await removeAbandonedFolders();
   }
   const location = temporary ? await mkdtemp(path.join(os.tmpdir(), TEMPORARY_PREFIX)) : path.resolve(folder);
-  await mkdir(location, { recursive: true });
+  await makeFolder(location);
   const lockFile = path.join(location, LOCK_FILE);
   let lock: Lock = { owner: identifyProcess(process.pid), children: [] };
   await acquire(lockFile, lock, location);
@@ -58,6 +69,37 @@ export async function claimDataFolder(folder: string | undefined): Promise<DataF
       await (temporary ? rm(location, { recursive: true, force: true }) : rm(lockFile, { force: true }));
     },
   };
+}
+
+/**
+ * Level by level, because `mkdir` with `recursive` never ends where a folder can exist but not be filled, as below /proc.
+ *
+ * @throws LaunchError that names the folder and the reason.
+ */
+async function makeFolder(location: string): Promise<void> {
+  try {
+    if ((await mkdirUnlessPresent(location)) === 'no parent') {
+      await makeFolder(path.dirname(location));
+      await mkdir(location);
+    }
+    await access(location, constants.W_OK);
+  } catch (error) {
+    if (error instanceof LaunchError) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new LaunchError(
+      `The data folder ${location} cannot be used: ${reason}. Choose another one with --data.`,
+    );
+  }
+}
+
+async function mkdirUnlessPresent(location: string): Promise<'present' | 'no parent'> {
+  try {
+    await mkdir(location);
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return 'no parent';
+    if (!hasCode(error, 'EEXIST') || !(await stat(location)).isDirectory()) throw error;
+  }
+  return 'present';
 }
 
 async function acquire(lockFile: string, lock: Lock, location: string): Promise<void> {

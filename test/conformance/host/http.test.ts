@@ -146,6 +146,11 @@ describe('the request that a function gets', () => {
     expect((await echo('/echo')).traceParent).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/);
   });
 
+  it.each(['a b/<>', 'x:y', 'user@x'])('is refused with 400 for the host "%s"', async (name) => {
+    const answer = await sendRaw(`GET /echo HTTP/1.1\r\nHost: ${name}\r\nConnection: close\r\n\r\n`);
+    expect(answer).toMatch(/^HTTP\/1.1 400 /);
+  });
+
   it('is refused with 413 over the limit', async () => {
     const answer = await sendRaw(
       'POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 999999999\r\nConnection: close\r\n\r\n',

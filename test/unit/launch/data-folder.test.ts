@@ -47,6 +47,21 @@ describe('a data folder', () => {
     await (await claimDataFolder(location)).release();
   });
 
+  test.each([
+    ['below a file', 'file/data'],
+    ['that is a file', 'file'],
+  ])('%s is refused with a reason', async (_, place) => {
+    await writeFile(path.join(folder, 'file'), '');
+    await expect(claimDataFolder(path.join(folder, place))).rejects.toThrow(/cannot be used: .*--data/);
+  });
+
+  test.runIf(process.platform === 'linux')(
+    'where none can be made is refused, and not tried for ever',
+    async () => {
+      await expect(claimDataFolder('/proc/skerry/data')).rejects.toThrow(/cannot be used/);
+    },
+  );
+
   test('in use is refused with the pid of the process that uses it', async () => {
     const other = await otherProcess();
     await writeFile(lockFile, JSON.stringify({ owner: identifyProcess(other.pid), children: [] }));

@@ -11,7 +11,7 @@ export function describingEndpoint(others: readonly Endpoint<Services>[]): Endpo
     method: 'GET',
     route: 'api/v1/openapi.json',
     summary: 'This API as an OpenAPI 3.1 document',
-    access: 'open',
+    access: { verb: 'read', keys: '/' },
     responses: { 200: { description: 'The document.', body: z.record(z.string(), z.unknown()) } },
     handle() {
       description ??= describeApi([...others, describing]);

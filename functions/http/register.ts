@@ -25,7 +25,7 @@ export function registerHttpFunctions(handlers: readonly RouteHandler[]): void {
 function invocationOf(context: InvocationContext): Invocation {
   return {
     traceparent: context.traceContext?.traceParent,
-    logError: (message, error) => context.error(message, error),
+    logError: (...words) => context.error(...words),
   };
 }
 

@@ -15,7 +15,7 @@ const settingsSchema = z.object({
   /** Set by `npm start` alone: opens the API to whoever reaches it, which is the loopback interface. */
   SKERRY_LOCAL: flag,
   /** The shared bearer token. Outside local mode everything but the probes is refused until it is set. */
-  SKERRY_TOKEN: z.string().min(16).optional(),
+  SKERRY_TOKEN: z.string().min(16, 'must have at least 16 characters').optional(),
   SKERRY_LEGACY_ACCESS: z.enum(['off', 'open']).default('off'),
   /** The base URL under which callers reach this app, where it differs from the one that they used. */
   SKERRY_PUBLIC_URL: z.url().optional(),

@@ -163,6 +163,12 @@ describe.concurrent('entity tags', () => {
     expect((await api.get('apps/dm?ns=race')).body).toMatchObject({ revision: 2 });
   });
 
+  it('refuse a reader who wants another state than the present one', async () => {
+    await api.put('apps/wanted', { config: 1 });
+    expect((await api.get('apps/wanted', { 'if-match': '"1"' })).status).toBe(200);
+    expectProblem(await api.get('apps/wanted', { 'if-match': '"9"' }), 412, { field: 'If-Match' });
+  });
+
   it('spare a reader what it has', async () => {
     const path = 'apps/dm?ns=if-none-match';
     await api.put(path, { config: 1 });

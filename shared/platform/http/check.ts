@@ -78,7 +78,10 @@ function expectation(issue: Issue): string {
     case 'invalid_value':
       return issue.values.length === 1
         ? String(issue.values[0])
-        : `one of ${issue.values.map(String).join(', ')}`;
+        : `one of ${issue.values
+            .map(String)
+            .filter((value) => value !== '')
+            .join(', ')}`;
     case 'too_big':
       return `${issue.inclusive === false ? 'less than' : 'at most'} ${issue.maximum}${unitOf(issue.origin)}`;
     case 'too_small':

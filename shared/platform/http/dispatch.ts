@@ -18,7 +18,7 @@ import { functionName, parseRoute, pathOf, type RouteTemplate, readParameters } 
 export interface Invocation {
   /** W3C trace context of this run, where the host has one. */
   readonly traceparent: string | undefined;
-  logError(message: string, error: unknown): void;
+  logError(message: string, error?: unknown): void;
 }
 
 /** One function of the host: everything that happens on one route, whatever the method. */
@@ -103,7 +103,12 @@ class Dispatcher<Services> {
       return withRequestId(await work(requestId), requestId);
     } catch (error) {
       if (isOurFault(error)) {
-        invocation.logError(`Request ${requestId} (${request.method} ${pathOf(request.url)}) failed`, error);
+        const subject = `Request ${requestId} (${request.method} ${pathOf(request.url)}) failed`;
+        if (error instanceof SkerryError) {
+          invocation.logError(`${subject}: ${oneLine(error)}`);
+        } else {
+          invocation.logError(subject, error);
+        }
       }
       return withRequestId(withoutBodyForHead(request, errorResponse(error, surface, requestId)), requestId);
     }
@@ -224,6 +229,11 @@ function noSuchResource(request: IncomingRequest): SkerryError {
 /** What a caller cannot set right is worth a line in the log. */
 function isOurFault(error: unknown): boolean {
   return !(error instanceof SkerryError) || error.kind === 'unavailable';
+}
+
+/** An outage meets every request, so that each says no more than what does not answer and why. */
+function oneLine({ message, cause }: SkerryError): string {
+  return cause instanceof Error ? `${message} (${cause.message.split('\n')[0]})` : message;
 }
 
 /** HEAD gets the headers of GET, the length of the body that is left out among them. */

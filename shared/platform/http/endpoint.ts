@@ -31,7 +31,7 @@ export interface KeyAccess {
   readonly legacy?: boolean;
 }
 
-/** `open` needs no token anywhere: probes and the API description. */
+/** `open` needs no token anywhere: probes. */
 export type Access = 'open' | KeyAccess;
 
 /** Request headers that an endpoint obeys, for its description. */

@@ -60,6 +60,28 @@ export function checkPrecondition(
   }
 }
 
+/**
+ * Holds what is read against the caller's `If-Match`.
+ *
+ * @param tag its entity tag; undefined where it has none, which nothing matches but `*`.
+ * @throws SkerryError `precondition-failed`, and `invalid` for a malformed header.
+ */
+export function checkIfMatch(headers: HeaderReader, tag: string | undefined): void {
+  const ifMatch = headers.get('if-match');
+  if (ifMatch === null) {
+    return;
+  }
+  const tags = parseEntityTags(ifMatch, 'If-Match');
+  if (tags !== '*' && !matchesStrongly(tags, tag)) {
+    throw preconditionFailed(
+      tag === undefined ? 'It has no entity tag.' : `Its present entity tag is ${tag}.`,
+      {
+        field: 'If-Match',
+      },
+    );
+  }
+}
+
 /** Whether a read can be answered 304: the caller's `If-None-Match` covers the present tag. */
 export function isNotModified(headers: HeaderReader, tag: string): boolean {
   const ifNoneMatch = headers.get('if-none-match');

@@ -1,4 +1,4 @@
-import { isNotModified } from './precondition.ts';
+import { checkIfMatch, isNotModified } from './precondition.ts';
 import type { HeaderReader } from './request.ts';
 
 /** What a handler answers. Adapters turn it into their host's form. */
@@ -32,8 +32,11 @@ export function json(status: number, value: unknown, facts: ResponseFacts = {}):
 
 /**
  * The answer to a read: 304 when what the caller has is current by the entity tag, else the value, which is made only then.
+ *
+ * @throws SkerryError `precondition-failed` when the caller's `If-Match` names another state.
  */
 export function answerRead(headers: HeaderReader, facts: ResponseFacts, value: () => unknown): HttpResponse {
+  checkIfMatch(headers, facts.etag);
   return facts.etag !== undefined && isNotModified(headers, facts.etag)
     ? { status: 304, headers: factHeaders(facts) }
     : json(200, value(), facts);

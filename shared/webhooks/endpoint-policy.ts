@@ -20,25 +20,26 @@ const GLOBAL_IPV6 = ipaddr.IPv6.parseCIDR('2000::/3');
  * @throws SkerryError `invalid`.
  */
 export function checkEndpoint(endpoint: string, { allowPrivate }: EndpointPolicy): void {
+  const refuse = (detail: string) => refusal(detail, allowPrivate);
   if (endpoint.length > MAX_ENDPOINT_CHARACTERS) {
-    throw refusal(`The endpoint is longer than ${MAX_ENDPOINT_CHARACTERS} characters.`);
+    throw refuse(`The endpoint is longer than ${MAX_ENDPOINT_CHARACTERS} characters.`);
   }
   const authority = /^https?:\/\/([^/?#]+)/i.exec(endpoint)?.[1];
   if (authority === undefined || !isCleanUrl(endpoint)) {
-    throw refusal('The endpoint is not an absolute URL.');
+    throw refuse(`The endpoint is not an absolute ${allowPrivate ? 'http or https' : 'https'} URL.`);
   }
   if (authority.includes('@')) {
-    throw refusal('The endpoint carries credentials.');
+    throw refuse('The endpoint carries credentials.');
   }
   if (endpoint.includes('#')) {
-    throw refusal('The endpoint has a fragment.');
+    throw refuse('The endpoint has a fragment.');
   }
   const { protocol, hostname } = new URL(endpoint);
   if (protocol !== 'https:' && !allowPrivate) {
-    throw refusal('The endpoint is not an https URL.');
+    throw refuse('The endpoint is not an https URL.');
   }
   if (!allowPrivate && !isPublicHost(hostname)) {
-    throw refusal('The endpoint is not on the public internet.');
+    throw refuse('The endpoint is not on the public internet.');
   }
 }
 
@@ -71,9 +72,11 @@ function isPublicHost(hostname: string): boolean {
   return host.includes('.') && !host.endsWith('.localhost');
 }
 
-function refusal(detail: string): SkerryError {
+function refusal(detail: string, allowPrivate: boolean): SkerryError {
   return invalid(detail, {
     field: 'endpoint',
-    fix: 'Give an absolute https URL that is reachable from the public internet, without credentials or fragment.',
+    fix: allowPrivate
+      ? 'Give an absolute http or https URL without credentials or fragment.'
+      : 'Give an absolute https URL that is reachable from the public internet, without credentials or fragment.',
   });
 }

@@ -1,4 +1,5 @@
 import { invalid } from '../platform/errors.ts';
+import { NAME_PATTERN } from '../platform/http/name.ts';
 import { isUnder, type Scope } from '../records/index.ts';
 import { type SubscriptionValue, subscriptionScope } from './subscription.ts';
 
@@ -14,11 +15,19 @@ export interface Announcement {
 
 const MAX_KEY_CHARACTERS = 500;
 
-/** First segments of the keys that can be watched: the kind of their scopes, and whether the second segment names the scope. */
-const ROOTS: ReadonlyMap<string, { readonly isNamed: boolean }> = new Map([
-  ['app', { isNamed: false }],
-  ['srv', { isNamed: true }],
-  ['reg', { isNamed: false }],
+/** What the keys below a first segment are like, which is the kind of their scopes. */
+interface Root {
+  /** Whether the second segment names the scope. */
+  readonly isNamed: boolean;
+  /** Segments of a key after the first. */
+  readonly depth: number;
+  readonly segment: RegExp;
+}
+
+const ROOTS: ReadonlyMap<string, Root> = new Map([
+  ['app', { isNamed: false, depth: 1, segment: NAME_PATTERN }],
+  ['srv', { isNamed: true, depth: 2, segment: NAME_PATTERN }],
+  ['reg', { isNamed: false, depth: 1, segment: /^.+$/ }],
 ]);
 
 /**
@@ -28,15 +37,26 @@ const ROOTS: ReadonlyMap<string, { readonly isNamed: boolean }> = new Map([
  * @throws SkerryError `invalid`.
  */
 export function checkWatchedKey(key: string): void {
-  const [empty, root, ...rest] = key.split('/');
-  const isWellFormed =
-    empty === '' && rest.slice(0, -1).every((segment) => segment !== '') && key.length <= MAX_KEY_CHARACTERS;
-  if (!isWellFormed || root === undefined || (key !== '/' && !ROOTS.has(root))) {
+  if (key !== '/' && !isWatchable(key)) {
     throw invalid(`"${key.slice(0, 100)}" is not a key prefix that can be watched.`, {
       field: 'key',
       fix: 'Use "/app", "/app/NAME", "/srv", "/srv/SERVICE", "/srv/SERVICE/INSTANCE", "/reg", or "/" for all of them.',
     });
   }
+}
+
+/** Whether some record may have this key, or one below it. */
+function isWatchable(key: string): boolean {
+  const [empty, first = '', ...below] = key.split('/');
+  const root = ROOTS.get(first);
+  const segments = below.at(-1) === '' ? below.slice(0, -1) : below;
+  return (
+    empty === '' &&
+    root !== undefined &&
+    key.length <= MAX_KEY_CHARACTERS &&
+    segments.length <= root.depth &&
+    segments.every((segment) => root.segment.test(segment))
+  );
 }
 
 /** The one scope that holds all keys under a prefix; undefined where several may. */

@@ -78,9 +78,20 @@ test.each(['/', '/app', '/app/', '/app/dm', '/srv', '/srv/web', '/srv/web/host1'
   },
 );
 
-test.each(['', 'app', '/apps', '/hook', '/hook/sub_1', '//app', '/app//dm', '//', `/app/${'x'.repeat(500)}`])(
-  '"%s" cannot be watched',
-  (key) => {
-    expect(() => checkWatchedKey(key)).toThrow(expect.objectContaining({ kind: 'invalid', field: 'key' }));
-  },
-);
+test.each([
+  '',
+  'app',
+  '/apps',
+  '/hook',
+  '/hook/sub_1',
+  '//app',
+  '/app//dm',
+  '//',
+  '/app/../dm',
+  '/app/dm/x',
+  '/srv/web/host1/x',
+  '/app/a b',
+  `/app/${'x'.repeat(500)}`,
+])('"%s" cannot be watched', (key) => {
+  expect(() => checkWatchedKey(key)).toThrow(expect.objectContaining({ kind: 'invalid', field: 'key' }));
+});

@@ -33,6 +33,7 @@ const instanceShownSchema = z.strictObject({
     .describe('When the instance expires without a further heartbeat, at the earliest.'),
   tags: z.array(z.string()),
   weight: z.int(),
+  metadata: z.record(z.string(), z.string()),
   revision: z.int(),
   createdAt: z.iso.datetime(),
   updatedAt: z.iso.datetime(),
@@ -227,8 +228,8 @@ function showService({ name, revision, instances }: ServiceView) {
 }
 
 function showInstance({ id, instance, health, expiresAt, revision, createdAt, updatedAt }: InstanceView) {
-  const { status: _, tags = [], weight = DEFAULT_WEIGHT, ...rest } = instance;
-  return { id, ...rest, health, expiresAt, tags, weight, revision, createdAt, updatedAt };
+  const { status: _, tags = [], weight = DEFAULT_WEIGHT, metadata = {}, ...rest } = instance;
+  return { id, ...rest, health, expiresAt, tags, weight, metadata, revision, createdAt, updatedAt };
 }
 
 /** Without an entity tag where the revision does not tell the health, or a 304 would hide an expiry or a revival. */

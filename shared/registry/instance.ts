@@ -16,7 +16,7 @@ export interface Instance {
   readonly weight?: number;
   readonly metadata?: Readonly<Record<string, string>>;
   readonly status?: 'draining';
-  readonly master?: boolean;
+  readonly master?: true;
   /** Fields that another surface stored and this model does not know (specs/api.md, "Nesoi and gossip"). */
   readonly extra?: JsonObject;
 }
@@ -90,7 +90,7 @@ export function nextInstance(input: InstanceInput, current: InstanceValue | unde
     ...(weight !== undefined && weight !== DEFAULT_WEIGHT && { weight }),
     ...(metadata !== undefined && Object.keys(metadata).length > 0 && { metadata }),
     ...(status === 'draining' && { status }),
-    ...(master !== undefined && { master }),
+    ...(master === true && { master }),
     ...(extra !== undefined && Object.keys(extra).length > 0 && { extra }),
   };
 }

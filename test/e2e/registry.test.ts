@@ -100,7 +100,7 @@ describe.concurrent('an instance', () => {
     const replaced = await api.put(path, { endpoints });
     expect(replaced).toMatchObject({
       status: 200,
-      body: { id: 'one', endpoints, health: 'passing', tags: [], weight: 1, revision: 2 },
+      body: { id: 'one', endpoints, health: 'passing', tags: [], weight: 1, metadata: {}, revision: 2 },
     });
     expect(replaced.body).not.toHaveProperty('ttl');
     expect((await api.get(path)).body).toEqual(replaced.body);

@@ -3,7 +3,7 @@ import { type InstanceInput, type InstanceView, instanceSchema } from '../../../
 import { jsonValueSchema } from '../json-value.ts';
 import { toNesoiTime } from './nesoi-form.ts';
 
-const { endpoints, ttl, tags, zone, weight, metadata, status, master } = instanceSchema.shape;
+const { endpoints, ttl, tags, zone, weight, metadata, status } = instanceSchema.shape;
 
 /** What a client says of a host. Only these fields have rules; Nesoi keeps all others as they come. */
 export const hostInputSchema = z
@@ -33,7 +33,7 @@ const sharedFieldsSchema = z.object({
   weight: weight.refine((value) => value !== 1).catch(undefined),
   metadata: metadata.refine((value) => value === undefined || Object.keys(value).length > 0).catch(undefined),
   status: status.refine((value) => value !== 'up').catch(undefined),
-  master: master.catch(undefined),
+  master: z.literal(true).optional().catch(undefined),
 });
 
 /** The instance that a host is. What the canonical model does not know goes to `extra`. */

@@ -89,6 +89,7 @@ describe('/api/v1/services/{name}/instances/{id}', () => {
       expiresAt: expect.stringMatching(/Z$/),
       tags: [],
       weight: 1,
+      metadata: {},
       revision: 1,
       createdAt: expect.stringMatching(/Z$/),
       updatedAt: expect.stringMatching(/Z$/),

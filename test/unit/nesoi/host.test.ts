@@ -43,9 +43,8 @@ describe('a host of Nesoi', () => {
       toInstance(hostInputSchema.parse({ ...HOST, master: false, tags: ['x'], weight: 'heavy', load: 1 })),
     ).toEqual({
       endpoints: HOST.endpoints,
-      master: false,
       tags: ['x'],
-      extra: { weight: 'heavy', load: 1 },
+      extra: { master: false, weight: 'heavy', load: 1 },
     });
   });
 

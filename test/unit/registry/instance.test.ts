@@ -49,12 +49,20 @@ describe('what may be said of an instance', () => {
 
 describe('what is stored of an instance', () => {
   test('leaves the defaults out', () => {
-    const spelledOut = { ...PLAIN, weight: 1, tags: [], metadata: {}, status: 'up', extra: {} } as const;
+    const spelledOut = {
+      ...PLAIN,
+      weight: 1,
+      tags: [],
+      metadata: {},
+      status: 'up',
+      master: false,
+      extra: {},
+    } as const;
     expect(nextInstance({ ...spelledOut, tags: [] }, undefined)).toEqual(PLAIN);
   });
 
-  test('keeps what is not the default, and master as it was said', () => {
-    const input = { ...PLAIN, weight: 0, tags: ['a'], status: 'draining' as const, master: false };
+  test('keeps what is not the default', () => {
+    const input = { ...PLAIN, weight: 0, tags: ['a'], status: 'draining' as const, master: true };
     expect(nextInstance(input, undefined)).toEqual(input);
   });
 

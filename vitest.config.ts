@@ -7,7 +7,8 @@ export default defineConfig({
     pool: 'forks',
     // More than the cores: most files wait for processes, leases and retries rather than compute.
     maxWorkers: 4,
-    testTimeout: 30_000,
+    // The full counts of `npm run test:long` take minutes a test.
+    testTimeout: process.env.SKERRY_TEST_LONG === undefined ? 30_000 : 900_000,
     hookTimeout: 60_000,
   },
 });

@@ -1,5 +1,5 @@
 import type { Container, FeedOptions, SqlQuerySpec } from '@azure/cosmos';
-import { askCosmos } from './cosmos-errors.ts';
+import { askCosmos } from './ask-cosmos.ts';
 
 /** The pages of a query, each asked for as `askCosmos` does; who stops reading ends the query. */
 export async function* queryPages<Document>(

@@ -1,5 +1,5 @@
 import type { Container, FeedOptions, ItemDefinition, SqlQuerySpec } from '@azure/cosmos';
-import { askCosmos, COSMOS_STATUS, cosmosStatusOf } from '../platform/cosmos-errors.ts';
+import { askCosmos, COSMOS_STATUS, unlessPreceded } from '../platform/ask-cosmos.ts';
 import { queryPages } from '../platform/cosmos-query.ts';
 import { encodeKey } from './key.ts';
 import type { Lease } from './lease.ts';
@@ -58,21 +58,17 @@ export class LeaseStorage {
 
   /** Creates a lease where there is none; undefined when there is one. */
   async create(scope: Scope, lease: Lease): Promise<StoredLease | undefined> {
-    const etag = await unlessPreceded(async () => {
-      const response = await this.#container.items.create(toDocument(scope, lease));
-      return response.etag;
-    });
-    return etag === undefined ? undefined : { scope, lease, etag };
+    const response = await unlessPreceded(() => this.#container.items.create(toDocument(scope, lease)));
+    return response && { scope, lease, etag: response.etag };
   }
 
   /** Replaces a lease as it was read; undefined when it has been written or removed since. */
   async replace(stored: StoredLease, lease: Lease): Promise<StoredLease | undefined> {
     const { scope } = stored;
-    const etag = await unlessPreceded(async () => {
-      const response = await this.#item(stored).replace(toDocument(scope, lease), ifMatch(stored));
-      return response.etag;
-    });
-    return etag === undefined ? undefined : { scope, lease, etag };
+    const response = await unlessPreceded(() =>
+      this.#item(stored).replace(toDocument(scope, lease), ifMatch(stored)),
+    );
+    return response && { scope, lease, etag: response.etag };
   }
 
   /** Removes a lease as it was read, unless it has been written since. */
@@ -104,25 +100,6 @@ export class LeaseStorage {
 
 function ifMatch({ etag }: StoredLease) {
   return { accessCondition: { type: 'IfMatch', condition: etag } };
-}
-
-/** Undefined when another writer came first: the document exists, is gone, or is not the one that was read. */
-async function unlessPreceded<Answer>(write: () => Promise<Answer>): Promise<Answer | undefined> {
-  return await askCosmos(async () => {
-    try {
-      return await write();
-    } catch (error) {
-      const status = cosmosStatusOf(error);
-      if (
-        status === COSMOS_STATUS.conflict ||
-        status === COSMOS_STATUS.preconditionFailed ||
-        status === COSMOS_STATUS.notFound
-      ) {
-        return undefined;
-      }
-      throw error;
-    }
-  });
 }
 
 function toDocument(scope: Scope, lease: Lease): LeaseDocument {

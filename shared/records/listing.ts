@@ -1,4 +1,4 @@
-import { invalid } from '../platform/errors.ts';
+import { readCursor, writeCursor } from '../platform/cursor.ts';
 import type { StoredRecord } from './change.ts';
 import { fromRecordDocument } from './documents.ts';
 import type { LogStorage } from './log-storage.ts';
@@ -34,7 +34,7 @@ type Page<Value> = Omit<Listing<Value>, 'ageSeconds'>;
 
 export function listFromSnapshot<Value>(snapshot: Snapshot<Value>, request: PageRequest): Page<Value> {
   const limit = request.limit ?? MAX_PAGE;
-  const records = snapshot.page(parseCursor(request.after)?.key, limit + 1);
+  const records = snapshot.page(cursorOf(request)?.key, limit + 1);
   return toPage(
     records.slice(0, limit),
     snapshot.revision,
@@ -53,7 +53,7 @@ export async function listFromStorage<Value>(
   position: number,
   request: PageRequest,
 ): Promise<Page<Value>> {
-  const cursor = parseCursor(request.after);
+  const cursor = cursorOf(request);
   const limit = request.limit ?? MAX_PAGE;
   const revision = cursor?.revision ?? position;
   const documents = await storage.readRecordPage<Value>(cursor?.key ?? '', limit);
@@ -78,30 +78,22 @@ function toPage<Value>(
   revision: number,
   next: Cursor | false,
 ): Page<Value> {
-  return next === false ? { records, revision } : { records, revision, next: writeCursor(next) };
+  return next === false
+    ? { records, revision }
+    : {
+        records,
+        revision,
+        next: writeCursor(next.revision === undefined ? [next.key] : [next.key, next.revision]),
+      };
 }
 
-function writeCursor({ key, revision }: Cursor): string {
-  return Buffer.from(JSON.stringify(revision === undefined ? [key] : [key, revision])).toString('base64url');
+function cursorOf({ after }: PageRequest): Cursor | undefined {
+  return after === undefined ? undefined : readCursor(after, takeCursor);
 }
 
-function parseCursor(text: string | undefined): Cursor | undefined {
-  if (text === undefined) {
+function takeCursor([key, revision]: readonly unknown[]): Cursor | undefined {
+  if (typeof key !== 'string' || !(revision === undefined || Number.isSafeInteger(revision))) {
     return undefined;
   }
-  try {
-    const parsed: unknown = JSON.parse(Buffer.from(text, 'base64url').toString());
-    if (Array.isArray(parsed)) {
-      const [key, revision]: unknown[] = parsed;
-      if (typeof key === 'string' && (revision === undefined || Number.isSafeInteger(revision))) {
-        return { key, ...(typeof revision === 'number' && { revision }) };
-      }
-    }
-  } catch {
-    // Falls through to the refusal below.
-  }
-  throw invalid('"after" is not a cursor of this listing.', {
-    field: 'after',
-    fix: 'Take it from "next" of the page before, or leave it out.',
-  });
+  return { key, ...(typeof revision === 'number' && { revision }) };
 }

@@ -5,7 +5,7 @@ import {
   cosmosStatusOf,
   inTime,
   isPassingCosmosFault,
-} from '../platform/cosmos-errors.ts';
+} from '../platform/ask-cosmos.ts';
 import { queryAll, queryPages } from '../platform/cosmos-query.ts';
 import type { Change, StoredRecord } from './change.ts';
 import {

@@ -1,7 +1,7 @@
 import type { Container, JSONValue, SqlParameter } from '@azure/cosmos';
-import { askCosmos, COSMOS_STATUS, cosmosStatusOf } from '../platform/cosmos-errors.ts';
+import { askCosmos, COSMOS_STATUS, unlessPreceded } from '../platform/ask-cosmos.ts';
 import { queryAll } from '../platform/cosmos-query.ts';
-import { invalid } from '../platform/errors.ts';
+import { readCursor, writeCursor } from '../platform/cursor.ts';
 import type { Delivery, DeliveryState } from './delivery.ts';
 
 /** A delivery as it was read, with what proves at the next write that nobody changed it meanwhile. */
@@ -47,15 +47,8 @@ export class DeliveryStorage {
 
   /** Stores a new delivery; undefined when it is known already. */
   async create(delivery: Delivery): Promise<VersionedDelivery | undefined> {
-    try {
-      const { etag } = await askCosmos(() => this.#container.items.create(toDocument(delivery)));
-      return { delivery, etag };
-    } catch (error) {
-      if (cosmosStatusOf(error) === COSMOS_STATUS.conflict) {
-        return undefined;
-      }
-      throw error;
-    }
+    const response = await unlessPreceded(() => this.#container.items.create(toDocument(delivery)));
+    return response && { delivery, etag: response.etag };
   }
 
   async read(subscription: string, id: string): Promise<VersionedDelivery | undefined> {
@@ -69,25 +62,17 @@ export class DeliveryStorage {
 
   /** Replaces a delivery that nobody changed since it was read; undefined when somebody did, or removed it. */
   async replace(known: VersionedDelivery, delivery: Delivery): Promise<VersionedDelivery | undefined> {
-    try {
-      const { etag } = await askCosmos(() =>
-        this.#container
-          .item(delivery.id, delivery.subscription)
-          .replace(toDocument(delivery), { accessCondition: { type: 'IfMatch', condition: known.etag } }),
-      );
-      return { delivery, etag };
-    } catch (error) {
-      const status = cosmosStatusOf(error);
-      if (status === COSMOS_STATUS.preconditionFailed || status === COSMOS_STATUS.notFound) {
-        return undefined;
-      }
-      throw error;
-    }
+    const response = await unlessPreceded(() =>
+      this.#container
+        .item(delivery.id, delivery.subscription)
+        .replace(toDocument(delivery), { accessCondition: { type: 'IfMatch', condition: known.etag } }),
+    );
+    return response && { delivery, etag: response.etag };
   }
 
   /** @throws SkerryError `invalid` when `after` is no cursor of such a listing. */
   async list(subscription: string, { state, limit, after }: DeliveryPageRequest): Promise<DeliveryListing> {
-    const cursor = parseCursor(after);
+    const cursor = after === undefined ? undefined : readCursor(after, takeCursor);
     const conditions = ['c.subscription = @subscription'];
     const parameters: SqlParameter[] = [{ name: '@subscription', value: subscription }];
     const add = (condition: string, name: string, value: JSONValue) => {
@@ -115,7 +100,7 @@ export class DeliveryStorage {
     const withEqualTime = resources
       .slice(0, seen + limit)
       .filter(({ createdAt }) => createdAt === last.createdAt);
-    return { deliveries, next: writeCursor({ createdAt: last.createdAt, seen: withEqualTime.length }) };
+    return { deliveries, next: writeCursor([last.createdAt, withEqualTime.length]) };
   }
 }
 
@@ -125,29 +110,10 @@ interface Cursor {
   readonly seen: number;
 }
 
-function writeCursor({ createdAt, seen }: Cursor): string {
-  return Buffer.from(JSON.stringify([createdAt, seen])).toString('base64url');
-}
-
-function parseCursor(text: string | undefined): Cursor | undefined {
-  if (text === undefined) {
-    return undefined;
-  }
-  try {
-    const parsed: unknown = JSON.parse(Buffer.from(text, 'base64url').toString());
-    if (Array.isArray(parsed)) {
-      const [createdAt, seen]: unknown[] = parsed;
-      if (typeof createdAt === 'string' && typeof seen === 'number' && seen > 0 && seen <= MAX_SEEN) {
-        return { createdAt, seen: Math.floor(seen) };
-      }
-    }
-  } catch {
-    // Falls through to the refusal below.
-  }
-  throw invalid('"after" is not a cursor of this listing.', {
-    field: 'after',
-    fix: 'Take it from "next" of the page before, or leave it out.',
-  });
+function takeCursor([createdAt, seen]: readonly unknown[]): Cursor | undefined {
+  return typeof createdAt === 'string' && typeof seen === 'number' && seen > 0 && seen <= MAX_SEEN
+    ? { createdAt, seen: Math.floor(seen) }
+    : undefined;
 }
 
 /** Deliveries of one subscription within one millisecond; a cursor that claims more was made up. */

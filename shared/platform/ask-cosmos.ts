@@ -68,6 +68,30 @@ export async function askCosmos<Answer>(
 }
 
 /**
+ * Runs one conditional write of the Cosmos SDK.
+ *
+ * @returns undefined when another writer came first: the document exists, is gone, or is not the one that was read.
+ * @throws what `askCosmos` throws.
+ */
+export async function unlessPreceded<Answer>(write: () => Promise<Answer>): Promise<Answer | undefined> {
+  return await askCosmos(async () => {
+    try {
+      return await write();
+    } catch (error) {
+      const status = cosmosStatusOf(error);
+      if (
+        status === COSMOS_STATUS.conflict ||
+        status === COSMOS_STATUS.preconditionFailed ||
+        status === COSMOS_STATUS.notFound
+      ) {
+        return undefined;
+      }
+      throw error;
+    }
+  });
+}
+
+/**
  * Runs one call of the Cosmos SDK, for no longer than a caller may wait.
  *
  * @throws what the call throws; `CosmosTimeout`, a fault of the connection, when it takes longer than 5 s.

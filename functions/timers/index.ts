@@ -2,8 +2,10 @@ import { app, type InvocationContext, type Timer } from '@azure/functions';
 import { services } from '../services.ts';
 import { describeSweep } from './describe-sweep.ts';
 
+const { settings } = services();
+
 /** Runs on one instance of the app at a time, and not on top of itself; what fails is left to the next run. */
-app.timer('timers-sweep', { schedule: '%SKERRY_SWEEP_SCHEDULE%', handler: sweep });
+app.timer('timers-sweep', { schedule: settings.SKERRY_SWEEP_SCHEDULE, handler: sweep });
 
 async function sweep(_timer: Timer, context: InvocationContext): Promise<void> {
   const summary = await services().registry.sweep();

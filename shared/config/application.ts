@@ -10,7 +10,7 @@ export interface ApplicationValue {
   readonly config: Json;
   /** What `config` must satisfy. */
   readonly schema?: JsonSchema;
-  /** Fields that another surface stored and this model does not know (specs/api.md, "Nesoi and gossip"). */
+  /** Fields that another surface stored and this model does not know (docs/compatibility.md). */
   readonly extra?: JsonObject;
 }
 

@@ -26,7 +26,7 @@ export interface ReadinessOptions {
   readonly clock: Clock;
 }
 
-/** Every check ends within this time (specs/api.md, "Settings and switches"). */
+/** Every check ends within this time, so that a probe always gets its answer. */
 const CHECK_TIMEOUT_MILLISECONDS = 2_000;
 
 /** Asks every dependency a cheap question that only the service itself can answer. */

@@ -32,7 +32,7 @@ export function checkKey(key: string): void {
 
 /**
  * Whether a key lies under a prefix, by whole path segments: `/app/dm` covers itself and what is below it, never
- * `/app/dm2`; with a trailing slash only what is below (specs/api.md, "Shapes").
+ * `/app/dm2`; with a trailing slash only what is below (docs/api.md, "Subscriptions").
  */
 export function isUnder(prefix: string, key: string): boolean {
   if (prefix.endsWith('/')) {

@@ -14,7 +14,7 @@ export const GUARD_KEY = '/guard';
  */
 const MAX_UNATTENDED = 300_000;
 
-/** Whether so many instances lapse in one sweep that an outage is likelier than their deaths (specs/api.md, "Instances"). */
+/** Whether so many instances lapse in one sweep that an outage is likelier than their deaths (docs/api.md, "Instances"). */
 export function isMassExpiry(lapsing: number, instancesWithTtl: number): boolean {
   return instancesWithTtl > MAX_UNGUARDED_INSTANCES && lapsing > instancesWithTtl / 2;
 }

@@ -17,7 +17,7 @@ export interface Instance {
   readonly metadata?: Readonly<Record<string, string>>;
   readonly status?: 'draining';
   readonly master?: true;
-  /** Fields that another surface stored and this model does not know (specs/api.md, "Nesoi and gossip"). */
+  /** Fields that another surface stored and this model does not know (docs/compatibility.md). */
   readonly extra?: JsonObject;
 }
 
@@ -49,7 +49,7 @@ const endpoint = z
   .max(2048)
   .refine((text) => HOST_AND_PORT.test(text) || URL.canParse(text), 'must be a URI or host:port');
 
-/** What a caller may say of an instance (specs/api.md, "Fields"). */
+/** What a caller may say of an instance (docs/api.md, "Fields"). */
 export const instanceSchema = z.strictObject({
   endpoints: membersOf(z.record(label, endpoint), 1, 16).describe('URIs or `host:port`, by name.'),
   ttl: z

@@ -7,8 +7,8 @@ const MAX_LAG_WITHOUT_TTL_MILLISECONDS = 1_000;
 
 /**
  * Whether the stored time of the last renewal lags so far behind `now` that a renewal has to be stored for its sake:
- * by more than 15 s or a quarter of the ttl, by a second without one, for a master not at all (design.md, "Liveness";
- * Nesoi's clients compare `updated_at`).
+ * by more than 15 s or a quarter of the ttl, by a second without one, for a master not at all (Nesoi's clients
+ * compare `updated_at`; docs/compatibility.md).
  */
 export function isRenewalTimeStale(record: InstanceRecord, lease: Lease | undefined, now: number): boolean {
   const { ttl, master } = record.value;

@@ -19,7 +19,7 @@ export interface AccessControl {
 
 /**
  * Denies by default: outside local mode a call needs the shared token, unless its endpoint says otherwise
- * (specs/api.md, "Settings").
+ * (README, "Running it").
  */
 export function createAccessControl(settings: AccessSettings): AccessControl {
   const expected = settings.SKERRY_TOKEN === undefined ? undefined : digest(settings.SKERRY_TOKEN);

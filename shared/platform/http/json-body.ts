@@ -4,7 +4,7 @@ import type { Surface } from './endpoint.ts';
 import { locateJsonFault } from './json-fault.ts';
 import type { IncomingRequest } from './request.ts';
 
-/** Bytes; room for a value of 256 KiB and what surrounds it (specs/api.md, "Fields"). */
+/** Bytes; room for a value of 256 KiB and what surrounds it (docs/api.md, "Fields"). */
 export const MAX_BODY_BYTES = 300 * 1024;
 
 /** Cosmos DB refuses documents that are nested deeper than 128 levels; a value has some levels around it. */

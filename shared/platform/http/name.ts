@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** The rule for names and ids in paths, keys and bodies (specs/api.md, "Fields"). */
+/** The rule for names and ids in paths, keys and bodies (docs/api.md, "Fields"). */
 export const NAME_PATTERN = /^(?!\.{1,2}$)[0-9A-Za-z._-]{1,128}$/;
 
 export const nameSchema = z

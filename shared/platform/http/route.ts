@@ -52,7 +52,7 @@ const UNNAMEABLE = /[^0-9A-Za-z]+/g;
  * The name of the function that serves a route. The host tries functions in the order of their upper-cased
  * names and takes the first match, so names have to sort the more specific route first: among upper-cased
  * ASCII `_` comes after letters and digits, hence `_name` for a parameter and `__rest` for a catch-all
- * (specs/host.md, 5.1).
+ * (docs/architecture.md, "Functions and routes").
  */
 export function functionName(route: RouteTemplate): string {
   const prefixes = { literal: '', parameter: '_', 'catch-all': '__' };

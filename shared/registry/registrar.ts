@@ -262,9 +262,10 @@ export class Registrar {
   async #releaseRemoved(address: InstanceAddress, asRead: StoredLease | undefined): Promise<void> {
     let held = asRead;
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
-      if (held === undefined || (await this.#release(held))) {
+      if (held !== undefined && (await this.#release(held))) {
         return;
       }
+      // Where none stood when the removal began, a registration that came between may have written one.
       held = await this.#leases.read(instanceScope(address), instanceKey(address));
       const isForRecordToCome = held?.lease.state !== 'live' || held.lease.recordRevision !== undefined;
       const record = await this.#records.get<InstanceValue>(instanceScope(address), instanceKey(address));

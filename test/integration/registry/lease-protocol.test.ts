@@ -278,6 +278,16 @@ test('a process that dies between two steps breaks no promise to others and leav
   );
 });
 
+test('a removal that began before the registration that it removes leaves no lease that takes beats', async () => {
+  const address = await arrange('without a ttl');
+  let taken = 0;
+  const accepted = await runInterleaved(address, ['deregister', 'register'], (candidates) => {
+    taken += 1;
+    return taken === 1 ? 0 : candidates - 1;
+  });
+  await checkPromises(address, accepted, { crashed: false });
+});
+
 const LONG = process.env.SKERRY_TEST_LONG !== undefined;
 const pairs = Object.keys(OPERATIONS).flatMap((first) =>
   Object.keys(OPERATIONS).map((second) => [first, second]),

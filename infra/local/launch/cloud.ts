@@ -9,7 +9,7 @@ import {
 import { claimDataFolder, type DataFolder } from './data-folder.ts';
 import { LaunchError } from './launch-error.ts';
 import { type LaunchOptions, PORT_FLAGS, type ServerName } from './options.ts';
-import { findClosedPort, requireFreePorts } from './ports.ts';
+import { requireFreePorts, UNUSED_PORT } from './ports.ts';
 import { waitUntilAnswering } from './readiness.ts';
 import { serviceBusEntities } from './service-bus-entities.ts';
 import { type Supervised, supervise } from './supervise.ts';
@@ -96,7 +96,7 @@ async function buildFunctions(): Promise<void> {
 async function startCosmos({ options, dataFolder, teardown }: Launch): Promise<string> {
   const port = options.ports.cosmos;
   if (options.without.has('cosmos')) {
-    return cosmosConnectionString(await closedPort(port));
+    return cosmosConnectionString(closedPort(port));
   }
   const { startCosmosServer } = await import('../cosmos/server.ts');
   const server = await startCosmosServer({
@@ -114,7 +114,7 @@ async function startCosmos({ options, dataFolder, teardown }: Launch): Promise<s
 async function startServiceBus({ options, dataFolder, teardown }: Launch): Promise<string> {
   const port = options.ports.servicebus;
   if (options.without.has('servicebus')) {
-    return serviceBusConnectionString(await closedPort(port));
+    return serviceBusConnectionString(closedPort(port));
   }
   const { startServiceBusServer } = await import('../servicebus/server.ts');
   const server = await startServiceBusServer({
@@ -129,7 +129,7 @@ async function startServiceBus({ options, dataFolder, teardown }: Launch): Promi
 async function startBlob({ options, dataFolder, teardown }: Launch): Promise<string> {
   const port = options.ports.blob;
   if (options.without.has('blob')) {
-    return blobConnectionString(await closedPort(port));
+    return blobConnectionString(closedPort(port));
   }
   const azurite = supervise('Blob service (Azurite)', (address) => {
     const program = startChildProgram({
@@ -171,6 +171,6 @@ function startHost({ options, dataFolder, teardown }: Launch, environment: NodeJ
 }
 
 /** A server that is left out keeps its address, at which nothing answers. */
-function closedPort(port: number): Promise<number> {
-  return port === 0 ? findClosedPort() : Promise.resolve(port);
+function closedPort(port: number): number {
+  return port === 0 ? UNUSED_PORT : port;
 }

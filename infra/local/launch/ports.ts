@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
+import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LaunchError } from './launch-error.ts';
 
@@ -38,7 +38,10 @@ async function requireFreePort({ port, wantedBy, flag }: PortUse): Promise<void>
 
 async function isFree(port: number): Promise<boolean> {
   try {
-    await bindOnce(port);
+    const server = createServer().listen(port, LOOPBACK);
+    await once(server, 'listening');
+    server.close();
+    await once(server, 'close');
     return true;
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') return false;
@@ -46,17 +49,8 @@ async function isFree(port: number): Promise<boolean> {
   }
 }
 
-/** A port on which nothing listens now, for a server that is left out. */
-export function findClosedPort(): Promise<number> {
-  return bindOnce(0);
-}
-
-async function bindOnce(port: number): Promise<number> {
-  const server = createServer();
-  server.listen(port, LOOPBACK);
-  await once(server, 'listening');
-  const { port: bound } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return bound;
-}
+/**
+ * A port on which nothing listens, for a server that is left out: the one that was assigned to tcpmux, which nobody runs. A port that
+ * is merely free now may be given to any other process at the next moment.
+ */
+export const UNUSED_PORT = 1;

@@ -6,6 +6,7 @@ import {
   cosmosConnectionString,
   serviceBusConnectionString,
 } from '../../../infra/local/launch/connection-strings.ts';
+import { UNUSED_PORT } from '../../../infra/local/launch/ports.ts';
 import { serviceBusEntities } from '../../../infra/local/launch/service-bus-entities.ts';
 import { type ServiceBusServer, startServiceBusServer } from '../../../infra/local/servicebus/server.ts';
 import { readSettings } from '../../../shared/platform/settings.ts';
@@ -20,7 +21,6 @@ interface SilentServer {
 let cosmos: CosmosFixture;
 let serviceBus: ServiceBusServer;
 let silent: SilentServer;
-let closedPort: number;
 
 beforeAll(async () => {
   [cosmos, serviceBus, silent] = await Promise.all([
@@ -28,9 +28,6 @@ beforeAll(async () => {
     startServiceBusServer({ port: 0, config: serviceBusEntities() }),
     startSilentServer(),
   ]);
-  const closed = await startSilentServer();
-  closedPort = closed.port;
-  closed.stop();
 });
 
 afterAll(async () => {
@@ -80,7 +77,7 @@ describe('readiness', () => {
     const { report, again } = await check({
       cosmos: cosmos.server.connectionString,
       serviceBus: serviceBus.connectionString,
-      blob: blobConnectionString(closedPort),
+      blob: blobConnectionString(UNUSED_PORT),
     });
     expect(report).toEqual({
       status: 'unready',
@@ -108,9 +105,9 @@ describe('readiness', () => {
 
   it('names every dependency that refuses', async () => {
     const { report } = await check({
-      cosmos: cosmosConnectionString(closedPort),
-      serviceBus: serviceBusConnectionString(closedPort),
-      blob: blobConnectionString(closedPort),
+      cosmos: cosmosConnectionString(UNUSED_PORT),
+      serviceBus: serviceBusConnectionString(UNUSED_PORT),
+      blob: blobConnectionString(UNUSED_PORT),
     });
     expect(report.status).toBe('unready');
     for (const { detail } of Object.values(report.dependencies)) {

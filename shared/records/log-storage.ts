@@ -55,10 +55,10 @@ export class LogStorage {
     return document && fromChangeDocument(document);
   }
 
-  /** Changes with a revision above `revision`, in order; at most `limit` when it is given. */
-  async readChangesAfter<Value>(revision: number, limit?: number): Promise<Change<Value>[]> {
+  /** Changes with a revision above `revision`, in order. */
+  async readChangesAfter<Value>(revision: number): Promise<Change<Value>[]> {
     const documents = await this.#query<ChangeDocument<Value>>({
-      query: `SELECT ${limit === undefined ? '' : `TOP ${limit} `}* FROM c WHERE c.type = 'change' AND c.revision > @revision ORDER BY c.revision`,
+      query: "SELECT * FROM c WHERE c.type = 'change' AND c.revision > @revision ORDER BY c.revision",
       parameters: [{ name: '@revision', value: revision }],
     });
     return documents.map((document) => fromChangeDocument(document));

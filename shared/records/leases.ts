@@ -1,6 +1,7 @@
 import type { Container } from '@azure/cosmos';
 import type { Clock } from '../platform/clock.ts';
 import { Coalesced } from '../platform/coalesced.ts';
+import { RecentMap } from '../platform/recent-map.ts';
 import { countsFor, isAlive, type Lease } from './lease.ts';
 import { LeaseStorage, type StoredLease } from './lease-storage.ts';
 import { type Scope, scopeId } from './scope.ts';
@@ -69,8 +70,7 @@ interface RememberedScope {
 export class Leases {
   readonly #storage: LeaseStorage;
   readonly #clock: Clock;
-  /** In order of use, the most recent last. */
-  readonly #remembered = new Map<string, RememberedScope>();
+  readonly #remembered = new RecentMap<string, RememberedScope>(MAX_SCOPES);
   #lastVersion = 0;
 
   /** @param options.container the Cosmos container `leases`. */
@@ -151,15 +151,7 @@ export class Leases {
   }
 
   #open(scope: Scope): RememberedScope {
-    const id = scopeId(scope);
-    const remembered = this.#remembered.get(id) ?? this.#remember(scope);
-    this.#remembered.delete(id);
-    this.#remembered.set(id, remembered);
-    const [leastRecent] = this.#remembered.keys();
-    if (this.#remembered.size > MAX_SCOPES && leastRecent !== undefined) {
-      this.#remembered.delete(leastRecent);
-    }
-    return remembered;
+    return this.#remembered.get(scopeId(scope)) ?? this.#remember(scope);
   }
 
   #nextVersion(): number {
@@ -180,6 +172,7 @@ export class Leases {
         remembered.readAt = readAt;
       }),
     };
+    this.#remembered.set(scopeId(scope), remembered);
     return remembered;
   }
 }

@@ -2,6 +2,7 @@ import type { Container } from '@azure/cosmos';
 import type { Clock } from '../platform/clock.ts';
 import { queryAll } from '../platform/cosmos-query.ts';
 import type { Random } from '../platform/random.ts';
+import { RecentMap } from '../platform/recent-map.ts';
 import type { Change, StoredRecord } from './change.ts';
 import { CommitQueue } from './commit-queue.ts';
 import { checkKey } from './key.ts';
@@ -14,6 +15,8 @@ import type { Commit, Write } from './write.ts';
 const SNAPSHOT_LIMITS: SnapshotLimits = { records: 5_000, bytes: 16 * 1024 * 1024 };
 /** Bytes of snapshots that a process holds; the least recently used are dropped beyond it. */
 const MAX_SNAPSHOT_BYTES = 256 * 1024 * 1024;
+/** Namespaces and kinds whose scopes a process remembers; callers choose the namespaces. */
+const MAX_SCOPE_LISTS = 1_000;
 /** Scopes whose position a process remembers. */
 const MAX_SCOPES = 10_000;
 
@@ -44,7 +47,7 @@ export class Records {
   readonly #options: Required<RecordsOptions>;
   /** In order of use, the most recent last. */
   readonly #logs = new Map<string, ScopeLog>();
-  readonly #scopeLists = new Map<string, { scopes: readonly Scope[]; readAt: number }>();
+  readonly #scopeLists = new RecentMap<string, { scopes: readonly Scope[]; readAt: number }>(MAX_SCOPE_LISTS);
 
   constructor(options: RecordsOptions) {
     this.#options = { snapshotLimits: SNAPSHOT_LIMITS, ...options };

@@ -1,5 +1,6 @@
 import type { Clock } from '../platform/clock.ts';
 import { notFound, type SkerryError } from '../platform/errors.ts';
+import { RecentMap } from '../platform/recent-map.ts';
 import { type Holder, type Leases, type Records, type Scope, scopeId } from '../records/index.ts';
 import { mapConcurrently } from './concurrently.ts';
 import { type InstanceView, servicesTag, serviceTag, viewInstance } from './health.ts';
@@ -77,8 +78,7 @@ export class ServiceReader {
   readonly #records: Records;
   readonly #leases: Leases;
   readonly #clock: Clock;
-  /** In the order in which they were derived. */
-  readonly #derived = new Map<string, DerivedService>();
+  readonly #derived = new RecentMap<string, DerivedService>(MAX_DERIVED_SERVICES);
 
   constructor(records: Records, leases: Leases, clock: Clock) {
     this.#records = records;
@@ -157,12 +157,7 @@ export class ServiceReader {
       leaseVersion,
       validUntil: Math.min(...instances.map(endOfValidity)),
     };
-    this.#derived.delete(scopeId(scope));
     this.#derived.set(scopeId(scope), derived);
-    const [oldest] = this.#derived.keys();
-    if (this.#derived.size > MAX_DERIVED_SERVICES && oldest !== undefined) {
-      this.#derived.delete(oldest);
-    }
     return derived;
   }
 

@@ -29,7 +29,7 @@ await benchStart();
 await benchImport();
 
 async function benchRequests(): Promise<void> {
-  const skerry = await startSkerry();
+  const skerry = await startSkerry({ traps: 'none' });
   await prepare(skerry);
   const service = `${skerry.url}/api/v1/services/web`;
   const env = { ...process.env, BENCH_BODY: await (await fetch(service)).text() };
@@ -122,7 +122,7 @@ async function benchRequestUnits(): Promise<void> {
 
 /** One change at a time on an idle machine: from the answer to the PUT until the webhook arrives. */
 async function benchNotifications(): Promise<void> {
-  const skerry = await startSkerry();
+  const skerry = await startSkerry({ traps: 'none' });
   let arrived: (at: number) => void = () => {};
   const receiver = createServer((request, response) => {
     request.resume().once('end', () => {

@@ -9,7 +9,7 @@ let skerry: Skerry;
 let api: HttpClient;
 
 beforeAll(async () => {
-  skerry = await startSkerry();
+  skerry = await startSkerry({ traps: 'strict' });
   api = connect(skerry.url);
 });
 

@@ -23,7 +23,7 @@ afterEach(async () => {
 });
 
 async function start(options: SkerryOptions): Promise<Skerry> {
-  const skerry = await startSkerry(options);
+  const skerry = await startSkerry({ traps: 'strict', ...options });
   started.push(skerry);
   return skerry;
 }
@@ -32,7 +32,7 @@ async function refusal(
   flags: string[],
   env: Record<string, string> = {},
 ): Promise<{ code: number | null; output: string }> {
-  const launcher = launch(flags, env);
+  const launcher = launch(flags, { env });
   return { code: await launcher.exitCode(), output: launcher.output() };
 }
 

@@ -18,7 +18,16 @@ export const FREE_PORTS = [
 
 const root = path.resolve(import.meta.dirname, '../..');
 
+/** What a laptop hides and Azure has: traps of the host, containers that nobody may create, several physical partitions. */
+const TRAPS = {
+  all: ['--strict', '--no-control-plane', '--partitions', '4'],
+  strict: ['--strict'],
+  none: [],
+} as const;
+
 export interface SkerryOptions {
+  /** All unless told: `strict` leaves the control plane open, over one partition; `none` is `npm start` as it is. */
+  readonly traps?: keyof typeof TRAPS;
   /** Further flags of `npm start`; they win over the fixture's own. */
   readonly flags?: readonly string[];
   /** Settings of the app, such as SKERRY_WEBHOOK_RETRY_SECONDS. */
@@ -44,7 +53,10 @@ export interface Skerry {
 /** A launcher that may or may not come to answer. */
 export interface Launcher {
   readonly process: ChildProcess;
+  /** All that it has written so far, on both streams. */
   output(): string;
+  /** All that it has written to standard output so far. */
+  results(): string;
   /** Waits for its end, with a deadline; null after a signal. */
   exitCode(): Promise<number | null>;
 }
@@ -56,7 +68,8 @@ export interface Launcher {
  */
 export async function startSkerry(options: SkerryOptions = {}): Promise<Skerry> {
   const place = options.dataFolder === undefined ? ['--ephemeral'] : ['--data', options.dataFolder];
-  const launcher = launch(['--no-build', ...FREE_PORTS, ...place, ...(options.flags ?? [])], options.env);
+  const flags = [...FREE_PORTS, ...place, ...TRAPS[options.traps ?? 'all'], ...(options.flags ?? [])];
+  const launcher = launch(['--no-build', ...flags], { env: options.env });
   const url = await readyUrl(launcher);
   const pid = Number(bannerValue(launcher, 'pid'));
   return {
@@ -84,19 +97,31 @@ export async function startSkerry(options: SkerryOptions = {}): Promise<Skerry> 
   };
 }
 
-/** Runs `infra/local/start.ts` with these flags. */
-export function launch(flags: readonly string[], env: Readonly<Record<string, string>> = {}): Launcher {
-  const launcher = spawn(process.execPath, ['infra/local/start.ts', ...flags], {
+export interface LaunchedProgram {
+  /** Which of `infra/local/*.ts`; `start` unless told. */
+  readonly program?: 'start' | 'cloud' | 'start-func';
+  readonly env?: Readonly<Record<string, string>> | undefined;
+}
+
+/** Runs one of the programs of `infra/local` with these flags. */
+export function launch(
+  flags: readonly string[],
+  { program = 'start', env = {} }: LaunchedProgram = {},
+): Launcher {
+  const launcher = spawn(process.execPath, [`infra/local/${program}.ts`, ...flags], {
     cwd: root,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
-  for (const stream of [launcher.stdout, launcher.stderr]) {
-    stream.setEncoding('utf8').on('data', (text: string) => {
-      output += text;
-    });
-  }
+  let results = '';
+  launcher.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output += text;
+    results += text;
+  });
+  launcher.stderr.setEncoding('utf8').on('data', (text: string) => {
+    output += text;
+  });
   const killWithTests = () => launcher.kill('SIGKILL');
   process.once('exit', killWithTests);
   launcher.once('exit', () => process.off('exit', killWithTests));
@@ -104,6 +129,7 @@ export function launch(flags: readonly string[], env: Readonly<Record<string, st
   return {
     process: launcher,
     output: () => output,
+    results: () => results,
     async exitCode() {
       if (!hasEnded(launcher)) {
         await within(STOP_MILLISECONDS, once(launcher, 'exit'), () =>

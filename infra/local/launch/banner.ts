@@ -1,11 +1,11 @@
 import { CONNECTION_SETTINGS } from './app-settings.ts';
 import { type LaunchOptions, SERVERS, type ServerName } from './options.ts';
+import type { Servers } from './servers.ts';
 
-export interface BannerFacts {
+export interface BannerFacts extends Servers {
   readonly url: string;
   /** The process that holds the emulators, and whose end ends everything. */
   readonly pid: number;
-  readonly connections: Readonly<Record<ServerName, string>>;
   readonly options: LaunchOptions;
   readonly dataFolder: { readonly path: string; readonly temporary: boolean };
   /** What the app was started with. */
@@ -20,7 +20,7 @@ export function banner(facts: BannerFacts): string {
     ['', isOpen(facts) ? 'open on loopback: no token is asked for' : 'closed: asks for SKERRY_TOKEN'],
     ['', `webhooks may ${webhooksMayCallLoopback(facts) ? '' : 'not '}call loopback`],
     ...SERVERS.map((server) => connectionRow(server, facts)),
-    ...faultRows(facts),
+    ...facts.faultUrls.map((faults): [string, string] => ['faults', faults]),
     ['data', dataFolder.path + (dataFolder.temporary ? ' (removed at the end)' : '')],
     ['pid', `${pid} (Ctrl-C stops everything)`],
   ];
@@ -50,13 +50,8 @@ function isSet(flag: string | undefined): boolean {
 }
 
 function connectionRow(server: ServerName, { connections, options }: BannerFacts): [string, string] {
-  const leftOut = options.without.has(server);
-  return [CONNECTION_SETTINGS[server], `${connections[server]}${leftOut ? ' (left out)' : ''}`];
-}
-
-function faultRows({ connections, options }: BannerFacts): [string, string][] {
-  const endpoint = /AccountEndpoint=([^;]+)/.exec(connections.cosmos)?.[1];
-  return options.faults && endpoint !== undefined ? [['faults', `${endpoint}_skerry/faults`]] : [];
+  const leftOut = options.servers.has(server) ? '' : ' (left out)';
+  return [CONNECTION_SETTINGS[server], connections[server] + leftOut];
 }
 
 function tryNext(facts: BannerFacts): string[] {

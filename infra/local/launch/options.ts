@@ -1,17 +1,34 @@
-import { parseArgs } from 'node:util';
+import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 
 export const SERVERS = ['cosmos', 'servicebus', 'blob'] as const;
 export type ServerName = (typeof SERVERS)[number];
 
-export interface LaunchOptions {
+/** Which servers run, and how. */
+export interface ServerOptions {
   /** 0 means any free port. */
-  readonly ports: Readonly<Record<ServerName | 'host', number>>;
+  readonly ports: Readonly<Record<ServerName, number>>;
+  /** Those that run; the others keep their addresses, at which nothing answers. */
+  readonly servers: ReadonlySet<ServerName>;
   /** Relative to the working folder; absent means a temporary folder that is removed at the end. */
   readonly dataFolder: string | undefined;
-  readonly without: ReadonlySet<ServerName>;
   readonly faults: boolean;
   /** How far reads weaker than Strong lag behind, in milliseconds. */
   readonly staleMs: number;
+  /** Physical partitions of each Cosmos DB container that is created. */
+  readonly partitions: number;
+  /** False: once Skerry's own are there, databases and containers can be neither created nor deleted. */
+  readonly controlPlane: boolean;
+  /** A file in the form of the official emulator's Config.json; absent means Skerry's own entities. */
+  readonly serviceBusConfig: string | undefined;
+}
+
+/** `npm start`: the servers, and the functions on them. */
+export interface LaunchOptions extends ServerOptions {
+  readonly ports: Readonly<Record<ServerName | 'host', number>>;
+  /** Processes that run the functions; absent leaves it to the host. */
+  readonly workers: number | undefined;
+  /** Lets the host spring the traps of Azure that it is otherwise kind about. */
+  readonly strict: boolean;
   readonly build: boolean;
 }
 
@@ -28,21 +45,60 @@ export const PORT_FLAGS = {
   blob: { flag: 'blob-port', port: 10000 },
 } as const satisfies Record<ServerName | 'host', { flag: string; port: number }>;
 
-export const USAGE = `Starts Skerry with everything it needs: npm start -- [flags]
+const MOST_WORKERS = 10;
+const MOST_PARTITIONS = 64;
+const LONGEST_STALENESS = 60_000;
 
-  --port N             port of the API (7071)
-  --cosmos-port N      port of the Cosmos DB emulator (8081)
+const SERVER_FLAGS = {
+  'cosmos-port': { type: 'string' },
+  'servicebus-port': { type: 'string' },
+  'blob-port': { type: 'string' },
+  data: { type: 'string' },
+  ephemeral: { type: 'boolean' },
+  faults: { type: 'boolean' },
+  stale: { type: 'string' },
+  partitions: { type: 'string' },
+  'no-control-plane': { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+} as const satisfies ParseArgsOptionsConfig;
+
+const SERVER_USAGE = `  --cosmos-port N      port of the Cosmos DB emulator (8081)
   --servicebus-port N  port of the Service Bus emulator (5672)
   --blob-port N        port of Azurite Blob (10000); for all ports, 0 = any free one
   --data DIR           folder that keeps the data (.skerry)
   --ephemeral          keep the data in a temporary folder that is removed at the end
-  --without SERVER     leave out cosmos, servicebus or blob, to see what fails without it (repeat, or separate by commas)
-  --faults             answer fault injection requests at the Cosmos DB emulator's /_skerry/faults
+  --faults             answer fault injection requests at the emulators' /_skerry/faults
   --stale MS           let reads weaker than Strong lag by so many milliseconds
+  --partitions N       spread new Cosmos DB containers over so many physical partitions (1)
+  --no-control-plane   refuse to create or delete databases and containers, as data-plane roles do in Azure`;
+
+export const START_USAGE = `Starts Skerry with everything it needs: npm start -- [flags]
+
+  --port N             port of the API (7071)
+${SERVER_USAGE}
+  --without SERVER     leave out cosmos, servicebus or blob, to see what fails without it (repeat, or separate by commas)
+  --workers N          run the functions in so many processes (1)
+  --strict             spring the traps of Azure that the host is otherwise kind about; two workers unless told
   --no-build           use the functions as they were last built
   --help               show this
 
 The settings of the app can be set in the environment, such as SKERRY_WEBHOOK_RETRY_SECONDS=1,2,4.`;
+
+export const CLOUD_USAGE = `Starts the servers without the functions: npm run cloud -- [flags]
+Prints one connection string a line for each, in the order cosmos, servicebus, blob.
+
+${SERVER_USAGE}
+  --only SERVER        start only cosmos, servicebus or blob (repeat, or separate by commas)
+  --servicebus-config FILE
+                       the queues and topics, in the form of the official emulator's Config.json (Skerry's own)
+  --help               show this`;
+
+export const FUNC_USAGE = `Starts the servers, and the functions on them with Azure Functions Core Tools: npm run start:func -- [flags]
+
+  --port N             port of the API (7071)
+${SERVER_USAGE}
+  --no-build           use the functions as they were last built
+  --help               show this`;
 
 /**
  * Reads the command line of `npm start`.
@@ -51,44 +107,70 @@ The settings of the app can be set in the environment, such as SKERRY_WEBHOOK_RE
  * @throws UsageError
  */
 export function parseLaunchOptions(commandLine: readonly string[]): LaunchOptions | 'help' {
-  const values = parseFlags(commandLine);
+  const values = parseFlags(commandLine, {
+    ...SERVER_FLAGS,
+    port: { type: 'string' },
+    without: { type: 'string', multiple: true },
+    workers: { type: 'string' },
+    strict: { type: 'boolean' },
+    'no-build': { type: 'boolean' },
+  });
   if (values.help === true) return 'help';
-  if (values.ephemeral === true && values.data !== undefined) {
-    throw new UsageError('--ephemeral and --data contradict each other: choose one.');
-  }
+  const without = serverNames(values.without ?? [], '--without');
+  const server = serverOptions(values);
+  const { workers } = values;
   return {
-    ports: distinctPorts({
-      host: portOf(values.port, 'host'),
-      cosmos: portOf(values['cosmos-port'], 'cosmos'),
-      servicebus: portOf(values['servicebus-port'], 'servicebus'),
-      blob: portOf(values['blob-port'], 'blob'),
-    }),
-    dataFolder: values.ephemeral === true ? undefined : (values.data ?? '.skerry'),
-    without: new Set((values.without ?? []).flatMap(serverNames)),
-    faults: values.faults === true,
-    staleMs: wholeNumber(values.stale ?? '0', '--stale', 'milliseconds from 0 to 60000', 60_000),
+    ...server,
+    ports: distinctPorts({ host: portOf(values.port, 'host'), ...server.ports }),
+    servers: new Set(SERVERS.filter((name) => !without.has(name))),
+    workers:
+      workers === undefined ? undefined : wholeNumber(workers, '--workers', 'processes', 1, MOST_WORKERS),
+    strict: values.strict === true,
     build: values['no-build'] !== true,
   };
 }
 
-function parseFlags(commandLine: readonly string[]) {
+/** Reads the command line of `npm run cloud`, as {@link parseLaunchOptions} does. */
+export function parseCloudOptions(commandLine: readonly string[]): ServerOptions | 'help' {
+  const values = parseFlags(commandLine, {
+    ...SERVER_FLAGS,
+    only: { type: 'string', multiple: true },
+    'servicebus-config': { type: 'string' },
+  });
+  if (values.help === true) return 'help';
+  const server = serverOptions(values);
+  return {
+    ...server,
+    ports: distinctPorts(server.ports),
+    servers: serverNames(values.only ?? SERVERS, '--only'),
+    serviceBusConfig: values['servicebus-config'],
+  };
+}
+
+/** Reads the command line of `npm run start:func`, as {@link parseLaunchOptions} does. */
+export function parseFuncOptions(
+  commandLine: readonly string[],
+): Omit<LaunchOptions, 'workers' | 'strict'> | 'help' {
+  const values = parseFlags(commandLine, {
+    ...SERVER_FLAGS,
+    port: { type: 'string' },
+    'no-build': { type: 'boolean' },
+  });
+  if (values.help === true) return 'help';
+  const server = serverOptions(values);
+  return {
+    ...server,
+    ports: distinctPorts({ host: portOf(values.port, 'host'), ...server.ports }),
+    build: values['no-build'] !== true,
+  };
+}
+
+function parseFlags<const Flags extends ParseArgsOptionsConfig>(
+  commandLine: readonly string[],
+  options: Flags,
+) {
   try {
-    return parseArgs({
-      args: [...commandLine],
-      options: {
-        port: { type: 'string' },
-        'cosmos-port': { type: 'string' },
-        'servicebus-port': { type: 'string' },
-        'blob-port': { type: 'string' },
-        data: { type: 'string' },
-        ephemeral: { type: 'boolean' },
-        without: { type: 'string', multiple: true },
-        faults: { type: 'boolean' },
-        stale: { type: 'string' },
-        'no-build': { type: 'boolean' },
-        help: { type: 'boolean', short: 'h' },
-      },
-    }).values;
+    return parseArgs({ args: [...commandLine], options }).values;
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
     const [firstSentence = error.message] = error.message.split(/(?<=\.)\s/);
@@ -96,24 +178,57 @@ function parseFlags(commandLine: readonly string[]) {
   }
 }
 
-function portOf(text: string | undefined, name: keyof typeof PORT_FLAGS): number {
-  const { flag, port } = PORT_FLAGS[name];
-  return text === undefined
-    ? port
-    : wholeNumber(text, `--${flag}`, 'a port from 0 to 65535 (0 = any free one)', 65_535);
+interface ServerValues {
+  readonly 'cosmos-port'?: string;
+  readonly 'servicebus-port'?: string;
+  readonly 'blob-port'?: string;
+  readonly data?: string;
+  readonly ephemeral?: boolean;
+  readonly faults?: boolean;
+  readonly stale?: string;
+  readonly partitions?: string;
+  readonly 'no-control-plane'?: boolean;
 }
 
-function wholeNumber(text: string, flag: string, what: string, maximum: number): number {
+function serverOptions(values: ServerValues): ServerOptions {
+  if (values.ephemeral === true && values.data !== undefined) {
+    throw new UsageError('--ephemeral and --data contradict each other: choose one.');
+  }
+  return {
+    ports: {
+      cosmos: portOf(values['cosmos-port'], 'cosmos'),
+      servicebus: portOf(values['servicebus-port'], 'servicebus'),
+      blob: portOf(values['blob-port'], 'blob'),
+    },
+    servers: new Set(SERVERS),
+    dataFolder: values.ephemeral === true ? undefined : (values.data ?? '.skerry'),
+    faults: values.faults === true,
+    staleMs: wholeNumber(values.stale ?? '0', '--stale', 'milliseconds', 0, LONGEST_STALENESS),
+    partitions: wholeNumber(values.partitions ?? '1', '--partitions', 'partitions', 1, MOST_PARTITIONS),
+    controlPlane: values['no-control-plane'] !== true,
+    serviceBusConfig: undefined,
+  };
+}
+
+function portOf(text: string | undefined, name: keyof typeof PORT_FLAGS): number {
+  const { flag, port } = PORT_FLAGS[name];
+  if (text === undefined) return port;
+  return wholeNumber(text, `--${flag}`, 'a port (0 = any free one)', 0, 65_535);
+}
+
+function wholeNumber(text: string, flag: string, what: string, least: number, most: number): number {
   const number = Number(text);
-  if (!/^\d+$/.test(text) || number > maximum) {
-    throw new UsageError(`${flag} takes ${what}, not "${text}".`);
+  if (!/^\d+$/.test(text) || number < least || number > most) {
+    throw new UsageError(`${flag} takes ${what} from ${least} to ${most}, not "${text}".`);
   }
   return number;
 }
 
-function distinctPorts(ports: LaunchOptions['ports']): LaunchOptions['ports'] {
+function distinctPorts<Name extends keyof typeof PORT_FLAGS>(
+  ports: Readonly<Record<Name, number>>,
+): Readonly<Record<Name, number>> {
   const flagOfPort = new Map<number, string>();
-  for (const name of ['host', ...SERVERS] as const) {
+  for (const name of Object.keys(ports) as Name[]) {
     const { flag } = PORT_FLAGS[name];
     const other = flagOfPort.get(ports[name]);
     if (other !== undefined && ports[name] !== 0) {
@@ -124,12 +239,13 @@ function distinctPorts(ports: LaunchOptions['ports']): LaunchOptions['ports'] {
   return ports;
 }
 
-function serverNames(list: string): ServerName[] {
-  return list.split(',').map((name) => {
-    const server = SERVERS.find((known) => known === name.trim());
-    if (server === undefined) {
-      throw new UsageError(`--without takes ${SERVERS.join(', ')}, not "${name.trim()}".`);
-    }
-    return server;
-  });
+function serverNames(lists: readonly string[], flag: string): Set<ServerName> {
+  const names = lists.flatMap((list) => list.split(',')).map((name) => name.trim());
+  return new Set(
+    names.map((name) => {
+      const server = SERVERS.find((known) => known === name);
+      if (server === undefined) throw new UsageError(`${flag} takes ${SERVERS.join(', ')}, not "${name}".`);
+      return server;
+    }),
+  );
 }

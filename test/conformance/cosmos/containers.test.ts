@@ -87,7 +87,8 @@ describe.runIf(isEmulator)('the emulator as a server', () => {
   });
 
   it('without the control plane creating and deleting entities is 403, everything else works', async () => {
-    const server = await startCosmosServer({ port: 0, controlPlane: false });
+    const server = await startCosmosServer({ port: 0 });
+    server.denyControlPlane();
     const client = new CosmosClient(server.connectionString);
     expect(await refusal(() => client.databases.create({ id: 'd' }))).toMatchObject({ code: 403 });
     expect((await client.databases.readAll().fetchAll()).resources).toEqual([]);

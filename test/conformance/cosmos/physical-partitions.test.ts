@@ -257,32 +257,27 @@ describe('queries over several physical partitions', () => {
   it('continuation tokens of the client lead through all pages, each item once, in another client too', async () => {
     const sorted = fc.constantFrom('ORDER BY c.rank', 'ORDER BY c.rank DESC', 'ORDER BY c.kind', '');
     const where = fc.constantFrom('', 'WHERE c.rank < 20', "WHERE c.kind != 'g2'", 'WHERE c.rank > 100');
-    const cut = fc.constantFrom('', 'OFFSET 3 LIMIT 21');
     await fc.assert(
       fc.asyncProperty(
         sorted,
         where,
-        cut,
         fc.integer({ min: 1, max: 20 }),
-        async (order, filter, end, size) => {
-          const query = `SELECT * FROM c ${filter} ${order} ${end}`;
-          const whole = await ask(query, { enableQueryControl: true });
+        async (order, filter, maxItemCount) => {
+          const query = `SELECT * FROM c ${filter} ${order}`;
+          const whole = await ask(query);
           const seen: Item[] = [];
           let continuationToken: string | undefined;
-          const client = account.connect();
-          const other = client.database(account.database.id).container(container.id);
+          const other = account.connect().database(account.database.id).container(container.id);
           do {
-            const options = { maxItemCount: size, enableQueryControl: true };
             const token = continuationToken === undefined ? {} : { continuationToken };
-            const page = await other.items.query<Item>(query, { ...options, ...token }).fetchNext();
+            const options = { maxItemCount, enableQueryControl: true, ...token };
+            const page = await other.items.query<Item>(query, options).fetchNext();
             seen.push(...(page.resources ?? []));
             continuationToken = page.continuationToken;
           } while (continuationToken !== undefined);
-          expect(seen.length).toBe(whole.length);
-          expect(new Set(ids(seen)).size).toBe(seen.length);
-          if (order === 'ORDER BY c.rank') {
-            expect(seen.map(({ rank }) => rank)).toEqual(whole.map(({ rank }) => rank));
-          }
+          expect(ids(seen).toSorted()).toEqual(ids(whole).toSorted());
+          const sortValue = ({ rank, kind }: Item) => (order.includes('rank') ? rank : kind);
+          if (order !== '') expect(seen.map(sortValue)).toEqual(whole.map(sortValue));
         },
       ),
       { numRuns: 25, seed: 3 },

@@ -117,17 +117,9 @@ function rewrittenQuery(query: SelectQuery, parameters: Parameters): string {
   );
 }
 
-function payload({ selection, alias, clauses }: SelectQuery): string {
-  switch (selection.kind) {
-    case 'all':
-      return alias;
-    case 'list': {
-      const properties = selection.items.map(({ name, text }) => `${JSON.stringify(name)}: ${text}`);
-      return `{${properties.join(', ')}}`;
-    }
-    case 'value':
-      return selection.text;
-    case 'count':
-      return clauses.selection;
-  }
+/** What a sorted query selects, as one expression. */
+function payload({ selection, alias }: SelectQuery): string {
+  if (selection.kind === 'all') return alias;
+  if (selection.kind !== 'list') return selection.text;
+  return `{${selection.items.map(({ name, text }) => `${JSON.stringify(name)}: ${text}`).join(', ')}}`;
 }

@@ -33,17 +33,6 @@ export function compile(expression: Expression, parameters: Parameters): Evaluat
       const right = compile(expression.right, parameters);
       return (item) => compareBy(expression.operator, left(item), right(item));
     }
-    case 'in':
-      return membership(
-        compile(expression.operand, parameters),
-        expression.choices.map((choice) => compile(choice, parameters)),
-      );
-    case 'between': {
-      const operand = compile(expression.operand, parameters);
-      const atLeast: Evaluator = bound('>=', operand, compile(expression.lower, parameters));
-      const atMost: Evaluator = bound('<=', operand, compile(expression.upper, parameters));
-      return logical(atLeast, atMost, false);
-    }
     case 'array': {
       const items = expression.items.map((item) => compile(item, parameters));
       return (item) => items.map((evaluate) => evaluate(item) ?? null);
@@ -96,10 +85,6 @@ function logical(left: Evaluator, right: Evaluator, decisive: boolean): Evaluato
   };
 }
 
-function bound(operator: ComparisonOperator, operand: Evaluator, limit: Evaluator): Evaluator {
-  return (item) => compareBy(operator, operand(item), limit(item));
-}
-
 /** Values of different types do not compare: the result is undefined and the item drops out. */
 function compareBy(
   operator: ComparisonOperator,
@@ -110,7 +95,6 @@ function compareBy(
   const rank = typeRank(left);
   if (rank !== typeRank(right)) return undefined;
   if (operator === '=') return deepEqual(left, right);
-  if (operator === '!=') return !deepEqual(left, right);
   if (rank >= TYPE_RANK.array) return undefined;
   const order = compareValues(left, right);
   switch (operator) {
@@ -123,15 +107,6 @@ function compareBy(
     case '>=':
       return order >= 0;
   }
-}
-
-function membership(operand: Evaluator, choices: readonly Evaluator[]): Evaluator {
-  return (item) => {
-    const value = operand(item);
-    const results = choices.map((choice) => compareBy('=', value, choice(item)));
-    if (results.includes(true)) return true;
-    return results.includes(undefined) ? undefined : false;
-  };
 }
 
 function call(name: FunctionName, operands: readonly Evaluator[]): Evaluator {

@@ -1,7 +1,6 @@
 import { TYPE_RANK, typeRank } from '../indexed-value.ts';
 import type { JsonObject, JsonValue } from '../json.ts';
 import { compareValues, deepEqual, partlyEqual } from './compare.ts';
-import { queryError } from './query-error.ts';
 import type { ComparisonOperator, Expression, FunctionName } from './syntax.ts';
 
 export type Parameters = ReadonlyMap<string, JsonValue | undefined>;
@@ -34,16 +33,20 @@ export function compile(expression: Expression, parameters: Parameters): Evaluat
       const right = compile(expression.right, parameters);
       return (item) => compareBy(expression.operator, left(item), right(item));
     }
-    case 'in':
-      return membership(
-        compile(expression.operand, parameters),
-        expression.choices.map((choice) => compile(choice, parameters)),
+    case 'array': {
+      const items = expression.items.map((item) => compile(item, parameters));
+      return (item) => items.map((evaluate) => evaluate(item) ?? null);
+    }
+    case 'object': {
+      const properties = expression.properties.map(
+        (property) => [property.name, compile(property.expression, parameters)] as const,
       );
-    case 'between': {
-      const operand = compile(expression.operand, parameters);
-      const atLeast: Evaluator = bound('>=', operand, compile(expression.lower, parameters));
-      const atMost: Evaluator = bound('<=', operand, compile(expression.upper, parameters));
-      return logical(atLeast, atMost, false);
+      return (item) => {
+        const values = properties.map(([name, evaluate]) => [name, evaluate(item)] as const);
+        return Object.fromEntries(
+          values.filter((entry): entry is [string, JsonValue] => entry[1] !== undefined),
+        );
+      };
     }
     case 'call':
       return call(
@@ -53,15 +56,10 @@ export function compile(expression: Expression, parameters: Parameters): Evaluat
   }
 }
 
-/** The value of a literal or parameter; `undefined` for all else. @throws CosmosError 400 for an unknown parameter */
+/** The value of a literal or parameter; `undefined` for all else, also for a parameter that was not given. */
 export function constantOf(expression: Expression, parameters: Parameters): JsonValue | undefined {
   if (expression.kind === 'literal') return expression.value;
-  if (expression.kind !== 'parameter') return undefined;
-  if (!parameters.has(expression.name)) {
-    const { token } = expression;
-    throw queryError(token, 'SC2010', `The query parameter '${token.text}' was not supplied.`);
-  }
-  return parameters.get(expression.name);
+  return expression.kind === 'parameter' ? parameters.get(expression.name) : undefined;
 }
 
 function pathEvaluator(path: readonly string[]): Evaluator {
@@ -87,10 +85,6 @@ function logical(left: Evaluator, right: Evaluator, decisive: boolean): Evaluato
   };
 }
 
-function bound(operator: ComparisonOperator, operand: Evaluator, limit: Evaluator): Evaluator {
-  return (item) => compareBy(operator, operand(item), limit(item));
-}
-
 /** Values of different types do not compare: the result is undefined and the item drops out. */
 function compareBy(
   operator: ComparisonOperator,
@@ -101,7 +95,6 @@ function compareBy(
   const rank = typeRank(left);
   if (rank !== typeRank(right)) return undefined;
   if (operator === '=') return deepEqual(left, right);
-  if (operator === '!=') return !deepEqual(left, right);
   if (rank >= TYPE_RANK.array) return undefined;
   const order = compareValues(left, right);
   switch (operator) {
@@ -114,15 +107,6 @@ function compareBy(
     case '>=':
       return order >= 0;
   }
-}
-
-function membership(operand: Evaluator, choices: readonly Evaluator[]): Evaluator {
-  return (item) => {
-    const value = operand(item);
-    const results = choices.map((choice) => compareBy('=', value, choice(item)));
-    if (results.includes(true)) return true;
-    return results.includes(undefined) ? undefined : false;
-  };
 }
 
 function call(name: FunctionName, operands: readonly Evaluator[]): Evaluator {

@@ -21,10 +21,6 @@ function duration(smallest: number, largest: number) {
   });
 }
 
-function unsupported(feature: string) {
-  return z.literal(false, `The emulator does not support ${feature}.`).default(false);
-}
-
 function unsupportedForwarding(property: string) {
   return z.literal('', `The emulator does not support ${property}.`).default('');
 }
@@ -37,7 +33,7 @@ const properties = z.strictObject({
   LockDuration: duration(5 * SECONDS, 5 * MINUTES).default(1 * MINUTES),
   MaxDeliveryCount: z.int().min(1).max(2000).default(10),
   RequiresDuplicateDetection: z.boolean().default(false),
-  RequiresSession: unsupported('sessions (RequiresSession)'),
+  RequiresSession: z.boolean().default(false),
   ForwardTo: unsupportedForwarding('ForwardTo'),
   ForwardDeadLetteredMessagesTo: unsupportedForwarding('ForwardDeadLetteredMessagesTo'),
 });
@@ -87,6 +83,7 @@ function toSettings({ Name, Properties }: z.output<typeof queue>): QueueSettings
     lockDuration: Properties.LockDuration,
     maxDeliveryCount: Properties.MaxDeliveryCount,
     deadLetterOnExpiration: Properties.DeadLetteringOnMessageExpiration,
+    requiresSession: Properties.RequiresSession,
     ...(DefaultMessageTimeToLive < FOREVER && { defaultTimeToLive: DefaultMessageTimeToLive }),
     ...(Properties.RequiresDuplicateDetection && {
       duplicateDetectionWindow: DuplicateDetectionHistoryTimeWindow,

@@ -20,6 +20,30 @@ export function messageLockLost(): ServiceBusError {
   );
 }
 
+export function sessionLockLost(): ServiceBusError {
+  return new ServiceBusError(
+    'com.microsoft:session-lock-lost',
+    410,
+    'The session lock has expired on the MessageSession. Accept a new MessageSession.',
+  );
+}
+
+export function sessionCannotBeLocked(sessionId: string): ServiceBusError {
+  return new ServiceBusError(
+    'com.microsoft:session-cannot-be-locked',
+    410,
+    `The requested session '${sessionId}' cannot be accepted. It may be locked by another receiver.`,
+  );
+}
+
+export function noSessionAvailable(): ServiceBusError {
+  return new ServiceBusError(
+    'com.microsoft:timeout',
+    408,
+    'The operation did not complete within the allotted timeout: no session became available.',
+  );
+}
+
 export function messageNotFound(): ServiceBusError {
   return new ServiceBusError(
     'com.microsoft:message-not-found',
@@ -55,6 +79,14 @@ export function invalidArgument(description: string): ServiceBusError {
 
 export function notAllowed(description: string): ServiceBusError {
   return new ServiceBusError('amqp:not-allowed', 400, description);
+}
+
+export function serverBusy(): ServiceBusError {
+  return new ServiceBusError(
+    'com.microsoft:server-busy',
+    503,
+    'The request was terminated because the entity is being throttled. Please wait 10 seconds and try again.',
+  );
 }
 
 export function notImplemented(feature: string): ServiceBusError {

@@ -21,7 +21,7 @@ describe('the configuration', () => {
         LockDuration: 'PT1M30S',
         MaxDeliveryCount: 3,
         RequiresDuplicateDetection: true,
-        RequiresSession: false,
+        RequiresSession: true,
       }),
     );
     expect(settings).toEqual([
@@ -31,6 +31,7 @@ describe('the configuration', () => {
         maxDeliveryCount: 3,
         defaultTimeToLive: 3_600_000,
         deadLetterOnExpiration: true,
+        requiresSession: true,
         duplicateDetectionWindow: 20_000,
       },
     ]);
@@ -38,12 +39,17 @@ describe('the configuration', () => {
 
   it("falls back to the service's defaults", () => {
     expect(readQueueSettings(declare(undefined))).toEqual([
-      { name: 'orders', lockDuration: 60_000, maxDeliveryCount: 10, deadLetterOnExpiration: false },
+      {
+        name: 'orders',
+        lockDuration: 60_000,
+        maxDeliveryCount: 10,
+        deadLetterOnExpiration: false,
+        requiresSession: false,
+      },
     ]);
   });
 
   it.each([
-    ['sessions', declare({ RequiresSession: true } as never), 'does not support sessions'],
     ['forwarding', declare({ ForwardTo: 'other' } as never), 'does not support ForwardTo'],
     ['an unknown property', declare({ EnablePartitioning: true } as never), 'EnablePartitioning'],
     ['a lock that is too long', declare({ LockDuration: 'PT6M' }), 'LockDuration'],

@@ -37,5 +37,11 @@ export class Broker {
 }
 
 function deadLetterSettings(name: string, { lockDuration }: QueueSettings): QueueSettings {
-  return { name, lockDuration, maxDeliveryCount: Number.POSITIVE_INFINITY, deadLetterOnExpiration: false };
+  return {
+    name,
+    lockDuration,
+    maxDeliveryCount: Number.POSITIVE_INFINITY,
+    deadLetterOnExpiration: false,
+    requiresSession: false,
+  };
 }

@@ -88,7 +88,10 @@ describe('a queue', () => {
   let consumer: TestConsumer;
 
   function open(settings: Partial<QueueSettings> = {}): void {
-    const broker = new Broker([{ ...SETTINGS, ...settings }], { clock, store, deadLetterReasons: REASONS });
+    const broker = new Broker(
+      { queues: [{ ...SETTINGS, ...settings }], topics: [] },
+      { clock, store, deadLetterReasons: REASONS },
+    );
     queue = broker.find('ORDERS') ?? expect.fail();
     deadLetters = broker.find('orders/$DeadLetterQueue') ?? expect.fail();
     consumer = new TestConsumer(queue);

@@ -11,6 +11,7 @@ import {
 } from '../service-bus-error.ts';
 import type { Claims } from './claims.ts';
 import { ConsumerLink } from './consumer-link.ts';
+import { requireReceiving, requireSending } from './entity-roles.ts';
 import { manage } from './management.ts';
 import { MAX_MESSAGE_SIZE, openProducerLink } from './producer-link.ts';
 import { decodeRequest, type Reply, ReplyLinks, type Request } from './reply-links.ts';
@@ -100,6 +101,7 @@ export class ClientConnection {
       const { source } = link;
       const node = this.#resolve(source?.address);
       if (node.kind === 'queue') {
+        requireReceiving(node.queue);
         if (source.filter?.[SESSION_FILTER] !== undefined) {
           throw notAllowed(
             'A sessionful message receiver cannot be created on an entity that does not require sessions.',
@@ -123,7 +125,7 @@ export class ClientConnection {
       const { target } = link;
       const node = this.#resolve(target.address);
       if (node.kind === 'queue') {
-        if (node.queue.isDeadLetterQueue) throw notAllowed('Messages cannot be sent to a dead-letter queue.');
+        requireSending(node.queue);
         link.local.attach.max_message_size = MAX_MESSAGE_SIZE;
         openProducerLink(link, node.queue, this.#transfersOf(link.session));
       } else {

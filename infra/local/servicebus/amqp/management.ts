@@ -5,6 +5,7 @@ import type { MessageQueue } from '../broker/message-queue.ts';
 import { invalidArgument, messageNotFound, messageTooLarge, notImplemented } from '../service-bus-error.ts';
 import { settleMessage } from './consumer-link.ts';
 import { encodeString } from './encoding.ts';
+import { requireReceiving, requireSending } from './entity-roles.ts';
 import { fromUuidBytes } from './lock-token.ts';
 import { encodeMessage, parseMessage } from './message-codec.ts';
 import type { Outcome } from './outcome.ts';
@@ -56,6 +57,8 @@ export async function manage(queue: MessageQueue, request: Request): Promise<Rep
   const name = String(request.properties.operation);
   const operation = Object.hasOwn(OPERATIONS, name) ? OPERATIONS[name] : undefined;
   if (operation === undefined) throw notImplemented(`the management operation ${name}`);
+  if (operation === schedule || operation === cancelScheduled) requireSending(queue);
+  else requireReceiving(queue);
   return operation(queue, request.body);
 }
 

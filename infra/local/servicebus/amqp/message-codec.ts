@@ -83,6 +83,9 @@ export function parseMessage(encoded: Buffer): MessageContent {
   const priority = scalarAt(header, 1);
   const timeToLive = scalarAt(header, 2);
   const scheduledFor = annotation(annotations, SCHEDULED_ENQUEUE_TIME);
+  const applicationProperties = find(SECTION.applicationProperties);
+  // Filters read them when nobody can be told any more that they are malformed.
+  itemsOf(applicationProperties?.value ?? NULL);
   return {
     messageId,
     ...(typeof timeToLive === 'number' && { timeToLive }),
@@ -91,7 +94,7 @@ export function parseMessage(encoded: Buffer): MessageContent {
     ...(typeof priority === 'number' && { priority }),
     annotations: withoutKeys(annotations, (key) => BROKER_ANNOTATIONS.has(key)),
     properties,
-    applicationProperties: find(SECTION.applicationProperties)?.bytes ?? EMPTY,
+    applicationProperties: applicationProperties?.bytes ?? EMPTY,
     body: Buffer.concat(sections.filter(isBodyOrFooter).map(({ bytes }) => bytes)),
   };
 }
@@ -187,9 +190,8 @@ function encodeAnnotations(message: Message, lock: Lock | undefined): Buffer {
     encodeTimestamp(message.enqueuedAt),
     KEY.sequenceNumber,
     encodeLong(message.sequenceNumber),
-    // Set only by auto-forwarding, which this broker does not do.
     KEY.enqueueSequenceNumber,
-    encodeLong(0),
+    encodeLong(message.enqueuedSequenceNumber ?? 0),
     KEY.messageState,
     encodeInt(MESSAGE_STATES[message.state]),
   ];

@@ -15,12 +15,23 @@ export interface DeadLetterReasons {
   readonly expired: PropertyChanges;
 }
 
+export type EntityKind = 'queue' | 'topic' | 'subscription' | 'deadLetterQueue';
+
+/** Somebody who gets copies of what is sent to a topic. */
+interface Subscription {
+  readonly queue: MessageQueue;
+  matches(content: MessageContent): boolean;
+}
+
 interface QueueDependencies {
+  readonly kind: EntityKind;
   readonly clock: Clock;
   readonly store: MessageStore;
   readonly deadLetterReasons: DeadLetterReasons;
-  /** Absent for a queue that is a dead-letter queue itself. */
+  /** Absent for a topic and a queue that is a dead-letter queue itself. */
   readonly deadLetters?: MessageQueue;
+  /** Present for a topic, which itself keeps only what is scheduled. */
+  readonly subscriptions?: readonly Subscription[];
 }
 
 /** A message in memory, and who has it. */
@@ -43,10 +54,12 @@ interface Deadline {
  */
 export class MessageQueue {
   readonly name: string;
+  readonly kind: EntityKind;
   readonly #settings: QueueSettings;
   readonly #clock: Clock;
   readonly #store: MessageStore;
   readonly #deadLetters: MessageQueue | undefined;
+  readonly #subscriptions: readonly Subscription[] | undefined;
   readonly #deadLetterReasons: DeadLetterReasons;
   readonly #duplicates: DuplicateDetection | undefined;
   readonly #entries = new Map<number, Entry>();
@@ -61,10 +74,12 @@ export class MessageQueue {
 
   constructor(settings: QueueSettings, dependencies: QueueDependencies) {
     this.name = settings.name;
+    this.kind = dependencies.kind;
     this.#settings = settings;
     this.#clock = dependencies.clock;
     this.#store = dependencies.store;
     this.#deadLetters = dependencies.deadLetters;
+    this.#subscriptions = dependencies.subscriptions;
     this.#deadLetterReasons = dependencies.deadLetterReasons;
     this.#deadlines = new Agenda({ clock: this.#clock, isCurrent: isPending, run: (due) => this.#meet(due) });
     const stored = this.#store.load(this.name);
@@ -76,7 +91,7 @@ export class MessageQueue {
   }
 
   get isDeadLetterQueue(): boolean {
-    return this.#deadLetters === undefined;
+    return this.kind === 'deadLetterQueue';
   }
 
   /** Stops all timers. */
@@ -183,13 +198,41 @@ export class MessageQueue {
     messages: readonly Message[],
     write: (transaction: StoreTransaction) => void,
   ): Promise<void> {
+    const deliveries = this.#deliveriesOf(messages);
     await this.#store.commit((transaction) => {
-      for (const message of messages) transaction.putMessage(this.name, message);
-      transaction.putLastSequenceNumber(this.name, this.#lastSequenceNumber);
+      for (const [queue, delivered] of deliveries) {
+        for (const message of delivered) transaction.putMessage(queue.name, message);
+        transaction.putLastSequenceNumber(queue.name, queue.#lastSequenceNumber);
+      }
       write(transaction);
     });
-    for (const message of messages) this.#admit(message);
-    this.dispatch();
+    for (const [queue, delivered] of deliveries) {
+      for (const message of delivered) queue.#admit(message);
+      queue.dispatch();
+    }
+  }
+
+  /** Which queues keep what of the messages: this one all, but a topic's subscriptions what is active and matches. */
+  #deliveriesOf(messages: readonly Message[]): [MessageQueue, readonly Message[]][] {
+    if (this.#subscriptions === undefined) return [[this, messages]];
+    const active = messages.filter(({ state }) => state === 'active');
+    const copies = this.#subscriptions.map(({ queue, matches }): [MessageQueue, Message[]] => [
+      queue,
+      active.filter(({ content }) => matches(content)).map((message) => queue.#copy(message)),
+    ]);
+    const scheduled = messages.filter(({ state }) => state === 'scheduled');
+    return [[this, scheduled], ...copies.filter(([, delivered]) => delivered.length > 0)];
+  }
+
+  /** A topic's message as this subscription keeps it; what its sender gave is shared. */
+  #copy({ sequenceNumber, timeToLive, enqueuedAt, ...shared }: Message): Message {
+    return {
+      ...shared,
+      sequenceNumber: this.#nextSequenceNumber(),
+      enqueuedSequenceNumber: sequenceNumber,
+      enqueuedAt,
+      ...this.#lifetime(timeToLive, enqueuedAt),
+    };
   }
 
   #newMessage(content: MessageContent, now: number): Message {
@@ -199,14 +242,13 @@ export class MessageQueue {
       content,
       enqueuedAt: now,
       state: scheduled ? 'scheduled' : 'active',
-      ...this.#lifetime(content, now),
+      ...this.#lifetime(content.timeToLive, now),
       deliveryCount: 0,
       propertyChanges: {},
     };
   }
 
-  #lifetime(content: MessageContent, enqueuedAt: number): Pick<Message, 'timeToLive' | 'expiresAt'> {
-    const own = content.timeToLive ?? Number.POSITIVE_INFINITY;
+  #lifetime(own = Number.POSITIVE_INFINITY, enqueuedAt: number): Pick<Message, 'timeToLive' | 'expiresAt'> {
     const timeToLive = Math.min(own, this.#settings.defaultTimeToLive ?? Number.POSITIVE_INFINITY);
     return timeToLive === Number.POSITIVE_INFINITY ? {} : { timeToLive, expiresAt: enqueuedAt + timeToLive };
   }
@@ -338,7 +380,7 @@ export class MessageQueue {
       sequenceNumber: this.#nextSequenceNumber(),
       state: 'active',
       enqueuedAt: now,
-      ...this.#lifetime(entry.message.content, now),
+      ...this.#lifetime(entry.message.content.timeToLive, now),
     };
     await this.#enqueue([active], (transaction) =>
       transaction.removeMessage(this.name, entry.message.sequenceNumber),

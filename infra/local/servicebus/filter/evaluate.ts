@@ -42,7 +42,7 @@ export function evaluate(predicate: Predicate, properties: MessageProperties): T
     }
     case 'like': {
       const { operand, pattern, escape: marker } = predicate;
-      return like(value(operand), value(pattern), marker === undefined ? null : value(marker));
+      return isLike(value(operand), value(pattern), marker === undefined ? null : value(marker));
     }
   }
 }
@@ -84,26 +84,46 @@ function inOrder(
   }
 }
 
-function like(operand: Value | undefined, pattern: Value | undefined, marker: Value | undefined): Truth {
-  if (operand === undefined || pattern === undefined || marker === undefined) return undefined;
-  return likePattern(textOf(pattern), textOf(marker)).test(textOf(operand));
+function isLike(text: Value | undefined, pattern: Value | undefined, marker: Value | undefined): Truth {
+  if (text === undefined || pattern === undefined || marker === undefined) return undefined;
+  return fits([...textOf(text)], readPattern(textOf(pattern), textOf(marker)));
 }
 
-function likePattern(pattern: string, marker: string): RegExp {
+const ONE = Symbol('any one character');
+const SOME = Symbol('any number of characters');
+type Pattern = readonly (string | typeof ONE | typeof SOME)[];
+
+function readPattern(pattern: string, marker: string): Pattern {
   if (marker.length > 1) throw new EvaluationError('ESCAPE needs one character.');
-  let source = '';
-  let isEscaped = false;
-  for (const character of pattern) {
-    if (!isEscaped && character === marker) {
-      isEscaped = true;
-      continue;
-    }
-    if (!isEscaped && character === '%') source += '.*';
-    else if (!isEscaped && character === '_') source += '.';
-    else source += character.replace(/[\\^$.*+?()[\]{}|]/, '\\$&');
-    isEscaped = false;
+  const characters = [...pattern];
+  const read: Pattern[number][] = [];
+  for (let index = 0; index < characters.length; index += 1) {
+    const character = characters[index] ?? '';
+    if (character === marker) read.push(...characters.slice(++index, index + 1));
+    else read.push(character === '%' ? SOME : character === '_' ? ONE : character);
   }
-  return new RegExp(`^${source}$`, 'su');
+  return read;
+}
+
+/** A regular expression could take a time that grows with the power of the number of wildcards. */
+function fits(text: readonly string[], pattern: Pattern): boolean {
+  let [position, index] = [0, 0];
+  let widened: { index: number; position: number } | undefined;
+  while (position < text.length) {
+    const expected = pattern[index];
+    if (expected === SOME) {
+      widened = { index: index + 1, position };
+      index += 1;
+    } else if (expected === ONE || expected === text[position]) {
+      [position, index] = [position + 1, index + 1];
+    } else if (widened !== undefined) {
+      widened.position += 1;
+      ({ index, position } = widened);
+    } else {
+      return false;
+    }
+  }
+  return pattern.slice(index).every((rest) => rest === SOME);
 }
 
 function calculate(expression: Expression, properties: MessageProperties): Value | undefined {

@@ -69,17 +69,15 @@ class Parser {
   }
 
   #disjunction(): Node {
-    let left = this.#conjunction();
-    while (this.#takeWord('OR')) {
-      left = { kind: 'or', left: this.#predicate(left), right: this.#predicate(this.#conjunction()) };
-    }
-    return left;
+    return this.#joined('or', () => this.#joined('and', () => this.#negation()));
   }
 
-  #conjunction(): Node {
-    let left = this.#negation();
-    while (this.#takeWord('AND')) {
-      left = { kind: 'and', left: this.#predicate(left), right: this.#predicate(this.#negation()) };
+  #joined(kind: 'and' | 'or', operand: () => Node): Node {
+    let left = operand();
+    while (this.#isWord(kind.toUpperCase())) {
+      const condition = this.#predicate(left);
+      this.#next();
+      left = { kind, left: condition, right: this.#predicate(operand()) };
     }
     return left;
   }
@@ -261,9 +259,13 @@ class Parser {
     return operator;
   }
 
-  #takeWord(word: string): boolean {
+  #isWord(word: string): boolean {
     const { kind, text } = this.#peek();
-    const isThere = kind === 'word' && text.toUpperCase() === word;
+    return kind === 'word' && text.toUpperCase() === word;
+  }
+
+  #takeWord(word: string): boolean {
+    const isThere = this.#isWord(word);
     if (isThere) this.#next();
     return isThere;
   }

@@ -24,10 +24,6 @@ function duration(smallest: number, largest: number) {
   });
 }
 
-function unsupported(feature: string) {
-  return z.literal(false, `The emulator does not support ${feature}.`).default(false);
-}
-
 function unsupportedForwarding(property: string) {
   return z.literal('', `The emulator does not support ${property}.`).default('');
 }
@@ -62,7 +58,7 @@ const receiving = {
   DeadLetteringOnMessageExpiration: z.boolean().default(false),
   LockDuration: duration(5 * SECONDS, 5 * MINUTES).default(1 * MINUTES),
   MaxDeliveryCount: z.int().min(1).max(2000).default(10),
-  RequiresSession: unsupported('sessions (RequiresSession)'),
+  RequiresSession: z.boolean().default(false),
   ForwardTo: unsupportedForwarding('ForwardTo'),
   ForwardDeadLetteredMessagesTo: unsupportedForwarding('ForwardDeadLetteredMessagesTo'),
 };
@@ -231,6 +227,7 @@ function receivingSettings(properties: z.output<typeof subscription>['Properties
     lockDuration: properties.LockDuration,
     maxDeliveryCount: properties.MaxDeliveryCount,
     deadLetterOnExpiration: properties.DeadLetteringOnMessageExpiration,
+    requiresSession: properties.RequiresSession,
   };
 }
 

@@ -23,7 +23,7 @@ describe('the configuration', () => {
         LockDuration: 'PT1M30S',
         MaxDeliveryCount: 3,
         RequiresDuplicateDetection: true,
-        RequiresSession: false,
+        RequiresSession: true,
       }),
     );
     expect(settings.queues).toEqual([
@@ -33,6 +33,7 @@ describe('the configuration', () => {
         maxDeliveryCount: 3,
         defaultTimeToLive: 3_600_000,
         deadLetterOnExpiration: true,
+        requiresSession: true,
         duplicateDetectionWindow: 20_000,
       },
     ]);
@@ -40,12 +41,17 @@ describe('the configuration', () => {
 
   it("falls back to the service's defaults", () => {
     expect(readEntities(declare(undefined)).queues).toEqual([
-      { name: 'orders', lockDuration: 60_000, maxDeliveryCount: 10, deadLetterOnExpiration: false },
+      {
+        name: 'orders',
+        lockDuration: 60_000,
+        maxDeliveryCount: 10,
+        deadLetterOnExpiration: false,
+        requiresSession: false,
+      },
     ]);
   });
 
   it.each([
-    ['sessions', declare({ RequiresSession: true } as never), 'does not support sessions'],
     ['forwarding', declare({ ForwardTo: 'other' } as never), 'does not support ForwardTo'],
     ['an unknown property', declare({ EnablePartitioning: true } as never), 'EnablePartitioning'],
     ['a lock that is too long', declare({ LockDuration: 'PT6M' }), 'LockDuration'],
@@ -93,7 +99,7 @@ describe('the configuration', () => {
                   RequiresSession: false,
                 },
               },
-              { Name: 'default' },
+              { Name: 'default', Properties: { RequiresSession: true } },
             ],
           },
         ]),
@@ -110,6 +116,7 @@ describe('the configuration', () => {
               maxDeliveryCount: 3,
               defaultTimeToLive: 1_800_000,
               deadLetterOnExpiration: true,
+              requiresSession: false,
               matches: expect.any(Function),
             },
             {
@@ -117,6 +124,7 @@ describe('the configuration', () => {
               lockDuration: 60_000,
               maxDeliveryCount: 10,
               deadLetterOnExpiration: false,
+              requiresSession: true,
               matches: expect.any(Function),
             },
           ],

@@ -12,6 +12,13 @@ interface BrokerDependencies {
 const DEAD_LETTER_SUFFIX = '/$deadletterqueue';
 const SUBSCRIPTIONS = '/subscriptions/';
 
+const NOBODY_RECEIVES = {
+  lockDuration: 0,
+  maxDeliveryCount: 0,
+  deadLetterOnExpiration: false,
+  requiresSession: false,
+};
+
 /** The queues, topics and subscriptions of a namespace with their dead-letter queues, restored from the store. */
 export class Broker {
   readonly #queues = new Map<string, MessageQueue>();
@@ -42,9 +49,8 @@ export class Broker {
       matches: subscription.matches,
     }));
     const name = settings.name.toLowerCase();
-    const unused = { lockDuration: 0, maxDeliveryCount: 0, deadLetterOnExpiration: false };
     const dependencies = { ...this.#dependencies, kind: 'topic' as const, subscriptions };
-    this.#queues.set(name, new MessageQueue({ ...unused, ...settings, name }, dependencies));
+    this.#queues.set(name, new MessageQueue({ ...NOBODY_RECEIVES, ...settings, name }, dependencies));
   }
 
   #add(kind: EntityKind, path: string, settings: QueueSettings): MessageQueue {
@@ -62,5 +68,11 @@ export class Broker {
 }
 
 function deadLetterSettings(name: string, { lockDuration }: QueueSettings): QueueSettings {
-  return { name, lockDuration, maxDeliveryCount: Number.POSITIVE_INFINITY, deadLetterOnExpiration: false };
+  return {
+    name,
+    lockDuration,
+    maxDeliveryCount: Number.POSITIVE_INFINITY,
+    deadLetterOnExpiration: false,
+    requiresSession: false,
+  };
 }

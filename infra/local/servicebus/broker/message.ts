@@ -2,6 +2,8 @@
 export interface MessageContent {
   /** Identifies the message for duplicate detection. */
   readonly messageId: string;
+  /** Absent when the sender set none. */
+  readonly sessionId?: string;
   /** Milliseconds; absent when the sender set none. */
   readonly timeToLive?: number;
   /** Milliseconds since the epoch. */

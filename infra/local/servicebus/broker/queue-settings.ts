@@ -8,6 +8,8 @@ export interface QueueSettings {
   /** Absent when messages live forever unless their sender says otherwise. */
   readonly defaultTimeToLive?: number;
   readonly deadLetterOnExpiration: boolean;
+  /** Whether every message belongs to a session, and only the holder of a session's lock receives its messages. */
+  readonly requiresSession: boolean;
   /** Absent when the queue accepts a message id more than once. */
   readonly duplicateDetectionWindow?: number;
 }

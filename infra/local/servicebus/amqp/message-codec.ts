@@ -19,6 +19,7 @@ import {
   endOfValue,
   itemsOf,
   NULL,
+  sectionValue,
 } from './encoding.ts';
 
 /** Descriptors of the message sections (OASIS AMQP 1.0, part 3.2). */
@@ -165,7 +166,7 @@ export function encodeMessage(message: Message, lock?: Lock): Buffer {
   return Buffer.concat([
     encodeHeader(message),
     encodeAnnotations(message, lock),
-    content.properties,
+    encodeProperties(message),
     encodeApplicationProperties(content.applicationProperties, message.propertyChanges),
     content.body,
   ]);
@@ -182,6 +183,18 @@ function encodeHeader({ content, timeToLive, deliveryCount }: Message): Buffer {
       encodeUint(deliveryCount),
     ]),
   );
+}
+
+const [ABSOLUTE_EXPIRY_TIME, CREATION_TIME] = [8, 9];
+
+/** Clients read the time to live from the times that its sender set, too, which are wrong once it is cut short. */
+function encodeProperties({ content, timeToLive, enqueuedAt }: Message): Buffer {
+  if (timeToLive === undefined || timeToLive >= (content.timeToLive ?? 0)) return content.properties;
+  const items = itemsOf(sectionValue(content.properties));
+  while (items.length <= CREATION_TIME) items.push(NULL);
+  items[ABSOLUTE_EXPIRY_TIME] = encodeTimestamp(enqueuedAt + timeToLive);
+  items[CREATION_TIME] = encodeTimestamp(enqueuedAt);
+  return encodeSection(SECTION.properties, encodeList(items));
 }
 
 const KEY = {

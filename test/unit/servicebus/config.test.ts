@@ -171,7 +171,7 @@ describe('the configuration', () => {
       [
         'another filter type',
         withRules([{ Name: 'r', Properties: { ...sql('1 = 1').Properties, FilterType: 'SqlFilter' } }]),
-        'Properties.FilterType: Expected "Sql" or "Correlation". The value is "SqlFilter".',
+        'Rules[0].Properties: Expected the FilterType "Sql" or "Correlation", not "SqlFilter".',
       ],
       [
         'a rule without the filter of its type',

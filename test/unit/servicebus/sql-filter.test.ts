@@ -223,6 +223,8 @@ describe('a SQL filter', () => {
     ["color IN 'a'", 10, "expected '('"],
     ['color NOT 1', 11, 'expected IN or LIKE'],
     ['1 IS NULL', 3, "expected a comparison instead of 'IS'"],
+    ['(color) IS NULL', 9, "instead of 'IS'"],
+    ["p('color') IS NULL", 12, "instead of 'IS'"],
     ['color IS 1', 10, 'expected NULL'],
     ['EXISTS(1)', 8, 'instead of'],
     ['EXISTS(color', 13, "expected ')'"],

@@ -58,7 +58,7 @@ export class Broker {
     const deadLetterName = name + DEAD_LETTER_SUFFIX;
     const deadLetters = new MessageQueue(deadLetterSettings(deadLetterName, settings), {
       ...this.#dependencies,
-      kind: 'deadLetterQueue',
+      kind: 'dead-letter queue',
     });
     const queue = new MessageQueue({ ...settings, name }, { ...this.#dependencies, kind, deadLetters });
     this.#queues.set(deadLetterName, deadLetters);

@@ -23,7 +23,7 @@ export interface DeadLetterReasons {
   readonly sessionIdIsNull: PropertyChanges;
 }
 
-export type EntityKind = 'queue' | 'topic' | 'subscription' | 'deadLetterQueue';
+export type EntityKind = 'queue' | 'topic' | 'subscription' | 'dead-letter queue';
 
 /** Somebody who gets copies of what is sent to a topic. */
 interface Subscription {
@@ -121,7 +121,7 @@ export class MessageQueue {
   }
 
   get isDeadLetterQueue(): boolean {
-    return this.kind === 'deadLetterQueue';
+    return this.kind === 'dead-letter queue';
   }
 
   /** Stops all timers. */

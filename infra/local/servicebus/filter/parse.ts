@@ -100,7 +100,8 @@ class Parser {
     if (operator !== undefined) {
       return { kind: 'comparison', operator, left, right: this.#expression(this.#sum()) };
     }
-    if (left.kind === 'property' && this.#takeWord('IS')) {
+    const isBare = left.kind === 'property' && !this.#isSymbol(')', -1);
+    if (isBare && this.#takeWord('IS')) {
       const isNegated = this.#takeWord('NOT');
       this.#expectWord('NULL');
       return negatedIf(isNegated, { kind: 'isNull', property: left });

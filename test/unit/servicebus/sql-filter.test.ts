@@ -9,6 +9,7 @@ import {
   readMessageProperties,
 } from '../../../infra/local/servicebus/filter/message-properties.ts';
 import { parseSqlFilter } from '../../../infra/local/servicebus/filter/parse.ts';
+import { SqlSyntaxError } from '../../../infra/local/servicebus/filter/sql-syntax.ts';
 import { predicates, printPredicate } from './sql-predicates.ts';
 
 const { wrap_ubyte, wrap_short, wrap_ulong, wrap_float, wrap_double, wrap_uuid } = rhea.types;
@@ -154,7 +155,9 @@ describe('a SQL filter', () => {
     ["color IN ('blue', 'red')", 'T'],
     ["color NOT IN ('blue', 'green')", 'T'],
     ['count IN (1, 3 + 4)', 'T'],
+    ["color IN ('red', 1)", 'T'],
     ["color IN ('blue', 1)", 'E'],
+    ["color IN (missing, 'blue')", 'U'],
     // LIKE
     ["color LIKE 'r%'", 'T'],
     ["color LIKE 'R%'", 'F'],
@@ -275,6 +278,42 @@ describe('a SQL filter', () => {
           const printed = printPredicate(predicate);
           expect(parseSqlFilter(printed)).toEqual(predicate);
         }),
+      );
+    });
+
+    it('is refused where it is wrong, and not otherwise', () => {
+      const words = fc.constantFrom(
+        ...'( ) , . = <> <= + - * / % a sys.to [a b] "c" @d \'e\' 1 2.5 AND OR NOT'.split(' '),
+      );
+      const more = fc.constantFrom(
+        'IN',
+        'LIKE',
+        'ESCAPE',
+        'IS',
+        'NULL',
+        'EXISTS',
+        'TRUE',
+        'p(',
+        'newid()',
+        "'",
+        '[',
+      );
+      const texts = fc.oneof(
+        fc.array(fc.oneof(words, more), { maxLength: 12 }).map((parts) => parts.join(' ')),
+        fc.string({ unit: 'binary' }),
+        fc.nat({ max: 500 }).map((depth) => `${'('.repeat(depth)}a = 1${')'.repeat(depth)}`),
+        fc.nat({ max: 250 }).map((depth) => `${'NOT '.repeat(depth)}a = 1`),
+        fc.nat({ max: 500 }).map((depth) => `${'- '.repeat(depth)}a = 1`),
+      );
+      fc.assert(
+        fc.property(texts, message, (text, subject) => {
+          try {
+            answer(text, subject);
+          } catch (error) {
+            expect(error).toBeInstanceOf(SqlSyntaxError);
+          }
+        }),
+        { numRuns: 1_000 },
       );
     });
 

@@ -37,8 +37,13 @@ export function evaluate(predicate: Predicate, properties: MessageProperties): T
     case 'in': {
       const operand = value(predicate.operand);
       if (operand === undefined) return undefined;
-      const answers = predicate.choices.map((choice) => compare('=', operand, value(choice)));
-      return answers.includes(true) || (answers.includes(undefined) ? undefined : false);
+      let truth: Truth = false;
+      for (const choice of predicate.choices) {
+        const isEqual = compare('=', operand, value(choice));
+        if (isEqual === true) return true;
+        if (isEqual === undefined) truth = undefined;
+      }
+      return truth;
     }
     case 'like': {
       const { operand, pattern, escape: marker } = predicate;

@@ -248,6 +248,7 @@ describe('a SQL filter', () => {
     ['p() = 1', 3, "instead of ')'"],
     ['9223372036854775808 > 0', 1, 'over 64 bits'],
     ["color LIKE 'a' ESCAPE 'ab'", 23, 'expected one character'],
+    [`${'('.repeat(1_000)}1 = 1`, 101, 'nested too deeply'],
     [`color = '${'x'.repeat(1_024)}'`, 1_025, 'longer than 1024 characters'],
   ])('cannot be %s', (expression, position, problem) => {
     expect(() => parseSqlFilter(expression)).toThrow(`invalid at position ${position}: `);

@@ -81,6 +81,14 @@ export function notAllowed(description: string): ServiceBusError {
   return new ServiceBusError('amqp:not-allowed', 400, description);
 }
 
+export function serverBusy(): ServiceBusError {
+  return new ServiceBusError(
+    'com.microsoft:server-busy',
+    503,
+    'The request was terminated because the entity is being throttled. Please wait 10 seconds and try again.',
+  );
+}
+
 export function notImplemented(feature: string): ServiceBusError {
   return new ServiceBusError('amqp:not-implemented', 501, `The emulator does not support ${feature}.`);
 }

@@ -264,6 +264,20 @@ export class MessageQueue {
     return this.#extendLock(entry, lockToken).until;
   }
 
+  /** Ends a lock, if there is one, as though its time were over: that of a session for a message in a session. */
+  loseLock(lockToken: string): void {
+    const entry = this.#locked.get(lockToken);
+    const session = entry && this.#sessionFor(entry);
+    if (session !== undefined) void this.#loseSession(session);
+    else if (entry !== undefined) void this.#loseLock(entry);
+  }
+
+  /** Ends the lock on a session, if there is one, as though its time were over. */
+  loseSessionLock(sessionId: string): void {
+    const session = this.#sessions.get(sessionId);
+    if (session !== undefined && session.consumers.length > 0) void this.#loseSession(session);
+  }
+
   /**
    * Up to `count` messages, of a session where sessions are required, from a sequence number on, locked and scheduled
    * ones included, in order.
@@ -481,6 +495,11 @@ export class MessageQueue {
     accept(session);
   }
 
+  async #loseLock(entry: Entry): Promise<void> {
+    this.#unlock(entry);
+    await this.#release(entry, {});
+  }
+
   #takeLockedOf({ id }: Session): Entry[] {
     const entries = [...this.#locked.values()].filter(({ message }) => message.content.sessionId === id);
     for (const entry of entries) this.#unlock(entry);
@@ -569,10 +588,7 @@ export class MessageQueue {
     if (due.kind === 'enqueue') void this.#enqueueScheduled(due.entry);
     else if (due.kind === 'expire') void this.#expire(due.entry);
     else if (due.kind === 'unlock-session') void this.#loseSession(due.session);
-    else {
-      this.#unlock(due.entry);
-      void this.#release(due.entry, {});
-    }
+    else void this.#loseLock(due.entry);
   }
 
   /** A scheduled message gets a new sequence number when it becomes active, as if it were sent at that moment. */

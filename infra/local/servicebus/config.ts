@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import type { Entities, QueueSettings } from './broker/queue-settings.ts';
+import type { Entities } from './broker/entities.ts';
+import type { QueueSettings } from './broker/queue-settings.ts';
 import { entityName, named } from './entity-name.ts';
 import { parseIsoDuration } from './iso-duration.ts';
 import { matcherOf, rule } from './rule-config.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { SubscriptionSettings } from './broker/queue-settings.ts';
+import type { SubscriptionSettings } from './broker/entities.ts';
 import { entityName } from './entity-name.ts';
 import { correlationFilter, type Filter, sqlFilter } from './filter/filter.ts';
 import { isSystemProperty, readMessageProperties, type SystemProperty } from './filter/message-properties.ts';

@@ -151,6 +151,27 @@ describe('the configuration', () => {
       expect(matching('a')).toEqual([true, false]);
     });
 
+    it.each([
+      ['ContentType', 'content_type'],
+      ['CorrelationId', 'correlation_id'],
+      ['Label', 'subject'],
+      ['MessageId', 'message_id'],
+      ['ReplyTo', 'reply_to'],
+      ['ReplyToSessionId', 'reply_to_group_id'],
+      ['SessionId', 'group_id'],
+      ['To', 'to'],
+    ])('correlates by %s', (field, sent) => {
+      const CorrelationFilter = { [field]: 'wanted' };
+      const { topics } = readEntities(
+        withRules([{ Name: 'rule', Properties: { FilterType: 'Correlation', CorrelationFilter } }]),
+      );
+      const matches = (properties: object) =>
+        topics[0]?.subscriptions[1]?.matches(parseMessage(rhea.message.encode({ body: '', ...properties })));
+      expect(matches({ [sent]: 'wanted' })).toBe(true);
+      expect(matches({ [sent]: 'Wanted' })).toBe(false);
+      expect(matches({})).toBe(false);
+    });
+
     it.each<[string, ServiceBusConfig, string]>([
       [
         'an expression that cannot be parsed, with the position',

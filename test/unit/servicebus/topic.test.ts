@@ -1,11 +1,8 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { Broker } from '../../../infra/local/servicebus/broker/broker.ts';
+import type { SubscriptionSettings, TopicSettings } from '../../../infra/local/servicebus/broker/entities.ts';
 import type { MessageContent } from '../../../infra/local/servicebus/broker/message.ts';
 import type { MessageQueue } from '../../../infra/local/servicebus/broker/message-queue.ts';
-import type {
-  SubscriptionSettings,
-  TopicSettings,
-} from '../../../infra/local/servicebus/broker/queue-settings.ts';
 import { ManualClock } from './manual-clock.ts';
 import { MemoryStore } from './memory-store.ts';
 

@@ -5,8 +5,15 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { ServiceBusClient } from '@azure/service-bus';
+import {
+  ServiceBusClient,
+  type ServiceBusMessage,
+  type ServiceBusReceiver,
+  type ServiceBusSender,
+} from '@azure/service-bus';
+import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { printedSeed, runs } from '../../integration/seeded-runs.ts';
 import { receiveOne, receiveWhatIsThere } from './namespace.ts';
 
 interface Emulator {
@@ -21,8 +28,13 @@ interface Witness {
   readonly completed: Set<string>;
 }
 
-const ROUNDS = 3;
+const ROUNDS = runs(3, 100);
 const SENDERS = 8;
+
+/** After how many completions more each round ends. */
+function momentsOfDeath(test: string): number[] {
+  return fc.sample(fc.integer({ min: 100, max: 250 }), { seed: printedSeed(test), numRuns: ROUNDS });
+}
 
 describe.skipIf(process.env.SERVICEBUS_CONNECTION_STRING)('what was acknowledged survives kill -9', () => {
   let dataFolder: string;
@@ -85,30 +97,54 @@ describe.skipIf(process.env.SERVICEBUS_CONNECTION_STRING)('what was acknowledged
 
   it('under load: no acknowledged message is lost, none comes back after its completion was acknowledged', async () => {
     const witness: Witness = { sent: new Set(), completionAsked: new Set(), completed: new Set() };
-    for (let round = 1; round <= ROUNDS; round += 1) {
+    for (const completions of momentsOfDeath('a queue under load')) {
       const client = await restart();
-      const load = putUnderLoad(client, witness);
-      const target = witness.completed.size + 100 + 150 * Math.random();
-      await vi.waitFor(() => expect(witness.completed.size).toBeGreaterThan(target), {
-        timeout: 10_000,
-        interval: 5,
-      });
-      await running?.kill();
-      await load;
+      const load = putUnderLoad(
+        client.createSender('streaming'),
+        client.createReceiver('streaming'),
+        witness,
+      );
+      await killAfter(witness, completions, load);
     }
 
     const client = await restart();
-    const receiver = client.createReceiver('streaming', { receiveMode: 'receiveAndDelete' });
-    const left = new Set<unknown>();
-    for (;;) {
-      const messages = await receiveWhatIsThere(receiver, 1_000);
-      if (messages.length === 0) break;
-      for (const { messageId } of messages) left.add(messageId);
-    }
-    const lost = [...witness.sent].filter((id) => !left.has(id) && !witness.completionAsked.has(id));
-    const back = [...witness.completed].filter((id) => left.has(id));
-    expect({ lost, back }).toEqual({ lost: [], back: [] });
+    expectNothingLost(witness, await drain(client.createReceiver('streaming', DELETING)));
   });
+
+  it('under load on a topic: every subscription has its copy of a message or none has', async () => {
+    const witness: Witness = { sent: new Set(), completionAsked: new Set(), completed: new Set() };
+    const message = {
+      body: '',
+      subject: 'large',
+      contentType: 'text/plain',
+      applicationProperties: { color: 'red' },
+    };
+    for (const completions of momentsOfDeath('a topic under load')) {
+      const earlier = new Set(witness.sent);
+      let client = await restart();
+      const load = putUnderLoad(
+        client.createSender('publishing'),
+        client.createReceiver('publishing', 'red'),
+        witness,
+        message,
+      );
+      await killAfter(witness, completions, load);
+      client = await restart();
+      const everything = await drain(client.createReceiver('publishing', 'everything', DELETING));
+      const labelled = await drain(client.createReceiver('publishing', 'large-or-labelled', DELETING));
+      expect(everything).toEqual(labelled);
+      expect([...witness.sent].filter((id) => !earlier.has(id) && !everything.has(id))).toEqual([]);
+    }
+    expectNothingLost(witness, await drain((await restart()).createReceiver('publishing', 'red', DELETING)));
+  });
+
+  async function killAfter(witness: Witness, completions: number, load: Promise<void>): Promise<void> {
+    const target = witness.completed.size + completions;
+    const until = { timeout: 10_000, interval: 5 };
+    await vi.waitFor(() => expect(witness.completed.size).toBeGreaterThan(target), until);
+    await running?.kill();
+    await load;
+  }
 });
 
 async function start(dataFolder: string): Promise<Emulator> {
@@ -129,16 +165,40 @@ async function kill(child: ChildProcess, client: ServiceBusClient): Promise<void
   await client.close();
 }
 
-/** Sends and completes until the emulator dies, and writes down what was asked and what was acknowledged. */
-async function putUnderLoad(client: ServiceBusClient, witness: Witness): Promise<void> {
-  const sender = client.createSender('streaming');
-  const receiver = client.createReceiver('streaming');
+const DELETING = { receiveMode: 'receiveAndDelete' } as const;
+
+/** The ids of all that is there. */
+async function drain(receiver: ServiceBusReceiver): Promise<Set<unknown>> {
+  const left = new Set<unknown>();
+  for (;;) {
+    const messages = await receiveWhatIsThere(receiver, 1_000);
+    if (messages.length === 0) return left;
+    for (const { messageId } of messages) left.add(messageId);
+  }
+}
+
+function expectNothingLost({ sent, completionAsked, completed }: Witness, left: ReadonlySet<unknown>): void {
+  const lost = [...sent].filter((id) => !left.has(id) && !completionAsked.has(id));
+  const back = [...completed].filter((id) => left.has(id));
+  expect({ lost, back }).toEqual({ lost: [], back: [] });
+}
+
+/**
+ * Sends and completes until the emulator dies, and writes down what was asked and what was acknowledged. Every other
+ * message is scheduled for the next moment.
+ */
+async function putUnderLoad(
+  sender: ServiceBusSender,
+  receiver: ServiceBusReceiver,
+  witness: Witness,
+  message: ServiceBusMessage = { body: '' },
+): Promise<void> {
   receiver.subscribe(
     {
-      processMessage: async (message) => {
-        const id = String(message.messageId);
+      processMessage: async (received) => {
+        const id = String(received.messageId);
         witness.completionAsked.add(id);
-        await receiver.completeMessage(message).then(
+        await receiver.completeMessage(received).then(
           () => witness.completed.add(id),
           () => {},
         );
@@ -147,10 +207,12 @@ async function putUnderLoad(client: ServiceBusClient, witness: Witness): Promise
     },
     { autoCompleteMessages: false, maxConcurrentCalls: 20 },
   );
-  const sending = Array.from({ length: SENDERS }, async () => {
+  const sending = Array.from({ length: SENDERS }, async (_, index) => {
     for (;;) {
       const messageId = randomUUID();
-      await sender.sendMessages({ body: '', messageId });
+      const sent = { ...message, messageId };
+      if (index % 2 === 0) await sender.sendMessages(sent);
+      else await sender.scheduleMessages(sent, new Date(Date.now() + 30));
       witness.sent.add(messageId);
     }
   });

@@ -6,9 +6,16 @@ import { AppSettings, type Environment } from './app-settings.ts';
 import { hostClock } from './clock.ts';
 import { CoreApi } from './core-api.ts';
 import { createListeners } from './create-listeners.ts';
-import { defineFunctions, type FunctionDefinition, functionsOf } from './function-definition.ts';
+import {
+  defineFunctions,
+  type FunctionDefinition,
+  functionsOf,
+  type HttpTrigger,
+} from './function-definition.ts';
+import { FunctionKeys } from './function-keys.ts';
 import { readHostJson } from './host-json.ts';
 import { FunctionsServer } from './http-server.ts';
+import { HttpStream } from './http-stream.ts';
 import { Invoker, type TriggerEvent } from './invocation.ts';
 import type { Listener } from './listener.ts';
 import { loadApp } from './load-app.ts';
@@ -26,6 +33,10 @@ export interface FunctionsHostOptions {
   /** The loopback interface unless told. */
   readonly host?: string;
   readonly settings: Environment;
+  /** Folder with the app's keys, as the real host writes them; without it every caller is an administrator. */
+  readonly secretsDirectory?: string;
+  /** Whether to do as Azure does where this host is otherwise kinder. */
+  readonly strict?: boolean;
   /** Where timers remember when they ran; in memory unless told. */
   readonly stateFolder?: string;
   /** Receives what host.json's log levels let through; the console unless told. */
@@ -52,7 +63,7 @@ const CATEGORY = 'Host.Startup';
  * @throws Error that says what is wrong with the app, its settings or the port.
  */
 export async function startFunctionsHost(options: FunctionsHostOptions): Promise<FunctionsHost> {
-  const { appDirectory, port, host = '127.0.0.1', onTimeout = () => {} } = options;
+  const { appDirectory, port, host = '127.0.0.1', secretsDirectory, strict = false } = options;
   const settings = new AppSettings(options.settings);
   const runtime = settings.get('FUNCTIONS_WORKER_RUNTIME');
   if (runtime !== undefined && runtime !== 'node')
@@ -60,13 +71,17 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
   const hostJson = await readHostJson(appDirectory);
   const log = new Log(hostJson.logging.logLevel, options.log);
 
+  const keys = secretsDirectory === undefined ? undefined : await FunctionKeys.read(secretsDirectory);
+
   const core = new CoreApi(log);
   core.install();
-  await loadApp(appDirectory, core);
+  const streamServer = await loadApp(appDirectory, core);
   const { model } = core;
   if (model === undefined) throw new Error(`The app in ${appDirectory} registers no function.`);
   const definitions = defineFunctions(core.functions, settings, hostJson.retry);
-  const router = new Router(functionsOf(definitions, 'httpTrigger'), hostJson.extensions.http.routePrefix);
+  const httpFunctions = functionsOf(definitions, 'httpTrigger');
+  const router = new Router(httpFunctions, hostJson.extensions.http.routePrefix);
+  if (keys === undefined) warnOfMissingKeys(httpFunctions, log);
 
   const stopping = new AbortController();
   const invoker = new Invoker({
@@ -74,7 +89,7 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
     model,
     log,
     functionTimeout: hostJson.functionTimeout,
-    onTimeout,
+    onTimeout: options.onTimeout ?? (() => {}),
   });
   const run = (definition: FunctionDefinition, event: TriggerEvent) =>
     runWithRetry(invoker, definition, event, stopping.signal);
@@ -86,16 +101,15 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
     run,
     stateFolder: timerFolder(options),
   });
-  const admin = new AdminEndpoints({ fire: (name, input) => fire(definitions, run, name, input) });
-  const server = new FunctionsServer({
-    router,
-    invoker,
-    admin,
-    log,
-    http: hostJson.extensions.http,
-    bodySizeLimit: Number(settings.get('FUNCTIONS_REQUEST_BODY_SIZE_LIMIT') ?? DEFAULT_BODY_SIZE_LIMIT),
-    homePageDisabled: settings.get('AzureWebJobsDisableHomepage')?.toLowerCase() === 'true',
+  const { routePrefix } = hostJson.extensions.http;
+  const admin: AdminEndpoints = new AdminEndpoints({
+    definitions,
+    state: () => server.state,
+    fire: (definition, input) => fire(run, definition, input),
+    routePrefix,
+    keys,
   });
+  const server = new FunctionsServer(admin, log);
   const running: RunningHost = { core, invoker, listeners, log, server, stopping };
 
   const url = await server.listen(host, port);
@@ -105,6 +119,16 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
     await stopHost(running);
     throw error;
   }
+  server.serve({
+    router,
+    invoker,
+    stream: streamServer && new HttpStream({ server: streamServer, invoker, log, strict }),
+    keys,
+    http: hostJson.extensions.http,
+    bodySizeLimit: Number(settings.get('FUNCTIONS_REQUEST_BODY_SIZE_LIMIT') ?? DEFAULT_BODY_SIZE_LIMIT),
+    homePageDisabled: settings.get('AzureWebJobsDisableHomepage')?.toLowerCase() === 'true',
+    readsBodyFields: strict,
+  });
   log.write('information', CATEGORY, `${definitions.length} functions from ${appDirectory} at ${url}`);
   let stopped: Promise<void> | undefined;
   return {
@@ -173,20 +197,28 @@ async function runWithRetry(
   });
 }
 
-/** `POST /admin/functions/{name}`: also runs functions that are disabled. */
+/** Runs what `POST /admin/functions/{name}` asks for; the caller does not learn how it ends. */
 function fire(
-  definitions: readonly FunctionDefinition[],
   run: (definition: FunctionDefinition, event: TriggerEvent) => Promise<void>,
-  name: string,
+  definition: FunctionDefinition,
   input: string,
-): boolean {
-  const definition = definitions.find((candidate) => candidate.name.toLowerCase() === name.toLowerCase());
-  if (definition === undefined || definition.trigger.type === 'httpTrigger') return false;
+): void {
   const data: TypedData =
     definition.trigger.type === 'timerTrigger' ? timerInput(undefined, false) : { string: input };
-  // A failure has been logged by the invoker, and nobody waits for the outcome.
+  // A failure has been logged by the invoker.
   run(definition, { input: data }).catch(() => undefined);
-  return true;
+}
+
+function warnOfMissingKeys(functions: readonly FunctionDefinition<HttpTrigger>[], log: Log): void {
+  const guarded = functions.filter(({ trigger }) => trigger.authLevel !== 'anonymous');
+  const message = 'No keys are checked, as under `func start`: every caller is an administrator.';
+  if (guarded.length === 0) log.write('information', CATEGORY, message);
+  else
+    log.write(
+      'warning',
+      CATEGORY,
+      `${message} Keys guard ${guarded.map(({ name }) => name).join(', ')} in Azure.`,
+    );
 }
 
 function timerFolder({ stateFolder }: FunctionsHostOptions): string | undefined {

@@ -16,11 +16,19 @@ const TIMEOUT_GRACE = 500;
 async function main(): Promise<void> {
   process.once('disconnect', () => process.exit(1));
   const { values } = parseArgs({
-    options: { app: { type: 'string' }, port: { type: 'string', default: '7071' }, host: { type: 'string' } },
+    options: {
+      app: { type: 'string' },
+      port: { type: 'string', default: '7071' },
+      host: { type: 'string' },
+      secrets: { type: 'string' },
+      strict: { type: 'boolean', default: false },
+    },
   });
-  if (values.app === undefined) throw new Error('Usage: main.ts --app DIR [--port N] [--host ADDRESS]');
+  if (values.app === undefined)
+    throw new Error('Usage: main.ts --app DIR [--port N] [--host ADDRESS] [--secrets DIR] [--strict]');
   const appDirectory = resolve(values.app);
   const stateFolder = process.env.SKERRY_HOST_STATE;
+  const secretsDirectory = values.secrets && resolve(values.secrets);
 
   Object.assign(process.env, { ...(await readLocalSettings(appDirectory)), ...process.env });
   process.chdir(appDirectory);
@@ -29,6 +37,8 @@ async function main(): Promise<void> {
     port: Number(values.port),
     ...(values.host !== undefined && { host: values.host }),
     settings: process.env,
+    strict: values.strict,
+    ...(secretsDirectory && { secretsDirectory }),
     ...(stateFolder && { stateFolder: resolve(stateFolder) }),
     onTimeout: () => setTimeout(() => process.exit(TIMEOUT_EXIT_CODE), TIMEOUT_GRACE),
   });

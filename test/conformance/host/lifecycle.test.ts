@@ -51,7 +51,7 @@ describe('a host that is told to stop', () => {
       await vi.waitFor(() => expect(eventsOf(host)).toEqual(['held']));
       if (how === 'stop') host.send({ type: 'stop' });
       else host.signal(how);
-      await vi.waitFor(() => expect(fetch(host.url)).rejects.toThrow());
+      await vi.waitFor(() => expect(fetch(`${host.url}/admin/host/ping`)).rejects.toThrow());
       host.send({ type: 'let go' });
       expect(await (await running).text()).toBe('let go');
       expect(await host.exited).toBe(0);
@@ -65,7 +65,7 @@ describe('an answer that is on its way when the host stops', () => {
     const host = await start('lifecycle');
     const response = await fetch(`${host.url}/api/large`);
     host.signal('SIGTERM');
-    await vi.waitFor(() => expect(fetch(host.url)).rejects.toThrow());
+    await vi.waitFor(() => expect(fetch(`${host.url}/admin/host/ping`)).rejects.toThrow());
     expect((await response.arrayBuffer()).byteLength).toBe(50_000_000);
     expect(await host.exited).toBe(0);
   });

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
+import type { Drain } from './host.ts';
 import { writeStatus } from './http-response.ts';
 
 const HOST_VERSION = '4.34.0';
@@ -10,15 +11,18 @@ export interface AdminEndpointsOptions {
    * Runs a function that is not triggered by HTTP, in the background; false if there is none of that name.
    */
   readonly fire: (functionName: string, input: string) => boolean;
+  readonly drain: Drain;
 }
 
 /** The few of the host's own endpoints that tools and tests use; this host has no keys, so they are open. */
 export class AdminEndpoints {
   readonly #fire: AdminEndpointsOptions['fire'];
+  readonly #drain: Drain;
   readonly #id = randomUUID();
 
-  constructor({ fire }: AdminEndpointsOptions) {
+  constructor({ fire, drain }: AdminEndpointsOptions) {
     this.#fire = fire;
+    this.#drain = drain;
   }
 
   answer(request: IncomingMessage, response: ServerResponse, path: string): void {
@@ -32,6 +36,10 @@ export class AdminEndpoints {
     if (/^\/admin\/host\/ping$/i.test(path) && (method === 'GET' || method === 'POST'))
       writeStatus(response, 200);
     else if (/^\/admin\/host\/status$/i.test(path) && method === 'GET') this.#answerStatus(response);
+    else if (/^\/admin\/host\/drain$/i.test(path) && method === 'POST')
+      void this.#drain.start().then(() => writeStatus(response, 202));
+    else if (/^\/admin\/host\/drain\/status$/i.test(path) && method === 'GET')
+      void this.#drain.status().then((status) => writeJson(response, status));
     else writeStatus(response, 404);
   }
 
@@ -44,10 +52,7 @@ export class AdminEndpoints {
       processUptime: Math.round(process.uptime() * 1000),
       functionAppContentEditingState: 'NotAllowed',
     };
-    const body = JSON.stringify(status);
-    response
-      .writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) })
-      .end(body);
+    writeJson(response, status);
   }
 
   async #answerFire(request: IncomingMessage, response: ServerResponse, functionName: string): Promise<void> {
@@ -61,4 +66,11 @@ export class AdminEndpoints {
     const found = this.#fire(functionName, typeof input === 'string' ? input : '');
     writeStatus(response, found ? 202 : 404);
   }
+}
+
+function writeJson(response: ServerResponse, value: object): void {
+  const body = JSON.stringify(value);
+  response
+    .writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) })
+    .end(body);
 }

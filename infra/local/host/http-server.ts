@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { type AddressInfo, Server as TcpServer } from 'node:net';
+import type { Socket } from 'node:net';
 import type { AdminEndpoints } from './admin-endpoints.ts';
 import type { HostJson } from './host-json.ts';
 import { parseRequestTarget, type RequestTarget, toHttpRequestData } from './http-request.ts';
@@ -43,30 +43,18 @@ export class FunctionsServer {
       { keepAliveTimeout: KEEP_ALIVE_TIMEOUT, maxHeaderSize: MAXIMUM_HEADER_BYTES },
       (request, response) => this.#answer(request, response),
     );
+    // It never listens itself; but only now does it keep a list of its connections, and end those that say nothing.
+    this.#server.emit('listening');
   }
 
-  /**
-   * Starts to accept connections and returns the base URL.
-   *
-   * @throws the listening error, such as EADDRINUSE.
-   */
-  async listen(host: string, port: number): Promise<string> {
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen(port, host, () => {
-        this.#server.off('error', reject);
-        resolve();
-      });
-    });
-    const address = this.#server.address() as AddressInfo;
-    return `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`;
+  /** Serves a connection that was accepted elsewhere. */
+  accept(socket: Socket): void {
+    this.#server.emit('connection', socket);
   }
 
   /** Turns new requests away, and resolves once those that are there have their answers. */
   async stopAccepting(): Promise<void> {
     this.#stopping = true;
-    // Not http's own `close`: that cuts answers off whose last bytes are not sent yet.
-    TcpServer.prototype.close.call(this.#server);
     if (this.#openResponses === 0) return;
     await new Promise<void>((resolve) => {
       this.#onAnswered = resolve;

@@ -30,7 +30,11 @@ export interface SupervisorOptions {
  */
 export class Supervisor {
   readonly #options: SupervisorOptions;
-  readonly #front = createServer({ pauseOnConnect: true, noDelay: true }, (socket) => this.#receive(socket));
+  readonly #front = createServer({ pauseOnConnect: true, noDelay: true }, (socket) => {
+    // What goes wrong while it waits is noticed by the worker that gets it.
+    socket.on('error', () => {});
+    this.#receive(socket);
+  });
   /** In the order in which they get connections. */
   readonly #workers = new Set<WorkerProcess>();
   readonly #waiting = new Map<Socket, NodeJS.Timeout>();
@@ -92,7 +96,10 @@ export class Supervisor {
     const worker = new WorkerProcess(this.#options.commandLine, {
       onNews: (teller, news) => this.#hear(teller, news),
       onAppMessage: (message) => process.send?.(message),
-      onExit: (ended, how) => this.#replace(ended, how),
+      onExit: (ended, how, untaken) => {
+        if (untaken !== undefined) this.#receive(untaken);
+        this.#replace(ended, how);
+      },
     });
     this.#workers.add(worker);
   }
@@ -167,8 +174,6 @@ export class Supervisor {
   }
 
   #receive(socket: Socket): void {
-    // What goes wrong while it waits is noticed by the worker that gets it.
-    socket.on('error', () => {});
     const turnAway = () => {
       this.#waiting.delete(socket);
       socket.end(REFUSAL);

@@ -15,7 +15,8 @@ export interface WorkerProcessEvents {
   onNews(worker: WorkerProcess, news: WorkerNews): void;
   /** The app sent a message to whoever started the host. */
   onAppMessage(message: object): void;
-  onExit(worker: WorkerProcess, how: string): void;
+  /** It ended; `untaken` is a connection that it was given and did not take any more. */
+  onExit(worker: WorkerProcess, how: string, untaken: Socket | undefined): void;
 }
 
 /** One process that runs the app, as its supervisor sees it. */
@@ -28,7 +29,7 @@ export class WorkerProcess {
   #waitingForPong: (() => void)[] = [];
   #isLoaded = false;
   #isRetired = false;
-  #isTakingConnection = false;
+  #given: Socket | undefined;
 
   constructor(commandLine: readonly string[], events: WorkerProcessEvents) {
     this.#child = fork(WORKER, commandLine, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
@@ -44,7 +45,7 @@ export class WorkerProcess {
       this.#child.once('exit', (code, signal) => {
         clearInterval(this.#pinging);
         resolve(undefined);
-        events.onExit(this, signal === null ? `exit code ${code}` : `signal ${signal}`);
+        events.onExit(this, signal === null ? `exit code ${code}` : `signal ${signal}`, this.#given);
       });
     });
   }
@@ -65,11 +66,12 @@ export class WorkerProcess {
 
   /** Whether it takes a connection now: one that hangs gets no second one. */
   get isFree(): boolean {
-    return this.isServing && !this.#isTakingConnection;
+    return this.isServing && this.#given === undefined;
   }
 
+  /** Hands a connection over, of which this process keeps a copy until the worker has it. */
   give(socket: Socket): void {
-    this.#isTakingConnection = true;
+    this.#given = socket;
     this.tell({ type: 'connection' }, socket);
   }
 
@@ -79,7 +81,7 @@ export class WorkerProcess {
 
   /** Passes a message on to the app. */
   relay(message: object, socket?: Socket): void {
-    if (this.#child.connected) this.#child.send(message, socket, {}, () => {});
+    if (this.#child.connected) this.#child.send(message, socket, { keepOpen: true }, () => {});
   }
 
   /** What runs in it, as it says itself; nothing once it has ended. */
@@ -107,7 +109,8 @@ export class WorkerProcess {
       clearInterval(this.#pinging);
       this.#pinging = this.#pingWithin(news.patience);
     } else if (news.type === 'accepted') {
-      this.#isTakingConnection = false;
+      this.#given?.destroy();
+      this.#given = undefined;
     } else if (news.type === 'pong') {
       this.#unanswered = 0;
       this.#outstanding = news;

@@ -8,9 +8,16 @@ import { AppSettings, type Environment } from './app-settings.ts';
 import { hostClock } from './clock.ts';
 import { CoreApi } from './core-api.ts';
 import { createListeners } from './create-listeners.ts';
-import { defineFunctions, type FunctionDefinition, functionsOf } from './function-definition.ts';
+import {
+  defineFunctions,
+  type FunctionDefinition,
+  functionsOf,
+  type HttpTrigger,
+} from './function-definition.ts';
+import { FunctionKeys } from './function-keys.ts';
 import { readHostJson } from './host-json.ts';
 import { FunctionsServer } from './http-server.ts';
+import { HttpStream } from './http-stream.ts';
 import { Invoker, type TriggerEvent } from './invocation.ts';
 import type { Listener } from './listener.ts';
 import { loadApp } from './load-app.ts';
@@ -25,6 +32,8 @@ export interface FunctionsHostOptions {
   /** Folder with host.json and a package.json whose `main` names the built entry files. */
   readonly appDirectory: string;
   readonly settings: Environment;
+  /** Folder with the app's keys, as the real host writes them; without it every caller is an administrator. */
+  readonly secretsDirectory?: string;
   /** Whether to do as Azure does where this host is otherwise kinder. */
   readonly strict: boolean;
   /** Where timers remember when they ran; in memory unless told. */
@@ -73,7 +82,7 @@ const CATEGORY = 'Host.Startup';
  * @throws Error that says what is wrong with the app or its settings.
  */
 export async function startFunctionsHost(options: FunctionsHostOptions): Promise<FunctionsHost> {
-  const { appDirectory, strict, onTimeout, drain } = options;
+  const { appDirectory, secretsDirectory, strict, onTimeout, drain } = options;
   const settings = new AppSettings(options.settings);
   const runtime = settings.get('FUNCTIONS_WORKER_RUNTIME');
   if (runtime !== undefined && runtime !== 'node')
@@ -82,13 +91,18 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
   const { functionTimeout } = hostJson;
   const log = new Log(hostJson.logging.logLevel);
 
+  const keys = secretsDirectory === undefined ? undefined : await FunctionKeys.read(secretsDirectory);
+
   const core = new CoreApi(log);
   core.install();
-  await loadApp(appDirectory, core);
+  const streamServer = await loadApp(appDirectory, core);
   const { model } = core;
   if (model === undefined) throw new Error(`The app in ${appDirectory} registers no function.`);
   const definitions = defineFunctions(core.functions, settings, hostJson.retry);
-  const router = new Router(functionsOf(definitions, 'httpTrigger'), hostJson.extensions.http.routePrefix);
+  const httpFunctions = functionsOf(definitions, 'httpTrigger');
+  const { routePrefix } = hostJson.extensions.http;
+  const router = new Router(httpFunctions, routePrefix);
+  if (keys === undefined) warnOfMissingKeys(httpFunctions, log);
 
   const stopping = new AbortController();
   const draining = new AbortController();
@@ -105,15 +119,24 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
     strict,
     stateFolder: timerFolder(options),
   });
-  const admin = new AdminEndpoints({ fire: (name, input) => fire(definitions, run, name, input), drain });
-  const server = new FunctionsServer({
+  const admin: AdminEndpoints = new AdminEndpoints({
+    definitions,
+    state: () => server.state,
+    fire: (definition, input) => fire(run, definition, input),
+    drain,
+    routePrefix,
+    keys,
+  });
+  const server = new FunctionsServer(admin, log);
+  server.serve({
     router,
     invoker,
-    admin,
-    log,
+    stream: streamServer && new HttpStream({ server: streamServer, invoker, log, strict }),
+    keys,
     http: hostJson.extensions.http,
     bodySizeLimit: Number(settings.get('FUNCTIONS_REQUEST_BODY_SIZE_LIMIT') ?? DEFAULT_BODY_SIZE_LIMIT),
     homePageDisabled: settings.get('AzureWebJobsDisableHomepage')?.toLowerCase() === 'true',
+    readsBodyFields: strict,
   });
   let stopped: Promise<void> | undefined;
   return {
@@ -209,20 +232,28 @@ async function runWithRetry(
   });
 }
 
-/** `POST /admin/functions/{name}`: also runs functions that are disabled. */
+/** Runs what `POST /admin/functions/{name}` asks for; the caller does not learn how it ends. */
 function fire(
-  definitions: readonly FunctionDefinition[],
   run: (definition: FunctionDefinition, event: TriggerEvent) => Promise<void>,
-  name: string,
+  definition: FunctionDefinition,
   input: string,
-): boolean {
-  const definition = definitions.find((candidate) => candidate.name.toLowerCase() === name.toLowerCase());
-  if (definition === undefined || definition.trigger.type === 'httpTrigger') return false;
+): void {
   const data: TypedData =
     definition.trigger.type === 'timerTrigger' ? timerInput(undefined, false) : { string: input };
-  // A failure has been logged by the invoker, and nobody waits for the outcome.
+  // A failure has been logged by the invoker.
   run(definition, { input: data }).catch(() => undefined);
-  return true;
+}
+
+function warnOfMissingKeys(functions: readonly FunctionDefinition<HttpTrigger>[], log: Log): void {
+  const guarded = functions.filter(({ trigger }) => trigger.authLevel !== 'anonymous');
+  const message = 'No keys are checked, as under `func start`: every caller is an administrator.';
+  if (guarded.length === 0) log.write('information', CATEGORY, message);
+  else
+    log.write(
+      'warning',
+      CATEGORY,
+      `${message} Keys guard ${guarded.map(({ name }) => name).join(', ')} in Azure.`,
+    );
 }
 
 function timerFolder({ stateFolder }: FunctionsHostOptions): string | undefined {

@@ -1,9 +1,11 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { AdminEndpoints } from './admin-endpoints.ts';
+import type { FunctionKeys } from './function-keys.ts';
 import type { HostJson } from './host-json.ts';
 import { parseRequestTarget, type RequestTarget, toHttpRequestData } from './http-request.ts';
 import { writeResponse, writeStatus } from './http-response.ts';
+import type { HttpStream } from './http-stream.ts';
 import type { Invoker } from './invocation.ts';
 import { describeError, type Log } from './log.ts';
 import { RequestGate } from './request-gate.ts';
@@ -11,40 +13,72 @@ import type { RouteMatch, Router } from './router.ts';
 
 /** Kestrel's defaults, where node's differ. */
 const KEEP_ALIVE_TIMEOUT = 130_000;
+const HEADERS_TIMEOUT = 30_000;
 const MAXIMUM_HEADER_BYTES = 32 * 1024;
+const MAXIMUM_HEADER_COUNT = 100;
+const MAXIMUM_REQUEST_LINE_BYTES = 8 * 1024;
+
+const ENDS_CONNECTION: ReadonlySet<number> = new Set([400, 413, 414, 431, 503]);
+
+/** How long a request waits for the app to start (azure-functions-host, `HostAvailabilityCheckMiddleware`). */
+const START_TIMEOUT = 30_000;
+const NOT_RUNNING = 'Function host is not running.';
 
 const HOME_PAGE = '<!doctype html><title>Functions host</title><p>Your functions host is up and running.</p>';
 const CATEGORY = 'Host.Http';
 
-export interface FunctionsServerOptions {
+/** What the server serves once the app has started. */
+export interface ServedApp {
   readonly router: Router;
   readonly invoker: Invoker;
-  readonly admin: AdminEndpoints;
-  readonly log: Log;
+  /** If the app streams. */
+  readonly stream: HttpStream | undefined;
+  /** Every caller may call every function if there are none. */
+  readonly keys: FunctionKeys | undefined;
   readonly http: HostJson['extensions']['http'];
   /** Largest request body in bytes. */
   readonly bodySizeLimit: number;
   readonly homePageDisabled: boolean;
+  /** Whether JSON bodies are read for the parameters of a streamed request, as the real host does. */
+  readonly readsBodyFields: boolean;
 }
 
 /** The HTTP front of the host: finds the function, runs it, writes its answer. */
 export class FunctionsServer {
-  readonly #options: FunctionsServerOptions;
-  readonly #gate: RequestGate;
+  readonly #admin: AdminEndpoints;
+  readonly #log: Log;
   readonly #server: Server;
+  readonly #startTimeout: number;
+  readonly #early = new Set<() => void>();
+  #app: (ServedApp & { readonly gate: RequestGate }) | undefined;
   #stopping = false;
-  #openResponses = 0;
+  readonly #open = new Set<ServerResponse>();
   #onAnswered: (() => void) | undefined;
 
-  constructor(options: FunctionsServerOptions) {
-    this.#options = options;
-    this.#gate = new RequestGate(options.http.maxConcurrentRequests, options.http.maxOutstandingRequests);
-    this.#server = createServer(
-      { keepAliveTimeout: KEEP_ALIVE_TIMEOUT, maxHeaderSize: MAXIMUM_HEADER_BYTES },
-      (request, response) => this.#answer(request, response),
+  constructor(admin: AdminEndpoints, log: Log, startTimeout = START_TIMEOUT) {
+    this.#admin = admin;
+    this.#log = log;
+    this.#startTimeout = startTimeout;
+    this.#server = createServer({
+      keepAliveTimeout: KEEP_ALIVE_TIMEOUT,
+      headersTimeout: HEADERS_TIMEOUT,
+      requestTimeout: 0,
+      maxHeaderSize: MAXIMUM_HEADER_BYTES,
+    });
+    // node would leave the rest out without a word.
+    this.#server.maxHeadersCount = 0;
+    // A client that waits for `100 Continue` gets it when its body is to be read.
+    for (const event of ['request', 'checkContinue'] as const) this.#server.on(event, this.#answer);
+    this.#server.on('connect', (_request, socket) =>
+      socket.end('HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n'),
     );
     // It never listens itself; but only now does it keep a list of its connections, and end those that say nothing.
     this.#server.emit('listening');
+  }
+
+  get state(): 'Starting' | 'Running' | 'Stopping' {
+    if (this.#stopping) return 'Stopping';
+    return this.#app === undefined ? 'Starting' : 'Running';
   }
 
   /** Serves a connection that was accepted elsewhere. */
@@ -52,10 +86,18 @@ export class FunctionsServer {
     this.#server.emit('connection', socket);
   }
 
+  /** Answers from here on, and those requests first that came too early. */
+  serve(app: ServedApp): void {
+    const { maxConcurrentRequests, maxOutstandingRequests } = app.http;
+    this.#app = { ...app, gate: new RequestGate(maxConcurrentRequests, maxOutstandingRequests) };
+    for (const answer of this.#early) answer();
+  }
+
   /** Turns new requests away, and resolves once those that are there have their answers. */
   async stopAccepting(): Promise<void> {
     this.#stopping = true;
-    if (this.#openResponses === 0) return;
+    for (const response of this.#open) response.shouldKeepAlive = false;
+    if (this.#open.size === 0) return;
     await new Promise<void>((resolve) => {
       this.#onAnswered = resolve;
     });
@@ -66,75 +108,100 @@ export class FunctionsServer {
     this.#server.closeAllConnections();
   }
 
-  readonly #closed = (): void => {
-    this.#openResponses--;
-    if (this.#openResponses === 0) this.#onAnswered?.();
-  };
-
-  #answer(request: IncomingMessage, response: ServerResponse): void {
-    this.#openResponses++;
-    response.once('close', this.#closed);
-    if (this.#stopping) {
-      response.shouldKeepAlive = false;
-      answerWithout(request, response, 503);
-      return;
-    }
-    if (!isSaneHost(request.headers.host ?? '')) {
-      answerWithout(request, response, 400);
-      return;
-    }
-    const target = parseRequestTarget(request.url ?? '/');
-    if (target === undefined) {
-      answerWithout(request, response, 404);
+  readonly #answer = (request: IncomingMessage, response: ServerResponse): void => {
+    this.#open.add(response);
+    response.once('close', () => {
+      this.#open.delete(response);
+      if (this.#open.size === 0) this.#onAnswered?.();
+    });
+    const target = parseRequestTarget(request.url ?? '', request.headers.host);
+    const refusal = this.#stopping ? 503 : refusalOf(request, target);
+    if (refusal !== undefined || target === undefined) {
+      answerWithout(request, response, refusal ?? 400);
       return;
     }
     if (/^\/(admin|runtime)(\/|$)/i.test(target.path)) {
-      this.#options.admin.answer(request, response, target.path);
-      return;
-    }
-    const match = this.#options.router.match(request.method ?? 'GET', target.path);
-    if (match === undefined) this.#answerUnmatched(request, response, target);
-    else if (match.definition.disabled) answerWithout(request, response, 404);
-    else if (!this.#gate.enter(() => void this.#answerMatched(request, response, target, match))) {
-      answerWithout(request, response, 429, { 'x-function-scaleout': '1' });
-    }
-  }
-
-  #answerUnmatched(request: IncomingMessage, response: ServerResponse, { path }: RequestTarget): void {
-    if (path !== '/' || request.method !== 'GET') {
-      answerWithout(request, response, 404);
-    } else if (this.#options.homePageDisabled) {
-      answerWithout(request, response, 204);
+      void this.#admin.answer(request, response, target);
+    } else if (this.#app === undefined) {
+      this.#waitForStart(request, response, target);
     } else {
-      const headers = { 'content-type': 'text/html', 'content-length': HOME_PAGE.length };
-      response.writeHead(200, headers).end(HOME_PAGE);
+      this.#enter(request, response, target, this.#app);
     }
+  };
+
+  #waitForStart(request: IncomingMessage, response: ServerResponse, target: RequestTarget): void {
+    const stopWaiting = () => {
+      clearTimeout(timeout);
+      this.#early.delete(answer);
+    };
+    const answer = () => {
+      stopWaiting();
+      if (this.#app !== undefined) this.#enter(request, response, target, this.#app);
+    };
+    const timeout = setTimeout(() => {
+      stopWaiting();
+      request.resume();
+      response.writeHead(503, { 'content-length': NOT_RUNNING.length }).end(NOT_RUNNING);
+    }, this.#startTimeout);
+    this.#early.add(answer);
+    response.once('close', stopWaiting);
   }
 
-  async #answerMatched(
+  /** The limits come before the routing: what no function answers counts as well. */
+  #enter(
     request: IncomingMessage,
     response: ServerResponse,
     target: RequestTarget,
-    match: RouteMatch,
+    app: ServedApp & { readonly gate: RequestGate },
+  ): void {
+    const run = async () => {
+      try {
+        for (const [name, value] of Object.entries(app.http.customHeaders)) response.setHeader(name, value);
+        await this.#run(request, response, target, app);
+      } catch (error) {
+        // A function's own failure is logged by the invoker; the client never learns more than that it failed.
+        const message = `500 for ${request.method} ${target.path}: ${describeError(error)}`;
+        this.#log.write('debug', CATEGORY, message);
+        writeStatus(response, 500);
+      } finally {
+        app.gate.leave();
+      }
+    };
+    if (!app.gate.enter(() => void run()))
+      answerWithout(request, response, 429, { 'x-function-scaleout': '1' });
+  }
+
+  async #run(
+    request: IncomingMessage,
+    response: ServerResponse,
+    target: RequestTarget,
+    app: ServedApp,
   ): Promise<void> {
-    try {
-      const length = Number(request.headers['content-length'] ?? 0);
-      if (length > this.#options.bodySizeLimit) return answerWithout(request, response, 413);
-      this.#warnOfChunkedBody(request, match);
-      const body = length > 0 ? await readBody(request, length) : undefined;
-      if (length === 0) request.resume();
-      await this.#invoke(request, response, target, match, body);
-    } catch (error) {
-      // A function's own failure is logged by the invoker; the client never learns more than that it failed.
-      this.#options.log.write(
-        'debug',
-        CATEGORY,
-        `500 for ${request.method} ${target.rawPath}: ${describeError(error)}`,
-      );
-      writeStatus(response, 500);
-    } finally {
-      this.#gate.leave();
+    const match = app.router.match(request.method ?? '', target.path);
+    if (match === undefined) return answerUnmatched(request, response, target, app);
+    const { name, trigger, disabled } = match.definition;
+    const level = app.keys?.levelOf(request.headers, target.query, name);
+    const mayCall =
+      level === undefined || level === 'admin' || ['anonymous', level].includes(trigger.authLevel);
+    if (!mayCall) return answerWithout(request, response, 401);
+    if (disabled && level !== 'admin') return answerWithout(request, response, 404);
+
+    const length = Number(request.headers['content-length'] ?? 0);
+    if (length > app.bodySizeLimit) return answerWithout(request, response, 413);
+    if (app.stream !== undefined) {
+      if (request.headers['transfer-encoding'] !== undefined) limitBody(request, response, app.bodySizeLimit);
+      if (request.headers.expect !== undefined) response.writeContinue();
+      const body = app.readsBodyFields && length > 0 ? await readBody(request, length) : undefined;
+      return app.stream.answer(request, response, target, match, body);
     }
+    if (request.headers['transfer-encoding'] !== undefined) {
+      const message = `Function '${name}' gets no body: without Content-Length the Functions host drops it.`;
+      this.#log.write('warning', CATEGORY, message);
+    }
+    if (length > 0 && request.headers.expect !== undefined) response.writeContinue();
+    const body = length > 0 ? await readBody(request, length) : undefined;
+    if (length === 0) request.resume();
+    await this.#invoke(request, response, target, match, app, body);
   }
 
   async #invoke(
@@ -142,34 +209,52 @@ export class FunctionsServer {
     response: ServerResponse,
     target: RequestTarget,
     { definition, values }: RouteMatch,
+    app: ServedApp,
     body: Uint8Array | undefined,
   ): Promise<void> {
-    const { invoker, log, http } = this.#options;
-    const { returnValue } = await invoker.invoke(definition, {
+    const { returnValue } = await app.invoker.invoke(definition, {
       input: { http: toHttpRequestData(request, target, values, body) },
       traceParent: headerText(request.headers.traceparent),
       traceState: headerText(request.headers.tracestate),
     });
-    if (this.#stopping) response.shouldKeepAlive = false;
     const data = returnValue?.http;
-    if (data === undefined) return writeStatus(response, 204, http.customHeaders);
+    if (data === undefined) return writeStatus(response, 204);
     if (data.enableContentNegotiation) {
-      log.write(
-        'error',
-        CATEGORY,
-        `Function '${definition.name}' asks for content negotiation, which is not supported here.`,
-      );
+      const message = `Function '${definition.name}' asks for content negotiation, which is not supported here.`;
+      this.#log.write('error', CATEGORY, message);
       return writeStatus(response, 500);
     }
-    if (response.destroyed) return;
-    writeResponse(response, data, http.customHeaders);
+    if (!response.destroyed) writeResponse(response, data);
   }
+}
 
-  #warnOfChunkedBody(request: IncomingMessage, { definition }: RouteMatch): void {
-    if (request.headers['transfer-encoding'] === undefined) return;
-    const message = `Function '${definition.name}' gets no body: without Content-Length the Functions host drops it.`;
-    this.#options.log.write('warning', CATEGORY, message);
+/** The root is left to the home page, whatever the method. */
+function answerUnmatched(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { path }: RequestTarget,
+  { homePageDisabled }: ServedApp,
+): void {
+  if (path !== '/' || homePageDisabled) {
+    answerWithout(request, response, path === '/' ? 204 : 404);
+    return;
   }
+  request.resume();
+  const headers = { 'content-type': 'text/html', 'content-length': HOME_PAGE.length };
+  response.writeHead(200, headers).end(HOME_PAGE);
+}
+
+/** The status with which Kestrel, or Azure's front end, turns a request away before the host sees it. */
+function refusalOf(
+  { method = '', url = '', rawHeaders, headers }: IncomingMessage,
+  target: RequestTarget | undefined,
+): number | undefined {
+  if (`${method} ${url} HTTP/1.1\r\n`.length > MAXIMUM_REQUEST_LINE_BYTES) return 414;
+  if (rawHeaders.length > 2 * MAXIMUM_HEADER_COUNT) return 431;
+  // Anything else would not fit into the URL that the library is given.
+  if (!/^([0-9A-Za-z._-]*|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?$/.test(headers.host ?? '')) return 400;
+  if (target === undefined) return method === 'OPTIONS' && url === '*' ? 404 : 400;
+  return undefined;
 }
 
 /** Answers without running anything; a body that is still to come is read and forgotten, or the connection would stall. */
@@ -179,6 +264,8 @@ function answerWithout(
   status: number,
   headers: Record<string, string> = {},
 ): void {
+  // Whether a client that was not told to continue sends its body all the same, nobody knows.
+  if (request.headers.expect !== undefined || ENDS_CONNECTION.has(status)) response.shouldKeepAlive = false;
   request.resume();
   writeStatus(response, status, headers);
 }
@@ -191,11 +278,21 @@ async function readBody(request: IncomingMessage, length: number): Promise<Uint8
   return chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks, length);
 }
 
-function headerText(header: string | string[] | undefined): string | undefined {
-  return Array.isArray(header) ? header[0] : header;
+/** Ends a body of unknown length, and with it the request, when it grows beyond the limit. */
+function limitBody(request: IncomingMessage, response: ServerResponse, limit: number): void {
+  const push = request.push.bind(request);
+  let received = 0;
+  request.push = (chunk: Uint8Array | null, encoding?: BufferEncoding) => {
+    received += chunk?.byteLength ?? 0;
+    if (received <= limit) return push(chunk, encoding);
+    response.shouldKeepAlive = false;
+    if (response.headersSent && !response.writableEnded) response.destroy();
+    response.once('finish', () => request.destroy(new Error('The request body is too large.')));
+    writeStatus(response, 413);
+    return false;
+  };
 }
 
-/** What Azure's front end lets through; anything else would not fit into the URL that the library is given. */
-function isSaneHost(host: string): boolean {
-  return /^([0-9A-Za-z._-]*|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?$/.test(host);
+function headerText(header: string | string[] | undefined): string | undefined {
+  return Array.isArray(header) ? header[0] : header;
 }

@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import { Supervisor } from './supervisor.ts';
 
 const USAGE =
-  'Usage: main.ts --app DIR [--port N] [--host ADDRESS] [--workers N] [--strict] (N workers: 1 to 10)';
+  'Usage: main.ts --app DIR [--port N] [--host ADDRESS] [--secrets DIR] [--strict] [--workers 1..10]';
 const MOST_WORKERS = 10;
 
 /**
@@ -17,6 +17,7 @@ async function main(): Promise<void> {
       app: { type: 'string' },
       port: { type: 'string', default: '7071' },
       host: { type: 'string', default: '127.0.0.1' },
+      secrets: { type: 'string' },
       workers: { type: 'string' },
       strict: { type: 'boolean', default: false },
     },
@@ -26,7 +27,11 @@ async function main(): Promise<void> {
     host: values.host,
     port: Number(values.port),
     workers: await workerCount(values.app, values.workers, values.strict),
-    commandLine: ['--app', values.app, ...(values.strict ? ['--strict'] : [])],
+    commandLine: [
+      ...['--app', values.app],
+      ...(values.secrets === undefined ? [] : ['--secrets', values.secrets]),
+      ...(values.strict ? ['--strict'] : []),
+    ],
   });
   obeyParent(supervisor);
   try {

@@ -12,7 +12,7 @@ const LONGEST_HANG = 60_000;
 const DRAIN_WAITERS: (() => void)[] = [];
 const STATUS_WAITERS: ((status: DrainStatus) => void)[] = [];
 
-/** One of the processes that run the app: `worker.ts --app DIR [--strict]`, started by the supervisor, whose orders it obeys. */
+/** One of the processes that run the app: `worker.ts --app DIR [--secrets DIR] [--strict]`, started by the supervisor, whose orders it obeys. */
 async function main(): Promise<void> {
   process.once('disconnect', () => process.exit(1));
   // Signals, such as those of a terminal, are the supervisor's to handle.
@@ -35,9 +35,14 @@ async function main(): Promise<void> {
 
 async function start(): Promise<FunctionsHost> {
   const { values } = parseArgs({
-    options: { app: { type: 'string', default: '.' }, strict: { type: 'boolean', default: false } },
+    options: {
+      app: { type: 'string', default: '.' },
+      secrets: { type: 'string' },
+      strict: { type: 'boolean', default: false },
+    },
   });
   const appDirectory = resolve(values.app);
+  const secretsDirectory = values.secrets && resolve(values.secrets);
   const stateFolder = process.env.SKERRY_HOST_STATE;
   Object.assign(process.env, { ...(await readLocalSettings(appDirectory)), ...process.env });
   process.chdir(appDirectory);
@@ -45,6 +50,7 @@ async function start(): Promise<FunctionsHost> {
     appDirectory,
     settings: process.env,
     strict: values.strict,
+    ...(secretsDirectory && { secretsDirectory }),
     ...(stateFolder && { stateFolder: resolve(stateFolder) }),
     onTimeout: () => tell({ type: 'timed out' }),
     drain: {

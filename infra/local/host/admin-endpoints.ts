@@ -4,6 +4,7 @@ import { text } from 'node:stream/consumers';
 import { z } from 'zod';
 import type { FunctionDefinition } from './function-definition.ts';
 import type { FunctionKeys } from './function-keys.ts';
+import type { Drain } from './host.ts';
 import type { RequestTarget } from './http-request.ts';
 import { writeJson, writeStatus } from './http-response.ts';
 
@@ -12,9 +13,10 @@ const HOST_VERSION = '4.34.0';
 export interface AdminEndpointsOptions {
   /** All of the app's functions. */
   readonly definitions: readonly FunctionDefinition[];
-  readonly state: () => 'Starting' | 'Running' | 'Stopping';
+  readonly state: () => 'Running' | 'Stopping';
   /** Runs a function in the background. */
   readonly fire: (definition: FunctionDefinition, input: string) => void;
+  readonly drain: Drain;
   readonly routePrefix: string;
   /** Open to everybody if there are none. */
   readonly keys: FunctionKeys | undefined;
@@ -50,6 +52,19 @@ export class AdminEndpoints {
       methods: ['GET'],
       path: /^\/admin\/host\/status$/i,
       answer: ({ response }) => writeJson(response, this.#status()),
+    },
+    {
+      methods: ['POST'],
+      path: /^\/admin\/host\/drain$/i,
+      answer: async ({ response }) => {
+        await this.#options.drain.start();
+        writeStatus(response, 202);
+      },
+    },
+    {
+      methods: ['GET'],
+      path: /^\/admin\/host\/drain\/status$/i,
+      answer: async ({ response }) => writeJson(response, await this.#options.drain.status()),
     },
     {
       methods: ['GET'],

@@ -20,6 +20,30 @@ export function messageLockLost(): ServiceBusError {
   );
 }
 
+export function sessionLockLost(): ServiceBusError {
+  return new ServiceBusError(
+    'com.microsoft:session-lock-lost',
+    410,
+    'The session lock has expired on the MessageSession. Accept a new MessageSession.',
+  );
+}
+
+export function sessionCannotBeLocked(sessionId: string): ServiceBusError {
+  return new ServiceBusError(
+    'com.microsoft:session-cannot-be-locked',
+    410,
+    `The requested session '${sessionId}' cannot be accepted. It may be locked by another receiver.`,
+  );
+}
+
+export function noSessionAvailable(): ServiceBusError {
+  return new ServiceBusError(
+    'com.microsoft:timeout',
+    408,
+    'The operation did not complete within the allotted timeout: no session became available.',
+  );
+}
+
 export function messageNotFound(): ServiceBusError {
   return new ServiceBusError(
     'com.microsoft:message-not-found',
@@ -33,7 +57,7 @@ export function entityNotFound(path: string): ServiceBusError {
   return new ServiceBusError(
     'amqp:not-found',
     404,
-    `The messaging entity '${path}' could not be found. Queues are declared in the emulator's configuration.`,
+    `The messaging entity '${path}' could not be found. Entities are declared in the emulator's configuration.`,
   );
 }
 

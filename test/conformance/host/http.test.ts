@@ -6,13 +6,12 @@
  *     FUNCTIONS_BASE_URL=http://localhost:7071 npx vitest run test/conformance/host/http.test.ts
  *
  * For a deployed copy, run `npm install` in the folder, publish it, and set FUNCTIONS_MASTER_KEY as well. Cases marked `own` need
- * the host's process: its log, its death, what its operator configures, or an address that no front end has changed.
+ * the host's process: its log, what its operator configures, or an address that no front end has changed.
  * `raw` ones need plain TCP.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { startHost } from './host-process.ts';
 import { collect, type HttpTarget, openTarget } from './http-target.ts';
 
 const { FUNCTIONS_BASE_URL, FUNCTIONS_MASTER_KEY } = process.env;
@@ -430,17 +429,5 @@ describe('the admin endpoints', () => {
   it.each(['', 'nonsense', 'null', '[]', '{"input":{}}'])('do not run a function with "%s"', async (body) => {
     const init = { method: 'POST', body, headers: { ...headers, 'content-type': 'application/json' } };
     expect((await getAdmin('functions/answer', init)).status).toBe(400);
-  });
-});
-
-describe('a function that outlives functionTimeout', () => {
-  own('fails with 500, and the process that runs it ends', async () => {
-    const doomed = await startHost('http');
-    const response = await fetch(`${doomed.url}/answer/hangs`);
-    expect(response.status).toBe(500);
-    expect(await doomed.exited).toBe(124);
-    await vi.waitFor(() =>
-      expect(doomed.output()).toContain("Timeout value of 1000 ms exceeded by function 'answer'"),
-    );
   });
 });

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Broker } from '../../../infra/local/servicebus/broker/broker.ts';
-import type { Consumer, Lock } from '../../../infra/local/servicebus/broker/consumer.ts';
+import type { Consumer, Lock, Supply } from '../../../infra/local/servicebus/broker/consumer.ts';
 import type { Message, MessageContent } from '../../../infra/local/servicebus/broker/message.ts';
 import type { MessageQueue } from '../../../infra/local/servicebus/broker/message-queue.ts';
 import type { QueueSettings } from '../../../infra/local/servicebus/broker/queue-settings.ts';
@@ -15,12 +15,14 @@ const SETTINGS: QueueSettings = {
   lockDuration: 30 * SECOND,
   maxDeliveryCount: 3,
   deadLetterOnExpiration: true,
+  requiresSession: false,
   duplicateDetectionWindow: 20 * SECOND,
 };
 
 const REASONS = {
   maxDeliveryCountExceeded: (count: number) => ({ reason: Buffer.from(`more than ${count}`) }),
   expired: { reason: Buffer.from('expired') },
+  sessionIdIsNull: { reason: Buffer.from('no session') },
 };
 
 let nextId = 0;
@@ -45,15 +47,15 @@ interface Received {
 
 /** A consumer that takes as many messages as it is asked to. */
 class TestConsumer implements Consumer {
+  readonly name = 'consumer';
   readonly mode: Consumer['mode'];
   readonly received: Received[] = [];
   #credit = 0;
-  readonly #queue: MessageQueue;
+  readonly #supply: Supply;
 
   constructor(queue: MessageQueue, mode: Consumer['mode'] = 'peekLock') {
-    this.#queue = queue;
     this.mode = mode;
-    queue.subscribe(this);
+    this.#supply = queue.subscribe(this);
   }
 
   credit(): number {
@@ -68,9 +70,11 @@ class TestConsumer implements Consumer {
     this.received.push({ message, token: lock?.token ?? '' });
   }
 
+  fail(): void {}
+
   ask(count: number): void {
     this.#credit += count;
-    this.#queue.dispatch();
+    this.#supply.dispatch();
   }
 
   /** Takes one message that is there already. */
@@ -88,7 +92,10 @@ describe('a queue', () => {
   let consumer: TestConsumer;
 
   function open(settings: Partial<QueueSettings> = {}): void {
-    const broker = new Broker([{ ...SETTINGS, ...settings }], { clock, store, deadLetterReasons: REASONS });
+    const broker = new Broker(
+      { queues: [{ ...SETTINGS, ...settings }], topics: [] },
+      { clock, store, deadLetterReasons: REASONS },
+    );
     queue = broker.find('ORDERS') ?? expect.fail();
     deadLetters = broker.find('orders/$DeadLetterQueue') ?? expect.fail();
     consumer = new TestConsumer(queue);

@@ -5,17 +5,19 @@ import type { MessageStore, StoredQueue } from '../../../infra/local/servicebus/
 export class MemoryStore implements MessageStore {
   readonly messages = new Map<string, Message>();
   readonly #knownIds = new Map<string, number>();
+  readonly #sessionStates = new Map<string, Buffer>();
   readonly #lastSequenceNumbers = new Map<string, number>();
   #barrier: Promise<void> = Promise.resolve();
 
   load(queue: string): StoredQueue {
     const prefix = `${queue}:`;
     const belongs = ([key]: [string, unknown]) => key.startsWith(prefix);
+    const valuesOf = <Value>(stored: ReadonlyMap<string, Value>) =>
+      new Map([...stored].filter(belongs).map(([key, value]) => [key.slice(prefix.length), value]));
     return {
       messages: [...this.messages].filter(belongs).map(([, message]) => message),
-      knownIds: new Map(
-        [...this.#knownIds].filter(belongs).map(([key, expiresAt]) => [key.slice(prefix.length), expiresAt]),
-      ),
+      knownIds: valuesOf(this.#knownIds),
+      sessionStates: valuesOf(this.#sessionStates),
       lastSequenceNumber: this.#lastSequenceNumbers.get(queue) ?? 0,
     };
   }
@@ -27,6 +29,8 @@ export class MemoryStore implements MessageStore {
       removeMessage: (queue, sequenceNumber) => this.messages.delete(`${queue}:${sequenceNumber}`),
       putKnownId: (queue, id, expiresAt) => this.#knownIds.set(`${queue}:${id}`, expiresAt),
       removeKnownId: (queue, id) => this.#knownIds.delete(`${queue}:${id}`),
+      putSessionState: (queue, id, state) => this.#sessionStates.set(`${queue}:${id}`, state),
+      removeSessionState: (queue, id) => this.#sessionStates.delete(`${queue}:${id}`),
       putLastSequenceNumber: (queue, number) => this.#lastSequenceNumbers.set(queue, number),
     });
   }

@@ -49,10 +49,10 @@ describe('starting and stopping the server', () => {
   });
 
   it('rejects with a clear error when the configuration asks for what is not supported', async () => {
-    const Queues = [{ Name: 'orders', Properties: { RequiresSession: true as never } }];
-    const withSessions = { UserConfig: { Namespaces: [{ Name: 'n', Queues }] } };
-    await expect(startServiceBusServer({ port: 0, config: withSessions })).rejects.toThrow(
-      'does not support sessions',
+    const Queues = [{ Name: 'orders', Properties: { ForwardTo: 'other' as never } }];
+    const forwarding = { UserConfig: { Namespaces: [{ Name: 'n', Queues }] } };
+    await expect(startServiceBusServer({ port: 0, config: forwarding })).rejects.toThrow(
+      'does not support ForwardTo',
     );
   });
 });

@@ -1,21 +1,18 @@
 import type { Socket } from 'node:net';
-import type { EventContext } from 'rhea';
+import rhea, { type EventContext, type Typed } from 'rhea';
 import type { Broker } from '../broker/broker.ts';
+import type { SessionSupply } from '../broker/consumer.ts';
 import type { MessageQueue } from '../broker/message-queue.ts';
-import {
-  entityNotFound,
-  invalidArgument,
-  notAllowed,
-  notImplemented,
-  ServiceBusError,
-} from '../service-bus-error.ts';
+import { entityNotFound, invalidArgument, notImplemented, ServiceBusError } from '../service-bus-error.ts';
 import type { Claims } from './claims.ts';
 import { ConsumerLink } from './consumer-link.ts';
+import { requireReceiving, requireSending } from './entity-roles.ts';
 import { manage } from './management.ts';
 import { MAX_MESSAGE_SIZE, openProducerLink } from './producer-link.ts';
 import { decodeRequest, type Reply, ReplyLinks, type Request } from './reply-links.ts';
 import {
   acceptedState,
+  holdAttach,
   type RheaConnection,
   type RheaReceiver,
   type RheaSender,
@@ -26,6 +23,10 @@ import { SessionTransfers } from './session-transfers.ts';
 const CBS = '$cbs';
 const MANAGEMENT_SUFFIX = '/$management';
 const SESSION_FILTER = 'com.microsoft:session-filter';
+
+/** How long a client waits for any session unless it says so, and how much sooner it is told (milliseconds). */
+const SESSION_PATIENCE = 65_000;
+const SESSION_PATIENCE_MARGIN = 200;
 
 /** What a link's address leads to. */
 type Node =
@@ -99,22 +100,56 @@ export class ClientConnection {
     this.#attach(link, () => {
       const { source } = link;
       const node = this.#resolve(source?.address);
-      if (node.kind === 'queue') {
-        if (source.filter?.[SESSION_FILTER] !== undefined) {
-          throw notAllowed(
-            'A sessionful message receiver cannot be created on an entity that does not require sessions.',
-          );
-        }
-        link.local.attach.snd_settle_mode = link.snd_settle_mode;
-        link.local.attach.rcv_settle_mode = link.rcv_settle_mode;
-        const consumer = new ConsumerLink(link, node.queue, this.#transfersOf(link.session));
-        this.#consumers.set(link, consumer.open());
-      } else {
-        this.#replyLinks.add(link, this.#transfersOf(link.session));
-      }
-      link.set_source(source);
       link.set_target(link.target ?? {});
+      if (node.kind === 'queue') this.#openConsumer(link, node.queue);
+      else {
+        this.#replyLinks.add(link, this.#transfersOf(link.session));
+        link.set_source(source);
+      }
     });
+  }
+
+  #openConsumer(link: RheaSender, queue: MessageQueue): void {
+    requireReceiving(queue);
+    const { source } = link;
+    link.local.attach.snd_settle_mode = link.snd_settle_mode;
+    link.local.attach.rcv_settle_mode = link.rcv_settle_mode;
+    const consumer = new ConsumerLink(link, queue, this.#transfersOf(link.session));
+    const sessionId: unknown = source.filter?.[SESSION_FILTER];
+    if (sessionId === null) void this.#openNextSession(link, consumer, queue);
+    else if (typeof sessionId === 'string') {
+      this.#openSession(link, consumer, queue.acceptSession(consumer, sessionId));
+    } else {
+      const supply = queue.subscribe(consumer);
+      this.#consumers.set(link, () => supply.end());
+      link.set_source(source);
+      consumer.open(supply);
+    }
+  }
+
+  /** Any session will do: the link is attached when one was free. */
+  async #openNextSession(link: RheaSender, consumer: ConsumerLink, queue: MessageQueue): Promise<void> {
+    const attach = holdAttach(link);
+    const left = new AbortController();
+    this.#consumers.set(link, () => {
+      attach();
+      left.abort();
+    });
+    try {
+      const supply = await queue.acceptNextSession(consumer, patienceOf(link), left.signal);
+      if (left.signal.aborted) supply.end();
+      else this.#openSession(link, consumer, supply);
+    } catch (error) {
+      if (!left.signal.aborted) refuse(link, error);
+    }
+    attach();
+  }
+
+  #openSession(link: RheaSender, consumer: ConsumerLink, supply: SessionSupply): void {
+    this.#consumers.set(link, () => supply.end());
+    link.local.attach.properties = { 'com.microsoft:locked-until-utc': toTicks(supply.lockedUntil) };
+    link.set_source({ address: link.source.address, filter: { [SESSION_FILTER]: supply.sessionId } });
+    consumer.open(supply);
   }
 
   /** The client sends on this link. */
@@ -123,7 +158,7 @@ export class ClientConnection {
       const { target } = link;
       const node = this.#resolve(target.address);
       if (node.kind === 'queue') {
-        if (node.queue.isDeadLetterQueue) throw notAllowed('Messages cannot be sent to a dead-letter queue.');
+        requireSending(node.queue);
         link.local.attach.max_message_size = MAX_MESSAGE_SIZE;
         openProducerLink(link, node.queue, this.#transfersOf(link.session));
       } else {
@@ -136,13 +171,11 @@ export class ClientConnection {
     });
   }
 
-  /** Refused as the protocol wants it: the link is attached without its terminus, then detached with the error. */
   #attach(link: RheaSender | RheaReceiver, open: () => void): void {
     try {
       open();
     } catch (error) {
-      if (!(error instanceof ServiceBusError)) throw error;
-      link.close({ condition: error.condition, description: error.message });
+      refuse(link, error);
     }
   }
 
@@ -196,6 +229,24 @@ export class ClientConnection {
     this.#consumers.get(link)?.();
     this.#consumers.delete(link);
   }
+}
+
+/** As the protocol wants it: the link is attached without its terminus, then detached with the error. */
+function refuse(link: RheaSender | RheaReceiver, error: unknown): void {
+  if (!(error instanceof ServiceBusError)) throw error;
+  link.close({ condition: error.condition, description: error.message });
+}
+
+function patienceOf({ properties }: RheaSender): number {
+  const timeout: unknown = properties?.['com.microsoft:timeout'];
+  return Math.max(0, (typeof timeout === 'number' ? timeout : SESSION_PATIENCE) - SESSION_PATIENCE_MARGIN);
+}
+
+/** .NET's time: units of 100 ns since the year 1, more than a number holds exactly. */
+function toTicks(milliseconds: number): Typed {
+  const ticks = Buffer.alloc(8);
+  ticks.writeBigInt64BE((BigInt(milliseconds) + 62_135_596_800_000n) * 10_000n);
+  return rhea.types.wrap_long(ticks);
 }
 
 /**

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import type { Typed } from 'rhea';
-import type { Consumer, Lock } from '../broker/consumer.ts';
+import type { Consumer, Lock, Supply } from '../broker/consumer.ts';
 import type { Message } from '../broker/message.ts';
 import type { MessageQueue } from '../broker/message-queue.ts';
-import { notImplemented } from '../service-bus-error.ts';
+import { notImplemented, type ServiceBusError } from '../service-bus-error.ts';
 import { toDeliveryTag } from './lock-token.ts';
 import { encodeMessage } from './message-codec.ts';
 import { type Outcome, parseOutcome } from './outcome.ts';
@@ -12,8 +12,9 @@ import type { SessionTransfers } from './session-transfers.ts';
 
 const SETTLED = 1;
 
-/** A link on which a client receives from a queue. */
+/** A link on which a client receives from a queue or from one of its sessions. */
 export class ConsumerLink implements Consumer {
+  readonly name: string;
   readonly mode: Consumer['mode'];
   readonly #link: RheaSender;
   readonly #queue: MessageQueue;
@@ -24,15 +25,19 @@ export class ConsumerLink implements Consumer {
     this.#link = link;
     this.#queue = queue;
     this.#transfers = transfers;
+    this.name = link.name;
     this.mode = link.snd_settle_mode === SETTLED ? 'receiveAndDelete' : 'peekLock';
   }
 
-  /** Serves the link until the answer is called. */
-  open(): () => void {
+  /** Serves the link from what the queue gave it. */
+  open(supply: Supply): void {
     answerEveryDrain(this.#link);
-    this.#link.on('sender_flow', () => this.#onFlow());
-    this.#link.on('sendable', () => this.#queue.dispatch());
-    return this.#queue.subscribe(this);
+    this.#link.on('sender_flow', () => {
+      supply.dispatch();
+      if (this.#link._draining) this.#finishDrain();
+    });
+    this.#link.on('sendable', () => supply.dispatch());
+    supply.dispatch();
   }
 
   credit(): number {
@@ -45,6 +50,7 @@ export class ConsumerLink implements Consumer {
 
   deliver(message: Message, lock?: Lock): void {
     this.#reserved -= 1;
+    if (!this.#link.is_open()) return;
     if (lock === undefined) {
       this.#transfers.sendSettled(this.#link, randomBytes(16), encodeMessage(message));
       if (this.#link._draining) this.#finishDrain();
@@ -55,15 +61,14 @@ export class ConsumerLink implements Consumer {
     );
   }
 
+  fail(error: ServiceBusError): void {
+    this.#link.close({ condition: error.condition, description: error.message });
+  }
+
   async #settle(lockToken: string, state: Typed): Promise<void> {
     const outcome = parseOutcome(state);
     if (outcome === undefined) throw notImplemented('this delivery state');
     await settleMessage(this.#queue, lockToken, outcome);
-  }
-
-  #onFlow(): void {
-    this.#queue.dispatch();
-    if (this.#link._draining) this.#finishDrain();
   }
 
   /** Tells the client that nothing more comes, once what is on its way has gone. */

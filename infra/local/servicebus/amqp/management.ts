@@ -5,6 +5,7 @@ import type { MessageQueue } from '../broker/message-queue.ts';
 import { invalidArgument, messageNotFound, messageTooLarge, notImplemented } from '../service-bus-error.ts';
 import { settleMessage } from './consumer-link.ts';
 import { encodeString } from './encoding.ts';
+import { requireReceiving, requireSending } from './entity-roles.ts';
 import { fromUuidBytes } from './lock-token.ts';
 import { encodeMessage, parseMessage } from './message-codec.ts';
 import type { Outcome } from './outcome.ts';
@@ -14,6 +15,8 @@ import { encodeTyped } from './rhea-internals.ts';
 
 /** Bytes of messages in one reply to a peek, which promises no number of messages; the client asks again. */
 const PEEK_SIZE = 1024 * 1024;
+
+const ASSOCIATED_LINK = 'associated-link-name';
 
 const LONG = 0x81;
 const TIMESTAMP = 0x83;
@@ -26,7 +29,10 @@ const CANCEL = z.object({ 'sequence-numbers': z.array(sequenceNumber) });
 const PEEK = z.object({
   'from-sequence-number': sequenceNumber,
   'message-count': z.number().int().positive(),
+  'session-id': z.string().nullish(),
 });
+const SESSION = z.object({ 'session-id': z.string() });
+const SET_STATE = SESSION.extend({ 'session-state': z.instanceof(Buffer).nullish() });
 const RENEW = z.object({ 'lock-tokens': z.array(lockToken) });
 const SETTLE = z.object({
   'lock-tokens': z.array(lockToken),
@@ -36,7 +42,8 @@ const SETTLE = z.object({
   'properties-to-modify': z.record(z.string(), z.unknown()).nullish(),
 });
 
-type Operation = (queue: MessageQueue, body: unknown) => Reply | Promise<Reply>;
+/** The last argument names the client's link that the request is about, where it says so. */
+type Operation = (queue: MessageQueue, body: unknown, link: string | undefined) => Reply | Promise<Reply>;
 
 /** Microsoft, "AMQP 1.0 in Azure Service Bus: request-response-based operations". */
 const OPERATIONS: Readonly<Record<string, Operation>> = {
@@ -45,6 +52,9 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
   'com.microsoft:peek-message': peek,
   'com.microsoft:renew-lock': renewLocks,
   'com.microsoft:update-disposition': settle,
+  'com.microsoft:renew-session-lock': renewSessionLock,
+  'com.microsoft:get-session-state': getSessionState,
+  'com.microsoft:set-session-state': setSessionState,
   // Nothing can be deferred here, so no deferred message is ever found.
   'com.microsoft:receive-by-sequence-number': () => {
     throw messageNotFound();
@@ -56,7 +66,10 @@ export async function manage(queue: MessageQueue, request: Request): Promise<Rep
   const name = String(request.properties.operation);
   const operation = Object.hasOwn(OPERATIONS, name) ? OPERATIONS[name] : undefined;
   if (operation === undefined) throw notImplemented(`the management operation ${name}`);
-  return operation(queue, request.body);
+  if (operation === schedule || operation === cancelScheduled) requireSending(queue);
+  else requireReceiving(queue);
+  const link = request.properties[ASSOCIATED_LINK];
+  return operation(queue, request.body, typeof link === 'string' ? link : undefined);
 }
 
 async function schedule(queue: MessageQueue, body: unknown): Promise<Reply> {
@@ -75,10 +88,10 @@ async function cancelScheduled(queue: MessageQueue, body: unknown): Promise<Repl
 }
 
 function peek(queue: MessageQueue, body: unknown): Reply {
-  const { 'from-sequence-number': from, 'message-count': count } = read(PEEK, body);
+  const { 'from-sequence-number': from, 'message-count': count, 'session-id': session } = read(PEEK, body);
   const messages: { message: Buffer }[] = [];
   let size = 0;
-  for (const peeked of queue.peek(from, count)) {
+  for (const peeked of queue.peek(from, count, session ?? undefined)) {
     const message = encodeMessage(peeked);
     size += message.length;
     if (messages.length > 0 && size > PEEK_SIZE) break;
@@ -91,6 +104,23 @@ function peek(queue: MessageQueue, body: unknown): Reply {
 function renewLocks(queue: MessageQueue, body: unknown): Reply {
   const expirations = read(RENEW, body)['lock-tokens'].map((token) => queue.renewLock(token));
   return ok({ expirations: rhea.types.wrap_array(expirations, TIMESTAMP, undefined) });
+}
+
+function renewSessionLock(queue: MessageQueue, body: unknown, link: string | undefined): Reply {
+  const expiration = queue.renewSessionLock(read(SESSION, body)['session-id'], link);
+  return ok({ expiration: rhea.types.wrap_timestamp(expiration) });
+}
+
+function getSessionState(queue: MessageQueue, body: unknown, link: string | undefined): Reply {
+  const state = queue.getSessionState(read(SESSION, body)['session-id'], link);
+  return ok({ 'session-state': state ?? null });
+}
+
+async function setSessionState(queue: MessageQueue, body: unknown, link: string | undefined): Promise<Reply> {
+  const { 'session-id': sessionId, 'session-state': state } = read(SET_STATE, body);
+  if (state && state.length > MAX_MESSAGE_SIZE) throw messageTooLarge(state.length, MAX_MESSAGE_SIZE);
+  await queue.setSessionState(sessionId, link, state ?? undefined);
+  return ok({});
 }
 
 async function settle(queue: MessageQueue, body: unknown): Promise<Reply> {

@@ -44,7 +44,10 @@ const BROKER_ANNOTATIONS = new Set([
 ]);
 
 const MESSAGE_STATES = { active: 0, scheduled: 2 } as const;
-const LONGEST_MESSAGE_ID = 128;
+/** Characters of a message id and of a session id. */
+const LONGEST_ID = 128;
+/** Where a session id is in the properties section (OASIS AMQP 1.0, part 3.2.4). */
+const GROUP_ID = 10;
 const LARGEST_UINT = 2 ** 32 - 1;
 const EMPTY = Buffer.alloc(0);
 
@@ -82,16 +85,22 @@ export function parseMessage(encoded: Buffer): MessageContent {
   const { messageId, properties } = identify(find(SECTION.properties));
   const priority = scalarAt(header, 1);
   const timeToLive = scalarAt(header, 2);
+  const sessionId = scalarAt(itemsOf(find(SECTION.properties)?.value ?? NULL), GROUP_ID);
+  requireShort('session', sessionId);
   const scheduledFor = annotation(annotations, SCHEDULED_ENQUEUE_TIME);
+  const applicationProperties = find(SECTION.applicationProperties);
+  // Filters read them when nobody can be told any more that they are malformed.
+  itemsOf(applicationProperties?.value ?? NULL);
   return {
     messageId,
+    ...(typeof sessionId === 'string' && { sessionId }),
     ...(typeof timeToLive === 'number' && { timeToLive }),
     ...(scheduledFor instanceof Date && { scheduledFor: scheduledFor.getTime() }),
     durable: scalarAt(header, 0) === true,
     ...(typeof priority === 'number' && { priority }),
     annotations: withoutKeys(annotations, (key) => BROKER_ANNOTATIONS.has(key)),
     properties,
-    applicationProperties: find(SECTION.applicationProperties)?.bytes ?? EMPTY,
+    applicationProperties: applicationProperties?.bytes ?? EMPTY,
     body: Buffer.concat(sections.filter(isBodyOrFooter).map(({ bytes }) => bytes)),
   };
 }
@@ -118,9 +127,7 @@ function identify(section: Section | undefined): Pick<MessageContent, 'messageId
   const id = scalarAt(items, 0);
   if (section !== undefined && id !== undefined && id !== null) {
     const messageId = Buffer.isBuffer(id) ? id.toString('hex') : String(id);
-    if (messageId.length > LONGEST_MESSAGE_ID) {
-      throw invalidArgument(`The message id is longer than ${LONGEST_MESSAGE_ID} characters.`);
-    }
+    requireShort('message', messageId);
     return { messageId, properties: section.bytes };
   }
   const messageId = randomUUID().replaceAll('-', '');
@@ -129,6 +136,11 @@ function identify(section: Section | undefined): Pick<MessageContent, 'messageId
     encodeList([encodeString(messageId), ...items.slice(1)]),
   );
   return { messageId, properties };
+}
+
+function requireShort(kind: string, id: unknown): void {
+  if (typeof id === 'string' && id.length > LONGEST_ID)
+    throw invalidArgument(`The ${kind} id is longer than ${LONGEST_ID} characters.`);
 }
 
 function scalarAt(items: readonly Buffer[], index: number) {
@@ -187,9 +199,8 @@ function encodeAnnotations(message: Message, lock: Lock | undefined): Buffer {
     encodeTimestamp(message.enqueuedAt),
     KEY.sequenceNumber,
     encodeLong(message.sequenceNumber),
-    // Set only by auto-forwarding, which this broker does not do.
     KEY.enqueueSequenceNumber,
-    encodeLong(0),
+    encodeLong(message.enqueuedSequenceNumber ?? 0),
     KEY.messageState,
     encodeInt(MESSAGE_STATES[message.state]),
   ];

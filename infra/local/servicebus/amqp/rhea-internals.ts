@@ -29,6 +29,8 @@ export interface RheaSender extends Sender {
   readonly connection: RheaConnection;
   _draining: boolean;
   delivery_count: number;
+  /** Writes the frames that the link owes. */
+  _process(): void;
   _get_drain(): boolean;
 }
 
@@ -42,6 +44,7 @@ interface LocalEndpoint {
     snd_settle_mode?: number;
     rcv_settle_mode?: number;
     max_message_size?: number;
+    properties?: Readonly<Record<string, unknown>>;
   };
 }
 
@@ -107,6 +110,16 @@ export function acceptedState(): Typed {
 
 export function rejectedState(condition: string, description: string): Typed {
   return rejected({ error: { condition, description } }).described();
+}
+
+/** Answers the link's attach only when the answer is called, and keeps the order of what else the link owes. */
+export function holdAttach(link: RheaSender): () => void {
+  const process = link._process.bind(link);
+  link._process = () => {};
+  return () => {
+    link._process = process;
+    link.connection._register();
+  };
 }
 
 /** Encodes a value that rhea read, with its type as it was. */

@@ -2,7 +2,7 @@ import { open } from 'lmdb';
 import type { Message } from './message.ts';
 import type { MessageStore, StoredQueue, StoreTransaction } from './message-store.ts';
 
-/** Kind (`message`, `id`, `sequence`), queue, and what tells items of a kind apart. */
+/** Kind (`message`, `id`, `state`, `sequence`), queue, and what tells items of a kind apart. */
 type Key = (string | number)[];
 
 /**
@@ -28,6 +28,9 @@ export function openLmdbMessageStore(path: string): MessageStore {
         putKnownId: (queue, messageId, expiresAt) =>
           writes.push(database.put(['id', queue, messageId], expiresAt)),
         removeKnownId: (queue, messageId) => writes.push(database.remove(['id', queue, messageId])),
+        putSessionState: (queue, sessionId, state) =>
+          writes.push(database.put(['state', queue, sessionId], state)),
+        removeSessionState: (queue, sessionId) => writes.push(database.remove(['state', queue, sessionId])),
         putLastSequenceNumber: (queue, sequenceNumber) =>
           writes.push(database.put(['sequence', queue], sequenceNumber)),
       };
@@ -43,11 +46,14 @@ export function openLmdbMessageStore(path: string): MessageStore {
     return {
       messages: entriesOf('message', queue).map(({ value }) => value as Message),
       knownIds: new Map(entriesOf('id', queue).map(({ key, value }) => [String(key[2]), value as number])),
+      sessionStates: new Map(
+        entriesOf('state', queue).map(({ key, value }) => [String(key[2]), value as Buffer]),
+      ),
       lastSequenceNumber: (database.get(['sequence', queue]) as number | undefined) ?? 0,
     };
   }
 
-  function entriesOf(kind: 'message' | 'id', queue: string) {
+  function entriesOf(kind: 'message' | 'id' | 'state', queue: string) {
     const entries: { key: Key; value: unknown }[] = [];
     for (const entry of database.getRange({ start: [kind, queue] })) {
       if (entry.key[0] !== kind || entry.key[1] !== queue) break;

@@ -1,8 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import { messageLockLost, messageNotFound, notAllowed } from '../service-bus-error.ts';
+import {
+  messageLockLost,
+  messageNotFound,
+  noSessionAvailable,
+  notAllowed,
+  sessionCannotBeLocked,
+  sessionLockLost,
+} from '../service-bus-error.ts';
 import { Agenda } from './agenda.ts';
 import type { Clock } from './clock.ts';
-import type { Consumer, Lock } from './consumer.ts';
+import type { Consumer, Lock, SessionSupply, Supply } from './consumer.ts';
 import { DuplicateDetection } from './duplicate-detection.ts';
 import { Heap } from './heap.ts';
 import type { Message, MessageContent, PropertyChanges } from './message.ts';
@@ -13,14 +20,31 @@ import type { QueueSettings } from './queue-settings.ts';
 export interface DeadLetterReasons {
   readonly maxDeliveryCountExceeded: (maxDeliveryCount: number) => PropertyChanges;
   readonly expired: PropertyChanges;
+  readonly sessionIdIsNull: PropertyChanges;
+}
+
+export type EntityKind = 'queue' | 'topic' | 'subscription' | 'deadLetterQueue';
+
+/** Somebody who gets copies of what is sent to a topic. */
+interface Subscription {
+  readonly queue: MessageQueue;
+  matches(content: MessageContent): boolean;
+}
+
+interface Delivery {
+  readonly queue: MessageQueue;
+  readonly message: Message;
 }
 
 interface QueueDependencies {
+  readonly kind: EntityKind;
   readonly clock: Clock;
   readonly store: MessageStore;
   readonly deadLetterReasons: DeadLetterReasons;
-  /** Absent for a queue that is a dead-letter queue itself. */
+  /** Absent for a topic and a queue that is a dead-letter queue itself. */
   readonly deadLetters?: MessageQueue;
+  /** Present for a topic, which itself keeps only what is scheduled. */
+  readonly subscriptions?: readonly Subscription[];
 }
 
 /** A message in memory, and who has it. */
@@ -31,40 +55,60 @@ interface Entry {
   lock?: Lock;
 }
 
-interface Deadline {
-  readonly entry: Entry;
-  readonly kind: 'enqueue' | 'unlock' | 'expire';
+/** Messages that are served in order, and whom they are served to: those of a queue, or those of one session. */
+interface Line {
+  readonly ready: Heap<Entry>;
+  /** In the order in which they are served next. */
+  consumers: Consumer[];
 }
 
+/** A session's only consumer is the holder of its lock. */
+interface Session extends Line {
+  readonly id: string;
+  /** Milliseconds since the epoch; absent when anybody may accept the session. */
+  lockedUntil?: number;
+}
+
+type Deadline =
+  | { readonly kind: 'enqueue' | 'unlock' | 'expire'; readonly entry: Entry }
+  | { readonly kind: 'unlock-session'; readonly session: Session };
+
 /**
- * One queue: sending, locking, settling, scheduling, expiry and duplicate detection. A message becomes visible only
- * when it is written down, and a promise resolves only when its effect is. A store that fails ends the process: timers
- * leave its rejection unhandled on purpose, because a broker that cannot write can keep none of its promises.
+ * One queue or subscription: sending, locking, settling, sessions, scheduling, expiry and duplicate detection. A
+ * message becomes visible only when it is written down, and a promise resolves only when its effect is. A store that
+ * fails ends the process: timers leave its rejection unhandled on purpose, because a broker that cannot write can keep
+ * none of its promises.
  */
 export class MessageQueue {
   readonly name: string;
+  readonly kind: EntityKind;
   readonly #settings: QueueSettings;
   readonly #clock: Clock;
   readonly #store: MessageStore;
   readonly #deadLetters: MessageQueue | undefined;
+  readonly #subscriptions: readonly Subscription[] | undefined;
   readonly #deadLetterReasons: DeadLetterReasons;
   readonly #duplicates: DuplicateDetection | undefined;
   readonly #entries = new Map<number, Entry>();
-  readonly #ready = new Heap<Entry>(
-    (left, right) => left.message.sequenceNumber - right.message.sequenceNumber,
-  );
+  /** All messages, where no sessions are required. */
+  readonly #line = newLine();
+  /** Those that have messages or are locked, the one that was available longest first. */
+  readonly #sessions = new Map<string, Session>();
+  readonly #sessionStates: Map<string, Buffer>;
+  /** Who waits for any session, in the order of their coming. */
+  readonly #awaitingSession = new Set<(session: Session) => void>();
   readonly #locked = new Map<string, Entry>();
   readonly #deadlines: Agenda<Deadline>;
-  /** In the order in which they are served next. */
-  #consumers: Consumer[] = [];
   #lastSequenceNumber: number;
 
   constructor(settings: QueueSettings, dependencies: QueueDependencies) {
     this.name = settings.name;
+    this.kind = dependencies.kind;
     this.#settings = settings;
     this.#clock = dependencies.clock;
     this.#store = dependencies.store;
     this.#deadLetters = dependencies.deadLetters;
+    this.#subscriptions = dependencies.subscriptions;
     this.#deadLetterReasons = dependencies.deadLetterReasons;
     this.#deadlines = new Agenda({ clock: this.#clock, isCurrent: isPending, run: (due) => this.#meet(due) });
     const stored = this.#store.load(this.name);
@@ -72,11 +116,12 @@ export class MessageQueue {
     if (settings.duplicateDetectionWindow !== undefined) {
       this.#duplicates = new DuplicateDetection(settings.duplicateDetectionWindow, stored.knownIds);
     }
+    this.#sessionStates = new Map(stored.sessionStates);
     for (const message of stored.messages) this.#admit(message);
   }
 
   get isDeadLetterQueue(): boolean {
-    return this.#deadLetters === undefined;
+    return this.kind === 'deadLetterQueue';
   }
 
   /** Stops all timers. */
@@ -89,6 +134,12 @@ export class MessageQueue {
    * whose id is known is accepted too, but never delivered; its number leads to nothing.
    */
   async send(contents: readonly MessageContent[]): Promise<number[]> {
+    if (this.#settings.requiresSession && contents.some(({ sessionId }) => sessionId === undefined)) {
+      throw notAllowed(
+        'The SessionId was not set on a message, and it cannot be sent to the entity. Entities that have session ' +
+          'support enabled can only receive messages that have the SessionId set to a valid value.',
+      );
+    }
     const now = this.#clock.now();
     const messages = contents.map((content) => this.#newMessage(content, now));
     const sequenceNumbers = messages.map(({ sequenceNumber }) => sequenceNumber);
@@ -121,26 +172,70 @@ export class MessageQueue {
     await this.#remove(scheduled);
   }
 
-  /** Begins to serve `consumer`; the answer ends it. Locks outlive the consumer, as they do in the service. */
-  subscribe(consumer: Consumer): () => void {
-    this.#consumers.push(consumer);
-    return () => {
-      this.#consumers = this.#consumers.filter((other) => other !== consumer);
+  /** Begins to serve `consumer`, in turn with others. */
+  subscribe(consumer: Consumer): Supply {
+    this.#refuseWithoutSession();
+    const line = this.#line;
+    line.consumers.push(consumer);
+    return {
+      dispatch: () => this.#dispatch(line),
+      end() {
+        line.consumers = line.consumers.filter((other) => other !== consumer);
+      },
     };
   }
 
-  /** Hands ready messages to the consumers that have credit, in turn. To be called when a consumer got credit. */
-  dispatch(): void {
-    for (;;) {
-      const consumer = this.#consumers.find((candidate) => candidate.credit() > 0);
-      if (consumer === undefined) return;
-      const entry = this.#nextReady();
-      if (entry === undefined) return;
-      this.#serveLast(consumer);
-      consumer.reserve();
-      if (consumer.mode === 'peekLock') consumer.deliver(entry.message, this.#lock(entry));
-      else void this.#remove([entry]).then(() => consumer.deliver(entry.message));
-    }
+  /** Locks the session, which needs no messages, for `consumer`. */
+  acceptSession(consumer: Consumer, sessionId: string): SessionSupply {
+    this.#refuseSession();
+    const session = this.#sessionOf(sessionId);
+    if (session.lockedUntil !== undefined) throw sessionCannotBeLocked(sessionId);
+    return this.#lockSession(session, consumer);
+  }
+
+  /**
+   * Locks a session that has messages and is free, as soon as there is one. Rejects when there is none for `patience`
+   * (milliseconds), or when the signal says that nobody waits any more.
+   */
+  async acceptNextSession(consumer: Consumer, patience: number, signal: AbortSignal): Promise<SessionSupply> {
+    this.#refuseSession();
+    const free = [...this.#sessions.values()].find((session) => this.#isAvailable(session));
+    if (free !== undefined) return this.#lockSession(free, consumer);
+    const { promise, resolve, reject } = Promise.withResolvers<SessionSupply>();
+    const accept = (session: Session) => resolve(this.#lockSession(session, consumer));
+    const giveUp = () => reject(noSessionAvailable());
+    this.#awaitingSession.add(accept);
+    const cancelTimer = this.#clock.schedule(this.#clock.now() + patience, giveUp);
+    signal.addEventListener('abort', giveUp);
+    return promise.finally(() => {
+      this.#awaitingSession.delete(accept);
+      cancelTimer();
+    });
+  }
+
+  /** Answers until when the session is locked now. The holder is named by its consumer's name, where it is known. */
+  renewSessionLock(sessionId: string, holder: string | undefined): number {
+    return this.#extendSessionLock(this.#requireSessionLock(sessionId, holder));
+  }
+
+  getSessionState(sessionId: string, holder: string | undefined): Buffer | undefined {
+    this.#requireSessionLock(sessionId, holder);
+    return this.#sessionStates.get(sessionId);
+  }
+
+  /** The state stays when the session's last message has gone, until it is set to undefined. */
+  async setSessionState(
+    sessionId: string,
+    holder: string | undefined,
+    state: Buffer | undefined,
+  ): Promise<void> {
+    this.#requireSessionLock(sessionId, holder);
+    await this.#store.commit((transaction) => {
+      if (state === undefined) transaction.removeSessionState(this.name, sessionId);
+      else transaction.putSessionState(this.name, sessionId, state);
+    });
+    if (state === undefined) this.#sessionStates.delete(sessionId);
+    else this.#sessionStates.set(sessionId, state);
   }
 
   async complete(lockToken: string): Promise<void> {
@@ -162,18 +257,25 @@ export class MessageQueue {
 
   /** Answers until when the message is locked now. */
   renewLock(lockToken: string): number {
-    const entry = this.#locked.get(lockToken);
-    if (entry?.lock === undefined || entry.lock.until <= this.#clock.now()) throw messageLockLost();
+    const entry = this.#requireLocked(lockToken);
+    if (this.#settings.requiresSession) {
+      throw notAllowed('The lock of a message in a session is renewed with the lock of its session.');
+    }
     return this.#extendLock(entry, lockToken).until;
   }
 
-  /** Up to `count` messages from a sequence number on, locked and scheduled ones included, in order. */
-  peek(fromSequenceNumber: number, count: number): Message[] {
+  /**
+   * Up to `count` messages, of a session where sessions are required, from a sequence number on, locked and scheduled
+   * ones included, in order.
+   */
+  peek(fromSequenceNumber: number, count: number, sessionId?: string): Message[] {
+    if (sessionId === undefined) this.#refuseWithoutSession();
     const now = this.#clock.now();
     return [...this.#entries.values()]
       .filter(({ state }) => state !== 'moving')
       .map(({ message }) => message)
       .filter(({ sequenceNumber }) => sequenceNumber >= fromSequenceNumber)
+      .filter(({ content }) => sessionId === undefined || content.sessionId === sessionId)
       .filter((message) => message.state === 'scheduled' || !isExpired(message, now))
       .sort((left, right) => left.sequenceNumber - right.sequenceNumber)
       .slice(0, count);
@@ -183,13 +285,42 @@ export class MessageQueue {
     messages: readonly Message[],
     write: (transaction: StoreTransaction) => void,
   ): Promise<void> {
+    const deliveries = this.#deliveriesOf(messages);
     await this.#store.commit((transaction) => {
-      for (const message of messages) transaction.putMessage(this.name, message);
-      transaction.putLastSequenceNumber(this.name, this.#lastSequenceNumber);
+      for (const { queue, message } of deliveries) transaction.putMessage(queue.name, message);
+      for (const queue of [this, ...(this.#subscriptions ?? []).map((subscription) => subscription.queue)]) {
+        transaction.putLastSequenceNumber(queue.name, queue.#lastSequenceNumber);
+      }
       write(transaction);
     });
-    for (const message of messages) this.#admit(message);
-    this.dispatch();
+    for (const { queue, message } of deliveries) queue.#admit(message);
+  }
+
+  /** Where the messages go: all to this queue, but a topic's active ones to the subscriptions that they match. */
+  #deliveriesOf(messages: readonly Message[]): Delivery[] {
+    const subscriptions = this.#subscriptions;
+    if (subscriptions === undefined) return messages.map((message) => ({ queue: this, message }));
+    return messages.flatMap((message) => {
+      if (message.state === 'scheduled') return { queue: this, message };
+      const matching = subscriptions.filter(({ matches }) => matches(message.content));
+      return matching.map(({ queue }) => queue.#deliver(message));
+    });
+  }
+
+  /** A topic's message as this subscription keeps it; what its sender gave is shared. */
+  #deliver({ sequenceNumber, timeToLive, ...shared }: Message): Delivery {
+    const message: Message = {
+      ...shared,
+      sequenceNumber: this.#nextSequenceNumber(),
+      enqueuedSequenceNumber: sequenceNumber,
+      ...this.#lifetime(timeToLive, shared.enqueuedAt),
+    };
+    const isRefused = this.#settings.requiresSession && message.content.sessionId === undefined;
+    if (!isRefused || this.#deadLetters === undefined) return { queue: this, message };
+    return {
+      queue: this.#deadLetters,
+      message: deadLetter(message, this.#deadLetterReasons.sessionIdIsNull),
+    };
   }
 
   #newMessage(content: MessageContent, now: number): Message {
@@ -199,14 +330,13 @@ export class MessageQueue {
       content,
       enqueuedAt: now,
       state: scheduled ? 'scheduled' : 'active',
-      ...this.#lifetime(content, now),
+      ...this.#lifetime(content.timeToLive, now),
       deliveryCount: 0,
       propertyChanges: {},
     };
   }
 
-  #lifetime(content: MessageContent, enqueuedAt: number): Pick<Message, 'timeToLive' | 'expiresAt'> {
-    const own = content.timeToLive ?? Number.POSITIVE_INFINITY;
+  #lifetime(own = Number.POSITIVE_INFINITY, enqueuedAt: number): Pick<Message, 'timeToLive' | 'expiresAt'> {
     const timeToLive = Math.min(own, this.#settings.defaultTimeToLive ?? Number.POSITIVE_INFINITY);
     return timeToLive === Number.POSITIVE_INFINITY ? {} : { timeToLive, expiresAt: enqueuedAt + timeToLive };
   }
@@ -226,33 +356,145 @@ export class MessageQueue {
 
   #makeReady(entry: Entry): void {
     entry.state = 'ready';
-    this.#ready.push(entry);
+    const session = this.#sessionFor(entry);
+    const line = session ?? this.#line;
+    line.ready.push(entry);
     const { expiresAt } = entry.message;
     if (expiresAt !== undefined) this.#deadlines.add(expiresAt, { entry, kind: 'expire' });
+    this.#dispatch(line);
+    if (session !== undefined) this.#offer(session);
   }
 
-  #serveLast(consumer: Consumer): void {
-    if (this.#consumers.length < 2) return;
-    this.#consumers.splice(this.#consumers.indexOf(consumer), 1);
-    this.#consumers.push(consumer);
+  #sessionFor({ message }: Entry): Session | undefined {
+    const { sessionId } = message.content;
+    return this.#settings.requiresSession && sessionId !== undefined ? this.#sessionOf(sessionId) : undefined;
   }
 
-  #nextReady(): Entry | undefined {
+  #sessionOf(id: string): Session {
+    let session = this.#sessions.get(id);
+    if (session === undefined) {
+      session = { ...newLine(), id };
+      this.#sessions.set(id, session);
+    }
+    return session;
+  }
+
+  /** Hands ready messages to the consumers that have credit, in turn. */
+  #dispatch(line: Line): void {
+    for (;;) {
+      const consumer = line.consumers.find((candidate) => candidate.credit() > 0);
+      if (consumer === undefined) return;
+      const entry = this.#nextReady(line);
+      if (entry === undefined) return;
+      line.ready.pop();
+      serveLast(line.consumers, consumer);
+      consumer.reserve();
+      if (consumer.mode === 'peekLock') consumer.deliver(entry.message, this.#lock(entry));
+      else void this.#remove([entry]).then(() => consumer.deliver(entry.message));
+    }
+  }
+
+  #nextReady({ ready }: Line): Entry | undefined {
     const now = this.#clock.now();
     for (;;) {
-      const entry = this.#ready.pop();
+      const entry = ready.peek();
+      if (entry?.state === 'ready' && !isExpired(entry.message, now)) return entry;
       if (entry === undefined) return undefined;
-      if (entry.state !== 'ready') continue;
-      if (!isExpired(entry.message, now)) return entry;
-      void this.#expire(entry);
+      ready.pop();
+      if (entry.state === 'ready') void this.#expire(entry);
     }
+  }
+
+  #refuseWithoutSession(): void {
+    if (!this.#settings.requiresSession) return;
+    throw notAllowed(
+      'It is not possible for an entity that requires sessions to create a non-sessionful message receiver.',
+    );
+  }
+
+  #refuseSession(): void {
+    if (this.#settings.requiresSession) return;
+    throw notAllowed(
+      'A sessionful message receiver cannot be created on an entity that does not require sessions. Ensure ' +
+        'RequiresSession is set to true when creating a Queue or Subscription to enable sessionful behavior.',
+    );
+  }
+
+  #isAvailable(session: Session): boolean {
+    return session.lockedUntil === undefined && this.#nextReady(session) !== undefined;
+  }
+
+  #lockSession(session: Session, consumer: Consumer): SessionSupply {
+    session.consumers = [consumer];
+    return {
+      sessionId: session.id,
+      lockedUntil: this.#extendSessionLock(session),
+      dispatch: () => this.#dispatch(session),
+      end: () => {
+        if (!session.consumers.includes(consumer)) return;
+        session.consumers = [];
+        // Nothing failed: what the holder leaves unsettled is not counted (Microsoft, "Message sessions").
+        for (const entry of this.#takeLockedOf(session)) this.#makeReady(entry);
+        this.#freeSession(session);
+      },
+    };
+  }
+
+  #extendSessionLock(session: Session): number {
+    session.lockedUntil = this.#clock.now() + this.#settings.lockDuration;
+    this.#deadlines.add(session.lockedUntil, { kind: 'unlock-session', session });
+    return session.lockedUntil;
+  }
+
+  #requireSessionLock(sessionId: string, holder: string | undefined): Session {
+    const session = this.#sessions.get(sessionId);
+    const consumer = session?.consumers[0];
+    const isHeld = (session?.lockedUntil ?? 0) > this.#clock.now() && consumer !== undefined;
+    if (session === undefined || !isHeld || consumer.name !== (holder ?? consumer.name))
+      throw sessionLockLost();
+    return session;
+  }
+
+  /** Nobody may accept the session before its messages are back in their order. */
+  async #loseSession(session: Session): Promise<void> {
+    const [holder] = session.consumers;
+    session.consumers = [];
+    const failed = this.#takeLockedOf(session);
+    holder?.fail(sessionLockLost());
+    await Promise.all(failed.map((entry) => this.#release(entry, {})));
+    this.#freeSession(session);
+  }
+
+  /** The session takes its place behind the others; one without messages is forgotten. */
+  #freeSession(session: Session): void {
+    delete session.lockedUntil;
+    this.#sessions.delete(session.id);
+    if (!this.#isAvailable(session)) return;
+    this.#sessions.set(session.id, session);
+    this.#offer(session);
+  }
+
+  #offer(session: Session): void {
+    const [accept] = this.#awaitingSession;
+    if (accept === undefined || !this.#isAvailable(session)) return;
+    this.#awaitingSession.delete(accept);
+    accept(session);
+  }
+
+  #takeLockedOf({ id }: Session): Entry[] {
+    const entries = [...this.#locked.values()].filter(({ message }) => message.content.sessionId === id);
+    for (const entry of entries) this.#unlock(entry);
+    return entries;
   }
 
   #lock(entry: Entry): Lock {
     entry.state = 'locked';
     const token = randomUUID();
     this.#locked.set(token, entry);
-    return this.#extendLock(entry, token);
+    const lockedUntil = this.#sessionFor(entry)?.lockedUntil;
+    if (lockedUntil === undefined) return this.#extendLock(entry, token);
+    entry.lock = { token, until: lockedUntil };
+    return entry.lock;
   }
 
   #extendLock(entry: Entry, token: string): Lock {
@@ -262,16 +504,22 @@ export class MessageQueue {
     return lock;
   }
 
+  #requireLocked(lockToken: string): Entry {
+    const entry = this.#locked.get(lockToken);
+    const until = entry && (this.#sessionFor(entry)?.lockedUntil ?? entry.lock?.until);
+    if (entry !== undefined && until !== undefined && until > this.#clock.now()) return entry;
+    throw this.#settings.requiresSession ? sessionLockLost() : messageLockLost();
+  }
+
   /** Ends a lock that still holds. */
   #takeLocked(lockToken: string): Entry {
-    const entry = this.#locked.get(lockToken);
-    if (entry?.lock === undefined || entry.lock.until <= this.#clock.now()) throw messageLockLost();
-    this.#unlock(entry, entry.lock);
+    const entry = this.#requireLocked(lockToken);
+    this.#unlock(entry);
     return entry;
   }
 
-  #unlock(entry: Entry, lock: Lock): void {
-    this.#locked.delete(lock.token);
+  #unlock(entry: Entry): void {
+    if (entry.lock !== undefined) this.#locked.delete(entry.lock.token);
     delete entry.lock;
     entry.state = 'moving';
   }
@@ -302,30 +550,28 @@ export class MessageQueue {
     }
     await this.#store.commit((transaction) => transaction.putMessage(this.name, released));
     this.#makeReady(entry);
-    this.dispatch();
   }
 
   async #moveToDeadLetters(entry: Entry, changes: PropertyChanges): Promise<void> {
     const deadLetters = this.#deadLetters;
     if (deadLetters === undefined) throw new Error(`The queue ${this.name} has no dead-letter queue.`);
     entry.state = 'moving';
-    // A dead letter keeps its sequence number and never expires.
-    const { expiresAt: _, ...dead } = withChanges(entry.message, changes);
+    const dead = deadLetter(entry.message, changes);
     await this.#store.commit((transaction) => {
       transaction.removeMessage(this.name, dead.sequenceNumber);
       transaction.putMessage(deadLetters.name, dead);
     });
     this.#forget(entry);
     deadLetters.#admit(dead);
-    deadLetters.dispatch();
   }
 
-  #meet({ entry, kind }: Deadline): void {
-    if (kind === 'enqueue') void this.#enqueueScheduled(entry);
-    else if (kind === 'expire') void this.#expire(entry);
-    else if (entry.lock !== undefined) {
-      this.#unlock(entry, entry.lock);
-      void this.#release(entry, {});
+  #meet(due: Deadline): void {
+    if (due.kind === 'enqueue') void this.#enqueueScheduled(due.entry);
+    else if (due.kind === 'expire') void this.#expire(due.entry);
+    else if (due.kind === 'unlock-session') void this.#loseSession(due.session);
+    else {
+      this.#unlock(due.entry);
+      void this.#release(due.entry, {});
     }
   }
 
@@ -338,7 +584,7 @@ export class MessageQueue {
       sequenceNumber: this.#nextSequenceNumber(),
       state: 'active',
       enqueuedAt: now,
-      ...this.#lifetime(entry.message.content, now),
+      ...this.#lifetime(entry.message.content.timeToLive, now),
     };
     await this.#enqueue([active], (transaction) =>
       transaction.removeMessage(this.name, entry.message.sequenceNumber),
@@ -356,14 +602,34 @@ export class MessageQueue {
 }
 
 /** Whether a deadline still stands: locks may have been renewed or settled, messages taken or cancelled. */
-function isPending({ entry, kind }: Deadline, at: number): boolean {
-  if (kind === 'enqueue') return entry.state === 'scheduled';
-  if (kind === 'expire') return entry.state === 'ready';
-  return entry.state === 'locked' && entry.lock?.until === at;
+function isPending(due: Deadline, at: number): boolean {
+  if (due.kind === 'enqueue') return due.entry.state === 'scheduled';
+  if (due.kind === 'expire') return due.entry.state === 'ready';
+  if (due.kind === 'unlock-session') {
+    return due.session.lockedUntil === at && due.session.consumers.length > 0;
+  }
+  return due.entry.state === 'locked' && due.entry.lock?.until === at;
+}
+
+function newLine(): Line {
+  const ready = new Heap<Entry>((left, right) => left.message.sequenceNumber - right.message.sequenceNumber);
+  return { ready, consumers: [] };
+}
+
+function serveLast(consumers: Consumer[], consumer: Consumer): void {
+  if (consumers.length < 2) return;
+  consumers.splice(consumers.indexOf(consumer), 1);
+  consumers.push(consumer);
 }
 
 function isExpired(message: Message, now: number): boolean {
   return message.expiresAt !== undefined && message.expiresAt <= now;
+}
+
+/** A dead letter keeps its sequence number and never expires. */
+function deadLetter(message: Message, changes: PropertyChanges): Message {
+  const { expiresAt: _, ...dead } = withChanges(message, changes);
+  return dead;
 }
 
 function withChanges(message: Message, changes: PropertyChanges): Message {

@@ -7,12 +7,15 @@ export interface StoreTransaction {
   /** Remembers a message id for duplicate detection until `expiresAt` (milliseconds since the epoch). */
   putKnownId(queue: string, messageId: string, expiresAt: number): void;
   removeKnownId(queue: string, messageId: string): void;
+  putSessionState(queue: string, sessionId: string, state: Buffer): void;
+  removeSessionState(queue: string, sessionId: string): void;
   putLastSequenceNumber(queue: string, sequenceNumber: number): void;
 }
 
 export interface StoredQueue {
   readonly messages: readonly Message[];
   readonly knownIds: ReadonlyMap<string, number>;
+  readonly sessionStates: ReadonlyMap<string, Buffer>;
   readonly lastSequenceNumber: number;
 }
 

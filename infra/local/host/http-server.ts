@@ -59,8 +59,8 @@ export class FunctionsServer {
       requestTimeout: 0,
       maxHeaderSize: MAXIMUM_HEADER_BYTES,
     });
-    // node would leave the rest out without a word.
-    this.#server.maxHeadersCount = 0;
+    // node would leave the rest out without a word; and Kestrel answers a client that has closed its side.
+    Object.assign(this.#server, { maxHeadersCount: 0, httpAllowHalfOpen: true });
     // A client that waits for `100 Continue` gets it when its body is to be read.
     for (const event of ['request', 'checkContinue'] as const) this.#server.on(event, this.#answer);
     this.#server.on('connect', (_request, socket) =>
@@ -72,6 +72,7 @@ export class FunctionsServer {
 
   /** Serves a connection that was accepted elsewhere. */
   accept(socket: Socket): void {
+    socket.allowHalfOpen = true;
     this.#server.emit('connection', socket);
   }
 

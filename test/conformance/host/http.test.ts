@@ -254,6 +254,11 @@ describe('the request that a function gets', () => {
     ]);
   });
 
+  raw('is answered though the client has closed its side', async () => {
+    const answer = await host.sendRaw('GET /slow?ms=200 HTTP/1.1\r\nHost: x\r\n\r\n');
+    expect(answer).toMatch(/^HTTP\/1\.1 200 .*done$/s);
+  });
+
   raw('gets to send its body when it waits to be told so', async () => {
     const socket = host.connect();
     const received = collect(socket);

@@ -39,7 +39,7 @@ async function benchRequests(): Promise<void> {
     ['--app', path.join(HERE, 'trivial-app'), '--port', '0'],
     { ...env, FUNCTIONS_WORKER_RUNTIME: 'node' },
   );
-  const pid = findChild(skerry.pid, 'host/main.ts');
+  const pid = findChild(findChild(skerry.pid, 'host/main.ts'), 'host/worker.ts');
   const app = `${skerry.url}/api/v1/apps/bench`;
   const scenarios: Scenario[] = [
     { name: 'bare node:http, same bytes', url: bare.url, expectedStatus: 200, pid: bare.pid },
@@ -47,7 +47,7 @@ async function benchRequests(): Promise<void> {
       name: 'trivial function on the host',
       url: `${trivial.url}/trivial`,
       expectedStatus: 200,
-      pid: trivial.pid,
+      pid: findChild(trivial.pid, 'host/worker.ts'),
     },
     {
       name: 'service of 10, max-stale',

@@ -1,64 +1,180 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
-import { writeStatus } from './http-response.ts';
+import { z } from 'zod';
+import type { FunctionDefinition } from './function-definition.ts';
+import type { FunctionKeys } from './function-keys.ts';
+import type { Drain } from './host.ts';
+import type { RequestTarget } from './http-request.ts';
+import { writeJson, writeStatus } from './http-response.ts';
 
 const HOST_VERSION = '4.34.0';
 
 export interface AdminEndpointsOptions {
-  /**
-   * Runs a function that is not triggered by HTTP, in the background; false if there is none of that name.
-   */
-  readonly fire: (functionName: string, input: string) => boolean;
+  /** All of the app's functions. */
+  readonly definitions: readonly FunctionDefinition[];
+  readonly state: () => 'Running' | 'Stopping';
+  /** Runs a function in the background. */
+  readonly fire: (definition: FunctionDefinition, input: string) => void;
+  readonly drain: Drain;
+  readonly routePrefix: string;
+  /** Open to everybody if there are none. */
+  readonly keys: FunctionKeys | undefined;
 }
 
-/** The few of the host's own endpoints that tools and tests use; this host has no keys, so they are open. */
-export class AdminEndpoints {
-  readonly #fire: AdminEndpointsOptions['fire'];
-  readonly #id = randomUUID();
+interface AdminRequest {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  /** In `/admin/functions/{name}`. */
+  readonly definition: FunctionDefinition | undefined;
+}
 
-  constructor({ fire }: AdminEndpointsOptions) {
-    this.#fire = fire;
+interface Endpoint {
+  readonly methods: readonly string[];
+  readonly path: RegExp;
+  readonly answer: (request: AdminRequest) => void | Promise<void>;
+  /** Whether it needs no key. */
+  readonly open?: boolean;
+}
+
+/** The few of the host's own endpoints that tools and tests use (azure-functions-host, `HostController`, `FunctionsController`). */
+export class AdminEndpoints {
+  readonly #options: AdminEndpointsOptions;
+  readonly #id = randomUUID();
+  readonly #endpoints: readonly Endpoint[] = [
+    {
+      methods: ['GET', 'POST'],
+      path: /^\/admin\/host\/ping$/i,
+      open: true,
+      answer: ({ response }) => writeStatus(response, 200),
+    },
+    {
+      methods: ['GET'],
+      path: /^\/admin\/host\/status$/i,
+      answer: ({ response }) => writeJson(response, this.#status()),
+    },
+    {
+      methods: ['POST'],
+      path: /^\/admin\/host\/drain$/i,
+      answer: async ({ response }) => {
+        await this.#options.drain.start();
+        writeStatus(response, 202);
+      },
+    },
+    {
+      methods: ['GET'],
+      path: /^\/admin\/host\/drain\/status$/i,
+      answer: async ({ response }) => writeJson(response, await this.#options.drain.status()),
+    },
+    {
+      methods: ['GET'],
+      path: /^\/admin\/functions$/i,
+      answer: ({ request, response }) =>
+        writeJson(
+          response,
+          this.#options.definitions.map((definition) => this.#describe(definition, request)),
+        ),
+    },
+    {
+      methods: ['GET'],
+      path: /^\/admin\/functions\/([^/]+)$/i,
+      answer: ({ request, response, definition }) =>
+        definition === undefined
+          ? writeStatus(response, 404)
+          : writeJson(response, this.#describe(definition, request)),
+    },
+    {
+      methods: ['POST'],
+      path: /^\/admin\/functions\/([^/]+)$/i,
+      answer: (request) => this.#fire(request),
+    },
+  ];
+
+  constructor(options: AdminEndpointsOptions) {
+    this.#options = options;
   }
 
-  answer(request: IncomingMessage, response: ServerResponse, path: string): void {
-    const { method } = request;
-    const functionName = /^\/admin\/functions\/([^/]+)$/i.exec(path)?.[1];
-    if (functionName !== undefined && method === 'POST') {
-      void this.#answerFire(request, response, functionName);
-      return;
+  async answer(request: IncomingMessage, response: ServerResponse, target: RequestTarget): Promise<void> {
+    const { definitions, keys } = this.#options;
+    const path = target.path.replace(/\/$/, '');
+    const endpoint = this.#endpoints.find(
+      (candidate) => candidate.path.test(path) && candidate.methods.includes(request.method ?? ''),
+    );
+    const mayCall =
+      endpoint?.open || keys === undefined || keys.levelOf(request.headers, target.query) === 'admin';
+    if (endpoint !== undefined && mayCall) {
+      const name = endpoint.path.exec(path)?.[1]?.toLowerCase();
+      const definition = definitions.find((candidate) => candidate.name.toLowerCase() === name);
+      await endpoint.answer({ request, response, definition });
+    } else {
+      writeStatus(response, endpoint === undefined ? 404 : 401);
     }
     request.resume();
-    if (/^\/admin\/host\/ping$/i.test(path) && (method === 'GET' || method === 'POST'))
-      writeStatus(response, 200);
-    else if (/^\/admin\/host\/status$/i.test(path) && method === 'GET') this.#answerStatus(response);
-    else writeStatus(response, 404);
   }
 
-  #answerStatus(response: ServerResponse): void {
-    const status = {
+  #status(): object {
+    return {
       id: this.#id,
-      state: 'Running',
+      state: this.#options.state(),
       version: HOST_VERSION,
       versionDetails: HOST_VERSION,
       processUptime: Math.round(process.uptime() * 1000),
       functionAppContentEditingState: 'NotAllowed',
     };
-    const body = JSON.stringify(status);
-    response
-      .writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) })
-      .end(body);
   }
 
-  async #answerFire(request: IncomingMessage, response: ServerResponse, functionName: string): Promise<void> {
-    let input: unknown;
-    try {
-      const body = await text(request);
-      input = body === '' ? '' : (JSON.parse(body) as { input?: unknown } | null)?.input;
-    } catch {
-      return writeStatus(response, 400);
-    }
-    const found = this.#fire(functionName, typeof input === 'string' ? input : '');
-    writeStatus(response, found ? 202 : 404);
+  /** `FunctionMetadataExtensions.ToFunctionMetadataResponse`; files are not served here, so nothing refers to them. */
+  #describe({ name, metadata, trigger, disabled }: FunctionDefinition, { headers }: IncomingMessage): object {
+    const origin = `http://${headers.host ?? 'localhost'}`;
+    const isHttp = trigger.type === 'httpTrigger';
+    const route = isHttp ? [this.#options.routePrefix, trigger.route || name].filter(Boolean).join('/') : '';
+    return {
+      name,
+      script_root_path_href: null,
+      script_href: null,
+      config_href: null,
+      test_data_href: null,
+      href: `${origin}/admin/functions/${name}`,
+      invoke_url_template: isHttp ? `${origin}/${route}`.toLowerCase() : null,
+      language: 'node',
+      config: {
+        name,
+        language: 'node',
+        bindings: Object.entries(metadata.bindings).map(([bindingName, binding]) => ({
+          ...binding,
+          name: bindingName,
+        })),
+      },
+      files: null,
+      test_data: null,
+      isDisabled: disabled,
+      isDirect: false,
+      isProxy: false,
+    };
+  }
+
+  /** Also runs functions that are disabled. Unlike the real host it does not insist on a JSON content type. */
+  async #fire({ request, response, definition }: AdminRequest): Promise<void> {
+    const body = await text(request).catch(() => '');
+    if (definition === undefined) return writeStatus(response, 404);
+    const invocation = invocationSchema.safeParse(parseJson(body));
+    if (!invocation.success) return writeStatus(response, 400);
+    this.#options.fire(definition, invocation.data.input);
+    writeStatus(response, 202);
+  }
+}
+
+const invocationSchema = z.object({
+  input: z
+    .union([z.string(), z.number(), z.boolean(), z.null()])
+    .transform((input) => String(input ?? ''))
+    .default(''),
+});
+
+function parseJson(body: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch {
+    return undefined;
   }
 }

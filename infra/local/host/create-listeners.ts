@@ -16,6 +16,7 @@ export interface CreateListenersOptions {
   readonly log: Log;
   /** Runs a function with its retry policy; failures are logged there. */
   readonly run: (definition: FunctionDefinition, event: TriggerEvent) => Promise<void>;
+  readonly strict: boolean;
   /** Where timers remember when they ran. */
   readonly stateFolder: string | undefined;
 }

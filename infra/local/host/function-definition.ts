@@ -6,7 +6,10 @@ import type { BindingInfo, FunctionCallback, FunctionMetadata } from './rpc.ts';
 
 const httpTrigger = z.object({
   type: z.literal('httpTrigger'),
-  authLevel: z.literal('anonymous', "only 'anonymous' is supported here: this host has no keys"),
+  authLevel: z
+    .string()
+    .toLowerCase()
+    .pipe(z.enum(['anonymous', 'function', 'admin'])),
   methods: z.array(z.string().toUpperCase()).default([]),
   route: z.string().optional(),
 });

@@ -31,7 +31,12 @@ const retry = z.discriminatedUnion('strategy', [
   }),
 ]);
 
-const unlimited = z.int().min(-1).default(-1);
+/** A limit of requests; -1 is none, and 0 is not one. */
+const requestLimit = z
+  .int()
+  .min(-1)
+  .refine((limit) => limit !== 0, 'must be positive, or -1 for no limit')
+  .default(-1);
 
 const hostJsonSchema = z.object({
   version: z.literal('2.0'),
@@ -45,8 +50,8 @@ const hostJsonSchema = z.object({
       http: z
         .object({
           routePrefix: z.string().default('api'),
-          maxConcurrentRequests: unlimited,
-          maxOutstandingRequests: unlimited,
+          maxConcurrentRequests: requestLimit,
+          maxOutstandingRequests: requestLimit,
           customHeaders: z.record(z.string(), z.string()).default({}),
         })
         .prefault({}),

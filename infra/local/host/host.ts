@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { systemRandom } from '../../../shared/platform/random.ts';
@@ -6,114 +8,175 @@ import { AppSettings, type Environment } from './app-settings.ts';
 import { hostClock } from './clock.ts';
 import { CoreApi } from './core-api.ts';
 import { createListeners } from './create-listeners.ts';
-import { defineFunctions, type FunctionDefinition, functionsOf } from './function-definition.ts';
+import {
+  defineFunctions,
+  type FunctionDefinition,
+  functionsOf,
+  type HttpTrigger,
+} from './function-definition.ts';
+import { FunctionKeys } from './function-keys.ts';
 import { readHostJson } from './host-json.ts';
 import { FunctionsServer } from './http-server.ts';
+import { HttpStream } from './http-stream.ts';
 import { Invoker, type TriggerEvent } from './invocation.ts';
 import type { Listener } from './listener.ts';
 import { loadApp } from './load-app.ts';
-import { describeError, Log, type LogWriter } from './log.ts';
-import { withRetry } from './retry.ts';
+import { describeError, Log } from './log.ts';
+import { Retries } from './retry.ts';
 import { Router } from './router.ts';
 import type { TypedData } from './rpc.ts';
 import { timerInput } from './timer-listener.ts';
+import type { DrainStatus, Outstanding } from './worker-messages.ts';
 
 export interface FunctionsHostOptions {
   /** Folder with host.json and a package.json whose `main` names the built entry files. */
   readonly appDirectory: string;
-  /** 0 for any free one. */
-  readonly port: number;
-  /** The loopback interface unless told. */
-  readonly host?: string;
   readonly settings: Environment;
+  /** Folder with the app's keys, as the real host writes them; without it every caller is an administrator. */
+  readonly secretsDirectory?: string;
+  /** Whether to do as Azure does where this host is otherwise kinder. */
+  readonly strict: boolean;
   /** Where timers remember when they ran; in memory unless told. */
   readonly stateFolder?: string;
-  /** Receives what host.json's log levels let through; the console unless told. */
-  readonly log?: LogWriter;
   /** Called when a function has outlived functionTimeout, after which Azure kills the process. */
-  readonly onTimeout?: (error: Error) => void;
+  readonly onTimeout: () => void;
+  readonly drain: Drain;
+}
+
+/** Draining all workers, of which this host knows only itself. */
+export interface Drain {
+  /** Resolves once the listeners have been told to stop. */
+  start(): Promise<void>;
+  status(): Promise<DrainStatus>;
 }
 
 export interface FunctionsHost {
-  readonly url: string;
+  /** In milliseconds; infinite for none. */
+  readonly functionTimeout: number;
+  /** Serves a connection. */
+  accept(socket: Socket): void;
+  /**
+   * Starts what fires functions other than HTTP ones, in one process only. Unless `first`, a listener that fails is
+   * tried again until it starts.
+   *
+   * @throws Error if what a trigger names does not exist.
+   */
+  listen(first: boolean): Promise<void>;
+  /** Stops what `listen` started; what runs goes on. */
+  drain(): void;
+  outstanding(): Outstanding;
   /** Drains: takes no new work, gives what runs ten seconds to end and appTerminate hooks five. */
   stop(): Promise<void>;
 }
 
 const DRAIN_TIMEOUT = 10_000;
 const TERMINATE_HOOKS_TIMEOUT = 5_000;
+const LISTENER_PAUSE = 5_000;
 const DEFAULT_BODY_SIZE_LIMIT = 100 * 1024 * 1024;
 const CATEGORY = 'Host.Startup';
 
 /**
- * Loads a built Functions app through the real `@azure/functions` library and runs it in this process. Once per
+ * Loads a built Functions app through the real `@azure/functions` library, to run in this process. Once per
  * process only: the library keeps its registrations for as long as the process lives.
  *
- * @throws Error that says what is wrong with the app, its settings or the port.
+ * @throws Error that says what is wrong with the app or its settings.
  */
 export async function startFunctionsHost(options: FunctionsHostOptions): Promise<FunctionsHost> {
-  const { appDirectory, port, host = '127.0.0.1', onTimeout = () => {} } = options;
+  const { appDirectory, secretsDirectory, strict, onTimeout, drain } = options;
   const settings = new AppSettings(options.settings);
   const runtime = settings.get('FUNCTIONS_WORKER_RUNTIME');
   if (runtime !== undefined && runtime !== 'node')
     throw new Error(`FUNCTIONS_WORKER_RUNTIME is '${runtime}', not 'node'.`);
   const hostJson = await readHostJson(appDirectory);
-  const log = new Log(hostJson.logging.logLevel, options.log);
+  const { functionTimeout } = hostJson;
+  const log = new Log(hostJson.logging.logLevel);
+
+  const keys = secretsDirectory === undefined ? undefined : await FunctionKeys.read(secretsDirectory);
 
   const core = new CoreApi(log);
   core.install();
-  await loadApp(appDirectory, core);
+  const streamServer = await loadApp(appDirectory, core);
   const { model } = core;
   if (model === undefined) throw new Error(`The app in ${appDirectory} registers no function.`);
   const definitions = defineFunctions(core.functions, settings, hostJson.retry);
-  const router = new Router(functionsOf(definitions, 'httpTrigger'), hostJson.extensions.http.routePrefix);
+  const httpFunctions = functionsOf(definitions, 'httpTrigger');
+  const { routePrefix } = hostJson.extensions.http;
+  const router = new Router(httpFunctions, routePrefix);
+  if (keys === undefined) warnOfMissingKeys(httpFunctions, log);
 
   const stopping = new AbortController();
-  const invoker = new Invoker({
-    core,
-    model,
-    log,
-    functionTimeout: hostJson.functionTimeout,
-    onTimeout,
-  });
+  const draining = new AbortController();
+  const invoker = new Invoker({ core, model, log, functionTimeout, onTimeout });
+  const retries = new Retries({ clock: hostClock, random: systemRandom, signal: stopping.signal });
   const run = (definition: FunctionDefinition, event: TriggerEvent) =>
-    runWithRetry(invoker, definition, event, stopping.signal);
+    runWithRetry(invoker, retries, definition, event);
   const listeners = await createListeners({
     definitions,
     settings,
     hostJson,
     log,
     run,
+    strict,
     stateFolder: timerFolder(options),
   });
-  const admin = new AdminEndpoints({ fire: (name, input) => fire(definitions, run, name, input) });
+  const admin = new AdminEndpoints({
+    definitions,
+    state: () => (stopping.signal.aborted ? 'Stopping' : 'Running'),
+    fire: (definition, input) => fire(run, definition, input),
+    drain,
+    routePrefix,
+    keys,
+  });
   const server = new FunctionsServer({
     router,
     invoker,
     admin,
     log,
+    stream: streamServer && new HttpStream({ server: streamServer, invoker, log, strict }),
+    keys,
     http: hostJson.extensions.http,
     bodySizeLimit: Number(settings.get('FUNCTIONS_REQUEST_BODY_SIZE_LIMIT') ?? DEFAULT_BODY_SIZE_LIMIT),
     homePageDisabled: settings.get('AzureWebJobsDisableHomepage')?.toLowerCase() === 'true',
+    readsBodyFields: strict,
   });
-  const running: RunningHost = { core, invoker, listeners, log, server, stopping };
-
-  const url = await server.listen(host, port);
-  try {
-    await Promise.all(listeners.map((listener) => listener.start(stopping.signal)));
-  } catch (error) {
-    await stopHost(running);
-    throw error;
-  }
-  log.write('information', CATEGORY, `${definitions.length} functions from ${appDirectory} at ${url}`);
   let stopped: Promise<void> | undefined;
   return {
-    url,
-    stop: () => {
-      stopped ??= stopHost(running);
+    functionTimeout,
+    accept: (socket) => server.accept(socket),
+    async listen(first) {
+      const start = (listener: Listener) => startListener(listener, first, draining.signal, log);
+      await Promise.all(listeners.map(start));
+      log.write('information', CATEGORY, `${definitions.length} functions from ${appDirectory}`);
+    },
+    drain: () => draining.abort(),
+    outstanding: () => ({
+      outstandingInvocations: invoker.runningCount,
+      outstandingRetries: retries.waitingCount,
+    }),
+    stop() {
+      draining.abort();
+      stopping.abort();
+      stopped ??= stopHost({ core, invoker, listeners, log, server });
       return stopped;
     },
   };
+}
+
+async function startListener(
+  listener: Listener,
+  first: boolean,
+  signal: AbortSignal,
+  log: Log,
+): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      return await listener.start(signal);
+    } catch (error) {
+      if (first) throw error;
+      log.write('error', CATEGORY, `A listener cannot start, trying on: ${describeError(error)}`);
+      await hostClock.sleep(LISTENER_PAUSE, signal);
+    }
+  }
 }
 
 interface RunningHost {
@@ -122,11 +185,9 @@ interface RunningHost {
   readonly listeners: readonly Listener[];
   readonly log: Log;
   readonly server: FunctionsServer;
-  readonly stopping: AbortController;
 }
 
-async function stopHost({ core, invoker, listeners, log, server, stopping }: RunningHost): Promise<void> {
-  stopping.abort();
+async function stopHost({ core, invoker, listeners, log, server }: RunningHost): Promise<void> {
   const answered = server.stopAccepting();
   const settled = invoker.whenIdle().then(() => Promise.all(listeners.map((listener) => listener.close())));
   await within(DRAIN_TIMEOUT, Promise.all([answered, settled]), () => {
@@ -158,35 +219,42 @@ async function within(milliseconds: number, work: Promise<unknown>, onTimeout: (
 /** Runs a function as its trigger would, with its retry policy if it has one; all attempts share one invocation id. */
 async function runWithRetry(
   invoker: Invoker,
+  retries: Retries,
   definition: FunctionDefinition,
   event: TriggerEvent,
-  signal: AbortSignal,
 ): Promise<void> {
   if (definition.retry === undefined) {
     await invoker.invoke(definition, event);
     return;
   }
-  const invocationId = crypto.randomUUID();
-  const tools = { clock: hostClock, random: systemRandom, signal };
-  await withRetry(definition.retry, tools, (retryContext) => {
+  const invocationId = randomUUID();
+  await retries.run(definition.retry, (retryContext) => {
     return invoker.invoke(definition, { ...event, invocationId, retryContext });
   });
 }
 
-/** `POST /admin/functions/{name}`: also runs functions that are disabled. */
+/** Runs what `POST /admin/functions/{name}` asks for; the caller does not learn how it ends. */
 function fire(
-  definitions: readonly FunctionDefinition[],
   run: (definition: FunctionDefinition, event: TriggerEvent) => Promise<void>,
-  name: string,
+  definition: FunctionDefinition,
   input: string,
-): boolean {
-  const definition = definitions.find((candidate) => candidate.name.toLowerCase() === name.toLowerCase());
-  if (definition === undefined || definition.trigger.type === 'httpTrigger') return false;
+): void {
   const data: TypedData =
     definition.trigger.type === 'timerTrigger' ? timerInput(undefined, false) : { string: input };
-  // A failure has been logged by the invoker, and nobody waits for the outcome.
+  // A failure has been logged by the invoker.
   run(definition, { input: data }).catch(() => undefined);
-  return true;
+}
+
+function warnOfMissingKeys(functions: readonly FunctionDefinition<HttpTrigger>[], log: Log): void {
+  const guarded = functions.filter(({ trigger }) => trigger.authLevel !== 'anonymous');
+  const message = 'No keys are checked, as under `func start`: every caller is an administrator.';
+  if (guarded.length === 0) log.write('information', CATEGORY, message);
+  else
+    log.write(
+      'warning',
+      CATEGORY,
+      `${message} Keys guard ${guarded.map(({ name }) => name).join(', ')} in Azure.`,
+    );
 }
 
 function timerFolder({ stateFolder }: FunctionsHostOptions): string | undefined {

@@ -14,19 +14,25 @@ export function writeStatus(
   response.writeHead(status, hasLength ? { ...headers, 'content-length': 0 } : headers).end();
 }
 
+/** Answers with JSON, as the host's own endpoints do. */
+export function writeJson(response: ServerResponse, content: object): void {
+  const body = JSON.stringify(content);
+  const headers = {
+    'content-type': 'application/json; charset=utf-8',
+    'content-length': Buffer.byteLength(body),
+  };
+  response.writeHead(200, headers).end(body);
+}
+
 /**
  * Writes a function's answer.
  *
  * @throws RangeError or TypeError if node refuses the status or a header.
  */
-export function writeResponse(
-  response: ServerResponse,
-  data: HttpResponseData,
-  customHeaders: Readonly<Record<string, string>>,
-): void {
+export function writeResponse(response: ServerResponse, data: HttpResponseData): void {
   const status = Number(data.statusCode);
   const body = data.body?.bytes;
-  const headers: OutgoingHttpHeaders = { ...customHeaders, ...data.headers };
+  const headers: OutgoingHttpHeaders = { ...data.headers };
   delete headers['transfer-encoding'];
   if (data.cookies.length > 0) headers['set-cookie'] = withCookies(data);
   const isHead = response.req.method === 'HEAD';

@@ -1,9 +1,11 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { type AddressInfo, Server as TcpServer } from 'node:net';
+import type { Socket } from 'node:net';
 import type { AdminEndpoints } from './admin-endpoints.ts';
+import type { FunctionKeys } from './function-keys.ts';
 import type { HostJson } from './host-json.ts';
 import { parseRequestTarget, type RequestTarget, toHttpRequestData } from './http-request.ts';
 import { writeResponse, writeStatus } from './http-response.ts';
+import type { HttpStream } from './http-stream.ts';
 import type { Invoker } from './invocation.ts';
 import { describeError, type Log } from './log.ts';
 import { RequestGate } from './request-gate.ts';
@@ -11,7 +13,13 @@ import type { RouteMatch, Router } from './router.ts';
 
 /** Kestrel's defaults, where node's differ. */
 const KEEP_ALIVE_TIMEOUT = 130_000;
+const HEADERS_TIMEOUT = 30_000;
 const MAXIMUM_HEADER_BYTES = 32 * 1024;
+const MAXIMUM_HEADER_COUNT = 100;
+const MAXIMUM_REQUEST_LINE_BYTES = 8 * 1024;
+
+const BODY_DRAIN_TIMEOUT = 5_000;
+const ENDS_CONNECTION: ReadonlySet<number> = new Set([400, 414, 431, 503]);
 
 const HOME_PAGE = '<!doctype html><title>Functions host</title><p>Your functions host is up and running.</p>';
 const CATEGORY = 'Host.Http';
@@ -21,10 +29,16 @@ export interface FunctionsServerOptions {
   readonly invoker: Invoker;
   readonly admin: AdminEndpoints;
   readonly log: Log;
+  /** If the app streams. */
+  readonly stream: HttpStream | undefined;
+  /** Every caller may call every function if there are none. */
+  readonly keys: FunctionKeys | undefined;
   readonly http: HostJson['extensions']['http'];
   /** Largest request body in bytes. */
   readonly bodySizeLimit: number;
   readonly homePageDisabled: boolean;
+  /** Whether JSON bodies are read for the parameters of a streamed request, as the real host does. */
+  readonly readsBodyFields: boolean;
 }
 
 /** The HTTP front of the host: finds the function, runs it, writes its answer. */
@@ -32,42 +46,41 @@ export class FunctionsServer {
   readonly #options: FunctionsServerOptions;
   readonly #gate: RequestGate;
   readonly #server: Server;
+  readonly #open = new Set<ServerResponse>();
   #stopping = false;
-  #openResponses = 0;
   #onAnswered: (() => void) | undefined;
 
   constructor(options: FunctionsServerOptions) {
     this.#options = options;
     this.#gate = new RequestGate(options.http.maxConcurrentRequests, options.http.maxOutstandingRequests);
-    this.#server = createServer(
-      { keepAliveTimeout: KEEP_ALIVE_TIMEOUT, maxHeaderSize: MAXIMUM_HEADER_BYTES },
-      (request, response) => this.#answer(request, response),
+    this.#server = createServer({
+      keepAliveTimeout: KEEP_ALIVE_TIMEOUT,
+      headersTimeout: HEADERS_TIMEOUT,
+      requestTimeout: 0,
+      maxHeaderSize: MAXIMUM_HEADER_BYTES,
+    });
+    // node would leave the rest out without a word; and Kestrel answers a client that has closed its side.
+    Object.assign(this.#server, { maxHeadersCount: 0, httpAllowHalfOpen: true });
+    // A client that waits for `100 Continue` gets it when its body is to be read.
+    for (const event of ['request', 'checkContinue'] as const) this.#server.on(event, this.#answer);
+    this.#server.on('connect', (_request, socket) =>
+      socket.end('HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n'),
     );
+    // It never listens itself; but only now does it keep a list of its connections, and end those that say nothing.
+    this.#server.emit('listening');
   }
 
-  /**
-   * Starts to accept connections and returns the base URL.
-   *
-   * @throws the listening error, such as EADDRINUSE.
-   */
-  async listen(host: string, port: number): Promise<string> {
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen(port, host, () => {
-        this.#server.off('error', reject);
-        resolve();
-      });
-    });
-    const address = this.#server.address() as AddressInfo;
-    return `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`;
+  /** Serves a connection that was accepted elsewhere. */
+  accept(socket: Socket): void {
+    socket.allowHalfOpen = true;
+    this.#server.emit('connection', socket);
   }
 
   /** Turns new requests away, and resolves once those that are there have their answers. */
   async stopAccepting(): Promise<void> {
     this.#stopping = true;
-    // Not http's own `close`: that cuts answers off whose last bytes are not sent yet.
-    TcpServer.prototype.close.call(this.#server);
-    if (this.#openResponses === 0) return;
+    for (const response of this.#open) response.shouldKeepAlive = false;
+    if (this.#open.size === 0) return;
     await new Promise<void>((resolve) => {
       this.#onAnswered = resolve;
     });
@@ -78,75 +91,68 @@ export class FunctionsServer {
     this.#server.closeAllConnections();
   }
 
-  readonly #closed = (): void => {
-    this.#openResponses--;
-    if (this.#openResponses === 0) this.#onAnswered?.();
-  };
-
-  #answer(request: IncomingMessage, response: ServerResponse): void {
-    this.#openResponses++;
-    response.once('close', this.#closed);
-    if (this.#stopping) {
-      response.shouldKeepAlive = false;
-      answerWithout(request, response, 503);
-      return;
-    }
-    if (!isSaneHost(request.headers.host ?? '')) {
-      answerWithout(request, response, 400);
-      return;
-    }
-    const target = parseRequestTarget(request.url ?? '/');
-    if (target === undefined) {
-      answerWithout(request, response, 404);
+  readonly #answer = (request: IncomingMessage, response: ServerResponse): void => {
+    this.#open.add(response);
+    response.once('close', () => {
+      this.#open.delete(response);
+      if (this.#open.size === 0) this.#onAnswered?.();
+    });
+    const target = parseRequestTarget(request.url ?? '', request.headers.host);
+    const refusal = this.#stopping ? 503 : refusalOf(request, target);
+    if (refusal !== undefined || target === undefined) {
+      answerWithout(request, response, refusal ?? 400);
       return;
     }
     if (/^\/(admin|runtime)(\/|$)/i.test(target.path)) {
-      this.#options.admin.answer(request, response, target.path);
-      return;
-    }
-    const match = this.#options.router.match(request.method ?? 'GET', target.path);
-    if (match === undefined) this.#answerUnmatched(request, response, target);
-    else if (match.definition.disabled) answerWithout(request, response, 404);
-    else if (!this.#gate.enter(() => void this.#answerMatched(request, response, target, match))) {
+      void this.#options.admin.answer(request, response, target);
+    } else if (!this.#gate.enter(() => void this.#runGated(request, response, target))) {
+      // The limits come before the routing: what no function answers counts as well.
       answerWithout(request, response, 429, { 'x-function-scaleout': '1' });
     }
-  }
+  };
 
-  #answerUnmatched(request: IncomingMessage, response: ServerResponse, { path }: RequestTarget): void {
-    if (path !== '/' || request.method !== 'GET') {
-      answerWithout(request, response, 404);
-    } else if (this.#options.homePageDisabled) {
-      answerWithout(request, response, 204);
-    } else {
-      const headers = { 'content-type': 'text/html', 'content-length': HOME_PAGE.length };
-      response.writeHead(200, headers).end(HOME_PAGE);
-    }
-  }
-
-  async #answerMatched(
-    request: IncomingMessage,
-    response: ServerResponse,
-    target: RequestTarget,
-    match: RouteMatch,
-  ): Promise<void> {
+  async #runGated(request: IncomingMessage, response: ServerResponse, target: RequestTarget): Promise<void> {
+    const { http, log } = this.#options;
     try {
-      const length = Number(request.headers['content-length'] ?? 0);
-      if (length > this.#options.bodySizeLimit) return answerWithout(request, response, 413);
-      this.#warnOfChunkedBody(request, match);
-      const body = length > 0 ? await readBody(request, length) : undefined;
-      if (length === 0) request.resume();
-      await this.#invoke(request, response, target, match, body);
+      for (const name in http.customHeaders) response.setHeader(name, http.customHeaders[name] ?? '');
+      await this.#run(request, response, target);
     } catch (error) {
       // A function's own failure is logged by the invoker; the client never learns more than that it failed.
-      this.#options.log.write(
-        'debug',
-        CATEGORY,
-        `500 for ${request.method} ${target.rawPath}: ${describeError(error)}`,
-      );
+      const message = `500 for ${request.method} ${target.path}: ${describeError(error)}`;
+      log.write('debug', CATEGORY, message);
       writeStatus(response, 500);
     } finally {
       this.#gate.leave();
     }
+  }
+
+  async #run(request: IncomingMessage, response: ServerResponse, target: RequestTarget): Promise<void> {
+    const { router, keys, stream, log, bodySizeLimit, readsBodyFields } = this.#options;
+    const match = router.match(request.method ?? '', target.path);
+    if (match === undefined) return this.#answerUnmatched(request, response, target);
+    const { name, trigger, disabled } = match.definition;
+    const level = keys?.levelOf(request.headers, target.query, name);
+    const mayCall =
+      level === undefined || level === 'admin' || ['anonymous', level].includes(trigger.authLevel);
+    if (!mayCall) return answerWithout(request, response, 401);
+    if (disabled && level !== 'admin') return answerWithout(request, response, 404);
+
+    const length = Number(request.headers['content-length'] ?? 0);
+    if (length > bodySizeLimit) return answerWithout(request, response, 413);
+    if (stream !== undefined) {
+      if (request.headers['transfer-encoding'] !== undefined) limitBody(request, response, bodySizeLimit);
+      if (request.headers.expect !== undefined) response.writeContinue();
+      const body = readsBodyFields && length > 0 ? await readBody(request, length) : undefined;
+      return stream.answer(request, response, target, match, body);
+    }
+    if (request.headers['transfer-encoding'] !== undefined) {
+      const message = `Function '${name}' gets no body: without Content-Length the Functions host drops it.`;
+      log.write('warning', CATEGORY, message);
+    }
+    if (length > 0 && request.headers.expect !== undefined) response.writeContinue();
+    const body = length > 0 ? await readBody(request, length) : undefined;
+    if (length === 0) request.resume();
+    await this.#invoke(request, response, target, match, body);
   }
 
   async #invoke(
@@ -156,32 +162,45 @@ export class FunctionsServer {
     { definition, values }: RouteMatch,
     body: Uint8Array | undefined,
   ): Promise<void> {
-    const { invoker, log, http } = this.#options;
+    const { invoker, log } = this.#options;
     const { returnValue } = await invoker.invoke(definition, {
       input: { http: toHttpRequestData(request, target, values, body) },
       traceParent: headerText(request.headers.traceparent),
       traceState: headerText(request.headers.tracestate),
     });
-    if (this.#stopping) response.shouldKeepAlive = false;
     const data = returnValue?.http;
-    if (data === undefined) return writeStatus(response, 204, http.customHeaders);
+    if (data === undefined) return writeStatus(response, 204);
     if (data.enableContentNegotiation) {
-      log.write(
-        'error',
-        CATEGORY,
-        `Function '${definition.name}' asks for content negotiation, which is not supported here.`,
-      );
+      const message = `Function '${definition.name}' asks for content negotiation, which is not supported here.`;
+      log.write('error', CATEGORY, message);
       return writeStatus(response, 500);
     }
-    if (response.destroyed) return;
-    writeResponse(response, data, http.customHeaders);
+    if (!response.destroyed) writeResponse(response, data);
   }
 
-  #warnOfChunkedBody(request: IncomingMessage, { definition }: RouteMatch): void {
-    if (request.headers['transfer-encoding'] === undefined) return;
-    const message = `Function '${definition.name}' gets no body: without Content-Length the Functions host drops it.`;
-    this.#options.log.write('warning', CATEGORY, message);
+  /** The root is left to the home page, whatever the method. */
+  #answerUnmatched(request: IncomingMessage, response: ServerResponse, { path }: RequestTarget): void {
+    if (path !== '/' || this.#options.homePageDisabled) {
+      answerWithout(request, response, path === '/' ? 204 : 404);
+      return;
+    }
+    request.resume();
+    const headers = { 'content-type': 'text/html', 'content-length': HOME_PAGE.length };
+    response.writeHead(200, headers).end(HOME_PAGE);
   }
+}
+
+/** The status with which Kestrel, or Azure's front end, turns a request away before the host sees it. */
+function refusalOf(
+  { method = '', url = '', rawHeaders, headers }: IncomingMessage,
+  target: RequestTarget | undefined,
+): number | undefined {
+  if (`${method} ${url} HTTP/1.1\r\n`.length > MAXIMUM_REQUEST_LINE_BYTES) return 414;
+  if (rawHeaders.length > 2 * MAXIMUM_HEADER_COUNT) return 431;
+  // Anything else would not fit into the URL that the library is given.
+  if (!/^([0-9A-Za-z._-]*|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?$/.test(headers.host ?? '')) return 400;
+  if (target === undefined) return method === 'OPTIONS' && url === '*' ? 404 : 400;
+  return undefined;
 }
 
 /** Answers without running anything; a body that is still to come is read and forgotten, or the connection would stall. */
@@ -191,6 +210,8 @@ function answerWithout(
   status: number,
   headers: Record<string, string> = {},
 ): void {
+  // Whether a client that was not told to continue sends its body all the same, nobody knows.
+  if (request.headers.expect !== undefined || ENDS_CONNECTION.has(status)) response.shouldKeepAlive = false;
   request.resume();
   writeStatus(response, status, headers);
 }
@@ -203,11 +224,29 @@ async function readBody(request: IncomingMessage, length: number): Promise<Uint8
   return chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks, length);
 }
 
-function headerText(header: string | string[] | undefined): string | undefined {
-  return Array.isArray(header) ? header[0] : header;
+/**
+ * Refuses a body of unknown length, and fails whoever reads it, when it grows beyond the limit. What still comes is read and
+ * forgotten for a while, as Kestrel does: a connection that is cut at once can take the answer with it.
+ */
+function limitBody(request: IncomingMessage, response: ServerResponse, limit: number): void {
+  const push = request.push.bind(request);
+  const fail = () => request.destroy(new Error('The request body is too large.'));
+  let received = 0;
+  let patience: NodeJS.Timeout | undefined;
+  request.push = (chunk: Uint8Array | null, encoding?: BufferEncoding) => {
+    received += chunk?.byteLength ?? 0;
+    if (received <= limit) return push(chunk, encoding);
+    if (patience === undefined) {
+      patience = setTimeout(fail, BODY_DRAIN_TIMEOUT);
+      request.once('close', () => clearTimeout(patience));
+      if (response.headersSent) response.destroy();
+      else writeStatus(response, 413);
+    }
+    if (chunk === null) fail();
+    return true;
+  };
 }
 
-/** What Azure's front end lets through; anything else would not fit into the URL that the library is given. */
-function isSaneHost(host: string): boolean {
-  return /^([0-9A-Za-z._-]*|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?$/.test(host);
+function headerText(header: string | string[] | undefined): string | undefined {
+  return Array.isArray(header) ? header[0] : header;
 }

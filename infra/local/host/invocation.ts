@@ -21,6 +21,8 @@ export interface TriggerEvent {
   /** Kept over the attempts of a retry policy; otherwise a new one is made. */
   readonly invocationId?: string;
   readonly retryContext?: RetryContext;
+  /** What the library is given in place of what the function returned. */
+  readonly adaptResult?: (result: unknown) => unknown;
 }
 
 interface RunningInvocation {
@@ -137,7 +139,18 @@ export class Invoker {
     coreContext.state = undefined;
     if (core.hasHooks('postInvocation')) await this.#runHooks('postInvocation', coreContext, outcome, origin);
     if (outcome.error !== undefined && outcome.error !== null) throw outcome.error;
-    return model.getResponse(context, outcome.result);
+    return model.getResponse(context, event.adaptResult?.(outcome.result) ?? outcome.result);
+  }
+
+  /** Makes the library forget a streamed request that no function has answered, which it would remember for ever. */
+  async forgetRequest(definition: FunctionDefinition, invocationId: string): Promise<void> {
+    const request = toInvocationRequest(definition, { input: { http: {} } }, invocationId);
+    const { metadata } = definition;
+    const coreContext = { invocationId, request, metadata, state: undefined, log: () => {} };
+    const model = await this.#model.getInvocationModel(coreContext);
+    const context = { invocationId, extraOutputs: new Map() };
+    // It forgets first; what it does then to an answer that is written or gone does not matter.
+    await model.getResponse(context, { status: 500 }).catch(() => undefined);
   }
 
   /** Hooks may replace what `properties` holds. */

@@ -1,4 +1,6 @@
+import { EventEmitter } from 'node:events';
 import { glob, readFile } from 'node:fs/promises';
+import http from 'node:http';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -17,11 +19,12 @@ const WORKER_CAPABILITIES = [
 
 /**
  * Runs the app's entry files, which register its functions, then its start hooks, and closes the registration
- * (azure-functions-nodejs-worker, `src/startApp.ts`).
+ * (azure-functions-nodejs-worker, `src/startApp.ts`). Returns the library's own HTTP server if the app streams: it
+ * listens nowhere, and takes what is emitted on it as `request`.
  *
- * @throws Error if an entry file or a hook fails, or the app asks for HTTP streaming.
+ * @throws Error if an entry file or a hook fails.
  */
-export async function loadApp(appDirectory: string, core: CoreApi): Promise<void> {
+export async function loadApp(appDirectory: string, core: CoreApi): Promise<EventEmitter | undefined> {
   const { main, type } = await readPackageJson(appDirectory);
   const requireFromApp = createRequire(join(appDirectory, 'package.json'));
   for (const file of await entryFiles(appDirectory, main)) {
@@ -31,8 +34,9 @@ export async function loadApp(appDirectory: string, core: CoreApi): Promise<void
   }
   const context = { functionAppDirectory: appDirectory };
   await runAppCode('An appStart hook failed', () => core.runAppHooks('appStart', context));
-  await closeSetup(core);
+  const streamServer = await closeSetup(core);
   core.lock();
+  return streamServer;
 }
 
 /** Tells the app's own errors, whose stack says where they come from, from what the host finds wrong. */
@@ -64,10 +68,28 @@ async function entryFiles(appDirectory: string, pattern: string): Promise<string
   return files.sort().map((file) => resolve(appDirectory, file));
 }
 
-async function closeSetup(core: CoreApi): Promise<void> {
-  const defaults = Object.fromEntries(WORKER_CAPABILITIES.map((name) => [name, 'true']));
-  const capabilities = await core.model?.getCapabilities(defaults);
-  if (capabilities?.HttpUri !== undefined) {
-    throw new Error('The app turns on enableHttpStream, which this host does not support.');
+async function closeSetup(core: CoreApi): Promise<EventEmitter | undefined> {
+  const { createServer } = http;
+  let streamServer: EventEmitter | undefined;
+  http.createServer = () => {
+    const server = Object.assign(new EventEmitter(), {
+      listen: (onListening: () => void) => queueMicrotask(onListening),
+      address: () => ({ port: 1 }),
+    });
+    streamServer = server;
+    return server as unknown as http.Server;
+  };
+  let capabilities: Promise<Record<string, string>> | undefined;
+  try {
+    // The library makes its server before this returns, and the app's own code gets no chance to run in between.
+    capabilities = core.model?.getCapabilities(
+      Object.fromEntries(WORKER_CAPABILITIES.map((name) => [name, 'true'])),
+    );
+  } finally {
+    http.createServer = createServer;
   }
+  if ((await capabilities)?.HttpUri !== undefined && streamServer === undefined) {
+    throw new Error('This version of @azure/functions streams in a way that this host does not know.');
+  }
+  return streamServer;
 }

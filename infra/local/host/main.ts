@@ -1,48 +1,76 @@
-import { resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { readLocalSettings } from './app-settings.ts';
-import { type FunctionsHost, startFunctionsHost } from './host.ts';
-import { describeError } from './log.ts';
+import { Supervisor } from './supervisor.ts';
 
-/** As `timeout(1)`: a function outlived functionTimeout, and whoever started this process should start it again. */
-const TIMEOUT_EXIT_CODE = 124;
-/** Lets the failed invocation's answer, abandoned message or checkpoint out before the process ends. */
-const TIMEOUT_GRACE = 500;
+const USAGE =
+  'Usage: main.ts --app DIR [--port N] [--host ADDRESS] [--secrets DIR] [--strict] [--workers 1..10]';
+const MOST_WORKERS = 10;
 
 /**
- * The process that runs an app: `main.ts --app DIR --port N`, with the app's settings in the environment. Sends
- * `{type: 'ready', url}` to its parent; ends at once if the parent is gone, and drains on SIGTERM, SIGINT or `{type: 'stop'}`.
+ * The Functions host as a program, with the app's settings in the environment. Sends `{type: 'ready', url}` to its
+ * parent; ends at once, workers and all, if the parent is gone, and drains on SIGTERM, SIGINT or `{type: 'stop'}`.
  */
 async function main(): Promise<void> {
-  process.once('disconnect', () => process.exit(1));
   const { values } = parseArgs({
-    options: { app: { type: 'string' }, port: { type: 'string', default: '7071' }, host: { type: 'string' } },
+    options: {
+      app: { type: 'string' },
+      port: { type: 'string', default: '7071' },
+      host: { type: 'string', default: '127.0.0.1' },
+      secrets: { type: 'string' },
+      workers: { type: 'string' },
+      strict: { type: 'boolean', default: false },
+    },
   });
-  if (values.app === undefined) throw new Error('Usage: main.ts --app DIR [--port N] [--host ADDRESS]');
-  const appDirectory = resolve(values.app);
-  const stateFolder = process.env.SKERRY_HOST_STATE;
-
-  Object.assign(process.env, { ...(await readLocalSettings(appDirectory)), ...process.env });
-  process.chdir(appDirectory);
-  const host = await startFunctionsHost({
-    appDirectory,
+  if (values.app === undefined) throw new Error(USAGE);
+  const supervisor = new Supervisor({
+    host: values.host,
     port: Number(values.port),
-    ...(values.host !== undefined && { host: values.host }),
-    settings: process.env,
-    ...(stateFolder && { stateFolder: resolve(stateFolder) }),
-    onTimeout: () => setTimeout(() => process.exit(TIMEOUT_EXIT_CODE), TIMEOUT_GRACE),
+    workers: await workerCount(values.app, values.workers, values.strict),
+    commandLine: [
+      ...['--app', values.app],
+      ...(values.secrets === undefined ? [] : ['--secrets', values.secrets]),
+      ...(values.strict ? ['--strict'] : []),
+    ],
   });
-  stopOnRequest(host);
-  process.send?.({ type: 'ready', url: host.url });
+  obeyParent(supervisor);
+  try {
+    const url = await supervisor.start();
+    process.send?.({ type: 'ready', url });
+  } catch (error) {
+    supervisor.kill();
+    throw error;
+  }
 }
 
-function stopOnRequest(host: FunctionsHost): void {
-  const stop = () => void host.stop().finally(() => process.exit(0));
+/** One worker unless told, as in Azure; two in strict mode, so that an app that relies on one is found out. */
+async function workerCount(app: string, flag: string | undefined, strict: boolean): Promise<number> {
+  const text = flag ?? (await processCountSetting(app)) ?? (strict ? '2' : '1');
+  const count = Number(text);
+  if (Number.isInteger(count) && count >= 1 && count <= MOST_WORKERS) return count;
+  throw new Error(`'${text}' is no number of workers. ${USAGE}`);
+}
+
+async function processCountSetting(app: string): Promise<string | undefined> {
+  const { FUNCTIONS_WORKER_PROCESS_COUNT } = process.env;
+  if (FUNCTIONS_WORKER_PROCESS_COUNT !== undefined) return FUNCTIONS_WORKER_PROCESS_COUNT;
+  // What reads the file takes longer to load than all else here.
+  if (!existsSync(join(app, 'local.settings.json'))) return undefined;
+  const { readLocalSettings } = await import('./app-settings.ts');
+  return (await readLocalSettings(app)).FUNCTIONS_WORKER_PROCESS_COUNT;
+}
+
+function obeyParent(supervisor: Supervisor): void {
+  const stop = () => void supervisor.stop().then(() => process.exit(0));
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
-  process.on('message', (message: unknown) => {
-    if (typeof message === 'object' && message !== null && 'type' in message && message.type === 'stop')
-      stop();
+  process.on('message', (message: object) => {
+    if ('type' in message && message.type === 'stop') stop();
+    else supervisor.relay(message);
+  });
+  process.once('disconnect', () => {
+    supervisor.kill();
+    process.exit(1);
   });
 }
 
@@ -51,10 +79,9 @@ main().catch((error: unknown) => {
   process.exit(1);
 });
 
-/** What the host found wrong as a message; an error behind it, such as one of the app's code, with its stack. */
 function describeStartError(error: Error): string {
   if ('code' in error && error.code === 'EADDRINUSE') {
     return `The port is taken: ${error.message}. Choose another with --port.`;
   }
-  return error.cause === undefined ? error.message : `${error.message} ${describeError(error.cause)}`;
+  return error.message;
 }

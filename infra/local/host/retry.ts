@@ -51,27 +51,47 @@ export interface RetryTools {
   readonly signal: AbortSignal;
 }
 
-/**
- * Calls `attempt` until it succeeds, the policy is exhausted, or the host stops.
- *
- * @throws the last attempt's error.
- */
-export async function withRetry<Result>(
-  policy: RetryPolicy,
-  { clock, random, signal }: RetryTools,
-  attempt: (context: RetryContext) => Promise<Result>,
-): Promise<Result> {
-  const { maxRetryCount } = policy;
-  let context: RetryContext = { retryCount: 0, maxRetryCount };
-  for (let retry = 1; ; retry++) {
-    try {
-      return await attempt(context);
-    } catch (error) {
-      if (maxRetryCount !== -1 && retry > maxRetryCount) throw error;
-      await clock.sleep(retryDelay(policy, retry, random), signal);
-      if (signal.aborted) throw error;
-      context = { retryCount: retry, maxRetryCount, exception: toRpcException(error) };
+/** Runs what may fail, again and again as a policy says. */
+export class Retries {
+  readonly #tools: RetryTools;
+  #waiting = 0;
+
+  constructor(tools: RetryTools) {
+    this.#tools = tools;
+  }
+
+  /** How many wait for their next attempt. */
+  get waitingCount(): number {
+    return this.#waiting;
+  }
+
+  /**
+   * Calls `attempt` until it succeeds, the policy is exhausted, or the host stops.
+   *
+   * @throws the last attempt's error.
+   */
+  async run(policy: RetryPolicy, attempt: (context: RetryContext) => Promise<unknown>): Promise<void> {
+    const { maxRetryCount } = policy;
+    let context: RetryContext = { retryCount: 0, maxRetryCount };
+    for (let retry = 1; ; retry++) {
+      try {
+        await attempt(context);
+        return;
+      } catch (error) {
+        if (maxRetryCount !== -1 && retry > maxRetryCount) throw error;
+        if (!(await this.#wait(policy, retry))) throw error;
+        context = { retryCount: retry, maxRetryCount, exception: toRpcException(error) };
+      }
     }
+  }
+
+  /** False if the host stops meanwhile. */
+  async #wait(policy: RetryPolicy, retry: number): Promise<boolean> {
+    const { clock, random, signal } = this.#tools;
+    this.#waiting++;
+    await clock.sleep(retryDelay(policy, retry, random), signal);
+    this.#waiting--;
+    return !signal.aborted;
   }
 }
 

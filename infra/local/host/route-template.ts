@@ -16,7 +16,8 @@ type Segment =
   /** Literals and parameters mixed, as in `{name}.{extension}`. */
   | { readonly kind: 'mixed'; readonly pattern: RegExp; readonly parameters: readonly Parameter[] };
 
-export type RouteValues = Record<string, string>;
+/** By parameter name; undefined where the path leaves a parameter out. */
+export type RouteValues = Record<string, string | undefined>;
 
 /** A request's path, taken apart once for all the routes that it is tried against. */
 export interface RequestPath {
@@ -90,10 +91,9 @@ function matchSegment(
 /** Stores a parameter's value; an empty one is that of a parameter that is missing. */
 function assign(parameter: Parameter, text: string, values: RouteValues): boolean {
   const value = text === '' ? parameter.defaultValue : text;
-  if (value === undefined) return parameter.optional || parameter.catchAll;
-  if (!parameter.constraints.every((satisfies) => satisfies(value))) return false;
   values[parameter.name] = value;
-  return true;
+  if (value === undefined) return parameter.optional || parameter.catchAll;
+  return parameter.constraints.every((satisfies) => satisfies(value));
 }
 
 function mayBeMissing(segment: Segment | undefined): boolean {

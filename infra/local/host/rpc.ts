@@ -43,7 +43,8 @@ export type TypedData =
   | { readonly string: string }
   | { readonly json: string }
   | { readonly bytes: Uint8Array }
-  | { readonly http: HttpRequestData };
+  /** Empty where the library takes the request from the HTTP stream. */
+  | { readonly http: HttpRequestData | Record<string, never> };
 
 export interface TraceContext {
   readonly traceParent: string;

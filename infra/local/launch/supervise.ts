@@ -1,10 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { RestartPauses } from '../host/restart-pauses.ts';
 import type { ChildProgram } from './child-program.ts';
-
-const FIRST_PAUSE_SECONDS = 1;
-const LONGEST_PAUSE_SECONDS = 10;
-/** After so long without a crash the next one counts as the first again. */
-const CALM_MILLISECONDS = 60_000;
 
 export interface Supervised {
   /**
@@ -18,8 +14,8 @@ export interface Supervised {
 }
 
 /**
- * Starts a program and keeps it running: when it ends by itself it is started again, after a pause that grows from one to
- * ten seconds while it keeps ending.
+ * Starts a program and keeps it running: when it ends by itself it is started again, after a pause that grows while it
+ * keeps ending.
  *
  * @param start starts the program; given the address that it had, when it is started again.
  */
@@ -39,17 +35,13 @@ export function supervise(name: string, start: (address?: URL) => ChildProgram):
   };
 
   async function keepRunning(address: URL): Promise<void> {
-    let pauseSeconds = FIRST_PAUSE_SECONDS;
+    const pauses = new RestartPauses();
     for (;;) {
-      const watchedFrom = performance.now();
       const how = await current.ended;
       if (stopping.signal.aborted) return;
-      if (performance.now() - watchedFrom > CALM_MILLISECONDS) {
-        pauseSeconds = FIRST_PAUSE_SECONDS;
-      }
-      console.error(`The ${name} ended (${how}); it is started again in ${pauseSeconds} s.`);
-      await sleep(pauseSeconds * 1000, undefined, { signal: stopping.signal });
-      pauseSeconds = Math.min(pauseSeconds * 2, LONGEST_PAUSE_SECONDS);
+      const pause = pauses.next();
+      console.error(`The ${name} ended (${how}); it is started again${pause > 0 ? ` in ${pause} s` : ''}.`);
+      await sleep(pause * 1000, undefined, { signal: stopping.signal });
       current = start(address);
       void announce(current);
     }

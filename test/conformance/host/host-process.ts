@@ -11,6 +11,7 @@ export interface Report {
 }
 
 export interface HostProcess {
+  readonly pid: number;
   readonly url: string;
   /** All that the fixture app has reported so far. */
   readonly reports: readonly Report[];
@@ -66,6 +67,7 @@ export async function startHost(
     }),
   ]);
   return {
+    pid: child.pid ?? 0,
     url,
     reports,
     output: () => output,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type RetryPolicy, retryDelay, toRetryPolicy, withRetry } from '../../../infra/local/host/retry.ts';
+import { Retries, type RetryPolicy, retryDelay, toRetryPolicy } from '../../../infra/local/host/retry.ts';
 import type { RetryContext } from '../../../infra/local/host/rpc.ts';
 import { ManualClock } from './manual-clock.ts';
 
@@ -36,21 +36,26 @@ describe('retrying', () => {
   function failing(policy: RetryPolicy, signal = new AbortController().signal) {
     const clock = new ManualClock(0);
     const contexts: RetryContext[] = [];
-    const outcome = withRetry(policy, { clock, random, signal }, async (context) => {
-      contexts.push(context);
-      throw new Error(`attempt ${contexts.length}`);
-    }).catch((error: unknown) => (error as Error).message);
-    return { clock, contexts, outcome };
+    const retries = new Retries({ clock, random, signal });
+    const outcome = retries
+      .run(policy, async (context) => {
+        contexts.push(context);
+        throw new Error(`attempt ${contexts.length}`);
+      })
+      .catch((error: unknown) => (error as Error).message);
+    return { clock, contexts, outcome, retries };
   }
 
   it('ends with the last error once the policy is exhausted', async () => {
-    const { clock, contexts, outcome } = failing(fixed(2));
+    const { clock, contexts, outcome, retries } = failing(fixed(2));
     await clock.settle();
+    expect(retries.waitingCount).toBe(1);
     await clock.advance(4999);
     expect(contexts).toEqual([{ retryCount: 0, maxRetryCount: 2 }]);
     await clock.advance(1);
     await clock.advance(5000);
     expect(await outcome).toBe('attempt 3');
+    expect(retries.waitingCount).toBe(0);
     expect(contexts.map(({ retryCount, exception }) => [retryCount, exception?.message])).toEqual([
       [0, undefined],
       [1, 'attempt 1'],

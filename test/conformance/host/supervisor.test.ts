@@ -1,0 +1,281 @@
+import { request } from 'node:http';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { isRunning } from '../../../infra/local/launch/process-identity.ts';
+import { type HostProcess, HostStartError, startHost } from './host-process.ts';
+
+const PATIENCE = { timeout: 20_000, interval: 20 };
+
+async function start(
+  commandLine: readonly string[] = [],
+  environment: Record<string, string> = {},
+): Promise<HostProcess> {
+  const host = await startHost('supervised', environment, commandLine);
+  onTestFinished(() => host.kill());
+  return host;
+}
+
+const reportsOf = (host: HostProcess, event: string) =>
+  host.reports.filter((report) => report.event === event);
+const pidsOf = (host: HostProcess, event: string) => reportsOf(host, event).map(({ pid }) => pid as number);
+
+interface Answer {
+  readonly status: number;
+  readonly body: { readonly pid: number; readonly count: number } | undefined;
+}
+
+/** Asks on a connection of its own, so that the workers' turns show. */
+function ask(host: HostProcess, deed: string, method = 'GET'): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const path = deed.startsWith('/') ? deed : `/api/${deed}`;
+    const asking = request(host.url + path, { agent: false, method }, (response) => {
+      response.setEncoding('utf8');
+      let text = '';
+      response.on('data', (chunk: string) => {
+        text += chunk;
+      });
+      response.on('error', reject).on('end', () => {
+        const body = text === '' ? undefined : (JSON.parse(text) as Answer['body']);
+        resolve({ status: response.statusCode ?? 0, body });
+      });
+    });
+    asking.on('error', reject).end();
+  });
+}
+
+const drainStatus = async (host: HostProcess) => (await ask(host, '/admin/host/drain/status')).body;
+
+/** The processes that answer, once `count` do. */
+async function workersOf(host: HostProcess, count: number): Promise<number[]> {
+  const pids = new Set<number>();
+  await vi.waitFor(async () => {
+    pids.add((await ask(host, 'count')).body?.pid ?? 0);
+    expect(pids.size).toBe(count);
+  }, PATIENCE);
+  return [...pids];
+}
+
+async function electedOf(host: HostProcess): Promise<number> {
+  const before = reportsOf(host, 'tick').length;
+  await vi.waitFor(() => expect(reportsOf(host, 'tick').length).toBeGreaterThan(before), PATIENCE);
+  return pidsOf(host, 'tick').at(-1) ?? 0;
+}
+
+const isAlive = (pid: number) => isRunning({ pid });
+
+describe('workers', () => {
+  it('take connections in turn, and share nothing', async () => {
+    const host = await start(['--workers', '2']);
+    const answers: Answer[] = [];
+    for (let each = 0; each < 6; each++) answers.push(await ask(host, 'count'));
+    const [first, second] = answers.map(({ body }) => body?.pid);
+    expect(answers.map(({ body }) => body)).toEqual(
+      [1, 1, 2, 2, 3, 3].map((count, index) => ({ pid: index % 2 === 0 ? first : second, count })),
+    );
+    expect(first).not.toBe(second);
+    expect([first, second]).not.toContain(host.pid);
+  });
+
+  it.each<[number, string, string[], Record<string, string>]>([
+    [1, 'unless told', [], {}],
+    [2, 'in strict mode', ['--strict'], {}],
+    [1, 'in strict mode if told', ['--strict', '--workers', '1'], {}],
+    [3, 'as FUNCTIONS_WORKER_PROCESS_COUNT says', ['--strict'], { FUNCTIONS_WORKER_PROCESS_COUNT: '3' }],
+  ])('are %i %s', async (count, _, commandLine, environment) => {
+    const host = await start(commandLine, environment);
+    const pids = new Set<number | undefined>();
+    for (let each = 0; each < 2 * count; each++) pids.add((await ask(host, 'count')).body?.pid);
+    expect(pids.size).toBe(count);
+  });
+
+  it.each(['0', '11', '1.5', 'many'])('cannot be %s', async (count) => {
+    const refusal = start(['--workers', count]);
+    await expect(refusal).rejects.toThrow(`'${count}' is no number of workers`);
+    await expect(refusal).rejects.toBeInstanceOf(HostStartError);
+  });
+});
+
+describe('a worker that crashes', () => {
+  it.each([
+    ['throw', 'nobody catches this'],
+    ['reject', 'nobody awaits this'],
+  ])(
+    'by an error that nobody handles (%s) fails what runs in it, is replaced, and keeps the port',
+    async (deed, message) => {
+      const host = await start(['--workers', '2']);
+      const [one, other] = await workersOf(host, 2);
+      const held = [1, 2, 3, 4].map(() => ask(host, 'hold').catch(() => undefined));
+      await vi.waitFor(() => expect(reportsOf(host, 'hold')).toHaveLength(4), PATIENCE);
+      await expect(ask(host, deed)).rejects.toThrow();
+      const [crashed = 0] = pidsOf(host, deed);
+      expect([one, other]).toContain(crashed);
+      expect(host.output()).toContain(message);
+      host.send({ type: 'let go' });
+      const survivor = crashed === one ? other : one;
+      const answers = (await Promise.all(held)).map((answer) => answer?.body?.pid);
+      const [some = 0, others = 0] = [crashed, survivor].map(
+        (pid) => pidsOf(host, 'hold').filter((holder) => holder === pid).length,
+      );
+      expect(answers.filter((pid) => pid === undefined)).toHaveLength(some);
+      expect(answers.filter((pid) => pid === survivor)).toHaveLength(others);
+      expect(await workersOf(host, 2)).not.toContain(crashed);
+    },
+  );
+
+  it('makes requests wait, where it is the only one, until its successor answers', async () => {
+    const host = await start();
+    const [first = 0] = await workersOf(host, 1);
+    await expect(ask(host, 'throw')).rejects.toThrow();
+    const answers = await Promise.all([1, 2, 3].map(() => ask(host, 'count')));
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
+    expect(answers[0]?.body?.pid).not.toBe(first);
+  });
+
+  it('again and again is replaced after ever longer pauses', async () => {
+    const host = await start();
+    for (const pause of ['', ' in 1 s', ' in 2 s']) {
+      const [pid = 0] = await workersOf(host, 1);
+      process.kill(pid, 'SIGKILL');
+      const line = `Worker ${pid} ended (signal SIGKILL); another is started${pause}.`;
+      await vi.waitFor(() => expect(host.output()).toContain(line), PATIENCE);
+    }
+    expect((await ask(host, 'count')).status).toBe(200);
+  });
+});
+
+describe('a worker that hangs', () => {
+  it('is killed and replaced, while the others answer', async () => {
+    const host = await start(['--workers', '2']);
+    const pids = await workersOf(host, 2);
+    await expect(ask(host, 'block')).rejects.toThrow();
+    const [blocked = 0] = pidsOf(host, 'block');
+    expect(host.output()).toContain(`Worker ${blocked} has not answered for 3 s: it is killed.`);
+    const survivors = await workersOf(host, 2);
+    expect(survivors).not.toContain(blocked);
+    expect(pids.filter((pid) => survivors.includes(pid))).toHaveLength(1);
+  });
+
+  it('keeps no connection from being answered by another', async () => {
+    const host = await start(['--workers', '2']);
+    await workersOf(host, 2);
+    const hanging = ask(host, 'block').catch(() => undefined);
+    await vi.waitFor(() => expect(reportsOf(host, 'block')).toHaveLength(1), PATIENCE);
+    const answers = await Promise.all([1, 2, 3, 4, 5].map(() => ask(host, 'count')));
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
+    await hanging;
+  });
+});
+
+describe('a function that outlives functionTimeout', () => {
+  it('fails with 500 at once; its worker is killed with all that runs in it, and replaced', async () => {
+    const host = await start(['--workers', '2']);
+    const pids = await workersOf(host, 2);
+    const never = ask(host, 'never');
+    await vi.waitFor(() => expect(reportsOf(host, 'never')).toHaveLength(1), PATIENCE);
+    const [doomed = 0] = pidsOf(host, 'never');
+    // Begun later, so that their own time is not over yet.
+    await electedOf(host);
+    await electedOf(host);
+    const held = [1, 2].map(() => ask(host, 'hold').catch(() => undefined));
+    expect((await never).status).toBe(500);
+    expect(host.output()).toContain("Timeout value of 3000 ms exceeded by function 'do'");
+    await vi.waitFor(() => expect(isAlive(doomed)).toBe(false), PATIENCE);
+    host.send({ type: 'let go' });
+    const survivor = pids.find((pid) => pid !== doomed);
+    const answers = (await Promise.all(held)).map((answer) => answer?.body?.pid);
+    expect(new Set(answers)).toEqual(new Set([undefined, survivor]));
+    expect(await workersOf(host, 2)).not.toContain(doomed);
+  });
+});
+
+describe('the listeners', () => {
+  it('run in one worker only, and in another as soon as that one is gone', async () => {
+    const host = await start(['--workers', '3']);
+    const first = await electedOf(host);
+    await electedOf(host);
+    expect(new Set(pidsOf(host, 'tick'))).toEqual(new Set([first]));
+    process.kill(first, 'SIGKILL');
+    await vi.waitFor(() => expect(isAlive(first)).toBe(false), PATIENCE);
+    const before = reportsOf(host, 'tick').length;
+    const second = await electedOf(host);
+    await electedOf(host);
+    expect(new Set(pidsOf(host, 'tick').slice(before))).toEqual(new Set([second]));
+    expect(second).not.toBe(first);
+  });
+
+  it('stay with a worker that has outlived functionTimeout until it is dead', async () => {
+    const host = await start();
+    const first = await electedOf(host);
+    expect((await ask(host, 'never')).status).toBe(500);
+    await vi.waitFor(() => expect(pidsOf(host, 'tick').at(-1)).not.toBe(first), PATIENCE);
+    expect(isAlive(first)).toBe(false);
+    const order = pidsOf(host, 'tick');
+    expect(order.lastIndexOf(first)).toBeLessThan(order.findIndex((pid) => pid !== first));
+  });
+});
+
+describe('draining', () => {
+  it('stops the listeners, lets run what runs in any worker, and tells how much that is', async () => {
+    const host = await start(['--workers', '2']);
+    await electedOf(host);
+    const none = { outstandingInvocations: 0, outstandingRetries: 0 };
+    const held = [1, 2].map(() => ask(host, 'hold'));
+    await vi.waitFor(() => expect(new Set(pidsOf(host, 'hold')).size).toBe(2), PATIENCE);
+    expect(await drainStatus(host)).toEqual({ ...none, state: 'Disabled', outstandingInvocations: 2 });
+    expect((await ask(host, '/admin/host/drain', 'POST')).status).toBe(202);
+    expect(await drainStatus(host)).toMatchObject({ state: 'InProgress', outstandingInvocations: 2 });
+    const ticks = reportsOf(host, 'tick').length;
+    host.send({ type: 'let go' });
+    expect((await Promise.all(held)).map(({ status }) => status)).toEqual([200, 200]);
+    await vi.waitFor(async () => expect(await drainStatus(host)).toEqual({ ...none, state: 'Completed' }));
+    // HTTP goes on; a successor of a worker that dies starts no listeners either.
+    const [pid = 0] = await workersOf(host, 2);
+    process.kill(pid, 'SIGKILL');
+    await vi.waitFor(() => expect(isAlive(pid)).toBe(false), PATIENCE);
+    await workersOf(host, 2);
+    expect(await drainStatus(host)).toEqual({ ...none, state: 'Completed' });
+    expect(reportsOf(host, 'tick')).toHaveLength(ticks);
+  });
+
+  it('counts functions that wait to be tried again', async () => {
+    const host = await start();
+    expect((await ask(host, '/admin/functions/fails', 'POST')).status).toBe(202);
+    const status = { state: 'Disabled', outstandingInvocations: 0, outstandingRetries: 1 };
+    await vi.waitFor(async () => expect(await drainStatus(host)).toEqual(status), PATIENCE);
+  });
+});
+
+describe('the end of the host', () => {
+  it('on SIGTERM lets every worker finish what runs in it', async () => {
+    const host = await start(['--workers', '2']);
+    const pids = await workersOf(host, 2);
+    const held = [1, 2].map(() => ask(host, 'hold'));
+    await vi.waitFor(() => expect(new Set(pidsOf(host, 'hold')).size).toBe(2), PATIENCE);
+    host.signal('SIGTERM');
+    await vi.waitFor(() => expect(ask(host, 'count')).rejects.toThrow(), PATIENCE);
+    host.send({ type: 'let go' });
+    expect((await Promise.all(held)).map(({ status }) => status)).toEqual([200, 200]);
+    expect(await host.exited).toBe(0);
+    expect(pids.some(isAlive)).toBe(false);
+  });
+
+  it('by SIGKILL takes the workers with it, even one that hangs', async () => {
+    const host = await start(['--workers', '2']);
+    const pids = await workersOf(host, 2);
+    const blocked = ask(host, 'block').catch(() => undefined);
+    await vi.waitFor(() => expect(reportsOf(host, 'block')).toHaveLength(1), PATIENCE);
+    host.signal('SIGKILL');
+    await vi.waitFor(() => expect(pids.some(isAlive)).toBe(false), PATIENCE);
+    await blocked;
+  });
+
+  it('is the same when its parent is gone', async () => {
+    const host = await start(['--workers', '2']);
+    const pids = await workersOf(host, 2);
+    const blocked = ask(host, 'block').catch(() => undefined);
+    await vi.waitFor(() => expect(reportsOf(host, 'block')).toHaveLength(1), PATIENCE);
+    host.disconnect();
+    expect(await host.exited).toBe(1);
+    await vi.waitFor(() => expect(pids.some(isAlive)).toBe(false), PATIENCE);
+    await blocked;
+  });
+});

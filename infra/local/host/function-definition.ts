@@ -45,15 +45,24 @@ const cosmosTrigger = z
     message: 'cannot be combined with startFromBeginning',
   });
 
-const serviceBusTrigger = z.object({
-  type: z.literal('serviceBusTrigger'),
-  connection: z.string(),
-  queueName: z.string('only queues are supported here'),
-  isSessionsEnabled: z.literal(false, 'sessions are not supported here').default(false),
-  cardinality: z.literal('one', "only 'one' is supported here").default('one'),
-  autoCompleteMessages: z.boolean().optional(),
-  dataType: z.string().toLowerCase().optional(),
-});
+const serviceBusTrigger = z
+  .object({
+    type: z.literal('serviceBusTrigger'),
+    connection: z.string(),
+    queueName: z.string().optional(),
+    topicName: z.string().optional(),
+    subscriptionName: z.string().optional(),
+    isSessionsEnabled: z.boolean().default(false),
+    cardinality: z.literal('one', "only 'one' is supported here").default('one'),
+    autoCompleteMessages: z.boolean().optional(),
+    dataType: z.string().toLowerCase().optional(),
+  })
+  .refine(
+    ({ queueName, topicName, subscriptionName }) =>
+      (queueName === undefined) !== (topicName === undefined) &&
+      (topicName === undefined) === (subscriptionName === undefined),
+    { path: ['queueName'], message: 'either a queue or a topic and its subscription must be named' },
+  );
 
 const triggerSchema = z.discriminatedUnion('type', [
   httpTrigger,

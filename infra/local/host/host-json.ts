@@ -63,6 +63,9 @@ const hostJsonSchema = z.object({
             .default(16 * availableParallelism()),
           maxAutoLockRenewalDuration: timeSpan.default(5 * MINUTES),
           autoCompleteMessages: z.boolean().default(true),
+          maxConcurrentSessions: z.int().positive().default(8),
+          maxConcurrentCallsPerSession: z.int().positive().default(1),
+          sessionIdleTimeout: timeSpan.default(1 * MINUTES),
         })
         .prefault({}),
     })

@@ -13,7 +13,7 @@ const HOST_VERSION = '4.34.0';
 export interface AdminEndpointsOptions {
   /** All of the app's functions. */
   readonly definitions: readonly FunctionDefinition[];
-  readonly state: () => 'Starting' | 'Running' | 'Stopping';
+  readonly state: () => 'Running' | 'Stopping';
   /** Runs a function in the background. */
   readonly fire: (definition: FunctionDefinition, input: string) => void;
   readonly drain: Drain;

@@ -182,7 +182,7 @@ export function withReadOnly<Target extends object, ReadOnly extends object>(
       enumerable: true,
       get: () => value,
       set: () => {
-        throw systemError(new Error(`Cannot assign to read only property '${name}'`));
+        throw systemError(new TypeError(`Cannot assign to read only property '${name}'`));
       },
     };
   }

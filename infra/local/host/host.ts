@@ -121,18 +121,19 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
     strict,
     stateFolder: timerFolder(options),
   });
-  const admin: AdminEndpoints = new AdminEndpoints({
+  const admin = new AdminEndpoints({
     definitions,
-    state: () => server.state,
+    state: () => (stopping.signal.aborted ? 'Stopping' : 'Running'),
     fire: (definition, input) => fire(run, definition, input),
     drain,
     routePrefix,
     keys,
   });
-  const server = new FunctionsServer(admin, log);
-  server.serve({
+  const server = new FunctionsServer({
     router,
     invoker,
+    admin,
+    log,
     stream: streamServer && new HttpStream({ server: streamServer, invoker, log, strict }),
     keys,
     http: hostJson.extensions.http,

@@ -18,19 +18,17 @@ const MAXIMUM_HEADER_BYTES = 32 * 1024;
 const MAXIMUM_HEADER_COUNT = 100;
 const MAXIMUM_REQUEST_LINE_BYTES = 8 * 1024;
 
-const ENDS_CONNECTION: ReadonlySet<number> = new Set([400, 413, 414, 431, 503]);
-
-/** How long a request waits for the app to start (azure-functions-host, `HostAvailabilityCheckMiddleware`). */
-const START_TIMEOUT = 30_000;
-const NOT_RUNNING = 'Function host is not running.';
+const BODY_DRAIN_TIMEOUT = 5_000;
+const ENDS_CONNECTION: ReadonlySet<number> = new Set([400, 414, 431, 503]);
 
 const HOME_PAGE = '<!doctype html><title>Functions host</title><p>Your functions host is up and running.</p>';
 const CATEGORY = 'Host.Http';
 
-/** What the server serves once the app has started. */
-export interface ServedApp {
+export interface FunctionsServerOptions {
   readonly router: Router;
   readonly invoker: Invoker;
+  readonly admin: AdminEndpoints;
+  readonly log: Log;
   /** If the app streams. */
   readonly stream: HttpStream | undefined;
   /** Every caller may call every function if there are none. */
@@ -45,28 +43,24 @@ export interface ServedApp {
 
 /** The HTTP front of the host: finds the function, runs it, writes its answer. */
 export class FunctionsServer {
-  readonly #admin: AdminEndpoints;
-  readonly #log: Log;
+  readonly #options: FunctionsServerOptions;
+  readonly #gate: RequestGate;
   readonly #server: Server;
-  readonly #startTimeout: number;
-  readonly #early = new Set<() => void>();
-  #app: (ServedApp & { readonly gate: RequestGate }) | undefined;
-  #stopping = false;
   readonly #open = new Set<ServerResponse>();
+  #stopping = false;
   #onAnswered: (() => void) | undefined;
 
-  constructor(admin: AdminEndpoints, log: Log, startTimeout = START_TIMEOUT) {
-    this.#admin = admin;
-    this.#log = log;
-    this.#startTimeout = startTimeout;
+  constructor(options: FunctionsServerOptions) {
+    this.#options = options;
+    this.#gate = new RequestGate(options.http.maxConcurrentRequests, options.http.maxOutstandingRequests);
     this.#server = createServer({
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT,
       headersTimeout: HEADERS_TIMEOUT,
       requestTimeout: 0,
       maxHeaderSize: MAXIMUM_HEADER_BYTES,
     });
-    // node would leave the rest out without a word.
-    this.#server.maxHeadersCount = 0;
+    // node would leave the rest out without a word; and Kestrel answers a client that has closed its side.
+    Object.assign(this.#server, { maxHeadersCount: 0, httpAllowHalfOpen: true });
     // A client that waits for `100 Continue` gets it when its body is to be read.
     for (const event of ['request', 'checkContinue'] as const) this.#server.on(event, this.#answer);
     this.#server.on('connect', (_request, socket) =>
@@ -76,21 +70,10 @@ export class FunctionsServer {
     this.#server.emit('listening');
   }
 
-  get state(): 'Starting' | 'Running' | 'Stopping' {
-    if (this.#stopping) return 'Stopping';
-    return this.#app === undefined ? 'Starting' : 'Running';
-  }
-
   /** Serves a connection that was accepted elsewhere. */
   accept(socket: Socket): void {
+    socket.allowHalfOpen = true;
     this.#server.emit('connection', socket);
-  }
-
-  /** Answers from here on, and those requests first that came too early. */
-  serve(app: ServedApp): void {
-    const { maxConcurrentRequests, maxOutstandingRequests } = app.http;
-    this.#app = { ...app, gate: new RequestGate(maxConcurrentRequests, maxOutstandingRequests) };
-    for (const answer of this.#early) answer();
   }
 
   /** Turns new requests away, and resolves once those that are there have their answers. */
@@ -121,87 +104,55 @@ export class FunctionsServer {
       return;
     }
     if (/^\/(admin|runtime)(\/|$)/i.test(target.path)) {
-      void this.#admin.answer(request, response, target);
-    } else if (this.#app === undefined) {
-      this.#waitForStart(request, response, target);
-    } else {
-      this.#enter(request, response, target, this.#app);
+      void this.#options.admin.answer(request, response, target);
+    } else if (!this.#gate.enter(() => void this.#runGated(request, response, target))) {
+      // The limits come before the routing: what no function answers counts as well.
+      answerWithout(request, response, 429, { 'x-function-scaleout': '1' });
     }
   };
 
-  #waitForStart(request: IncomingMessage, response: ServerResponse, target: RequestTarget): void {
-    const stopWaiting = () => {
-      clearTimeout(timeout);
-      this.#early.delete(answer);
-    };
-    const answer = () => {
-      stopWaiting();
-      if (this.#app !== undefined) this.#enter(request, response, target, this.#app);
-    };
-    const timeout = setTimeout(() => {
-      stopWaiting();
-      request.resume();
-      response.writeHead(503, { 'content-length': NOT_RUNNING.length }).end(NOT_RUNNING);
-    }, this.#startTimeout);
-    this.#early.add(answer);
-    response.once('close', stopWaiting);
+  async #runGated(request: IncomingMessage, response: ServerResponse, target: RequestTarget): Promise<void> {
+    const { http, log } = this.#options;
+    try {
+      for (const name in http.customHeaders) response.setHeader(name, http.customHeaders[name] ?? '');
+      await this.#run(request, response, target);
+    } catch (error) {
+      // A function's own failure is logged by the invoker; the client never learns more than that it failed.
+      const message = `500 for ${request.method} ${target.path}: ${describeError(error)}`;
+      log.write('debug', CATEGORY, message);
+      writeStatus(response, 500);
+    } finally {
+      this.#gate.leave();
+    }
   }
 
-  /** The limits come before the routing: what no function answers counts as well. */
-  #enter(
-    request: IncomingMessage,
-    response: ServerResponse,
-    target: RequestTarget,
-    app: ServedApp & { readonly gate: RequestGate },
-  ): void {
-    const run = async () => {
-      try {
-        for (const [name, value] of Object.entries(app.http.customHeaders)) response.setHeader(name, value);
-        await this.#run(request, response, target, app);
-      } catch (error) {
-        // A function's own failure is logged by the invoker; the client never learns more than that it failed.
-        const message = `500 for ${request.method} ${target.path}: ${describeError(error)}`;
-        this.#log.write('debug', CATEGORY, message);
-        writeStatus(response, 500);
-      } finally {
-        app.gate.leave();
-      }
-    };
-    if (!app.gate.enter(() => void run()))
-      answerWithout(request, response, 429, { 'x-function-scaleout': '1' });
-  }
-
-  async #run(
-    request: IncomingMessage,
-    response: ServerResponse,
-    target: RequestTarget,
-    app: ServedApp,
-  ): Promise<void> {
-    const match = app.router.match(request.method ?? '', target.path);
-    if (match === undefined) return answerUnmatched(request, response, target, app);
+  async #run(request: IncomingMessage, response: ServerResponse, target: RequestTarget): Promise<void> {
+    const { router, keys, stream, log, bodySizeLimit, readsBodyFields } = this.#options;
+    const match = router.match(request.method ?? '', target.path);
+    if (match === undefined) return this.#answerUnmatched(request, response, target);
     const { name, trigger, disabled } = match.definition;
-    const level = app.keys?.levelOf(request.headers, target.query, name);
+    const level = keys?.levelOf(request.headers, target.query, name);
     const mayCall =
       level === undefined || level === 'admin' || ['anonymous', level].includes(trigger.authLevel);
     if (!mayCall) return answerWithout(request, response, 401);
     if (disabled && level !== 'admin') return answerWithout(request, response, 404);
 
     const length = Number(request.headers['content-length'] ?? 0);
-    if (length > app.bodySizeLimit) return answerWithout(request, response, 413);
-    if (app.stream !== undefined) {
-      if (request.headers['transfer-encoding'] !== undefined) limitBody(request, response, app.bodySizeLimit);
+    if (length > bodySizeLimit) return answerWithout(request, response, 413);
+    if (stream !== undefined) {
+      if (request.headers['transfer-encoding'] !== undefined) limitBody(request, response, bodySizeLimit);
       if (request.headers.expect !== undefined) response.writeContinue();
-      const body = app.readsBodyFields && length > 0 ? await readBody(request, length) : undefined;
-      return app.stream.answer(request, response, target, match, body);
+      const body = readsBodyFields && length > 0 ? await readBody(request, length) : undefined;
+      return stream.answer(request, response, target, match, body);
     }
     if (request.headers['transfer-encoding'] !== undefined) {
       const message = `Function '${name}' gets no body: without Content-Length the Functions host drops it.`;
-      this.#log.write('warning', CATEGORY, message);
+      log.write('warning', CATEGORY, message);
     }
     if (length > 0 && request.headers.expect !== undefined) response.writeContinue();
     const body = length > 0 ? await readBody(request, length) : undefined;
     if (length === 0) request.resume();
-    await this.#invoke(request, response, target, match, app, body);
+    await this.#invoke(request, response, target, match, body);
   }
 
   async #invoke(
@@ -209,10 +160,10 @@ export class FunctionsServer {
     response: ServerResponse,
     target: RequestTarget,
     { definition, values }: RouteMatch,
-    app: ServedApp,
     body: Uint8Array | undefined,
   ): Promise<void> {
-    const { returnValue } = await app.invoker.invoke(definition, {
+    const { invoker, log } = this.#options;
+    const { returnValue } = await invoker.invoke(definition, {
       input: { http: toHttpRequestData(request, target, values, body) },
       traceParent: headerText(request.headers.traceparent),
       traceState: headerText(request.headers.tracestate),
@@ -221,27 +172,22 @@ export class FunctionsServer {
     if (data === undefined) return writeStatus(response, 204);
     if (data.enableContentNegotiation) {
       const message = `Function '${definition.name}' asks for content negotiation, which is not supported here.`;
-      this.#log.write('error', CATEGORY, message);
+      log.write('error', CATEGORY, message);
       return writeStatus(response, 500);
     }
     if (!response.destroyed) writeResponse(response, data);
   }
-}
 
-/** The root is left to the home page, whatever the method. */
-function answerUnmatched(
-  request: IncomingMessage,
-  response: ServerResponse,
-  { path }: RequestTarget,
-  { homePageDisabled }: ServedApp,
-): void {
-  if (path !== '/' || homePageDisabled) {
-    answerWithout(request, response, path === '/' ? 204 : 404);
-    return;
+  /** The root is left to the home page, whatever the method. */
+  #answerUnmatched(request: IncomingMessage, response: ServerResponse, { path }: RequestTarget): void {
+    if (path !== '/' || this.#options.homePageDisabled) {
+      answerWithout(request, response, path === '/' ? 204 : 404);
+      return;
+    }
+    request.resume();
+    const headers = { 'content-type': 'text/html', 'content-length': HOME_PAGE.length };
+    response.writeHead(200, headers).end(HOME_PAGE);
   }
-  request.resume();
-  const headers = { 'content-type': 'text/html', 'content-length': HOME_PAGE.length };
-  response.writeHead(200, headers).end(HOME_PAGE);
 }
 
 /** The status with which Kestrel, or Azure's front end, turns a request away before the host sees it. */
@@ -278,18 +224,26 @@ async function readBody(request: IncomingMessage, length: number): Promise<Uint8
   return chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks, length);
 }
 
-/** Ends a body of unknown length, and with it the request, when it grows beyond the limit. */
+/**
+ * Refuses a body of unknown length, and fails whoever reads it, when it grows beyond the limit. What still comes is read and
+ * forgotten for a while, as Kestrel does: a connection that is cut at once can take the answer with it.
+ */
 function limitBody(request: IncomingMessage, response: ServerResponse, limit: number): void {
   const push = request.push.bind(request);
+  const fail = () => request.destroy(new Error('The request body is too large.'));
   let received = 0;
+  let patience: NodeJS.Timeout | undefined;
   request.push = (chunk: Uint8Array | null, encoding?: BufferEncoding) => {
     received += chunk?.byteLength ?? 0;
     if (received <= limit) return push(chunk, encoding);
-    response.shouldKeepAlive = false;
-    if (response.headersSent && !response.writableEnded) response.destroy();
-    response.once('finish', () => request.destroy(new Error('The request body is too large.')));
-    writeStatus(response, 413);
-    return false;
+    if (patience === undefined) {
+      patience = setTimeout(fail, BODY_DRAIN_TIMEOUT);
+      request.once('close', () => clearTimeout(patience));
+      if (response.headersSent) response.destroy();
+      else writeStatus(response, 413);
+    }
+    if (chunk === null) fail();
+    return true;
   };
 }
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { EventEmitter } from 'node:events';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { encodePath, type RequestTarget, toHeaders, toTriggerMetadata } from './http-request.ts';
 import { writeStatus } from './http-response.ts';
@@ -73,7 +73,7 @@ export class HttpStream {
         log.write('error', 'Host.Http', `${message}${strict ? ', as it does here.' : '.'}`);
       }
       if (strict) await closed;
-      else giveUp(response.setHeader(INVOCATION_ID, invocationId), outcome.status);
+      else giveUp(response, outcome.status, { [INVOCATION_ID]: invocationId });
       await invoker.forgetRequest(definition, invocationId);
     }
     await closed;
@@ -81,9 +81,9 @@ export class HttpStream {
 }
 
 /** An answer that has begun can only be broken off. */
-function giveUp(response: ServerResponse, status: number): void {
+function giveUp(response: ServerResponse, status: number, headers: OutgoingHttpHeaders = {}): void {
   if (response.headersSent) response.destroy();
-  else writeStatus(response, status);
+  else writeStatus(response, status, headers);
 }
 
 /** What a function has left unread would stand before the connection's next request. */

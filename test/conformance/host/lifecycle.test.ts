@@ -20,10 +20,52 @@ describe('hooks', () => {
   });
 });
 
+describe('a hook that throws', () => {
+  it('fails the invocation before it, and counts for nothing in the log', async () => {
+    const host = await start('lifecycle');
+    expect((await fetch(`${host.url}/api/refused`)).status).toBe(500);
+    expect(host.output()).toMatch(/Functions\.refused' \(Failed, .*refused by a hook/);
+    expect((await fetch(`${host.url}/api/throwing-log`)).status).toBe(200);
+    await vi.waitFor(() =>
+      expect(host.output()).toContain('info Function.throwing-log.User: logged all the same'),
+    );
+  });
+});
+
+describe('log hooks', () => {
+  it("may change level and message of the app's own lines, but not of the system's", async () => {
+    const host = await start('lifecycle');
+    expect((await fetch(`${host.url}/api/logs`)).status).toBe(204);
+    await vi.waitFor(() => expect(host.output()).toContain('info Function.logs.User: hooked as it is'));
+    expect(host.output()).toContain('fail Function.logs.User: hooked make it an error');
+    expect(host.output()).toContain('info Host.Worker: of the system');
+  });
+});
+
 describe('registration', () => {
   it('ends with the start', async () => {
     const host = await start('lifecycle');
     expect(await (await fetch(`${host.url}/api/late`)).text()).toContain('during app startup');
+  });
+
+  it('refuses what it does not know, as errors of the host', async () => {
+    const host = await start('lifecycle');
+    const systemError = (name: string, message: string) => ({
+      name,
+      message: expect.stringContaining(message) as string,
+      isAzureFunctionsSystemError: true,
+    });
+    expect(await (await fetch(`${host.url}/api/core`)).json()).toEqual({
+      readOnly: systemError('TypeError', "read only property 'hookData'"),
+      duplicate: systemError('Error', '"kept" has already been registered'),
+      removedHookRan: false,
+      unknownHook: systemError('RangeError', 'Unrecognized hook "onWhim"'),
+      lateFunction: systemError('Error', 'during app startup'),
+      lateDispose: systemError('Error', 'during app startup'),
+      lateSetup: systemError('Error', "can't be changed after app startup"),
+    });
+    expect((await fetch(`${host.url}/api/kept`)).status).toBe(204);
+    expect((await fetch(`${host.url}/api/passing`)).status).toBe(404);
   });
 });
 
@@ -35,6 +77,12 @@ describe('requests', () => {
     const waiting = fetch(`${host.url}/api/late`);
     const status = async () => (await fetch(`${host.url}/api/late`)).status;
     await vi.waitFor(async () => expect(await status()).toBe(429));
+    const refused = await fetch(`${host.url}/api/nowhere`);
+    expect([refused.status, refused.headers.get('x-function-scaleout'), await refused.text()]).toEqual([
+      429,
+      '1',
+      '',
+    ]);
     expect((await fetch(`${host.url}/admin/host/ping`)).status).toBe(200);
     host.send({ type: 'let go' });
     expect([(await running).status, (await waiting).status]).toEqual([200, 200]);
@@ -51,7 +99,7 @@ describe('a host that is told to stop', () => {
       await vi.waitFor(() => expect(eventsOf(host)).toEqual(['held']));
       if (how === 'stop') host.send({ type: 'stop' });
       else host.signal(how);
-      await vi.waitFor(() => expect(fetch(host.url)).rejects.toThrow());
+      await vi.waitFor(() => expect(fetch(`${host.url}/admin/host/ping`)).rejects.toThrow());
       host.send({ type: 'let go' });
       expect(await (await running).text()).toBe('let go');
       expect(await host.exited).toBe(0);
@@ -65,7 +113,7 @@ describe('an answer that is on its way when the host stops', () => {
     const host = await start('lifecycle');
     const response = await fetch(`${host.url}/api/large`);
     host.signal('SIGTERM');
-    await vi.waitFor(() => expect(fetch(host.url)).rejects.toThrow());
+    await vi.waitFor(() => expect(fetch(`${host.url}/admin/host/ping`)).rejects.toThrow());
     expect((await response.arrayBuffer()).byteLength).toBe(50_000_000);
     expect(await host.exited).toBe(0);
   });

@@ -81,6 +81,11 @@ describe('a host that cannot start', () => {
   it.each<[string, AppFiles, RegExp]>([
     ['host.json is no JSON', { hostJson: '{' }, /host\.json is not JSON/],
     ['host.json has no version', { hostJson: '{}' }, /version/],
+    [
+      'host.json limits the requests to none',
+      { hostJson: '{"version":"2.0","extensions":{"http":{"maxConcurrentRequests":0}}}' },
+      /maxConcurrentRequests: must be positive/,
+    ],
     ['no file matches main', { main: 'dist/*.js' }, /No file in .* matches 'dist\/\*\.js'/],
     [
       'a file throws',
@@ -88,7 +93,6 @@ describe('a host that cannot start', () => {
       /app\.mjs failed: Error: broken app\n +at /,
     ],
     ['nothing is registered', {}, /registers no function/],
-    ['the app streams', { code: `app.setup({ enableHttpStream: true }); ${http('')}` }, /enableHttpStream/],
     ['a route is reserved', { code: http("route: 'administrators'") }, /reserved word/],
     ['a constraint is unknown', { code: http("route: '{a:prime}'") }, /constraint 'prime' is unknown/],
     [
@@ -117,7 +121,7 @@ describe('a host that cannot start', () => {
 
   it('names every function that it cannot run, and why', async () => {
     const functions: Record<string, string> = {
-      keys: "app.http(name, { handler, authLevel: 'function' })",
+      level: "app.http(name, { handler, authLevel: 'system' })",
       blob: "app.storageBlob(name, { path: 'p', connection: 'C', handler })",
       nameless:
         "app.generic(name, { trigger: { type: 'serviceBusTrigger', name, connection: 'C' }, handler })",
@@ -142,7 +146,7 @@ describe('a host that cannot start', () => {
     });
     expect(message).not.toContain('    at ');
     expect(message.split('\n').filter((line) => line.startsWith('  function'))).toEqual([
-      "  function 'keys': authLevel: only 'anonymous' is supported here: this host has no keys",
+      expect.stringContaining("  function 'level': authLevel: Invalid option"),
       expect.stringContaining("  function 'blob': a trigger of type 'blobTrigger' is not supported here"),
       "  function 'nameless': queueName: either a queue or a topic and its subscription must be named",
       expect.stringMatching(/function 'option': .*often/),

@@ -70,11 +70,7 @@ function send(concurrency: number, count: number): Row<Queues> {
           times(count),
         ),
     }),
-    write: (storage) =>
-      repeat(
-        callers(concurrency, () => storage.append(1)),
-        duringSeconds(STORAGE_SECONDS),
-      ),
+    write: (storage) => appendSingly(storage, concurrency),
   };
 }
 
@@ -143,11 +139,7 @@ function schedule(concurrency: number, count: number): Row<Queues> {
         },
       };
     },
-    write: (storage) =>
-      repeat(
-        callers(concurrency, () => storage.append(1)),
-        duringSeconds(STORAGE_SECONDS),
-      ),
+    write: (storage) => appendSingly(storage, concurrency),
   };
 }
 
@@ -197,6 +189,13 @@ function receiveSingly(client: ServiceBusClient, concurrency: number, count: num
 
 function callers(concurrency: number, call: Call): Call[] {
   return Array<Call>(concurrency).fill(call);
+}
+
+function appendSingly(storage: RawStorage, concurrency: number): Promise<Work> {
+  return repeat(
+    callers(concurrency, () => storage.append(1)),
+    duringSeconds(STORAGE_SECONDS),
+  );
 }
 
 function whileStored(storage: RawStorage): () => boolean {

@@ -60,7 +60,6 @@ export async function takeRounds<Client>(
       };
       if (round > 0) taken.get(row)?.push(figures);
     }
-    targets.stub.server.seal();
   }
   return taken;
 }

@@ -27,7 +27,7 @@ export class ServerProcess {
     return await usage;
   }
 
-  /** Has a stub refuse what it cannot answer from memory. */
+  /** Has the Cosmos DB stub refuse what it cannot answer from memory. */
   seal(): void {
     this.#child.send('seal');
   }

@@ -1,6 +1,6 @@
 import { Pool } from 'undici';
+import { median, percentile } from '../statistics.ts';
 import { cpuMicroseconds } from './processes.ts';
-import { median, percentile } from './statistics.ts';
 
 /** Something to be asked for again and again. */
 export interface Scenario {

@@ -1,11 +1,11 @@
 import { CosmosClient, type Plugin } from '@azure/cosmos';
-import { Applications } from '../../shared/config/index.ts';
-import { systemClock } from '../../shared/platform/clock.ts';
-import { systemRandom } from '../../shared/platform/random.ts';
-import { COSMOS_CONTAINERS, COSMOS_DATABASE } from '../../shared/platform/topology.ts';
-import { Leases, Records } from '../../shared/records/index.ts';
-import { Registry } from '../../shared/registry/index.ts';
-import { startCosmos } from '../integration/cosmos-fixture.ts';
+import { Applications } from '../../../shared/config/index.ts';
+import { systemClock } from '../../../shared/platform/clock.ts';
+import { systemRandom } from '../../../shared/platform/random.ts';
+import { COSMOS_CONTAINERS, COSMOS_DATABASE } from '../../../shared/platform/topology.ts';
+import { Leases, Records } from '../../../shared/records/index.ts';
+import { Registry } from '../../../shared/registry/index.ts';
+import { startCosmos } from '../../integration/cosmos-fixture.ts';
 
 export interface Cost {
   readonly operation: string;

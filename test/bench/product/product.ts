@@ -1,7 +1,3 @@
-/**
- * `npm run bench`: what Skerry costs, as tables of figures taken side by side in one run. Compare ratios; absolute
- * figures belong to the machine and the moment.
- */
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
@@ -10,25 +6,26 @@ import type { AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { build } from 'esbuild';
-import { launch, type Skerry, startSkerry } from '../e2e/skerry.ts';
+import { launch, type Skerry, startSkerry } from '../../e2e/skerry.ts';
+import { median, percentile, printTable, rounded } from '../statistics.ts';
 import { loadInTurn, type Scenario } from './http-load.ts';
 import { findChild } from './processes.ts';
 import { measureRequestUnits } from './request-units.ts';
-import { median, percentile, printTable, rounded } from './statistics.ts';
 
 const HERE = import.meta.dirname;
-const ROOT = path.resolve(HERE, '../..');
+const ROOT = path.resolve(HERE, '../../..');
 const JSON_TYPE = { 'content-type': 'application/json' };
-const quick = process.argv.includes('--quick');
 
-console.log(`Node ${process.version}, ${os.cpus().length} × ${os.cpus()[0]?.model}, Linux ${os.release()}`);
-await benchRequests();
-await benchRequestUnits();
-await benchNotifications();
-await benchStart();
-await benchImport();
+/** What Skerry costs: its requests, its request units, the way of a change to a webhook, its start. */
+export async function benchProduct(quick: boolean): Promise<void> {
+  await benchRequests(quick);
+  await benchRequestUnits();
+  await benchNotifications(quick);
+  await benchStart(quick);
+  await benchImport(quick);
+}
 
-async function benchRequests(): Promise<void> {
+async function benchRequests(quick: boolean): Promise<void> {
   const skerry = await startSkerry({ traps: 'none' });
   await prepare(skerry);
   const service = `${skerry.url}/api/v1/services/web`;
@@ -121,7 +118,7 @@ async function benchRequestUnits(): Promise<void> {
 }
 
 /** One change at a time on an idle machine: from the answer to the PUT until the webhook arrives. */
-async function benchNotifications(): Promise<void> {
+async function benchNotifications(quick: boolean): Promise<void> {
   const skerry = await startSkerry({ traps: 'none' });
   let arrived: (at: number) => void = () => {};
   const receiver = createServer((request, response) => {
@@ -173,7 +170,7 @@ function latencyCells(samples: readonly number[]): string[] {
   );
 }
 
-async function benchStart(): Promise<void> {
+async function benchStart(quick: boolean): Promise<void> {
   const rows: string[][] = [];
   for (const [name, flags] of [
     ['npm start, nothing changed since it was built', []],
@@ -207,7 +204,7 @@ async function timeToFirstAnswer(flags: readonly string[]): Promise<number> {
 }
 
 /** Cold start, as far as the code decides it: importing the built functions, against an app that only has the library. */
-async function benchImport(): Promise<void> {
+async function benchImport(quick: boolean): Promise<void> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'skerry-bench-'));
   const empty = path.join(folder, 'empty.js');
   await build({

@@ -1,0 +1,31 @@
+/**
+ * `npm run bench [-- product|cloud] [--quick]`: what Skerry and its embedded cloud cost, as tables of figures taken side by
+ * side in one run. Compare ratios; absolute figures belong to the machine and the moment.
+ */
+import os from 'node:os';
+import { parseArgs } from 'node:util';
+import { benchCloud } from './cloud/cloud.ts';
+import { benchProduct } from './product/product.ts';
+
+const BENCHES: Readonly<Record<string, (quick: boolean) => Promise<void>>> = {
+  product: benchProduct,
+  cloud: benchCloud,
+};
+
+const { values, positionals } = parseArgs({
+  options: { quick: { type: 'boolean', default: false } },
+  allowPositionals: true,
+});
+const names = positionals.length === 0 ? Object.keys(BENCHES) : positionals;
+const benches = names.map((name) => {
+  const bench = BENCHES[name];
+  if (bench === undefined) {
+    throw new Error(`There is no bench "${name}": choose of ${Object.keys(BENCHES).join(' and ')}.`);
+  }
+  return bench;
+});
+
+console.log(`Node ${process.version}, ${os.cpus().length} × ${os.cpus()[0]?.model}, Linux ${os.release()}`);
+for (const bench of benches) {
+  await bench(values.quick);
+}

@@ -20,7 +20,8 @@ export async function benchCloud(quick: boolean): Promise<void> {
     await rm(folder, { recursive: true, force: true });
   }
   console.log(
-    '\n"÷" is the rate as a share of the floor\'s. The emulators do not sync: what they acknowledged survives kill -9, not a\n' +
-      'power cut, so "put" is their own floor; "synced put" is what surviving a power cut would cost at least.',
+    '\n"÷ …" is the rate as a share of the floor\'s; "µs ÷ stub" the emulator\'s CPU as a multiple of the stub\'s, which a busy machine\n' +
+      'disturbs less. The emulators do not sync: what they acknowledged survives kill -9, not a power cut, so "put" is their own\n' +
+      'floor; "synced put" is what surviving a power cut would cost at least.',
   );
 }

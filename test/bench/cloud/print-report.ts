@@ -32,6 +32,7 @@ export function printReport(heading: string, taken: Taken): void {
       'p99 ms',
       'client µs',
       'emulator µs',
+      'µs ÷ stub',
       'client busy',
       'emulator busy',
       '÷ stub',
@@ -60,6 +61,10 @@ export function printReport(heading: string, taken: Taken): void {
       rounded(
         summary(({ emulator }) => emulator.serverCpu),
         0,
+      ),
+      rounded(
+        summary(({ emulator, stub }) => emulator.serverCpu / stub.serverCpu),
+        1,
       ),
       percent(summary(({ emulator }) => emulator.clientBusy)),
       percent(summary(({ emulator }) => emulator.serverBusy)),

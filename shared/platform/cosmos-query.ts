@@ -15,7 +15,8 @@ export async function* queryPages<Document>(
       yield resources ?? [];
     }
   } finally {
-    reading.abort();
+    // After the last page only the SDK's own request for the query's plan may be under way; to cut that off costs its connection.
+    if (pages.hasMoreResults()) reading.abort();
   }
 }
 

@@ -129,6 +129,7 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
     routePrefix,
     keys,
   });
+  const bodySizeLimit = settings.get('FUNCTIONS_REQUEST_BODY_SIZE_LIMIT') ?? '';
   const server = new FunctionsServer({
     router,
     invoker,
@@ -137,7 +138,7 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
     stream: streamServer && new HttpStream({ server: streamServer, invoker, log, strict }),
     keys,
     http: hostJson.extensions.http,
-    bodySizeLimit: Number(settings.get('FUNCTIONS_REQUEST_BODY_SIZE_LIMIT') ?? DEFAULT_BODY_SIZE_LIMIT),
+    bodySizeLimit: /^\d+$/.test(bodySizeLimit) ? Number(bodySizeLimit) : DEFAULT_BODY_SIZE_LIMIT,
     homePageDisabled: settings.get('AzureWebJobsDisableHomepage')?.toLowerCase() === 'true',
     readsBodyFields: strict,
   });

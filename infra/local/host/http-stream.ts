@@ -107,7 +107,7 @@ function paceBody(result: unknown, response: ServerResponse): unknown {
   if (typeof body !== 'object' || body === null || !(Symbol.asyncIterator in body)) return result;
   const stream = body instanceof ReadableStream ? body : ReadableStream.from(body as AsyncIterable<unknown>);
   const reader = (stream as ReadableStream<unknown>).getReader();
-  const cancel = () => reader.cancel().catch(() => undefined);
+  const cancel = () => void reader.cancel().catch(() => undefined);
   response.once('close', cancel);
   const paced = new ReadableStream<unknown>(
     {

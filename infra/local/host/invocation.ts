@@ -223,7 +223,7 @@ function toInvocationRequest(
   };
 }
 
-const TRACE_PARENT = /^00-([0-9a-f]{32})-[0-9a-f]{16}-([0-9a-f]{2})$/;
+const TRACE_PARENT = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})$/;
 
 /** A child span of the caller's, or the start of a trace of its own; a random id is cut from the invocation's. */
 function toTraceContext(invocationId: string, { traceParent, traceState = '' }: TriggerEvent): TraceContext {

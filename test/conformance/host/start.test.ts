@@ -96,6 +96,13 @@ describe('a host that cannot start', () => {
     ['a route is reserved', { code: http("route: 'administrators'") }, /reserved word/],
     ['a constraint is unknown', { code: http("route: '{a:prime}'") }, /constraint 'prime' is unknown/],
     [
+      'two functions have names that differ in case only',
+      { code: `${http('')} app.http('WEB', { route: 'other', handler: () => ({}) });` },
+      /function 'WEB': the name is taken/,
+    ],
+    ['two functions have one name', { code: `${http('')} ${http('')}` }, /"web" has already been registered/],
+    ['a route begins with a slash', { code: http("route: '/web'") }, /must not start with a slash/],
+    [
       'two functions share route and method',
       { code: `${http("route: 'a'")} app.get('b', { route: 'A/', handler: () => ({}) });` },
       /functions 'b' and 'web' share the route 'a' for GET/,

@@ -47,6 +47,7 @@ describe('a route template', () => {
     ['{n:int:min(5)}', '/4'],
     ['{code:regex(^\\d{{3}}$)}', '/12'],
     ['{ignored:maxlength(0)?}', '/x'],
+    ['files/{*rest:int}', '/files'],
   ])('%s does not match %s', (template, path) => {
     expect(match(template, path)).toBeUndefined();
   });
@@ -65,6 +66,7 @@ describe('a route template', () => {
     '{a:length}',
     '{a:min(x)}',
     '{a:}',
+    'a?b',
   ])('%s is refused', (template) => {
     expect(() => new RouteTemplate(template)).toThrow();
   });

@@ -1,6 +1,7 @@
 import { badRequest, CosmosError, notFound, notSupported, SUB_STATUS } from './cosmos-error.ts';
 import { type IndexingPolicy, parseIndexingPolicy } from './indexing-policy.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from './json.ts';
+import { type PartitionRange, partitionRanges } from './partition-ranges.ts';
 import { containerResourceId, databaseResourceId } from './resource-id.ts';
 import { AFTER_ALL, type Store, withPrefix } from './store.ts';
 
@@ -20,6 +21,8 @@ export interface ContainerEntry {
   readonly selfLink: string;
   readonly resource: JsonObject;
   readonly partitionKeyPath: readonly string[];
+  /** In the order of their keys; fixed when the container was created. */
+  readonly ranges: readonly PartitionRange[];
   readonly indexing: IndexingPolicy;
   /** Seconds; -1 = only items with their own ttl expire; undefined = nothing expires. */
   readonly defaultTtl: number | undefined;
@@ -40,11 +43,14 @@ const UNSUPPORTED_FEATURES = [
 /** The databases and containers: kept in storage, held in memory. */
 export class Catalog {
   readonly #store: Store;
+  readonly #partitions: number;
   readonly #databases = new Map<string, DatabaseEntry>();
   readonly #containers = new Map<string, ContainerEntry>();
 
-  constructor(store: Store) {
+  /** @param partitions how many physical partitions a new container gets; those that stand keep their own */
+  constructor(store: Store, partitions: number) {
     this.#store = store;
+    this.#partitions = partitions;
     for (const { key, value } of store.meta.getRange(withPrefix('database'))) {
       if (!isJsonObject(value)) continue;
       const database = { number: Number(key[1]), id: String(value.id), resource: value };
@@ -52,8 +58,9 @@ export class Catalog {
     }
     for (const { key, value } of store.meta.getRange(withPrefix('container'))) {
       const database = [...this.#databases.values()].find(({ number }) => number === key[1]);
-      if (database === undefined || !isJsonObject(value)) continue;
-      const container = containerEntry(database, Number(key[2]), value);
+      if (database === undefined || !isJsonObject(value) || !isJsonObject(value.resource)) continue;
+      const ranges = partitionRanges(Number(value.partitions));
+      const container = containerEntry(database, Number(key[2]), value.resource, ranges);
       this.#containers.set(container.link, container);
     }
   }
@@ -122,6 +129,7 @@ export class Catalog {
       const resource: JsonObject = {
         ...body,
         id,
+        partitionKey: partitionKeyDefinition(body.partitionKey),
         indexingPolicy: parseIndexingPolicy(body.indexingPolicy).definition,
         _rid: rid,
         _self: `dbs/${databaseResourceId(database.number)}/colls/${rid}/`,
@@ -133,8 +141,9 @@ export class Catalog {
         _conflicts: 'conflicts/',
         _ts: seconds(),
       };
-      const container = containerEntry(database, number, resource);
-      this.#store.meta.putSync(['container', database.number, number], resource);
+      const partitions = this.#partitions;
+      const container = containerEntry(database, number, resource, partitionRanges(partitions));
+      this.#store.meta.putSync(['container', database.number, number], { partitions, resource });
       this.#containers.set(container.link, container);
       return container;
     });
@@ -176,7 +185,12 @@ export class Catalog {
   }
 }
 
-function containerEntry(database: DatabaseEntry, number: number, resource: JsonObject): ContainerEntry {
+function containerEntry(
+  database: DatabaseEntry,
+  number: number,
+  resource: JsonObject,
+  ranges: readonly PartitionRange[],
+): ContainerEntry {
   return {
     number,
     databaseNumber: database.number,
@@ -186,24 +200,32 @@ function containerEntry(database: DatabaseEntry, number: number, resource: JsonO
     selfLink: String(resource._self),
     resource,
     partitionKeyPath: partitionKeyPath(resource.partitionKey),
+    ranges,
     indexing: parseIndexingPolicy(resource.indexingPolicy),
     defaultTtl: defaultTtl(resource.defaultTtl),
   };
 }
 
-function partitionKeyPath(definition: JsonValue | undefined): string[] {
-  if (!isJsonObject(definition) || !Array.isArray(definition.paths)) {
+/** The definition as stored and returned: hashed by version 2, the only one that is emulated. */
+function partitionKeyDefinition(given: JsonValue | undefined): JsonObject {
+  if (!isJsonObject(given) || !Array.isArray(given.paths)) {
     throw badRequest('The partition key definition must be given as {paths, kind, version}.');
   }
-  const [path, ...others] = definition.paths;
-  if (others.length > 0 || definition.kind === 'MultiHash')
-    throw notSupported('A hierarchical partition key');
-  if (typeof path !== 'string' || !path.startsWith('/') || path.length < 2) {
+  const { kind = 'Hash', version = 2 } = given;
+  if (given.paths.length > 1 || kind === 'MultiHash') throw notSupported('A hierarchical partition key');
+  if (version !== 2) throw notSupported('A partition key definition of another version than 2');
+  const [path] = given.paths;
+  if (kind !== 'Hash' || typeof path !== 'string' || !/^\/[^/]/.test(path)) {
     throw badRequest(
-      `The partition key component definition path ${JSON.stringify(path)} could not be accepted.`,
+      `The partition key component definition path ${JSON.stringify(path ?? null)} could not be accepted.`,
     );
   }
-  return path.slice(1).split('/');
+  return { ...given, kind, version };
+}
+
+function partitionKeyPath(definition: JsonValue | undefined): string[] {
+  const [path] = isJsonObject(definition) && Array.isArray(definition.paths) ? definition.paths : [];
+  return String(path).slice(1).split('/');
 }
 
 function defaultTtl(value: JsonValue | undefined): number | undefined {

@@ -1,12 +1,14 @@
 import type { ContainerEntry } from './catalog.ts';
 import { isExpired } from './item.ts';
 import type { PartitionKey } from './partition-key.ts';
+import { type EpkRange, isWithin } from './partition-ranges.ts';
 import { AFTER_ALL, type Store } from './store.ts';
 
 export interface FeedRequest {
-  /** One logical partition, or the whole physical one. */
+  /** One logical partition, or all of the physical one whose keys fall in `keys`. */
   readonly partitionKey: PartitionKey | undefined;
   readonly range: string;
+  readonly keys: EpkRange;
   /** Changes with a greater sequence number. */
   readonly after: number;
   /** What the reader may see; the position never runs ahead of it. */
@@ -59,7 +61,7 @@ interface Change {
 }
 
 function* changesOf(store: Store, container: ContainerEntry, request: FeedRequest): Generator<Change> {
-  const { partitionKey, range, after, upTo } = request;
+  const { partitionKey, range, keys, after, upTo } = request;
   const part = partitionKey?.keyPart;
   const prefix = [container.number, part ?? range];
   const bounds = { start: [...prefix, after, AFTER_ALL], end: [...prefix, upTo, AFTER_ALL] };
@@ -70,7 +72,7 @@ function* changesOf(store: Store, container: ContainerEntry, request: FeedReques
     return;
   }
   for (const { key, value } of store.feed.getRange(bounds)) {
-    yield { lsn: Number(key[2]), partitionKey: value[0], id: value[1] };
+    if (isWithin(keys, value[0])) yield { lsn: Number(key[2]), partitionKey: value[0], id: value[1] };
   }
 }
 

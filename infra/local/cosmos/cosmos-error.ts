@@ -21,6 +21,7 @@ const CODES: Readonly<Record<number, string>> = {
 export const SUB_STATUS = {
   none: 0,
   partitionKeyMismatch: 1001,
+  crossPartitionQueryNotServable: 1004,
   readSessionNotAvailable: 1002,
   partitionKeyRangeGone: 1002,
   ownerResourceNotFound: 1003,
@@ -47,6 +48,17 @@ export class CosmosError extends Error {
     this.subStatus = subStatus;
     this.code = CODES[status] ?? 'Unknown';
     this.retryAfterMs = retryAfterMs;
+  }
+}
+
+/** Refuses a query that clients must put together themselves, and tells them how. */
+export class QueryPlanNeeded extends CosmosError {
+  /** The plan's JSON text. */
+  readonly plan: string;
+
+  constructor(message: string, plan: string) {
+    super(400, message, SUB_STATUS.crossPartitionQueryNotServable);
+    this.plan = plan;
   }
 }
 

@@ -25,20 +25,20 @@ export class ExpirySweeper {
     const now = Math.floor(Date.now() / 1000);
     const due = { start: [0], end: [now + 1], limit: ITEMS_PER_SWEEP };
     if ([...this.#store.expiry.getKeys({ ...due, limit: 1 })].length === 0) return;
-    await this.#store.commit(() => this.#remove([...this.#store.expiry.getRange(due)]));
+    await this.#store.commit(() => this.#remove([...this.#store.expiry.getKeys(due)]));
   }
 
-  #remove(entries: readonly { key: readonly unknown[]; value: string }[]): void {
+  #remove(keys: readonly (readonly unknown[])[]): void {
     const containers = new Map(
       this.#catalog.allContainers().map((container) => [container.number, container]),
     );
-    for (const { key, value: range } of entries) {
+    for (const key of keys) {
       const partitionKey = String(key[2]);
       const id = String(key[3]);
       const container = containers.get(Number(key[1]));
       const head = container && this.#store.heads.get([container.number, partitionKey, id]);
       if (container !== undefined && head !== undefined) {
-        removeItem(this.#store, { container, range, partitionKey, id }, head);
+        removeItem(this.#store, { container, partitionKey, id }, head);
       }
     }
   }

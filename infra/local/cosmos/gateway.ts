@@ -1,26 +1,24 @@
 import { randomUUID } from 'node:crypto';
 import type { Catalog, ContainerEntry } from './catalog.ts';
-import { badRequest, CosmosError, notSupported, SUB_STATUS } from './cosmos-error.ts';
+import { badRequest, CosmosError, notSupported, QueryPlanNeeded, SUB_STATUS } from './cosmos-error.ts';
 import type { ItemRoutes } from './item-routes.ts';
 import type { JsonObject } from './json.ts';
-import { partitionRanges } from './partition-ranges.ts';
 import {
   type CosmosReply,
   type CosmosRequest,
   flag,
   header,
+  maxItemsOf,
   type OperationName,
   objectBody,
+  querySpec,
 } from './request.ts';
 import { SMALLEST_CHARGE } from './request-charge.ts';
 import { ACCOUNT_CONSISTENCY } from './session.ts';
+import { compile } from './sql/evaluate.ts';
+import { parseQuery } from './sql/parse.ts';
 
-export interface GatewayOptions {
-  readonly catalog: Catalog;
-  readonly items: ItemRoutes;
-  /** False: creating and deleting databases and containers is forbidden, as it is to data-plane roles. */
-  readonly controlPlane: boolean;
-}
+type Entry = Pick<ContainerEntry, 'number' | 'resource'>;
 
 const RANGES_ETAG = '"0"';
 const REFUSED_HEADERS = [
@@ -29,12 +27,21 @@ const REFUSED_HEADERS = [
   'x-ms-indexing-directive',
 ];
 
+const OFFER_HEADERS = ['x-ms-offer-throughput', 'x-ms-offer-type', 'x-ms-cosmos-offer-autopilot-settings'];
+
 /** Answers requests whose signature was checked. */
 export class Gateway {
-  readonly #options: GatewayOptions;
+  readonly #catalog: Catalog;
+  readonly #items: ItemRoutes;
+  #hasControlPlane = true;
 
-  constructor(options: GatewayOptions) {
-    this.#options = options;
+  constructor(catalog: Catalog, items: ItemRoutes) {
+    this.#catalog = catalog;
+    this.#items = items;
+  }
+
+  denyControlPlane(): void {
+    this.#hasControlPlane = false;
   }
 
   /** Never rejects: what goes wrong becomes an answer in the service's form. */
@@ -59,9 +66,9 @@ export class Gateway {
       case 'offers':
         throw badRequest('Reading or replacing offers is not supported for serverless accounts.');
       case 'database':
-        return this.#database(request);
+        return this.#databases(request);
       case 'container':
-        return this.#container(request);
+        return this.#containers(request);
       case 'ranges':
         return this.#ranges(request);
       case 'other':
@@ -71,44 +78,56 @@ export class Gateway {
     }
   }
 
-  async #database(request: CosmosRequest): Promise<CosmosReply> {
-    const { catalog } = this.#options;
-    const id = request.segments[1];
-    if (id === undefined && request.method === 'GET') {
-      return listReply('Databases', '', catalog.databases());
+  async #databases(request: CosmosRequest): Promise<CosmosReply> {
+    const catalog = this.#catalog;
+    const [, id] = request.segments;
+    if (id !== undefined) {
+      return this.#entity(
+        request,
+        () => catalog.database(id),
+        () => catalog.deleteDatabase(id),
+      );
     }
-    if (id === undefined && request.method === 'POST') {
-      this.#requireControlPlane(request);
-      return resourceReply(201, (await catalog.createDatabase(creatable(request))).resource);
-    }
-    if (id !== undefined && request.method === 'GET')
-      return resourceReply(200, catalog.database(id).resource);
-    if (id === undefined || request.method !== 'DELETE')
-      throw notSupported(`${request.method} of a database`);
-    this.#requireControlPlane(request);
-    await catalog.deleteDatabase(id);
-    return { status: 204, headers: masterHeaders() };
+    if (isList(request)) return listReply(request, 'Databases', '', catalog.databases());
+    return this.#create(request, (body) => catalog.createDatabase(body));
   }
 
-  async #container(request: CosmosRequest): Promise<CosmosReply> {
-    const { catalog } = this.#options;
+  async #containers(request: CosmosRequest): Promise<CosmosReply> {
+    const catalog = this.#catalog;
     const [, databaseId = '', , id] = request.segments;
-    if (id === undefined && request.method === 'GET') {
+    if (id !== undefined) {
+      const read = () => catalog.container(databaseId, id, false);
+      return this.#entity(request, read, () => catalog.deleteContainer(databaseId, id));
+    }
+    if (isList(request)) {
       const database = catalog.database(databaseId);
-      return listReply('DocumentCollections', String(database.resource._rid), catalog.containers(database));
+      const owner = String(database.resource._rid);
+      return listReply(request, 'DocumentCollections', owner, catalog.containers(database));
     }
-    if (id === undefined && request.method === 'POST') {
-      this.#requireControlPlane(request);
-      return resourceReply(201, (await catalog.createContainer(databaseId, creatable(request))).resource);
-    }
-    if (id !== undefined && request.method === 'GET') {
-      const container = catalog.container(databaseId, id, false);
-      return resourceReply(200, container.resource);
-    }
-    if (id === undefined || request.method !== 'DELETE')
-      throw notSupported(`${request.method} of a container`);
+    return this.#create(request, (body) => catalog.createContainer(databaseId, body));
+  }
+
+  async #create(request: CosmosRequest, create: (body: JsonObject) => Promise<Entry>): Promise<CosmosReply> {
     this.#requireControlPlane(request);
-    await catalog.deleteContainer(databaseId, id);
+    if (request.method !== 'POST') throw notSupported(`${request.method} of a list`);
+    if (OFFER_HEADERS.some((name) => header(request, name) !== undefined)) {
+      throw badRequest(
+        'Setting offer throughput or autopilot on container is not supported for serverless accounts.',
+      );
+    }
+    return resourceReply(201, (await create(objectBody(request))).resource);
+  }
+
+  async #entity(
+    request: CosmosRequest,
+    read: () => Entry,
+    remove: () => Promise<void>,
+  ): Promise<CosmosReply> {
+    if (request.method === 'GET') return resourceReply(200, read().resource);
+    this.#requireControlPlane(request);
+    read();
+    if (request.method !== 'DELETE') throw notSupported(`${request.method} of a database or container`);
+    await remove();
     return { status: 204, headers: masterHeaders() };
   }
 
@@ -117,14 +136,14 @@ export class Gateway {
     if (request.method !== 'GET' || request.segments.length !== 5) throw notSupported('This use of pkranges');
     const headers = { ...masterHeaders(), etag: RANGES_ETAG };
     if (header(request, 'if-none-match') === RANGES_ETAG) return { status: 304, headers };
-    const ranges = partitionRanges().map((range) => ({
+    const ranges = container.ranges.map((range) => ({
       ...range,
       _rid: container.resourceId,
       _self: `${container.selfLink}pkranges/${range.id}/`,
       _etag: RANGES_ETAG,
       _ts: container.resource._ts ?? 0,
       ridPrefix: 0,
-      throughputFraction: 1 / partitionRanges().length,
+      throughputFraction: 1 / container.ranges.length,
       status: 'online',
       parents: [],
     }));
@@ -137,7 +156,7 @@ export class Gateway {
   }
 
   #item(request: CosmosRequest, operation: OperationName): CosmosReply | Promise<CosmosReply> {
-    const { items } = this.#options;
+    const items = this.#items;
     const container = this.#containerOf(request);
     const id = request.segments[5] ?? '';
     switch (operation) {
@@ -167,23 +186,23 @@ export class Gateway {
   }
 
   #containerOf({ segments: [, databaseId = '', , containerId = ''] }: CosmosRequest): ContainerEntry {
-    return this.#options.catalog.container(databaseId, containerId);
+    return this.#catalog.container(databaseId, containerId);
   }
 
   #refusalHeaders(request: CosmosRequest): CosmosReply['headers'] {
     if (request.segments[4] !== 'docs') return masterHeaders();
     try {
-      return this.#options.items.refusalHeaders(this.#containerOf(request), request);
+      return this.#items.refusalHeaders(this.#containerOf(request), request);
     } catch {
       return masterHeaders();
     }
   }
 
   #requireControlPlane({ method, segments }: CosmosRequest): void {
-    if (this.#options.controlPlane) return;
+    if (this.#hasControlPlane) return;
     throw new CosmosError(
       403,
-      `Request blocked by Auth: the given request [${method} /${segments.join('/')}] cannot be authorized by AAD token in data plane.`,
+      `Request blocked by Auth: the given request [${method} /${segments.join('/')}] cannot be authorized by AAD token in data plane. Learn more: https://aka.ms/cosmos-native-rbac.`,
       SUB_STATUS.dataPlaneOnly,
     );
   }
@@ -196,6 +215,7 @@ export function errorReply(error: unknown, headers: CosmosReply['headers'] = {})
   const body = JSON.stringify({
     code: known.code,
     message: `${known.message}\r\nActivityId: ${randomUUID()}`,
+    ...(known instanceof QueryPlanNeeded ? { additionalErrorInfo: known.plan } : {}),
   });
   const retryAfter = known.retryAfterMs === undefined ? {} : { 'x-ms-retry-after-ms': known.retryAfterMs };
   return {
@@ -205,24 +225,38 @@ export function errorReply(error: unknown, headers: CosmosReply['headers'] = {})
   };
 }
 
-/** A query or a throughput setting would be ignored silently otherwise. */
-function creatable(request: CosmosRequest): JsonObject {
-  if (flag(request, 'x-ms-documentdb-isquery')) throw notSupported('A query of databases or containers');
-  return objectBody(request);
-}
-
 function resourceReply(status: number, resource: JsonObject): CosmosReply {
   const etag = typeof resource._etag === 'string' ? { etag: resource._etag } : {};
   return { status, headers: { ...masterHeaders(), ...etag }, body: JSON.stringify(resource) };
 }
 
-function listReply(name: string, owner: string, entries: readonly { resource: JsonObject }[]): CosmosReply {
-  const list = { _rid: owner, [name]: entries.map(({ resource }) => resource), _count: entries.length };
+function isList(request: CosmosRequest): boolean {
+  return request.method === 'GET' || flag(request, 'x-ms-documentdb-isquery');
+}
+
+/** A page of entities, those that pass the filter if the request is a query. The continuation is the last one's number. */
+function listReply(request: CosmosRequest, name: string, owner: string, all: readonly Entry[]): CosmosReply {
+  const after = Number(header(request, 'x-ms-continuation') ?? 0);
+  const filter = request.method === 'GET' ? undefined : filterOf(request);
+  const entries = all.filter(({ number, resource }) => number > after && filter?.(resource) !== false);
+  const page = entries.slice(0, maxItemsOf(request));
+  const last = page.at(-1);
+  const more = page.length < entries.length && last !== undefined ? { 'x-ms-continuation': last.number } : {};
   return {
     status: 200,
-    headers: { ...masterHeaders(), 'x-ms-item-count': entries.length },
-    body: JSON.stringify(list),
+    headers: { ...masterHeaders(), 'x-ms-item-count': page.length, ...more },
+    body: JSON.stringify({ _rid: owner, [name]: page.map(({ resource }) => resource), _count: page.length }),
   };
+}
+
+function filterOf(request: CosmosRequest): (resource: JsonObject) => boolean {
+  const { text, parameters } = querySpec(request);
+  const { selection, where, orderBy, top, offset } = parseQuery(text);
+  const isPlain =
+    selection.kind === 'all' && orderBy.length === 0 && top === undefined && offset === undefined;
+  if (!isPlain) throw notSupported('A query of databases or containers that does more than filter them');
+  const evaluate = where && compile(where, parameters);
+  return (resource) => evaluate === undefined || evaluate(resource) === true;
 }
 
 function masterHeaders(): Record<string, string | number> {

@@ -58,3 +58,7 @@ export function valueAtPath(item: JsonObject, path: readonly string[]): JsonValu
   }
   return value;
 }
+
+export function isSamePath(one: readonly string[], other: readonly string[]): boolean {
+  return one.length === other.length && one.every((name, index) => name === other[index]);
+}

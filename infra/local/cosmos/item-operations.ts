@@ -22,6 +22,7 @@ export interface ItemOperation {
 
 export interface OperationResult {
   readonly status: number;
+  readonly subStatus?: number | undefined;
   /** Request units. */
   readonly charge: number;
   readonly item?: Item | undefined;
@@ -36,7 +37,9 @@ export interface ItemBefore {
 
 export interface Executed {
   readonly results: readonly OperationResult[];
-  /** The physical partition's sequence number after the operations. */
+  /** The physical partition. */
+  readonly range: string;
+  /** Its sequence number after the operations. */
   readonly lsn: number;
   readonly changed: readonly ItemBefore[];
 }
@@ -91,7 +94,7 @@ class AtomicGroup {
     this.#keepBefore = keepBefore;
     this.#container = container;
     this.#partitionKey = partitionKey;
-    this.#range = rangeOf(partitionKey).id;
+    this.#range = rangeOf(container.ranges, partitionKey.keyPart).id;
     const counters = readCounters(store, container, this.#range);
     this.#lsn = counters.lsn;
     this.#itemNumber = counters.itemNumber;
@@ -106,7 +109,7 @@ class AtomicGroup {
       }
     });
     const changed = this.#write();
-    return { results, lsn: this.#lsn, changed };
+    return { results, range: this.#range, lsn: this.#lsn, changed };
   }
 
   #apply(operation: ItemOperation, sequence: number): OperationResult {
@@ -207,7 +210,7 @@ class AtomicGroup {
       ? changed.map(([id, { before: item }]) => ({ partitionKey, id, item: copy(item) }))
       : [];
     for (const [id, draft] of changed) {
-      const place = { container: this.#container, range: this.#range, partitionKey, id };
+      const place = { container: this.#container, partitionKey, id };
       if (draft.stored !== undefined) removeItem(this.#store, place, draft.stored);
       if (draft.current !== undefined) putItem(this.#store, place, draft.current);
     }
@@ -252,7 +255,7 @@ function checkIfMatch({ ifMatch }: ItemOperation, item: Item | undefined): void 
 export function batchFailure(operations: number, refused: OperationRefused): OperationResult[] {
   return Array.from({ length: operations }, (_, index) =>
     index === refused.index
-      ? { status: refused.status, charge: SMALLEST_CHARGE }
+      ? { status: refused.status, subStatus: refused.subStatus, charge: SMALLEST_CHARGE }
       : { status: 424, charge: 0 },
   );
 }

@@ -1,6 +1,7 @@
+import { QueryPlanner } from './access-path.ts';
 import type { ContainerEntry } from './catalog.ts';
 import { readFeed } from './change-feed.ts';
-import { badRequest, CosmosError, notSupported } from './cosmos-error.ts';
+import { badRequest, CosmosError, notFound, notSupported, SUB_STATUS } from './cosmos-error.ts';
 import { type Item, isExpired } from './item.ts';
 import {
   batchFailure,
@@ -14,17 +15,37 @@ import {
 import { readCounters } from './item-store.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from './json.ts';
 import { type PartitionKey, partitionKeyFromHeader } from './partition-key.ts';
-import { partitionRanges, rangeById, rangeOf } from './partition-ranges.ts';
-import { type QueryPage, runQuery } from './query.ts';
-import { QueryPlanner } from './query-plan.ts';
-import { type CosmosReply, type CosmosRequest, flag, header, jsonBody, objectBody } from './request.ts';
+import {
+  ALL_KEYS,
+  type EpkRange,
+  intersection,
+  isWithin,
+  type PartitionRange,
+  rangeById,
+  rangeOf,
+} from './partition-ranges.ts';
+import { runQuery } from './query.ts';
+import { pinnedPartitionKey, queryPlan, requireServable } from './query-plan.ts';
+import { readContinuation, startOf, writeContinuation } from './query-position.ts';
+import {
+  type CosmosReply,
+  type CosmosRequest,
+  flag,
+  header,
+  jsonBody,
+  maxItemsOf,
+  objectBody,
+  querySpec,
+} from './request.ts';
 import { consistencyFactor, feedCharge, queryCharge, readCharge, SMALLEST_CHARGE } from './request-charge.ts';
 import { consistencyOf, isWeak, sessionLsnOf } from './session.ts';
+import type { Parameters } from './sql/evaluate.ts';
+import { parseQuery } from './sql/parse.ts';
+import type { SelectQuery } from './sql/syntax.ts';
 import { overlayKey, type ReadView, type StaleHistory } from './stale-history.ts';
 import { idKeyPart } from './storage-key.ts';
 import type { Store } from './store.ts';
 
-const DEFAULT_PAGE = 100;
 const MAX_BATCH_OPERATIONS = 100;
 const MAX_BATCH_BYTES = 2 * 1024 * 1024;
 const OPERATION_TYPES: readonly OperationType[] = ['Create', 'Upsert', 'Replace', 'Read', 'Delete'];
@@ -47,112 +68,170 @@ export class ItemRoutes {
     request: CosmosRequest,
     type: 'Create' | 'Upsert',
   ): Promise<CosmosReply> {
-    const operation = { type, body: objectBody(request), ifMatch: header(request, 'if-match') };
-    return this.#write(container, request, operation);
+    return this.#write(container, request, { type, body: objectBody(request) });
   }
 
   async replace(container: ContainerEntry, request: CosmosRequest, id: string): Promise<CosmosReply> {
-    const operation = {
-      type: 'Replace',
-      id,
-      body: objectBody(request),
-      ifMatch: header(request, 'if-match'),
-    } as const;
-    return this.#write(container, request, operation);
+    return this.#write(container, request, { type: 'Replace', id, body: objectBody(request) });
   }
 
   async delete(container: ContainerEntry, request: CosmosRequest, id: string): Promise<CosmosReply> {
-    return this.#write(container, request, { type: 'Delete', id, ifMatch: header(request, 'if-match') });
+    return this.#write(container, request, { type: 'Delete', id });
   }
 
   read(container: ContainerEntry, request: CosmosRequest, id: string): CosmosReply {
+    if (header(request, 'if-match') !== undefined) throw notSupported('If-Match on a read');
     const partitionKey = requiredPartitionKey(request);
-    const view = this.#viewFor(container, request, rangeOf(partitionKey).id);
+    const range = rangeOf(container.ranges, partitionKey.keyPart);
+    const view = this.#viewFor(container, request, range.id);
     const item = this.#itemAt(container, partitionKey.keyPart, idKeyPart(id), view);
-    if (item === undefined) throw new CosmosError(404, 'Resource Not Found.');
+    if (item === undefined) throw notFound();
     const charge = readCharge(item.head.bodyBytes) * consistencyFactor(consistencyOf(request));
-    const headers = { ...this.#headers(container, partitionKey, charge, view.lsn), etag: item.head.etag };
-    if (header(request, 'if-none-match') === item.head.etag) return { status: 304, headers };
+    const headers = { ...this.#headers(container, [range], charge, view.lsn), etag: item.head.etag };
+    const known = header(request, 'if-none-match');
+    if (known === item.head.etag || known === '*') return { status: 304, headers };
     return { status: 200, headers, body: item.body };
   }
 
   async batch(container: ContainerEntry, request: CosmosRequest): Promise<CosmosReply> {
-    if (!flag(request, 'x-ms-cosmos-batch-atomic')) throw notSupported('A bulk (not atomic) batch');
     if (request.body.length > MAX_BATCH_BYTES) throw new CosmosError(413, 'Request size is too large.');
-    const operations = batchOperations(jsonBody(request));
+    const entries = batchEntries(jsonBody(request));
+    const operations = entries.map(batchOperation);
+    if (!flag(request, 'x-ms-cosmos-batch-atomic'))
+      return this.#bulk(container, request, entries, operations);
     const partitionKey = requiredPartitionKey(request);
-    const minimal = header(request, 'prefer')?.includes('return=minimal') ?? false;
-    const outcome = await this.#execute(container, partitionKey, operations).catch((error: unknown) => {
-      if (error instanceof OperationRefused) return error;
-      throw error;
-    });
+    const ranges = [rangeOf(container.ranges, partitionKey.keyPart)];
+    const outcome = await this.#store
+      .commit(() => this.#execute(container, partitionKey, operations))
+      .catch((error: unknown) => {
+        if (error instanceof OperationRefused) return error;
+        throw error;
+      });
     const isRefused = outcome instanceof OperationRefused;
     const results = isRefused ? batchFailure(operations.length, outcome) : outcome.results;
+    return this.#batchReply(container, request, ranges, operations, results);
+  }
+
+  /** Each operation for itself; the first that is refused stops those after it, unless the client wants to go on. */
+  async #bulk(
+    container: ContainerEntry,
+    request: CosmosRequest,
+    entries: readonly JsonObject[],
+    operations: readonly ItemOperation[],
+  ): Promise<CosmosReply> {
+    const { ranges } = targetOf(container, request);
+    const [range, ...others] = ranges;
+    if (range === undefined || others.length > 0)
+      throw badRequest('A bulk request must name a partition key range.');
+    const goesOn = flag(request, 'x-ms-cosmos-batch-continue-on-error');
+    const results = await this.#store.commit(() => {
+      let isStopped = false;
+      return operations.map((operation, index): OperationResult => {
+        if (isStopped) return { status: 424, charge: 0 };
+        try {
+          const partitionKey = partitionKeyFromHeader(String(entries[index]?.partitionKey));
+          if (!isWithin(range, partitionKey.keyPart)) {
+            throw new CosmosError(
+              410,
+              'Another partition key range has the item.',
+              SUB_STATUS.partitionKeyRangeGone,
+            );
+          }
+          const {
+            results: [result],
+          } = this.#execute(container, partitionKey, [operation]);
+          if (result !== undefined) return result;
+          throw new Error('An operation gave no result.');
+        } catch (error) {
+          if (!(error instanceof CosmosError)) throw error;
+          isStopped = !goesOn;
+          return { status: error.status, subStatus: error.subStatus, charge: SMALLEST_CHARGE };
+        }
+      });
+    });
+    return this.#batchReply(container, request, [range], operations, results);
+  }
+
+  #batchReply(
+    container: ContainerEntry,
+    request: CosmosRequest,
+    ranges: readonly PartitionRange[],
+    operations: readonly ItemOperation[],
+    results: readonly OperationResult[],
+  ): CosmosReply {
+    const minimal = header(request, 'prefer')?.includes('return=minimal') ?? false;
     const charge = results.reduce((sum, result) => sum + result.charge, 0);
+    const refused = results.find(({ status }) => status >= 400 && status !== 424);
+    const subStatus = refused?.subStatus ? { 'x-ms-substatus': refused.subStatus } : {};
     return {
-      status: isRefused ? 207 : 200,
-      headers: this.#headers(container, partitionKey, charge),
+      status: refused === undefined ? 200 : 207,
+      headers: { ...this.#headers(container, ranges, charge), ...subStatus },
       body: batchAnswer(operations, results, minimal),
     };
   }
 
   async query(container: ContainerEntry, request: CosmosRequest): Promise<CosmosReply> {
-    const { text, parameters } = querySpec(objectBody(request));
-    return this.#runQuery(container, request, text, parameters);
+    const { text, parameters } = querySpec(request);
+    const query = parseQuery(text);
+    const target = targetOf(container, request);
+    if (!target.isNamed) {
+      const pinned = pinnedPartitionKey(container, query, parameters);
+      if (pinned !== undefined) {
+        const ranges = [rangeOf(container.ranges, pinned.keyPart)];
+        return this.#runQuery(container, request, query, parameters, {
+          ...target,
+          ranges,
+          partitionKey: pinned,
+        });
+      }
+      if (!flag(request, 'x-ms-documentdb-query-enablecrosspartition')) throw crossPartitionDisabled();
+      requireServable(container, query, parameters);
+    }
+    return this.#runQuery(container, request, query, parameters, target);
   }
 
   async readFeed(container: ContainerEntry, request: CosmosRequest): Promise<CosmosReply> {
-    return this.#runQuery(container, request, WHOLE_CONTAINER, new Map());
+    return this.#runQuery(
+      container,
+      request,
+      parseQuery(WHOLE_CONTAINER),
+      new Map(),
+      targetOf(container, request),
+    );
   }
 
-  /** The SDK asks for a plan with every query and, while queries are answered directly, never uses it. */
+  /** The SDK asks for a plan with every query, and uses it when the query is refused for want of one. */
   queryPlan(container: ContainerEntry, request: CosmosRequest): CosmosReply {
-    querySpec(objectBody(request));
-    const plan = {
-      partitionedQueryExecutionInfoVersion: 2,
-      queryInfo: {
-        distinctType: 'None',
-        top: null,
-        offset: null,
-        limit: null,
-        orderBy: [],
-        orderByExpressions: [],
-        groupByExpressions: [],
-        groupByAliases: [],
-        aggregates: [],
-        groupByAliasToAggregateType: {},
-        rewrittenQuery: '',
-        hasSelectValue: false,
-        hasNonStreamingOrderBy: false,
-      },
-      queryRanges: [{ min: '', max: 'FF', isMinInclusive: true, isMaxInclusive: false }],
-    };
+    const { text, parameters } = querySpec(request);
     return {
       status: 200,
-      headers: this.#headers(container, undefined, SMALLEST_CHARGE),
-      body: JSON.stringify(plan),
+      headers: this.#headers(container, container.ranges, SMALLEST_CHARGE),
+      body: JSON.stringify(queryPlan(container, parseQuery(text), parameters)),
     };
   }
 
   feed(container: ContainerEntry, request: CosmosRequest): CosmosReply {
     if (header(request, 'a-im')?.toLowerCase() !== 'incremental feed')
       throw notSupported('This change feed mode');
-    const partitionKey = optionalPartitionKey(request);
-    const range = rangeOfRequest(request, partitionKey);
-    const view = this.#viewFor(container, request, range);
-    const { after, since } = feedStart(request, view);
-    const maxItems = maxItemsOf(request);
+    const { partitionKey, ranges, keys } = targetOf(container, request);
+    const [range, ...others] = ranges;
+    if (range === undefined || others.length > 0) {
+      throw badRequest(
+        'The change feed of several physical partitions is read one partition key range at a time.',
+      );
+    }
+    const view = this.#viewFor(container, request, range.id);
     const page = readFeed(this.#store, container, {
       partitionKey,
-      range,
-      after,
+      range: range.id,
+      keys,
       upTo: view.lsn,
-      since,
-      maxItems,
+      maxItems: maxItemsOf(request),
+      ...feedStart(request, view),
     });
     const charge = feedCharge(page.sizes) * consistencyFactor(consistencyOf(request));
     const headers = {
-      ...this.#headers(container, partitionKey, charge, view.lsn),
+      ...this.#headers(container, ranges, charge, view.lsn),
       etag: `"${page.position}"`,
       'x-ms-item-count': page.bodies.length,
     };
@@ -162,8 +241,7 @@ export class ItemRoutes {
 
   /** Session token and owner of a refusal too: the SDK keeps tokens of 404, 409 and 412. */
   refusalHeaders(container: ContainerEntry, request: CosmosRequest): CosmosReply['headers'] {
-    const partitionKey = optionalPartitionKey(request);
-    return this.#headers(container, partitionKey, SMALLEST_CHARGE);
+    return this.#headers(container, targetOf(container, request).ranges, SMALLEST_CHARGE);
   }
 
   async #write(
@@ -171,11 +249,16 @@ export class ItemRoutes {
     request: CosmosRequest,
     operation: ItemOperation,
   ): Promise<CosmosReply> {
+    if (header(request, 'if-none-match') !== undefined) throw notSupported('If-None-Match on a write');
+    const ifMatch = header(request, 'if-match');
     const partitionKey = requiredPartitionKey(request);
-    const { results, lsn } = await this.#execute(container, partitionKey, [operation]);
+    const { results, lsn } = await this.#store.commit(() =>
+      this.#execute(container, partitionKey, [{ ...operation, ifMatch }]),
+    );
     const [result] = results;
     if (result === undefined) throw new Error('An operation gave no result.');
-    const headers = this.#headers(container, partitionKey, result.charge, lsn);
+    const ranges = [rangeOf(container.ranges, partitionKey.keyPart)];
+    const headers = this.#headers(container, ranges, result.charge, lsn);
     if (result.item === undefined) return { status: result.status, headers };
     return {
       status: result.status,
@@ -184,50 +267,55 @@ export class ItemRoutes {
     };
   }
 
-  async #execute(
+  /** Call it inside a transaction. */
+  #execute(
     container: ContainerEntry,
     partitionKey: PartitionKey,
     operations: readonly ItemOperation[],
-  ): Promise<Executed> {
-    const keepBefore = this.#history !== undefined;
-    return this.#store.commit(() => {
-      const executed = executeAtomically(this.#store, container, partitionKey, operations, keepBefore);
-      if (executed.changed.length > 0) this.#history?.record(container, executed.lsn, executed.changed);
-      return executed;
-    });
+  ): Executed {
+    const history = this.#history;
+    const executed = executeAtomically(
+      this.#store,
+      container,
+      partitionKey,
+      operations,
+      history !== undefined,
+    );
+    const { range, lsn, changed } = executed;
+    if (changed.length > 0) history?.record(container, range, lsn, changed);
+    return executed;
   }
 
+  /** A page never holds items of two physical partitions; it may be empty and still not the last. */
   async #runQuery(
     container: ContainerEntry,
     request: CosmosRequest,
-    text: string,
-    parameters: ReadonlyMap<string, JsonValue | undefined>,
+    query: SelectQuery,
+    parameters: Parameters,
+    { partitionKey, ranges, keys }: Target,
   ): Promise<CosmosReply> {
-    const partitionKey = optionalPartitionKey(request);
-    const view = this.#viewFor(container, request, rangeOfRequest(request, partitionKey));
+    const token = header(request, 'x-ms-continuation');
+    const from = token === undefined ? undefined : readContinuation(token, query);
+    const number = from === undefined ? 0 : ranges.findIndex((range) => isWithin(range, from.partitionKey));
+    const range = ranges[number];
+    const following = ranges[number + 1];
+    if (range === undefined) throw badRequest('Invalid Continuation Token.');
+    const view = this.#viewFor(container, request, range.id);
     const page = await runQuery(this.#store, this.#planner, container, {
-      text,
+      query,
       parameters,
-      partitionKey,
+      partitionKey: partitionKey?.keyPart,
+      keys: intersection(range, keys),
       maxItems: maxItemsOf(request),
-      continuation: header(request, 'x-ms-continuation'),
+      from,
       view,
     });
-    return this.#queryReply(container, request, partitionKey, view, page);
-  }
-
-  #queryReply(
-    container: ContainerEntry,
-    request: CosmosRequest,
-    partitionKey: PartitionKey | undefined,
-    view: ReadView,
-    page: QueryPage,
-  ): CosmosReply {
+    const next = page.next ?? (following && startOf(following));
     const charge = queryCharge(page.loadedBytes) * consistencyFactor(consistencyOf(request));
     const headers = {
-      ...this.#headers(container, partitionKey, charge, view.lsn),
+      ...this.#headers(container, [range], charge, view.lsn),
       'x-ms-item-count': page.results.length,
-      ...(page.continuation === undefined ? {} : { 'x-ms-continuation': page.continuation }),
+      ...(next === undefined ? {} : { 'x-ms-continuation': writeContinuation(next, query) }),
     };
     return { status: 200, headers, body: documentList(container, page.results) };
   }
@@ -249,16 +337,15 @@ export class ItemRoutes {
     const { lsn } = readCounters(this.#store, container, range);
     const sessionLsn = sessionLsnOf(request, range, lsn);
     if (this.#history === undefined || !isWeak(request)) return { lsn };
-    return this.#history.viewOf(container, lsn, sessionLsn);
+    return this.#history.viewOf(container, range, lsn, sessionLsn);
   }
 
   #headers(
     container: ContainerEntry,
-    partitionKey: PartitionKey | undefined,
+    ranges: readonly PartitionRange[],
     charge: number,
     knownLsn?: number,
   ): Record<string, string | number> {
-    const ranges = partitionKey === undefined ? partitionRanges() : [rangeOf(partitionKey)];
     const tokens = ranges.map(
       ({ id }) => `${id}:-1#${knownLsn ?? readCounters(this.#store, container, id).lsn}`,
     );
@@ -279,26 +366,47 @@ function optionalPartitionKey(request: CosmosRequest): PartitionKey | undefined 
 
 function requiredPartitionKey(request: CosmosRequest): PartitionKey {
   const partitionKey = optionalPartitionKey(request);
-  if (partitionKey === undefined) throw badRequest('PartitionKey value must be supplied for this operation.');
-  return partitionKey;
+  if (partitionKey !== undefined) return partitionKey;
+  throw badRequest(
+    'The partition key supplied in x-ms-partitionkey header has fewer components than defined in the the collection.',
+    SUB_STATUS.partitionKeyMismatch,
+  );
 }
 
-function rangeOfRequest(request: CosmosRequest, partitionKey: PartitionKey | undefined): string {
-  if (partitionKey !== undefined) return rangeOf(partitionKey).id;
-  const start = header(request, 'x-ms-start-epk');
-  const end = header(request, 'x-ms-end-epk');
-  const range = rangeById(header(request, 'x-ms-documentdb-partitionkeyrangeid') ?? '0');
-  const isPart =
-    (start ?? range.minInclusive) > range.minInclusive || (end ?? range.maxExclusive) < range.maxExclusive;
-  if (isPart) throw notSupported('A part of a physical partition');
-  return range.id;
+/** What a query or a feed is about. */
+interface Target {
+  readonly partitionKey: PartitionKey | undefined;
+  /** The physical partitions, in the order of their keys. */
+  readonly ranges: readonly PartitionRange[];
+  /** The keys that are wanted of them. */
+  readonly keys: EpkRange;
+  /** True when the client named a partition key or a physical partition. */
+  readonly isNamed: boolean;
 }
 
-function maxItemsOf(request: CosmosRequest): number {
-  const given = Number(header(request, 'x-ms-max-item-count') ?? DEFAULT_PAGE);
-  if (given === -1) return Number.POSITIVE_INFINITY;
-  if (Number.isInteger(given) && given > 0) return given;
-  throw badRequest('The x-ms-max-item-count must be a positive whole number or -1.');
+/** @throws CosmosError 410/1002 for a physical partition that is not there */
+function targetOf({ ranges }: ContainerEntry, request: CosmosRequest): Target {
+  const partitionKey = optionalPartitionKey(request);
+  if (partitionKey !== undefined) {
+    return { partitionKey, ranges: [rangeOf(ranges, partitionKey.keyPart)], keys: ALL_KEYS, isNamed: true };
+  }
+  const minInclusive = header(request, 'x-ms-start-epk');
+  const maxExclusive = header(request, 'x-ms-end-epk');
+  const part =
+    minInclusive === undefined || maxExclusive === undefined ? undefined : { minInclusive, maxExclusive };
+  const id = header(request, 'x-ms-documentdb-partitionkeyrangeid');
+  if (id === undefined && part !== undefined)
+    throw notSupported('A range of keys without its partition key range id');
+  const isNamed = id !== undefined;
+  const keys = part ?? ALL_KEYS;
+  return { partitionKey, ranges: isNamed ? [rangeById(ranges, id, part)] : ranges, keys, isNamed };
+}
+
+function crossPartitionDisabled(): CosmosError {
+  return badRequest(
+    'Cross partition query is required but disabled. Please set x-ms-documentdb-query-enablecrosspartition to true, specify ' +
+      'x-ms-documentdb-partitionkey, or revise your query to avoid this exception.',
+  );
 }
 
 function feedStart(request: CosmosRequest, view: ReadView): { after: number; since: number } {
@@ -316,24 +424,33 @@ function feedStart(request: CosmosRequest, view: ReadView): { after: number; sin
   return { after: 0, since };
 }
 
-function batchOperations(body: JsonValue): ItemOperation[] {
+function batchEntries(body: JsonValue): JsonObject[] {
   if (!Array.isArray(body) || body.length === 0) throw badRequest('A batch is a JSON array of operations.');
   if (body.length > MAX_BATCH_OPERATIONS)
     throw badRequest('Batch request has more operations than what is supported.');
   return body.map((entry) => {
-    if (!isJsonObject(entry)) throw badRequest('Each operation of a batch must be an object.');
-    const type = OPERATION_TYPES.find((name) => name === entry.operationType);
-    if (entry.operationType === 'Patch') throw notSupported('Patch');
-    if (type === undefined)
-      throw badRequest(`The batch operation ${String(entry.operationType)} is unknown.`);
-    if (entry.ifNoneMatch !== undefined) throw notSupported('ifNoneMatch in a batch');
-    return {
-      type,
-      id: typeof entry.id === 'string' ? entry.id : undefined,
-      body: isJsonObject(entry.resourceBody) ? entry.resourceBody : undefined,
-      ifMatch: typeof entry.ifMatch === 'string' ? entry.ifMatch : undefined,
-    };
+    if (isJsonObject(entry)) return entry;
+    throw badRequest('Each operation of a batch must be an object.');
   });
+}
+
+function batchOperation({
+  operationType,
+  id,
+  resourceBody,
+  ifMatch,
+  ifNoneMatch,
+}: JsonObject): ItemOperation {
+  const type = OPERATION_TYPES.find((name) => name === operationType);
+  if (operationType === 'Patch') throw notSupported('Patch');
+  if (type === undefined) throw badRequest(`The batch operation ${String(operationType)} is unknown.`);
+  if (ifNoneMatch !== undefined) throw notSupported('ifNoneMatch in a batch');
+  return {
+    type,
+    id: typeof id === 'string' ? id : undefined,
+    body: isJsonObject(resourceBody) ? resourceBody : undefined,
+    ifMatch: typeof ifMatch === 'string' ? ifMatch : undefined,
+  };
 }
 
 function batchAnswer(
@@ -341,9 +458,10 @@ function batchAnswer(
   results: readonly OperationResult[],
   minimal: boolean,
 ): string {
-  const answers = results.map(({ status, charge, item }, index) => {
+  const answers = results.map(({ status, subStatus, charge, item }, index) => {
     const answer = {
       statusCode: status,
+      ...(subStatus ? { subStatusCode: subStatus } : {}),
       requestCharge: Math.round(charge * 100) / 100,
       ...(item === undefined ? {} : { eTag: item.head.etag }),
     };
@@ -352,20 +470,6 @@ function batchAnswer(
     return hasBody ? `${text.slice(0, -1)},"resourceBody":${item.body.toString()}}` : text;
   });
   return `[${answers.join(',')}]`;
-}
-
-function querySpec(body: JsonObject) {
-  const { query, parameters = [] } = body;
-  if (typeof query !== 'string' || !Array.isArray(parameters)) {
-    throw badRequest('A query is given as {"query": "...", "parameters": [{"name", "value"}]}.');
-  }
-  const values = parameters.map((parameter): [string, JsonValue | undefined] => {
-    if (!isJsonObject(parameter) || typeof parameter.name !== 'string') {
-      throw badRequest('Each parameter of a query needs a name.');
-    }
-    return [parameter.name, parameter.value];
-  });
-  return { text: query, parameters: new Map(values) };
 }
 
 function documentList(container: ContainerEntry, documents: readonly (Buffer | string)[]): Buffer {

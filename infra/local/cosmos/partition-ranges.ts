@@ -1,30 +1,70 @@
 import { CosmosError, SUB_STATUS } from './cosmos-error.ts';
-import type { PartitionKey } from './partition-key.ts';
 
-/** A physical partition: it owns the items whose hashed partition key falls in [minInclusive, maxExclusive). */
-export interface PartitionRange {
-  readonly id: string;
+/** A stretch of the effective partition keys (EPK), as hexadecimal texts that compare as texts. */
+export interface EpkRange {
   readonly minInclusive: string;
   readonly maxExclusive: string;
 }
 
-const WHOLE_RANGE: PartitionRange = { id: '0', minInclusive: '', maxExclusive: 'FF' };
-
-/** The physical partitions of a container: the one place that decides how many there are. */
-export function partitionRanges(): readonly PartitionRange[] {
-  return [WHOLE_RANGE];
+/** A physical partition: it owns the items whose effective partition key falls in its stretch, and counts their changes. */
+export interface PartitionRange extends EpkRange {
+  readonly id: string;
 }
 
-/** The physical partition that owns a partition key. Sequence numbers are counted for each of these. */
-export function rangeOf(_partitionKey: PartitionKey): PartitionRange {
-  return WHOLE_RANGE;
+export const ALL_KEYS: EpkRange = { minInclusive: '', maxExclusive: 'FF' };
+export const MAX_PARTITIONS = 100;
+/** Hashes of version 2 have 126 bits. */
+const KEY_SPACE = 1n << 126n;
+
+/** Divides the space of keys among `count` physical partitions, as evenly as the service does for a new container. */
+export function partitionRanges(count: number): PartitionRange[] {
+  const bound = (number: number) =>
+    ((KEY_SPACE * BigInt(number)) / BigInt(count) - 1n).toString(16).toUpperCase().padStart(32, '0');
+  return Array.from({ length: count }, (_, number) => ({
+    id: String(number),
+    minInclusive: number === 0 ? ALL_KEYS.minInclusive : bound(number),
+    maxExclusive: number === count - 1 ? ALL_KEYS.maxExclusive : bound(number + 1),
+  }));
 }
 
-/** @throws CosmosError 410/1002 for an id that is not there (any more): the SDK then refreshes its ranges. */
-export function rangeById(id: string): PartitionRange {
-  const range = partitionRanges().find((candidate) => candidate.id === id);
-  if (range === undefined) {
-    throw new CosmosError(410, `Partition key range ${id} is gone.`, SUB_STATUS.partitionKeyRangeGone);
-  }
+/** @param place an effective partition key, or what begins with one: the storage key part of a partition */
+export function isWithin({ minInclusive, maxExclusive }: EpkRange, place: string): boolean {
+  return place >= minInclusive && place < maxExclusive;
+}
+
+/** The physical partition that owns a place; see `isWithin`. */
+export function rangeOf(ranges: readonly PartitionRange[], place: string): PartitionRange {
+  const range = ranges.find((candidate) => isWithin(candidate, place));
+  if (range === undefined) throw new Error(`No physical partition owns ${place}.`);
   return range;
+}
+
+/**
+ * The physical partition that a client named.
+ * @param keys the part of it that the client wants, if it said so
+ * @throws CosmosError 410/1002 for what is not there (any more): the SDK then refreshes its ranges
+ */
+export function rangeById(
+  ranges: readonly PartitionRange[],
+  id: string,
+  keys: EpkRange | undefined,
+): PartitionRange {
+  // Clients may name the container's resource id as well: `rid,0`.
+  const range = ranges.find((candidate) => candidate.id === id.split(',').at(-1));
+  if (range !== undefined && (keys === undefined || isPart(keys, range))) return range;
+  throw new CosmosError(410, `Partition key range ${id} is gone.`, SUB_STATUS.partitionKeyRangeGone);
+}
+
+function isPart(part: EpkRange, whole: EpkRange): boolean {
+  const { minInclusive, maxExclusive } = intersection(part, whole);
+  return (
+    minInclusive < maxExclusive && minInclusive === part.minInclusive && maxExclusive === part.maxExclusive
+  );
+}
+
+export function intersection(one: EpkRange, other: EpkRange): EpkRange {
+  return {
+    minInclusive: one.minInclusive > other.minInclusive ? one.minInclusive : other.minInclusive,
+    maxExclusive: one.maxExclusive < other.maxExclusive ? one.maxExclusive : other.maxExclusive,
+  };
 }

@@ -1,104 +1,133 @@
 import type { ContainerEntry } from './catalog.ts';
-import { indexBounds, isSeekable, type KeyBounds } from './query-source.ts';
-import type { PathConstraint } from './sql/constraints.ts';
-import type { SortKey } from './sql/syntax.ts';
-import type { Store } from './store.ts';
+import { badRequest, QueryPlanNeeded } from './cosmos-error.ts';
+import { isSamePath } from './indexed-value.ts';
+import type { JsonObject } from './json.ts';
+import { effectiveKeyOf, type PartitionKey, partitionKeyOf } from './partition-key.ts';
+import { ALL_KEYS } from './partition-ranges.ts';
+import { constraintsOf } from './sql/constraints.ts';
+import { constantOf, type Parameters } from './sql/evaluate.ts';
+import type { Expression, SelectQuery } from './sql/syntax.ts';
 
-/** How the items that may pass a filter are found. */
-export type AccessPath =
-  /** Every item, by partition key and id. */
-  | { readonly kind: 'scan' }
-  /** An index whose order is that of the first sort key (or of the ids, for an equality without sort keys). */
-  | { readonly kind: 'ordered'; readonly bounds: KeyBounds; readonly descending: boolean }
-  /** The few items that meet one constraint; they are sorted afterwards. */
-  | { readonly kind: 'selected'; readonly bounds: KeyBounds };
+/** Clients that resume a sorted query put a condition in its place. */
+const FILTER = '({documentdb-formattableorderbyquery-filter})';
 
-export interface PlanInput {
-  readonly partitionKey: string;
-  readonly constraints: readonly PathConstraint[];
-  readonly orderBy: readonly SortKey[];
-  /** How many items are wanted; Infinity = all. */
-  readonly wanted: number;
-  readonly lsn: number;
+/** How much of the results a query wants. */
+export interface Cut {
+  readonly top: number | undefined;
+  readonly offset: number | undefined;
+  readonly limit: number | undefined;
 }
 
-const COUNTED_AT_MOST = 200;
-const CACHED_COUNTS = 20_000;
-
-/** Chooses between the indexes of a container by how many items each would make it look at. */
-export class QueryPlanner {
-  readonly #store: Store;
-  readonly #counts = new Map<string, { readonly count: number; readonly lsn: number }>();
-
-  constructor(store: Store) {
-    this.#store = store;
-  }
-
-  choose(container: ContainerEntry, input: PlanInput): AccessPath {
-    const selected = this.#mostSelective(container, input);
-    const ordered = this.#ordered(container, input, selected?.count);
-    if (ordered !== undefined && (selected === undefined || ordered.cost <= selected.count))
-      return ordered.access;
-    if (selected === undefined) return { kind: 'scan' };
-    const inOrderOfIds = input.orderBy.length === 0 && selected.isEquality;
-    if (inOrderOfIds) return { kind: 'ordered', bounds: selected.bounds, descending: false };
-    return { kind: 'selected', bounds: selected.bounds };
-  }
-
-  #mostSelective(container: ContainerEntry, input: PlanInput) {
-    const choices = input.constraints.flatMap((constraint) => {
-      const pathNumber = scalarPathNumber(container, constraint.path);
-      if (pathNumber < 0 || !isSeekable(constraint)) return [];
-      const bounds = indexBounds(container, pathNumber, input.partitionKey, constraint);
-      const isEquality = constraint.equals !== undefined;
-      const count = isEquality ? this.#cachedCount(bounds, input.lsn) : this.#boundedCount(bounds);
-      return [{ bounds, count, isEquality }];
-    });
-    return choices.toSorted((one, other) => one.count - other.count)[0];
-  }
-
-  #ordered(container: ContainerEntry, input: PlanInput, selectedCount: number | undefined) {
-    const [sortKey] = input.orderBy;
-    if (sortKey === undefined) return undefined;
-    const pathNumber = scalarPathNumber(container, sortKey.path);
-    if (pathNumber < 0) return undefined;
-    const constraint = input.constraints.find(({ path }) => isSamePath(path, sortKey.path));
-    const usable = constraint !== undefined && isSeekable(constraint) ? constraint : undefined;
-    const bounds = indexBounds(container, pathNumber, input.partitionKey, usable);
-    const total = this.#cachedCount(
-      indexBounds(container, pathNumber, input.partitionKey, undefined),
-      input.lsn,
-    );
-    const inBounds = usable === undefined ? total : Math.min(total, this.#boundedCount(bounds));
-    const perHit = selectedCount === undefined ? 1 : total / Math.max(1, selectedCount);
-    const access: AccessPath = { kind: 'ordered', bounds, descending: sortKey.descending };
-    return { access, cost: Math.min(inBounds, input.wanted * perHit) };
-  }
-
-  /** Exact below the limit, Infinity above it. */
-  #boundedCount(bounds: KeyBounds): number {
-    let count = 0;
-    for (const _ of this.#store.index.getKeys({ ...bounds, limit: COUNTED_AT_MOST })) count += 1;
-    return count < COUNTED_AT_MOST ? count : Number.POSITIVE_INFINITY;
-  }
-
-  /** Counted anew when the container has changed by a quarter of the count since. */
-  #cachedCount(bounds: KeyBounds, lsn: number): number {
-    const name = JSON.stringify(bounds.start);
-    const known = this.#counts.get(name);
-    if (known !== undefined && Math.abs(lsn - known.lsn) <= known.count / 4) return known.count;
-    const count = this.#store.index.getKeysCount({ ...bounds });
-    if (this.#counts.size >= CACHED_COUNTS) this.#counts.clear();
-    this.#counts.set(name, { count, lsn });
-    return count;
-  }
+/** @throws CosmosError 400 when a count is not a whole number */
+export function cutOf({ top, offset, limit }: SelectQuery, parameters: Parameters): Cut {
+  const count = (expression: Expression | undefined) => {
+    if (expression === undefined) return undefined;
+    const value = constantOf(expression, parameters);
+    if (typeof value === 'number' && Number.isInteger(value) && value >= 0) return value;
+    throw badRequest('TOP, OFFSET and LIMIT take whole numbers that are not negative.');
+  };
+  return { top: count(top), offset: count(offset), limit: count(limit) };
 }
 
-/** The number of the container's own index for a path, or -1. */
-export function scalarPathNumber(container: ContainerEntry, path: readonly string[]): number {
-  return container.indexing.scalarPaths.findIndex((candidate) => isSamePath(candidate, path));
+/** The one partition key that a filter admits, if it names it. */
+export function pinnedPartitionKey(
+  container: ContainerEntry,
+  { where }: SelectQuery,
+  parameters: Parameters,
+): PartitionKey | undefined {
+  const path = container.partitionKeyPath;
+  const value = constraintsOf(where, parameters).find((constraint) =>
+    isSamePath(constraint.path, path),
+  )?.equals;
+  return value === undefined || (typeof value === 'object' && value !== null)
+    ? undefined
+    : partitionKeyOf(value);
 }
 
-export function isSamePath(one: readonly string[], other: readonly string[]): boolean {
-  return one.length === other.length && one.every((name, index) => name === other[index]);
+/**
+ * Refuses what the gateway does not answer across partitions: whatever takes more than putting the results of the physical
+ * partitions one after the other, also when there is but one. Clients then follow the plan that comes with the refusal.
+ * @throws QueryPlanNeeded
+ */
+export function requireServable(container: ContainerEntry, query: SelectQuery, parameters: Parameters): void {
+  const { selection, top, orderBy, offset } = query;
+  if (selection.kind !== 'count' && top === undefined && orderBy.length === 0 && offset === undefined) return;
+  throw new QueryPlanNeeded(
+    'The provided cross partition query can not be directly served by the gateway. This is a first chance (internal) exception ' +
+      'that all newer clients will know how to handle gracefully. This exception is traced, but unless you see it bubble up as ' +
+      'an exception (which only happens on older SDK clients), then you can safely ignore this message.',
+    JSON.stringify(queryPlan(container, query, parameters)),
+  );
+}
+
+/** How a client puts a query's results together: which part of it each physical partition is asked, and what to do then. */
+export function queryPlan(container: ContainerEntry, query: SelectQuery, parameters: Parameters): JsonObject {
+  const { selection, orderBy } = query;
+  const { top = null, offset = null, limit = null } = cutOf(query, parameters);
+  const pinned = pinnedPartitionKey(container, query, parameters);
+  const key = pinned && effectiveKeyOf(pinned);
+  return {
+    partitionedQueryExecutionInfoVersion: 2,
+    queryInfo: {
+      distinctType: 'None',
+      top,
+      offset,
+      limit,
+      orderBy: orderBy.map(({ descending }) => (descending ? 'Descending' : 'Ascending')),
+      orderByExpressions: orderBy.map(({ text }) => text),
+      groupByExpressions: [],
+      groupByAliases: [],
+      aggregates: selection.kind === 'count' ? ['Count'] : [],
+      groupByAliasToAggregateType: {},
+      rewrittenQuery: rewrittenQuery(query, parameters),
+      hasSelectValue: selection.kind === 'count' || selection.kind === 'value',
+      dCountInfo: null,
+      hasNonStreamingOrderBy: false,
+    },
+    queryRanges: [
+      key === undefined
+        ? {
+            min: ALL_KEYS.minInclusive,
+            max: ALL_KEYS.maxExclusive,
+            isMinInclusive: true,
+            isMaxInclusive: false,
+          }
+        : { min: key, max: key, isMinInclusive: true, isMaxInclusive: true },
+    ],
+    hybridSearchQueryInfo: null,
+  };
+}
+
+/** What each physical partition is asked; empty = the query as it is. */
+function rewrittenQuery(query: SelectQuery, parameters: Parameters): string {
+  const { selection, orderBy, alias, clauses } = query;
+  const { top, offset, limit } = cutOf(query, parameters);
+  const from = `\nFROM ${clauses.from}`;
+  const where = clauses.where === undefined ? '' : `\nWHERE ${clauses.where}`;
+  if (selection.kind === 'count') return `SELECT VALUE [{"item": ${selection.text}}]${from}${where}`;
+  const cut = offset === undefined ? '' : `\nOFFSET 0 LIMIT ${offset + (limit ?? 0)}`;
+  if (orderBy.length === 0) return cut && `SELECT ${clauses.selection}${from}${where}${cut}`;
+  const first = top === undefined ? '' : `TOP ${top} `;
+  const items = orderBy.map(({ text }) => `{"item": ${text}}`).join(', ');
+  const filter = `\nWHERE ${clauses.where === undefined ? '' : `(${clauses.where}) AND `}${FILTER}`;
+  const order = orderBy.map(({ text, descending }) => `${text} ${descending ? 'DESC' : 'ASC'}`).join(', ');
+  return (
+    `SELECT ${first}${alias}._rid, [${items}] AS orderByItems, ${payload(query)} AS payload` +
+    `${from}${filter}\nORDER BY ${order}${cut}`
+  );
+}
+
+function payload({ selection, alias, clauses }: SelectQuery): string {
+  switch (selection.kind) {
+    case 'all':
+      return alias;
+    case 'list': {
+      const properties = selection.items.map(({ name, text }) => `${JSON.stringify(name)}: ${text}`);
+      return `{${properties.join(', ')}}`;
+    }
+    case 'value':
+      return selection.text;
+    case 'count':
+      return clauses.selection;
+  }
 }

@@ -1,60 +1,70 @@
 import { createHash } from 'node:crypto';
+import type { AccessPath } from './access-path.ts';
 import { badRequest } from './cosmos-error.ts';
-import { entryParts, indexedValueOf, isWholeValue } from './indexed-value.ts';
+import { entryParts, indexedValueOf } from './indexed-value.ts';
 import { isJsonObject, type JsonValue } from './json.ts';
-import type { AccessPath } from './query-plan.ts';
+import type { EpkRange } from './partition-ranges.ts';
 import { indexPrefix, type KeyBounds } from './query-source.ts';
+import type { SelectQuery } from './sql/syntax.ts';
 import { AFTER_ALL } from './store.ts';
 
-/** A place in the results: the sort values and the item after which to go on, and how much of OFFSET and LIMIT is used. */
+/**
+ * A place in the results: the sort values and the item after which to go on, and how much of OFFSET and LIMIT is used. A physical
+ * partition begins after the item without id at its lowest key.
+ */
 export interface Position {
-  /** Of the query, so that a token is not used with another one. */
-  readonly query: string;
   readonly sortValues: readonly (JsonValue | undefined)[];
   readonly partitionKey: string;
   readonly id: string;
+  readonly itemNumber: number;
   readonly skipped: number;
   readonly returned: number;
 }
 
-export function fingerprintOf(queryText: string): string {
-  return createHash('sha1').update(queryText).digest('base64url').slice(0, 12);
+/** Where the results of a physical partition begin. */
+export function startOf({ minInclusive }: EpkRange): Position {
+  return { sortValues: [], partitionKey: minInclusive, id: '', itemNumber: 0, skipped: 0, returned: 0 };
 }
 
 /** The position as an opaque token; it holds no state of the server and outlives a restart. */
-export function writeContinuation(position: Position): string {
+export function writeContinuation(position: Position, { shape }: SelectQuery): string {
   const sortValues = position.sortValues.map((value) => (value === undefined ? [] : [value]));
-  return Buffer.from(JSON.stringify({ ...position, sortValues })).toString('base64url');
+  const query = fingerprintOf(shape);
+  return Buffer.from(JSON.stringify({ ...position, sortValues, query })).toString('base64url');
 }
 
-/** @throws CosmosError 400 for a token of another query */
-export function readContinuation(token: string, query: string): Position {
+/** @throws CosmosError 400 for a token of another query; another filter is not minded, as clients change it to resume */
+export function readContinuation(token: string, { shape }: SelectQuery): Position {
   const position = parse(Buffer.from(token, 'base64url').toString());
-  if (!isJsonObject(position) || position.query !== query || !Array.isArray(position.sortValues)) {
+  if (
+    !isJsonObject(position) ||
+    position.query !== fingerprintOf(shape) ||
+    !Array.isArray(position.sortValues)
+  ) {
     throw badRequest('Invalid Continuation Token.');
   }
   return {
-    query,
     sortValues: position.sortValues.map((entry) => (Array.isArray(entry) ? entry[0] : undefined)),
     partitionKey: String(position.partitionKey),
     id: String(position.id),
+    itemNumber: Number(position.itemNumber),
     skipped: Number(position.skipped),
     returned: Number(position.returned),
   };
 }
 
-/** Where an index scan goes on: at the last item's value, past its id when ids are all that is left to tell apart. */
+function fingerprintOf(shape: string): string {
+  return createHash('sha1').update(shape).digest('base64url').slice(0, 12);
+}
+
+/** Where an index scan goes on: at the last item's value, whose items are sorted anew; without sort keys, past its id. */
 export function resumeAt(
   { bounds, descending }: Extract<AccessPath, { kind: 'ordered' }>,
   from: Position,
 ): KeyBounds {
-  const [first, ...others] = from.sortValues;
   if (from.sortValues.length === 0) return { ...bounds, start: [...bounds.start, from.id] };
-  const value = indexedValueOf(first);
-  const key = [...indexPrefix(bounds), ...entryParts(value)];
-  const isById = others.length === 0 && isWholeValue(value);
-  if (descending) return { ...bounds, end: isById ? [...key, from.id] : [...key, AFTER_ALL] };
-  return { ...bounds, start: isById ? [...key, from.id] : key };
+  const key = [...indexPrefix(bounds), ...entryParts(indexedValueOf(from.sortValues[0]))];
+  return descending ? { ...bounds, end: [...key, AFTER_ALL] } : { ...bounds, start: key };
 }
 
 function parse(text: string): unknown {

@@ -1,6 +1,7 @@
 import type { ContainerEntry } from './catalog.ts';
 import { entryParts, indexedValueOf, isWholeValue, TYPE_RANK } from './indexed-value.ts';
 import type { JsonValue } from './json.ts';
+import type { EpkRange } from './partition-ranges.ts';
 import type { PathConstraint } from './sql/constraints.ts';
 import { AFTER_ALL, type ItemHead, type KeyPart, type Store } from './store.ts';
 
@@ -18,36 +19,40 @@ export interface KeyBounds {
   readonly end: KeyPart[];
 }
 
-/** All items of a container, or of one of its partitions, by partition key and id. */
+/** The items of the partitions in `keys`, or of one partition, by partition key and id. */
 export function* scanItems(
   store: Store,
   container: ContainerEntry,
-  partitionKey: string | undefined,
+  keys: EpkRange | string,
   after: Pick<Located, 'partitionKey' | 'id'> | undefined,
   transaction: Snapshot,
 ): Generator<Located> {
-  const prefix = partitionKey === undefined ? [container.number] : [container.number, partitionKey];
-  const start = after === undefined ? prefix : [container.number, after.partitionKey, after.id, AFTER_ALL];
-  for (const { key, value } of store.heads.getRange({ start, end: [...prefix, AFTER_ALL], transaction })) {
+  const { number } = container;
+  const bounds =
+    typeof keys === 'string'
+      ? { start: [number, keys], end: [number, keys, AFTER_ALL] }
+      : { start: [number, keys.minInclusive], end: [number, keys.maxExclusive] };
+  const start = after === undefined ? bounds.start : [number, after.partitionKey, after.id, AFTER_ALL];
+  for (const { key, value } of store.heads.getRange({ ...bounds, start, transaction })) {
     yield { partitionKey: String(key[1]), id: String(key[2]), head: value };
   }
 }
 
-/** The partitions of a container that have items, by one seek each. */
+/** The partitions in `keys` that have items, by one seek each. */
 export function* partitionKeys(
   store: Store,
-  container: ContainerEntry,
-  first: string | undefined,
+  { number }: ContainerEntry,
+  keys: EpkRange,
   transaction: Snapshot,
 ): Generator<string> {
-  const end = [container.number, AFTER_ALL];
-  let start: KeyPart[] = first === undefined ? [container.number] : [container.number, first];
+  const end = [number, keys.maxExclusive];
+  let start: KeyPart[] = [number, keys.minInclusive];
   for (;;) {
     const [key] = [...store.heads.getKeys({ start, end, limit: 1, transaction })];
     if (key === undefined) return;
     const partitionKey = String(key[1]);
     yield partitionKey;
-    start = [container.number, partitionKey, AFTER_ALL];
+    start = [number, partitionKey, AFTER_ALL];
   }
 }
 

@@ -1,48 +1,46 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { type AccessPath, type QueryPlanner, scalarPathNumber } from './access-path.ts';
 import type { ContainerEntry } from './catalog.ts';
-import { badRequest } from './cosmos-error.ts';
-import { isWholeValue, MAX_INDEXED_CHARACTERS, TYPE_RANK, typeRank, wholeValueOf } from './indexed-value.ts';
+import { isSamePath, isWholeValue, MAX_INDEXED_CHARACTERS, wholeValueOf } from './indexed-value.ts';
 import { isExpired } from './item.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from './json.ts';
-import { type PartitionKey, partitionKeyOf } from './partition-key.ts';
-import { type AccessPath, isSamePath, type QueryPlanner, scalarPathNumber } from './query-plan.ts';
-import {
-  fingerprintOf,
-  type Position,
-  readContinuation,
-  resumeAt,
-  writeContinuation,
-} from './query-position.ts';
+import { type EpkRange, isWithin } from './partition-ranges.ts';
+import { cutOf } from './query-plan.ts';
+import { type Position, resumeAt } from './query-position.ts';
 import { type Located, partitionKeys, scanIndex, scanItems } from './query-source.ts';
 import { checkOrderBy, compareById, type Sortable, sortOrder } from './sort-order.ts';
 import { compareValues } from './sql/compare.ts';
 import { constraintsOf, type PathConstraint, pathsOf } from './sql/constraints.ts';
-import { compile, constantOf, type Evaluator, type Parameters } from './sql/evaluate.ts';
-import { parseQuery } from './sql/parse.ts';
+import { compile, type Evaluator, type Parameters } from './sql/evaluate.ts';
 import type { Expression, Selection, SelectQuery, SortKey } from './sql/syntax.ts';
 import { overlayKey, type ReadView } from './stale-history.ts';
 import { idKeyPart } from './storage-key.ts';
 import type { Store } from './store.ts';
 
 export interface QueryRequest {
-  readonly text: string;
+  readonly query: SelectQuery;
   readonly parameters: Parameters;
-  readonly partitionKey: PartitionKey | undefined;
+  /** The storage key part of the one partition that is asked; undefined = all in `keys`. */
+  readonly partitionKey: string | undefined;
+  /** Within one physical partition. */
+  readonly keys: EpkRange;
   /** Items of a page; Infinity = as many as fit into 4 MB. */
   readonly maxItems: number;
-  readonly continuation: string | undefined;
+  readonly from: Position | undefined;
   readonly view: ReadView;
 }
 
 export interface QueryPage {
   /** JSON texts. */
   readonly results: readonly (Buffer | string)[];
-  readonly continuation: string | undefined;
+  /** Where the next page starts; undefined at the end. */
+  readonly next: Position | undefined;
   /** The sizes of the items that were found. */
   readonly loadedBytes: readonly number[];
 }
 
 interface Found extends Located {
+  readonly itemNumber: number;
   readonly sortValues: readonly (JsonValue | undefined)[];
   readonly body: () => Buffer;
   readonly item: () => JsonObject;
@@ -67,14 +65,11 @@ class QueryRun {
   readonly #planner: QueryPlanner;
   readonly #container: ContainerEntry;
   readonly #request: QueryRequest;
-  readonly #query: SelectQuery;
   readonly #orderBy: readonly SortKey[];
   readonly #compare: (one: Sortable, other: Sortable) => number;
   readonly #filter: Evaluator;
   readonly #isCovered: boolean;
   readonly #constraints: readonly PathConstraint[];
-  readonly #partitionKey: string | undefined;
-  readonly #fingerprint: string;
   readonly #snapshot: ReturnType<Store['snapshot']>;
   readonly #now = Math.floor(Date.now() / 1000);
 
@@ -83,36 +78,31 @@ class QueryRun {
     this.#planner = planner;
     this.#container = container;
     this.#request = request;
-    this.#query = parseQuery(request.text);
-    this.#orderBy = sortKeysOf(this.#query, container);
-    this.#compare = sortOrder(this.#orderBy);
-    checkOrderBy(container, this.#query.orderBy);
-    const { where } = this.#query;
+    const { where, orderBy } = request.query;
+    this.#orderBy = orderBy;
+    this.#compare = sortOrder(orderBy);
+    checkOrderBy(container, orderBy);
     this.#filter = where === undefined ? () => true : compile(where, request.parameters);
     this.#constraints = constraintsOf(where, request.parameters);
     this.#isCovered = [
       ...(where === undefined ? [] : pathsOf(where)),
-      ...this.#orderBy.map(({ path }) => path),
+      ...orderBy.map(({ path }) => path),
     ].every((path) => scalarPathNumber(container, path) >= 0);
-    this.#partitionKey = request.partitionKey?.keyPart ?? this.#partitionKeyOfFilter();
-    this.#fingerprint = fingerprintOf(request.text);
     this.#snapshot = store.snapshot();
   }
 
   async page(): Promise<QueryPage> {
     try {
-      const { selection } = this.#query;
-      return await (selection.kind === 'aggregate' ? this.#aggregate(selection) : this.#select(selection));
+      const { selection } = this.#request.query;
+      return await (selection.kind === 'count' ? this.#count(selection) : this.#select(selection));
     } finally {
       this.#snapshot.done();
     }
   }
 
-  async #select(selection: Exclude<Selection, { kind: 'aggregate' }>): Promise<QueryPage> {
-    const { continuation, parameters, maxItems } = this.#request;
-    const from = continuation === undefined ? undefined : readContinuation(continuation, this.#fingerprint);
-    const offset = countOf(this.#query.offset, parameters, 0);
-    const limit = countOf(this.#query.limit ?? this.#query.top, parameters, Number.POSITIVE_INFINITY);
+  async #select(selection: Exclude<Selection, { kind: 'count' }>): Promise<QueryPage> {
+    const { query, from, parameters, maxItems } = this.#request;
+    const { top, offset = 0, limit = top ?? Number.POSITIVE_INFINITY } = cutOf(query, parameters);
     const project = projection(selection, parameters);
     const results: (Buffer | string)[] = [];
     const loadedBytes: number[] = [];
@@ -122,14 +112,15 @@ class QueryRun {
     let returned = 0;
     let bytes = 0;
     let last: Found | undefined;
-    if (limit <= alreadyReturned) return { results, continuation: undefined, loadedBytes };
+    if (limit <= alreadyReturned) return { results, next: undefined, loadedBytes };
     for await (const found of this.#found(from, offset - skipped + wanted)) {
       if (skipped < offset) {
         skipped += 1;
       } else if (returned >= wanted || bytes >= MAX_PAGE_BYTES) {
         if (last === undefined) break;
-        const position = this.#position(last, skipped, alreadyReturned + returned);
-        return { results, continuation: position, loadedBytes };
+        const { partitionKey, id, itemNumber, sortValues } = last;
+        const place = { partitionKey, id, itemNumber, sortValues };
+        return { results, next: { ...place, skipped, returned: alreadyReturned + returned }, loadedBytes };
       } else {
         returned += 1;
         const result = project(found);
@@ -140,26 +131,19 @@ class QueryRun {
       last = found;
       if (alreadyReturned + returned >= limit) break;
     }
-    return { results, continuation: undefined, loadedBytes };
+    return { results, next: undefined, loadedBytes };
   }
 
-  async #aggregate({ name, operand }: Extract<Selection, { kind: 'aggregate' }>): Promise<QueryPage> {
+  async #count({ operand, isPartial }: Extract<Selection, { kind: 'count' }>): Promise<QueryPage> {
     const evaluate = compile(operand, this.#request.parameters);
     const needsItem = pathsOf(operand).length > 0;
     const loadedBytes: number[] = [];
     let count = 0;
-    let greatest: JsonValue | undefined;
-    for await (const found of this.#found(undefined, name === 'MAX' ? 1 : Number.POSITIVE_INFINITY)) {
-      const value = evaluate(needsItem ? found.item() : {});
+    for await (const found of this.#found(undefined, Number.POSITIVE_INFINITY)) {
+      if (evaluate(needsItem ? found.item() : {}) !== undefined) count += 1;
       loadedBytes.push(found.head.bodyBytes);
-      if (value === undefined) continue;
-      count += 1;
-      if (greatest === undefined || compareValues(value, greatest) > 0) greatest = value;
-      if (name === 'MAX' && this.#orderBy.length > 0) break;
     }
-    if (name === 'COUNT') return { results: [String(count)], continuation: undefined, loadedBytes };
-    const isComparable = greatest !== undefined && typeRank(greatest) < TYPE_RANK.array;
-    return { results: isComparable ? [JSON.stringify(greatest)] : [], continuation: undefined, loadedBytes };
+    return { results: [isPartial ? `[{"item":${count}}]` : String(count)], next: undefined, loadedBytes };
   }
 
   /** The items that pass the filter, in the order of the results, from a position on. */
@@ -178,14 +162,15 @@ class QueryRun {
         yield* this.#sorted(group);
         group = [];
       }
-      if (isStreamed && this.#isInPlace(found)) yield found;
+      // Without sort keys, what is streamed comes by id.
+      if (isStreamed && this.#orderBy.length === 0) yield found;
       else group.push(found);
     }
     yield* this.#sorted(group);
   }
 
   #accessPath(wanted: number): AccessPath {
-    const partitionKey = this.#partitionKey;
+    const { partitionKey } = this.#request;
     const isPlanned = partitionKey !== undefined && this.#wantedId() === undefined;
     if (!isPlanned || this.#request.view.overlay !== undefined) return { kind: 'scan' };
     return this.#planned(partitionKey, this.#orderBy, wanted);
@@ -199,10 +184,11 @@ class QueryRun {
 
   /** Undefined stands for work that found nothing, so that it counts towards a turn. */
   #located(access: AccessPath, from: Position | undefined): Iterable<Located | undefined> {
-    const partitionKey = this.#partitionKey;
+    const { partitionKey, keys, view } = this.#request;
+    if (partitionKey !== undefined && !isWithin(keys, partitionKey)) return [];
     const byId = this.#byId();
     if (byId !== undefined) return byId;
-    if (this.#request.view.overlay !== undefined) return this.#scanWithOverlay();
+    if (view.overlay !== undefined) return this.#scanWithOverlay();
     const resume = this.#orderBy.length === 0 ? from : undefined;
     if (partitionKey === undefined) return this.#acrossPartitions(resume);
     if (access.kind === 'scan') return this.#scan(partitionKey, resume);
@@ -211,33 +197,24 @@ class QueryRun {
     return scanIndex(this.#store, this.#container, partitionKey, bounds, descending, this.#snapshot);
   }
 
-  #scan(partitionKey: string | undefined, resume: Position | undefined): Generator<Located> {
-    return scanItems(this.#store, this.#container, partitionKey, resume, this.#snapshot);
+  #scan(keys: EpkRange | string, resume: Position | undefined): Generator<Located> {
+    return scanItems(this.#store, this.#container, keys, resume, this.#snapshot);
   }
 
   /** By partition key and id. Each partition is searched by its own indexes, where a constraint allows it. */
   *#acrossPartitions(resume: Position | undefined): Generator<Located | undefined> {
+    const { keys } = this.#request;
     const isSelective = this.#constraints.some(({ path }) => scalarPathNumber(this.#container, path) >= 0);
-    if (!isSelective) return yield* this.#scan(undefined, resume);
-    for (const partitionKey of partitionKeys(
-      this.#store,
-      this.#container,
-      resume?.partitionKey,
-      this.#snapshot,
-    )) {
+    if (!isSelective) return yield* this.#scan(keys, resume);
+    const rest = { ...keys, minInclusive: resume?.partitionKey ?? keys.minInclusive };
+    for (const partitionKey of partitionKeys(this.#store, this.#container, rest, this.#snapshot)) {
       yield undefined;
       const access = this.#planned(partitionKey, [], Number.POSITIVE_INFINITY);
       if (access.kind === 'scan') {
         yield* this.#scan(partitionKey, undefined);
       } else {
-        const found = scanIndex(
-          this.#store,
-          this.#container,
-          partitionKey,
-          access.bounds,
-          false,
-          this.#snapshot,
-        );
+        const { bounds } = access;
+        const found = scanIndex(this.#store, this.#container, partitionKey, bounds, false, this.#snapshot);
         yield* access.kind === 'ordered' ? found : [...found].sort(compareById);
       }
     }
@@ -245,9 +222,10 @@ class QueryRun {
 
   /** `c.id = x` within a partition is a point read. */
   #byId(): Located[] | undefined {
+    const { partitionKey } = this.#request;
     const id = this.#wantedId();
-    if (id === undefined || this.#partitionKey === undefined) return undefined;
-    const place = { partitionKey: this.#partitionKey, id: idKeyPart(id) };
+    if (id === undefined || partitionKey === undefined) return undefined;
+    const place = { partitionKey, id: idKeyPart(id) };
     const overlaid = this.#request.view.overlay?.get(overlayKey(place.partitionKey, place.id));
     const head =
       overlaid === undefined
@@ -264,11 +242,13 @@ class QueryRun {
   }
 
   #scanWithOverlay(): Located[] {
-    const overlay = this.#request.view.overlay ?? new Map();
-    const scanned = scanItems(this.#store, this.#container, this.#partitionKey, undefined, this.#snapshot);
-    const items = [...scanned].filter(({ partitionKey, id }) => !overlay.has(overlayKey(partitionKey, id)));
+    const { partitionKey: wanted, keys, view } = this.#request;
+    const overlay = view.overlay ?? new Map();
+    const items = [...this.#scan(wanted ?? keys, undefined)].filter(
+      ({ partitionKey, id }) => !overlay.has(overlayKey(partitionKey, id)),
+    );
     for (const { partitionKey, id, item } of overlay.values()) {
-      const isInScope = this.#partitionKey === undefined || this.#partitionKey === partitionKey;
+      const isInScope = wanted === undefined ? isWithin(keys, partitionKey) : wanted === partitionKey;
       if (isInScope && item !== undefined) items.push({ partitionKey, id, head: item.head });
     }
     return items.sort(compareById);
@@ -281,7 +261,7 @@ class QueryRun {
     const known = (this.#isCovered ? this.#itemOfIndex(located) : undefined) ?? item();
     if (this.#filter(known) !== true) return undefined;
     const sortValues = this.#orderBy.map(({ path }) => compile({ kind: 'path', path }, new Map())(known));
-    return { ...located, sortValues, body, item };
+    return { ...located, itemNumber: located.head.itemNumber, sortValues, body, item };
   }
 
   #bodyOf({ partitionKey, id }: Located): Buffer {
@@ -306,12 +286,6 @@ class QueryRun {
     return item;
   }
 
-  #partitionKeyOfFilter(): string | undefined {
-    const path = this.#container.partitionKeyPath;
-    const value = this.#constraints.find((constraint) => isSamePath(constraint.path, path))?.equals;
-    return value === undefined || typeof value === 'object' ? undefined : partitionKeyOf(value).keyPart;
-  }
-
   /** An index keeps only its own path in order: items that are equal there are sorted by the rest. */
   #isNextGroup(previous: Found, found: Found): boolean {
     const [first] = found.sortValues;
@@ -322,31 +296,13 @@ class QueryRun {
     );
   }
 
-  /** Whether the order of the index, values and then ids, is all there is to it. */
-  #isInPlace({ sortValues: [first, ...others] }: Found): boolean {
-    return others.length === 0 && cutText(first) === undefined;
-  }
-
   #sorted(group: Found[]): Found[] {
     return group.length < 2 ? group : group.sort(this.#compare);
   }
-
-  #position(last: Found, skipped: number, returned: number): string {
-    const { partitionKey, id, sortValues } = last;
-    return writeContinuation({ query: this.#fingerprint, sortValues, partitionKey, id, skipped, returned });
-  }
-}
-
-/** MAX of an indexed path is the first value of that index read backwards. */
-function sortKeysOf({ selection, orderBy }: SelectQuery, container: ContainerEntry): readonly SortKey[] {
-  if (selection.kind !== 'aggregate' || selection.name !== 'MAX' || selection.operand.kind !== 'path')
-    return orderBy;
-  const { path } = selection.operand;
-  return scalarPathNumber(container, path) < 0 ? [] : [{ path, descending: true }];
 }
 
 function projection(
-  selection: Exclude<Selection, { kind: 'aggregate' }>,
+  selection: Exclude<Selection, { kind: 'count' }>,
   parameters: Parameters,
 ): (found: Found) => Buffer | string | undefined {
   if (selection.kind === 'all') return ({ body }) => body();
@@ -367,13 +323,6 @@ function projection(
 
 function isWholeItem(expression: Expression): boolean {
   return expression.kind === 'path' && expression.path.length === 0;
-}
-
-function countOf(expression: Expression | undefined, parameters: Parameters, otherwise: number): number {
-  if (expression === undefined) return otherwise;
-  const value = constantOf(expression, parameters);
-  if (typeof value === 'number' && Number.isInteger(value) && value >= 0) return value;
-  throw badRequest('TOP, OFFSET and LIMIT take whole numbers that are not negative.');
 }
 
 /** What an index holds of a text that may be longer than it keeps; undefined for all other values. */

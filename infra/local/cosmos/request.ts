@@ -1,6 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { badRequest } from './cosmos-error.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from './json.ts';
+import type { Parameters } from './sql/evaluate.ts';
+
+const DEFAULT_PAGE = 100;
 
 /** One request to the emulator, its path decoded. */
 export interface CosmosRequest {
@@ -51,6 +54,37 @@ export function objectBody(request: CosmosRequest): JsonObject {
   const body = jsonBody(request);
   if (!isJsonObject(body)) throw badRequest('The input content is invalid because it is not a JSON object.');
   return body;
+}
+
+export function querySpec(request: CosmosRequest): { text: string; parameters: Parameters } {
+  const { query, parameters = [] } = objectBody(request);
+  if (typeof query !== 'string' || !Array.isArray(parameters)) {
+    throw badRequest('A query is given as {"query": "...", "parameters": [{"name", "value"}]}.');
+  }
+  const values = parameters.map((parameter): [string, JsonValue | undefined] => {
+    if (!isJsonObject(parameter) || typeof parameter.name !== 'string') {
+      throw badRequest('Each parameter of a query needs a name.');
+    }
+    if (!/^@[A-Za-z_]\w*$/.test(parameter.name)) {
+      throw badRequest(
+        "Parameter names should be in the format of symbol '@' followed by a valid identifier.",
+      );
+    }
+    return [parameter.name, parameter.value];
+  });
+  if (new Map(values).size < values.length) throw badRequest('Specified duplicate parameter name.');
+  return { text: query, parameters: new Map(values) };
+}
+
+/** 0, like no wish at all, leaves it to the service. */
+export function maxItemsOf(request: CosmosRequest): number {
+  const given = header(request, 'x-ms-max-item-count') ?? '0';
+  const count = Number(given);
+  if (count === -1) return Number.POSITIVE_INFINITY;
+  if (Number.isInteger(count) && count >= 0) return count === 0 ? DEFAULT_PAGE : count;
+  throw badRequest(
+    `The input PageSize ${given} is invalid. Ensure to pass a valid page size which must be a positive integer or -1 for a dynamic page size.`,
+  );
 }
 
 export type OperationName =

@@ -12,6 +12,7 @@ import { ExpirySweeper } from './expiry-sweeper.ts';
 import { Faults, faultError } from './faults.ts';
 import { errorReply, Gateway } from './gateway.ts';
 import { ItemRoutes } from './item-routes.ts';
+import { MAX_PARTITIONS } from './partition-ranges.ts';
 import { type CosmosReply, type CosmosRequest, jsonBody, operationOf, segmentsOf } from './request.ts';
 import { checkSignature } from './signature.ts';
 import { StaleHistory } from './stale-history.ts';
@@ -28,8 +29,8 @@ export interface CosmosServerOptions {
   readonly staleMs?: number;
   /** Offers the control endpoint `/_skerry/faults`. */
   readonly faults?: boolean;
-  /** False answers 403 to creating and deleting databases and containers. */
-  readonly controlPlane?: boolean;
+  /** Physical partitions of each container that is created, 1 (the default) to 100; those that stand keep their own. */
+  readonly partitions?: number;
 }
 
 export interface CosmosServer {
@@ -37,6 +38,8 @@ export interface CosmosServer {
   readonly key: string;
   readonly connectionString: string;
   readonly port: number;
+  /** From now on creating, replacing and deleting databases and containers is 403, as it is to data-plane roles in Azure. */
+  denyControlPlane(): void;
   stop(): Promise<void>;
 }
 
@@ -50,10 +53,13 @@ const FAULTS_PATH = '/_skerry/faults';
 
 /**
  * Starts a Cosmos DB NoSQL account that speaks the service's REST protocol.
- * @throws Error with `code` EADDRINUSE when the port is taken
+ * @throws Error with `code` EADDRINUSE when the port is taken; RangeError for a count of partitions that cannot be
  */
 export async function startCosmosServer(options: CosmosServerOptions): Promise<CosmosServer> {
-  const host = options.host ?? '127.0.0.1';
+  const { host = '127.0.0.1', partitions = 1 } = options;
+  if (!Number.isInteger(partitions) || partitions < 1 || partitions > MAX_PARTITIONS) {
+    throw new RangeError(`A container has 1 to ${MAX_PARTITIONS} physical partitions, not ${partitions}.`);
+  }
   const http = createServer({ noDelay: true, keepAliveTimeout: KEEP_ALIVE_MS });
   http.requestTimeout = 0;
   await listen(http, options.port, host);
@@ -63,12 +69,12 @@ export async function startCosmosServer(options: CosmosServerOptions): Promise<C
   const folder = options.dataFolder ?? mkdtempSync(join(tmpdir(), 'skerry-cosmos-'));
   mkdirSync(folder, { recursive: true });
   const store = new Store(folder);
-  const catalog = new Catalog(store);
+  const catalog = new Catalog(store, partitions);
   const sweeper = new ExpirySweeper(store, catalog);
   const { staleMs = 0 } = options;
   const history = staleMs > 0 ? new StaleHistory(staleMs) : undefined;
   const items = new ItemRoutes(store, history);
-  const gateway = new Gateway({ catalog, items, controlPlane: options.controlPlane ?? true });
+  const gateway = new Gateway(catalog, items);
   const front = new Front(gateway, endpoint, options.faults === true ? new Faults() : undefined);
   const active = new Set<Promise<void>>();
   http.on('request', (request, response) => {
@@ -80,6 +86,7 @@ export async function startCosmosServer(options: CosmosServerOptions): Promise<C
     key: WELL_KNOWN_KEY,
     connectionString: `AccountEndpoint=${endpoint};AccountKey=${WELL_KNOWN_KEY};`,
     port,
+    denyControlPlane: () => gateway.denyControlPlane(),
     async stop() {
       sweeper.stop();
       await close(http);

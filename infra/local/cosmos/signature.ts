@@ -4,15 +4,17 @@ import { CosmosError } from './cosmos-error.ts';
 
 /**
  * Checks the master key signature of a request (Cosmos DB REST docs, "Access control on resources").
- * @param segments the decoded path: an even number names a resource, an odd one ends in the type of a feed
+ * @param path decoded: an even number names a resource, an odd one ends in the type of a feed
  * @throws CosmosError 401
  */
 export function checkSignature(
   key: KeyObject,
   method: string,
-  segments: readonly string[],
+  path: readonly string[],
   headers: IncomingHttpHeaders,
 ): void {
+  // What is done to a container as a whole is signed as the container (`dbs/a/colls/b/operations/partitionkeydelete`).
+  const segments = path[4] === 'operations' ? path.slice(0, 4) : path;
   const isFeed = segments.length % 2 === 1;
   const type = (isFeed ? segments.at(-1) : segments.at(-2)) ?? '';
   const owner = (isFeed ? segments.slice(0, -1) : segments).join('/');

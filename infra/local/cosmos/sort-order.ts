@@ -1,27 +1,32 @@
 import type { ContainerEntry } from './catalog.ts';
 import { badRequest } from './cosmos-error.ts';
+import { isSamePath } from './indexed-value.ts';
 import { isPathIndexed } from './indexing-policy.ts';
 import type { JsonValue } from './json.ts';
-import { isSamePath } from './query-plan.ts';
 import { compareStrings, compareValues } from './sql/compare.ts';
 import type { SortKey } from './sql/syntax.ts';
 
 export interface Sortable {
   readonly partitionKey: string;
   readonly id: string;
+  readonly itemNumber: number;
   /** One for each sort key. */
   readonly sortValues: readonly (JsonValue | undefined)[];
 }
 
-/** Ascending: ties in the order of ids; descending: ties the other way round, as an index read backwards yields them. */
+/**
+ * Sorted items tie in the order of their resource ids, turned round with a descending key: clients that resume a query over several
+ * physical partitions skip what they have by that rule (@azure/cosmos RidSkipCountFilter). Others come by partition key and id.
+ */
 export function sortOrder(orderBy: readonly SortKey[]): (one: Sortable, other: Sortable) => number {
-  const isTurned = orderBy[0]?.descending === true;
+  if (orderBy.length === 0) return compareById;
+  const turn = orderBy.some(({ descending }) => descending) ? -1 : 1;
   return (one, other) => {
     for (const [number, { descending }] of orderBy.entries()) {
       const order = compareValues(one.sortValues[number], other.sortValues[number]);
       if (order !== 0) return descending ? -order : order;
     }
-    return isTurned ? compareById(other, one) : compareById(one, other);
+    return turn * (one.itemNumber - other.itemNumber);
   };
 }
 

@@ -29,27 +29,29 @@ export function overlayKey(partitionKey: string, id: string): string {
 /** Remembers what the last writes overwrote, so that reads weaker than Strong can lag as a replica may. */
 export class StaleHistory {
   readonly #staleMs: number;
-  readonly #commits = new Map<number, Commit[]>();
+  /** By container and physical partition, whose sequence numbers they carry. */
+  readonly #commits = new Map<string, Commit[]>();
 
   constructor(staleMs: number) {
     this.#staleMs = staleMs;
   }
 
-  record(container: ContainerEntry, lsn: number, changed: readonly ItemBefore[]): void {
+  record(container: ContainerEntry, range: string, lsn: number, changed: readonly ItemBefore[]): void {
     const now = Date.now();
     const horizon = now - this.#staleMs;
-    const kept = (this.#commits.get(container.number) ?? []).filter(({ at }) => at > horizon);
+    const name = `${container.number}/${range}`;
+    const kept = (this.#commits.get(name) ?? []).filter(({ at }) => at > horizon);
     kept.push({ at: now, lsn, changed });
-    this.#commits.set(container.number, kept);
+    this.#commits.set(name, kept);
   }
 
   /**
-   * The container as it was `staleMs` ago.
+   * A physical partition as it was `staleMs` ago.
    * @param sessionLsn what the session has seen already: its own writes are never hidden from it
    */
-  viewOf(container: ContainerEntry, lsn: number, sessionLsn: number): ReadView {
+  viewOf(container: ContainerEntry, range: string, lsn: number, sessionLsn: number): ReadView {
     const horizon = Date.now() - this.#staleMs;
-    const undone = (this.#commits.get(container.number) ?? []).filter(
+    const undone = (this.#commits.get(`${container.number}/${range}`) ?? []).filter(
       (commit) => commit.at > horizon && commit.lsn > sessionLsn && commit.lsn <= lsn,
     );
     const [first] = undone;

@@ -27,6 +27,8 @@ type StorageKey = KeyPart[];
 /** Sorts after every other part of a key: the end of a prefix. */
 export const AFTER_ALL = new Uint8Array([0xff]);
 export const EMPTY = Buffer.alloc(1);
+/** Raised when the keys or values of a table change their meaning. */
+const LAYOUT = 2;
 
 /**
  * The emulator's tables in one LMDB environment.
@@ -45,8 +47,8 @@ export class Store {
   readonly partitionFeed: Database<string, StorageKey>;
   /** [container, path number, partition key, rank, value, id]. */
   readonly index: Database<Buffer, StorageKey>;
-  /** [expiresAt, container, partition key, id] -> physical partition. */
-  readonly expiry: Database<string, StorageKey>;
+  /** [expiresAt, container, partition key, id]. */
+  readonly expiry: Database<Buffer, StorageKey>;
   readonly #root: RootDatabase;
   #waiting: (() => Settle)[] = [];
   #failed: ((error: unknown) => void)[] = [];
@@ -59,7 +61,8 @@ export class Store {
     this.feed = this.#root.openDB('feed', { encoding: 'json' });
     this.partitionFeed = this.#root.openDB('partitionFeed', { encoding: 'string' });
     this.index = this.#root.openDB('index', { encoding: 'binary' });
-    this.expiry = this.#root.openDB('expiry', { encoding: 'string' });
+    this.expiry = this.#root.openDB('expiry', { encoding: 'binary' });
+    this.#claimLayout(folder);
   }
 
   /**
@@ -80,6 +83,18 @@ export class Store {
       });
       this.#failed.push(reject);
     });
+  }
+
+  /** @throws Error for a folder whose keys another version of this emulator wrote differently */
+  #claimLayout(folder: string): void {
+    const layout = this.meta.get(['layout']);
+    if (layout === LAYOUT) return;
+    if (this.meta.getKeysCount() > 0) {
+      throw new Error(
+        `The Cosmos DB data in ${folder} was written by another version of the emulator. Remove the folder or name another.`,
+      );
+    }
+    this.meta.putSync(['layout'], LAYOUT);
   }
 
   /** One snapshot for reads that yield to other work; call `done()` on it. */

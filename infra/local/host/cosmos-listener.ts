@@ -10,6 +10,7 @@ import {
 import type { Random } from '../../../shared/platform/random.ts';
 import type { HostClock } from './clock.ts';
 import { CosmosLeases, type Lease } from './cosmos-leases.ts';
+import { rewriteDate } from './dotnet-date.ts';
 import type { CosmosTrigger, FunctionDefinition } from './function-definition.ts';
 import type { Listener } from './listener.ts';
 import type { Log } from './log.ts';
@@ -28,6 +29,8 @@ export interface CosmosListenerOptions {
   readonly definition: FunctionDefinition<CosmosTrigger>;
   readonly connectionString: string;
   readonly leaseConnectionString: string;
+  /** Whether what looks like a date is written anew, as in Azure, where .NET reads the documents on their way. */
+  readonly strict: boolean;
   readonly clock: HostClock;
   readonly random: Pick<Random, 'fraction'>;
   readonly log: Log;
@@ -96,15 +99,18 @@ export class CosmosListener implements Listener {
       containerName,
       leaseDatabaseName = databaseName,
       leaseContainerName,
+      createLeaseContainerIfNotExists,
+      leasesContainerThroughput,
     } = this.#trigger;
     const container = this.#client.database(databaseName).container(containerName);
     const containerId = await readResourceId(container, `${databaseName}/${containerName}`);
     const leaseDatabase = this.#leaseClient.database(leaseDatabaseName);
-    if (this.#trigger.createLeaseContainerIfNotExists) {
+    if (createLeaseContainerIfNotExists) {
       await leaseDatabase.containers.createIfNotExists({
         id: leaseContainerName,
         partitionKey: '/id',
         defaultTtl: -1,
+        ...(leasesContainerThroughput !== undefined && { throughput: leasesContainerThroughput }),
       });
     }
     const leaseContainer = leaseDatabase.container(leaseContainerName);
@@ -178,7 +184,7 @@ export class CosmosListener implements Listener {
   async #deliver(documents: readonly unknown[], signal: AbortSignal): Promise<boolean> {
     const { definition, log, run } = this.#options;
     try {
-      await run({ string: JSON.stringify(documents) });
+      await run({ string: JSON.stringify(documents, this.#options.strict ? rewriteDates : undefined) });
     } catch {
       if (signal.aborted) return false;
       const loss = `${documents.length} changes are lost for function '${definition.name}': a failed batch is not delivered again`;
@@ -218,6 +224,10 @@ export class CosmosListener implements Listener {
     if (startFromTime !== undefined) return ChangeFeedStartFrom.Time(new Date(startFromTime), feedRange);
     return ChangeFeedStartFrom.Now(feedRange);
   }
+}
+
+function rewriteDates(_name: string, value: unknown): unknown {
+  return typeof value === 'string' ? rewriteDate(value) : value;
 }
 
 interface OpenFeed {

@@ -53,7 +53,7 @@ function createTimers(enabled: readonly FunctionDefinition[], options: CreateLis
 
 async function createCosmosListeners(
   enabled: readonly FunctionDefinition[],
-  { settings, log, run }: CreateListenersOptions,
+  { settings, log, run, strict }: CreateListenersOptions,
 ): Promise<Listener[]> {
   const definitions = functionsOf(enabled, 'cosmosDBTrigger');
   if (definitions.length === 0) return [];
@@ -65,6 +65,7 @@ async function createCosmosListeners(
       definition,
       connectionString: settings.connection(connection),
       leaseConnectionString: settings.connection(leaseConnection),
+      strict,
       clock: hostClock,
       random: systemRandom,
       log,

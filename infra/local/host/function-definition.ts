@@ -14,7 +14,7 @@ const httpTrigger = z.object({
   route: z.string().optional(),
 });
 
-const timerTrigger = z.object({
+const timerTrigger = z.strictObject({
   type: z.literal('timerTrigger'),
   schedule: z.string(),
   runOnStartup: z.boolean().default(false),
@@ -22,7 +22,7 @@ const timerTrigger = z.object({
 });
 
 const cosmosTrigger = z
-  .object({
+  .strictObject({
     type: z.literal('cosmosDBTrigger'),
     connection: z.string().default('CosmosDB'),
     databaseName: z.string(),
@@ -32,6 +32,13 @@ const cosmosTrigger = z
     leaseContainerName: z.string().default('leases'),
     leaseContainerPrefix: z.string().default(''),
     createLeaseContainerIfNotExists: z.boolean().default(false),
+    leasesContainerThroughput: z.int().positive().optional(),
+    // How several instances share the leases: here one worker has them all.
+    leaseAcquireInterval: z.int().positive().optional(),
+    leaseExpirationInterval: z.int().positive().optional(),
+    leaseRenewInterval: z.int().positive().optional(),
+    // The one region is the preferred one.
+    preferredLocations: z.string().optional(),
     feedPollDelay: z.int().positive().default(5000),
     maxItemsPerInvocation: z.int().nonnegative().default(0),
     startFromBeginning: z.boolean().default(false),
@@ -45,15 +52,24 @@ const cosmosTrigger = z
     message: 'cannot be combined with startFromBeginning',
   });
 
-const serviceBusTrigger = z.object({
-  type: z.literal('serviceBusTrigger'),
-  connection: z.string(),
-  queueName: z.string('only queues are supported here'),
-  isSessionsEnabled: z.literal(false, 'sessions are not supported here').default(false),
-  cardinality: z.literal('one', "only 'one' is supported here").default('one'),
-  autoCompleteMessages: z.boolean().optional(),
-  dataType: z.string().toLowerCase().optional(),
-});
+const serviceBusTrigger = z
+  .strictObject({
+    type: z.literal('serviceBusTrigger'),
+    connection: z.string(),
+    queueName: z.string().optional(),
+    topicName: z.string().optional(),
+    subscriptionName: z.string().optional(),
+    isSessionsEnabled: z.boolean().default(false),
+    cardinality: z.literal('one', "only 'one' is supported here").default('one'),
+    autoCompleteMessages: z.boolean().optional(),
+    dataType: z.string().toLowerCase().optional(),
+  })
+  .refine(
+    ({ queueName, topicName, subscriptionName }) =>
+      (queueName === undefined) !== (topicName === undefined) &&
+      (topicName === undefined) === (subscriptionName === undefined),
+    { path: ['queueName'], message: 'either a queue or a topic and its subscription must be named' },
+  );
 
 const triggerSchema = z.discriminatedUnion('type', [
   httpTrigger,
@@ -61,6 +77,8 @@ const triggerSchema = z.discriminatedUnion('type', [
   cosmosTrigger,
   serviceBusTrigger,
 ]);
+/** What every binding has besides its own options. */
+const BINDING_PROPERTIES: ReadonlySet<string> = new Set(['name', 'direction', 'properties', 'sdkBinding']);
 const TRIGGER_TYPES: readonly string[] = [
   'httpTrigger',
   'timerTrigger',
@@ -158,13 +176,12 @@ function parseTrigger(binding: BindingInfo, settings: AppSettings): Trigger {
     );
   }
   if (binding.sdkBinding === true) throw new Error('sdkBinding is not supported here');
-  const resolved = Object.entries(binding).map(([option, value]) => [
-    option,
-    typeof value === 'string' ? settings.resolve(value) : value,
-  ]);
+  const resolved = Object.entries(binding)
+    .filter(([option]) => !BINDING_PROPERTIES.has(option))
+    .map(([option, value]) => [option, typeof value === 'string' ? settings.resolve(value) : value]);
   const parsed = triggerSchema.safeParse(Object.fromEntries(resolved));
   if (parsed.success) return parsed.data;
-  throw new Error(parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; '));
+  throw new Error(parsed.error.issues.map(({ path, message }) => [...path, message].join(': ')).join('; '));
 }
 
 function retryOf(

@@ -38,6 +38,9 @@ const requestLimit = z
   .refine((limit) => limit !== 0, 'must be positive, or -1 for no limit')
   .default(-1);
 
+/** Keys that would change what the host does are refused rather than ignored. */
+const unsupported = z.undefined('is not supported here').optional();
+
 const hostJsonSchema = z.object({
   version: z.literal('2.0'),
   functionTimeout: timeout
@@ -45,6 +48,11 @@ const hostJsonSchema = z.object({
     .default(30 * MINUTES),
   logging: z.object({ logLevel: z.record(z.string(), logLevel).default({}) }).prefault({}),
   retry: retry.optional(),
+  /** The only functions that are run, if given. */
+  functions: z.array(z.string().toLowerCase()).optional(),
+  concurrency: z
+    .object({ dynamicConcurrencyEnabled: z.literal(false, 'is not supported here').optional() })
+    .optional(),
   extensions: z
     .object({
       http: z
@@ -63,6 +71,14 @@ const hostJsonSchema = z.object({
             .default(16 * availableParallelism()),
           maxAutoLockRenewalDuration: timeSpan.default(5 * MINUTES),
           autoCompleteMessages: z.boolean().default(true),
+          maxConcurrentSessions: z.int().positive().default(8),
+          maxConcurrentCallsPerSession: z.int().positive().default(1),
+          sessionIdleTimeout: timeSpan.default(1 * MINUTES),
+          prefetchCount: z.literal(0, 'only 0 is supported here').optional(),
+          enableCrossEntityTransactions: z.literal(false, 'is not supported here').optional(),
+          transportType: z.literal('amqpTcp', "only 'amqpTcp' is supported here").optional(),
+          clientRetryOptions: unsupported,
+          webProxy: unsupported,
         })
         .prefault({}),
     })

@@ -98,7 +98,9 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
   const streamServer = await loadApp(appDirectory, core);
   const { model } = core;
   if (model === undefined) throw new Error(`The app in ${appDirectory} registers no function.`);
-  const definitions = defineFunctions(core.functions, settings, hostJson.retry);
+  const isChosen = (name: string) => hostJson.functions?.includes(name.toLowerCase()) ?? true;
+  const chosen = core.functions.filter(({ metadata }) => isChosen(metadata.name));
+  const definitions = defineFunctions(chosen, settings, hostJson.retry);
   const httpFunctions = functionsOf(definitions, 'httpTrigger');
   const { routePrefix } = hostJson.extensions.http;
   const router = new Router(httpFunctions, routePrefix);

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import {
   ServiceBusClient,
   type ServiceBusReceivedMessage,
@@ -23,13 +24,8 @@ const RETRY_OPTIONS = { retryDelayInMs: 200, maxRetries: 10 };
 const CLIENT_PATIENCE = 3_000;
 /** Faults of settling single messages, which say nothing about receiving. */
 const SETTLING: ReadonlySet<string> = new Set(['abandon', 'complete', 'processMessageCallback']);
-
-/** A client with the one receiver that this listener has. */
-interface Connection {
-  readonly client: ServiceBusClient;
-  readonly receiver: ServiceBusReceiver;
-  unsubscribe: () => Promise<void>;
-}
+/** What the broker answers when no session has messages that nobody else receives. */
+const NO_SESSION: ReadonlySet<unknown> = new Set(['ServiceTimeout', 'SessionCannotBeLocked']);
 
 export interface ServiceBusListenerOptions {
   readonly definition: FunctionDefinition<ServiceBusTrigger>;
@@ -43,85 +39,126 @@ export interface ServiceBusListenerOptions {
 }
 
 /**
- * Feeds one function with the messages of a queue under peek-lock: completed if the function succeeds, abandoned if it
- * fails. It is the broker that dead-letters a message after its last delivery.
+ * Feeds one function with the messages of a queue or subscription under peek-lock: completed if the function succeeds,
+ * abandoned if it fails. It is the broker that dead-letters a message after its last delivery. Of an entity with
+ * sessions it serves several at once, each in order, and lets one go that has been idle.
  */
 export class ServiceBusListener implements Listener {
   readonly #options: ServiceBusListenerOptions;
   readonly #trigger: ServiceBusTrigger;
   readonly #outage: Outage;
   readonly #processing = new Set<Promise<void>>();
-  #connection: Connection;
-  #isReconnecting = false;
-  #closed: Promise<unknown> = Promise.resolve();
+  #client: ServiceBusClient;
 
   /** @throws Error if the connection string is malformed. */
   constructor(options: ServiceBusListenerOptions) {
     const { definition, log, random } = options;
     this.#options = options;
     this.#trigger = definition.trigger;
-    this.#outage = new Outage(`Service Bus queue '${this.#trigger.queueName}'`, CATEGORY, log, random);
-    this.#connection = this.#connect();
+    const { queueName, topicName, subscriptionName } = this.#trigger;
+    const entity = queueName ?? `${topicName}/${subscriptionName}`;
+    const kind = queueName === undefined ? 'subscription' : 'queue';
+    this.#outage = new Outage(`Service Bus ${kind} '${entity}'`, CATEGORY, log, random);
+    this.#client = this.#createClient();
   }
 
   async start(signal: AbortSignal): Promise<void> {
-    this.#subscribe(signal);
-    const unsubscribe = () => {
-      this.#closed = this.#connection.unsubscribe().catch(() => undefined);
-    };
-    signal.addEventListener('abort', unsubscribe, { once: true });
+    const count = this.#trigger.isSessionsEnabled ? this.#options.defaults.maxConcurrentSessions : 1;
+    for (let each = 0; each < count; each++) void this.#listen(signal);
   }
 
   async close(): Promise<void> {
     await Promise.all(this.#processing);
-    await this.#closed;
-    await this.#connection.client.close();
+    // Sessions end with the connection, and so does the waiting for one, though the SDK may not say so for a minute.
+    await this.#client.close();
   }
 
-  #connect(): Connection {
-    const { connectionString, defaults } = this.#options;
-    const client = new ServiceBusClient(connectionString, { retryOptions: RETRY_OPTIONS });
-    const receiver = client.createReceiver(this.#trigger.queueName, {
+  async #listen(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const client = this.#client;
+      try {
+        const receiver = await this.#open(client);
+        if (signal.aborted) return await receiver.close();
+        await this.#serve(receiver, signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        if (NO_SESSION.has((error as { code?: unknown }).code)) continue;
+        await hostClock.sleep(this.#outage.failed(error), signal);
+      }
+      // One receiver without sessions ends only when it is broken.
+      if (this.#outage.isOn && client === this.#client && !signal.aborted) {
+        this.#client = this.#createClient();
+        void client.close().catch(() => undefined);
+      }
+    }
+  }
+
+  #createClient(): ServiceBusClient {
+    return new ServiceBusClient(this.#options.connectionString, { retryOptions: RETRY_OPTIONS });
+  }
+
+  /** Waits for a session, if it is sessions that are listened to. */
+  async #open(client: ServiceBusClient): Promise<ServiceBusReceiver> {
+    const { queueName, topicName = '', subscriptionName = '', isSessionsEnabled } = this.#trigger;
+    const options = {
       receiveMode: 'peekLock',
       skipParsingBodyAsJson: true,
-      maxAutoLockRenewalDurationInMs: defaults.maxAutoLockRenewalDuration,
-    });
-    return { client, receiver, unsubscribe: async () => {} };
+      maxAutoLockRenewalDurationInMs: this.#options.defaults.maxAutoLockRenewalDuration,
+    } as const;
+    if (!isSessionsEnabled) {
+      return queueName === undefined
+        ? client.createReceiver(topicName, subscriptionName, options)
+        : client.createReceiver(queueName, options);
+    }
+    const session = await (queueName === undefined
+      ? client.acceptNextSession(topicName, subscriptionName, options)
+      : client.acceptNextSession(queueName, options));
+    this.#outage.succeeded();
+    return session;
   }
 
-  #subscribe(signal: AbortSignal): void {
-    const connection = this.#connection;
-    const subscription = connection.receiver.subscribe(
+  /** Runs the function with what comes, until the host stops, the connection is broken or the session idle. */
+  async #serve(receiver: ServiceBusReceiver, signal: AbortSignal): Promise<void> {
+    const { isSessionsEnabled } = this.#trigger;
+    const { maxConcurrentCalls, maxConcurrentCallsPerSession, sessionIdleTimeout } = this.#options.defaults;
+    const over = new AbortController();
+    const processing = new Set<Promise<void>>();
+    const idle = isSessionsEnabled
+      ? setTimeout(() => processing.size === 0 && over.abort(), sessionIdleTimeout)
+      : undefined;
+    const subscription = receiver.subscribe(
       {
-        processMessage: (message) => this.#track(this.#process(message, connection.receiver, signal)),
+        processMessage: async (message) => {
+          const work = this.#process(message, receiver, signal);
+          for (const set of [processing, this.#processing]) set.add(work);
+          await work;
+          for (const set of [processing, this.#processing]) set.delete(work);
+          idle?.refresh();
+        },
         processError: async ({ error, errorSource }) => {
-          if (signal.aborted || connection !== this.#connection) return;
+          if (signal.aborted || over.signal.aborted) return;
+          if (isSessionsEnabled) {
+            if (!SETTLING.has(errorSource)) over.abort();
+            return;
+          }
           this.#outage.failed(error);
-          if (!SETTLING.has(errorSource)) this.#reconnectLater(signal);
+          // The SDK may recover by itself.
+          if (SETTLING.has(errorSource)) return;
+          await hostClock.sleep(CLIENT_PATIENCE, signal);
+          if (this.#outage.isOn) over.abort();
         },
       },
-      { autoCompleteMessages: false, maxConcurrentCalls: this.#options.defaults.maxConcurrentCalls },
+      {
+        autoCompleteMessages: false,
+        maxConcurrentCalls: isSessionsEnabled ? maxConcurrentCallsPerSession : maxConcurrentCalls,
+      },
     );
-    connection.unsubscribe = () => subscription.close();
-  }
-
-  /** Leaves the SDK some time to recover by itself; messages under way keep the receiver that they came from. */
-  #reconnectLater(signal: AbortSignal): void {
-    if (this.#isReconnecting) return;
-    this.#isReconnecting = true;
-    void hostClock.sleep(CLIENT_PATIENCE, signal).then(() => {
-      this.#isReconnecting = false;
-      if (signal.aborted || !this.#outage.isOn) return;
-      const abandoned = this.#connection;
-      this.#connection = this.#connect();
-      this.#subscribe(signal);
-      void abandoned.client.close().catch(() => undefined);
-    });
-  }
-
-  async #track(work: Promise<void>): Promise<void> {
-    this.#processing.add(work);
-    await work.finally(() => this.#processing.delete(work));
+    await aborted(AbortSignal.any([signal, over.signal]));
+    clearTimeout(idle);
+    await subscription.close().catch(() => undefined);
+    // Messages under way keep the receiver that they came from.
+    if (isSessionsEnabled || signal.aborted) await Promise.all(processing);
+    if (isSessionsEnabled) await receiver.close();
   }
 
   async #process(
@@ -161,4 +198,8 @@ export class ServiceBusListener implements Listener {
 function traceParentOf({ applicationProperties }: ServiceBusReceivedMessage): string | undefined {
   const id = applicationProperties?.['Diagnostic-Id'];
   return typeof id === 'string' ? id : undefined;
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await once(signal, 'abort');
 }

@@ -1,4 +1,5 @@
 import type { ServiceBusReceivedMessage } from '@azure/service-bus';
+import { toOffsetDate, toUtcDate } from './dotnet-date.ts';
 import type { TypedData } from './rpc.ts';
 
 /** The body as the function gets it: text, which the library parses as JSON where it parses, or bytes. */
@@ -22,6 +23,7 @@ export function toMessageMetadata(message: ServiceBusReceivedMessage): Record<st
     Label: message.subject,
     ContentType: message.contentType,
     PartitionKey: message.partitionKey,
+    TransactionPartitionKey: message._rawAmqpMessage.messageAnnotations?.['x-opt-via-partition-key'],
     DeadLetterSource: message.deadLetterSource,
     LockToken: message.lockToken,
   };
@@ -34,7 +36,7 @@ export function toMessageMetadata(message: ServiceBusReceivedMessage): Record<st
     metadata.SequenceNumber = { json: message.sequenceNumber.toString() };
   addTime(metadata, 'EnqueuedTime', message.enqueuedTimeUtc);
   addTime(metadata, 'ExpiresAt', message.expiresAtUtc);
-  const properties = { json: JSON.stringify(message.applicationProperties ?? {}) };
+  const properties = { json: JSON.stringify(toNetValues(message.applicationProperties ?? {})) };
   metadata.ApplicationProperties = properties;
   metadata.UserProperties = properties;
   return { ...metadata, ...bodyProperties(message, metadata) };
@@ -42,9 +44,17 @@ export function toMessageMetadata(message: ServiceBusReceivedMessage): Record<st
 
 function addTime(metadata: Record<string, TypedData>, name: string, time: Date | undefined): void {
   if (time === undefined) return;
-  const text = time.toISOString();
-  metadata[`${name}Utc`] = { json: JSON.stringify(text) };
-  metadata[name] = { json: JSON.stringify(text.replace('Z', '+00:00')) };
+  metadata[`${name}Utc`] = { json: JSON.stringify(toUtcDate(time.getTime())) };
+  metadata[name] = { json: JSON.stringify(toOffsetDate(time.getTime(), 0)) };
+}
+
+/** Property values as .NET's serialiser writes them; only dates look different there. */
+function toNetValues(properties: Readonly<Record<string, unknown>>): object {
+  const entries = Object.entries(properties).map(([name, value]) => [
+    name,
+    value instanceof Date ? toUtcDate(value.getTime()) : value,
+  ]);
+  return Object.fromEntries(entries);
 }
 
 /**

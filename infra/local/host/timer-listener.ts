@@ -1,4 +1,5 @@
 import type { HostClock } from './clock.ts';
+import { localOffset, toOffsetDate } from './dotnet-date.ts';
 import type { FunctionDefinition, TimerTrigger } from './function-definition.ts';
 import type { Listener } from './listener.ts';
 import { describeError, type Log } from './log.ts';
@@ -99,21 +100,15 @@ export function timerInput(status: TimerStatus | undefined, isPastDue: boolean):
   const timer = {
     Schedule: { AdjustForDST: true },
     ScheduleStatus: status && {
-      Last: status.last === 0 ? '0001-01-01T00:00:00+00:00' : toOffsetDate(status.last),
-      Next: toOffsetDate(status.next),
-      LastUpdated: toOffsetDate(status.lastUpdated),
+      Last: status.last === 0 ? '0001-01-01T00:00:00+00:00' : toLocalDate(status.last),
+      Next: toLocalDate(status.next),
+      LastUpdated: toLocalDate(status.lastUpdated),
     },
     IsPastDue: isPastDue,
   };
   return { json: JSON.stringify({ ...timer, ScheduleStatus: timer.ScheduleStatus ?? null }) };
 }
 
-/** Local time with its offset, as .NET writes it: `2024-10-14T12:00:00+00:00`. */
-function toOffsetDate(epochMilliseconds: number): string {
-  const offset = -new Date(epochMilliseconds).getTimezoneOffset();
-  const local = new Date(epochMilliseconds + offset * 60_000).toISOString();
-  const digits = (value: number) => String(value).padStart(2, '0');
-  const size = Math.abs(offset);
-  const zone = `${offset < 0 ? '-' : '+'}${digits(Math.trunc(size / 60))}:${digits(size % 60)}`;
-  return local.replace(/\.?0*Z$/, '') + zone;
+function toLocalDate(epochMilliseconds: number): string {
+  return toOffsetDate(epochMilliseconds, localOffset(epochMilliseconds));
 }

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { createHmac, randomUUID } from 'node:crypto';
 import {
   type Container,
   type ContainerRequest,
@@ -34,7 +34,9 @@ export interface TestAccount {
 
 /** Opens the account that the suite runs against: a fresh emulator, or the one of COSMOS_CONNECTION_STRING. */
 export async function openAccount(options: Partial<CosmosServerOptions> = {}): Promise<TestAccount> {
-  const server = REAL_ACCOUNT === undefined ? await startCosmosServer({ port: 0, ...options }) : undefined;
+  const partitions = testPartitions();
+  const server =
+    REAL_ACCOUNT === undefined ? await startCosmosServer({ port: 0, partitions, ...options }) : undefined;
   const connectionString = REAL_ACCOUNT ?? server?.connectionString ?? '';
   const clients: CosmosClient[] = [];
   const connect = (clientOptions: Partial<CosmosClientOptions> = {}) => {
@@ -67,6 +69,11 @@ export async function openAccount(options: Partial<CosmosServerOptions> = {}): P
   };
 }
 
+/** Physical partitions of the containers of the emulators that tests start; `four-partitions.test.ts` sets it. */
+export function testPartitions(): number {
+  return Number(process.env.COSMOS_TEST_PARTITIONS ?? 1);
+}
+
 /** Only these paths are indexed, as Skerry's own containers declare it. */
 export function indexOnly(...paths: string[]): NonNullable<ContainerRequest['indexingPolicy']> {
   return { includedPaths: paths.map((path) => ({ path })), excludedPaths: [{ path: '/*' }] };
@@ -88,6 +95,32 @@ export async function refusal(
     };
   }
   throw new Error('The call was not refused.');
+}
+
+/** Sends to the items of a container what the SDK would not; signed as the REST documentation says. */
+export async function postItems(
+  { connectionString, database }: TestAccount,
+  container: Container,
+  headers: Record<string, string>,
+  body: unknown,
+): Promise<{ status: number; subStatus: number; body: Record<string, unknown> }> {
+  const { endpoint, key } = parse(connectionString);
+  const owner = `dbs/${database.id}/colls/${container.id}`;
+  const date = new Date().toUTCString();
+  const signed = ['post', 'docs', owner, date.toLowerCase(), '', ''].join('\n');
+  const signature = createHmac('sha256', Buffer.from(key, 'base64')).update(signed).digest('base64');
+  const response = await fetch(`${endpoint}${owner}/docs`, {
+    method: 'POST',
+    headers: {
+      authorization: encodeURIComponent(`type=master&ver=1.0&sig=${signature}`),
+      'x-ms-date': date,
+      'x-ms-version': '2020-07-15',
+      ...headers,
+    },
+    body: JSON.stringify(body),
+  });
+  const subStatus = Number(response.headers.get('x-ms-substatus') ?? 0);
+  return { status: response.status, subStatus, body: (await response.json()) as Record<string, unknown> };
 }
 
 export function batchOf(...bodies: JSONObject[]) {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Container } from '@azure/cosmos';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { batchOf, openAccount, refusal, type TestAccount } from './account.ts';
+import { batchOf, openAccount, postItems, refusal, type TestAccount } from './account.ts';
 
 let account: TestAccount;
 let container: Container;
@@ -100,12 +100,56 @@ describe('atomic batches', () => {
     expect([code, result?.[0]?.statusCode]).toEqual([207, 400]);
   });
 
-  it('a bulk request is refused, not answered as a batch', async ({ skip }) => {
-    skip(account.server === undefined, 'the service has bulk');
-    const [outcome] = await container.items.executeBulkOperations([
-      { operationType: 'Create', partitionKey: 's', resourceBody: { id: 'bulk', scope: 's' } },
+  it('too many operations and none are 400, an unknown one is too', async () => {
+    const scope = randomUUID();
+    const bodies = Array.from({ length: 101 }, (_, number) => ({ id: String(number), scope }));
+    const headers = {
+      'x-ms-cosmos-is-batch-request': 'true',
+      'x-ms-cosmos-batch-atomic': 'true',
+      'x-ms-documentdb-partitionkey': JSON.stringify([scope]),
+    };
+    for (const operations of [batchOf(...bodies), [], [{ operationType: 'Explode', id: 'a' }]]) {
+      expect(await postItems(account, container, headers, operations)).toMatchObject({ status: 400 });
+    }
+    expect((await container.item('0', scope).read()).statusCode).toBe(404);
+  });
+});
+
+describe('bulk requests', () => {
+  it('each operation stands for itself, in whatever partition', async () => {
+    const first = randomUUID();
+    const scopes = [first, ...Array.from({ length: 8 }, () => randomUUID())];
+    await container.items.create({ id: 'taken', scope: first });
+    const outcomes = await container.items.executeBulkOperations([
+      ...scopes.map((scope) => ({
+        operationType: 'Create' as const,
+        partitionKey: scope,
+        resourceBody: { id: 'new', scope },
+      })),
+      { operationType: 'Create', partitionKey: first, resourceBody: { id: 'taken', scope: first } },
+      { operationType: 'Read', partitionKey: first, id: 'taken' },
+      { operationType: 'Delete', partitionKey: first, id: 'nothing' },
     ]);
-    expect(outcome?.error).toBeDefined();
-    expect((await container.item('bulk', 's').read()).statusCode).toBe(404);
+    expect(outcomes.map(({ response, error }) => response?.statusCode ?? error?.code)).toEqual([
+      ...scopes.map(() => 201),
+      409,
+      200,
+      404,
+    ]);
+    for (const scope of scopes) expect((await container.item('new', scope).read()).statusCode).toBe(200);
+  });
+
+  it('unless it is to go on, the first refusal stops those after it', async () => {
+    const scope = randomUUID();
+    const create = (id: string) => ({
+      operationType: 'Create' as const,
+      partitionKey: scope,
+      resourceBody: { id, scope },
+    });
+    const operations = () => [create('a'), create('a'), create('b')];
+    const stopped = await container.items.bulk(operations(), { continueOnError: false });
+    expect(stopped.map(({ statusCode }) => statusCode)).toEqual([201, 409, 424]);
+    const wentOn = await container.items.bulk(operations(), { continueOnError: true });
+    expect(wentOn.map(({ statusCode }) => statusCode)).toEqual([409, 409, 201]);
   });
 });

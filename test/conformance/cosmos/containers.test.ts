@@ -1,4 +1,13 @@
-import { CosmosClient, PartitionKeyKind } from '@azure/cosmos';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import {
+  ChangeFeedMode,
+  type Container,
+  PartitionKeyDefinitionVersion,
+  PartitionKeyKind,
+} from '@azure/cosmos';
+import { open } from 'lmdb';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startCosmosServer } from '../../../infra/local/cosmos/server.ts';
 import { indexOnly, isEmulator, openAccount, refusal, type TestAccount } from './account.ts';
@@ -49,6 +58,27 @@ describe('databases and containers', () => {
     expect(databases.resources.map((database) => database.id)).toContain(account.database.id);
   });
 
+  it('lists come in pages, and a query filters them', async () => {
+    const own = await Promise.all([account.container(), account.container()]);
+    const pages = account.database.containers.readAll({ maxItemCount: 1 });
+    const seen: string[] = [];
+    while (pages.hasMoreResults()) {
+      const { resources } = await pages.fetchNext();
+      expect(resources.length).toBeLessThanOrEqual(1);
+      seen.push(...resources.map(({ id }) => id));
+    }
+    expect(seen).toEqual(expect.arrayContaining(own.map(({ id }) => id)));
+    expect(new Set(seen).size).toBe(seen.length);
+    const byId = (id: string) => ({
+      query: 'SELECT * FROM root r WHERE r.id = @id',
+      parameters: [{ name: '@id', value: id }],
+    });
+    const found = await account.database.containers.query<{ id: string }>(byId(own[1].id)).fetchAll();
+    expect(found.resources.map(({ id }) => id)).toEqual([own[1].id]);
+    const databases = account.client.databases.query<{ id: string }>(byId(account.database.id));
+    expect((await databases.fetchAll()).resources.map(({ id }) => id)).toEqual([account.database.id]);
+  });
+
   it('a deleted container takes its items along; made again it is empty and has another rid', async () => {
     const container = await account.container();
     await container.items.create({ id: 'a', scope: 's' });
@@ -73,6 +103,73 @@ describe('databases and containers', () => {
     expect(await refusal(() => account.container({ partitionKey }))).toMatchObject({ code: 501 });
   });
 
+  it('a partition key is hashed by version 2, an older version is refused', async ({ skip }) => {
+    skip(!isEmulator, 'the service has both');
+    const { resource } = await (await account.container()).read();
+    expect(resource?.partitionKey).toEqual({ paths: ['/scope'], kind: 'Hash', version: 2 });
+    const partitionKey = { paths: ['/scope'], version: PartitionKeyDefinitionVersion.V1 };
+    expect(await refusal(() => account.container({ partitionKey }))).toMatchObject({ code: 501 });
+  });
+
+  const unsupported: [string, number, (container: Container) => Promise<unknown>][] = [
+    [
+      'replacing a container',
+      501,
+      (c) => c.replace({ id: c.id, partitionKey: { paths: ['/scope'] }, defaultTtl: 5 }),
+    ],
+    ['reading an offer', 400, (c) => c.readOffer()],
+    ['deleting all items of a partition key', 501, (c) => c.deleteAllItemsForPartitionKey('s')],
+    [
+      'a stored procedure',
+      501,
+      (c) => c.scripts.storedProcedures.create({ id: 'p', body: 'function () {}' }),
+    ],
+    ['running a stored procedure', 501, (c) => c.scripts.storedProcedure('p').execute('s')],
+    ['a trigger', 501, (c) => c.scripts.triggers.readAll().fetchAll()],
+    [
+      'a user-defined function',
+      501,
+      (c) => c.scripts.userDefinedFunctions.create({ id: 'f', body: 'function () {}' }),
+    ],
+    ['conflicts', 501, (c) => c.conflicts.readAll().fetchAll()],
+    ['users', 501, (c) => c.database.users.create({ id: 'u' })],
+    ['permissions', 501, (c) => c.database.user('u').permissions.readAll().fetchAll()],
+    [
+      'the feed of all versions and deletes',
+      501,
+      (c) =>
+        c.items.getChangeFeedIterator({ changeFeedMode: ChangeFeedMode.AllVersionsAndDeletes }).readNext(),
+    ],
+    [
+      'a trigger that a write names',
+      501,
+      (c) => c.items.create({ id: 'a', scope: 's' }, { preTriggerInclude: 't' }),
+    ],
+    [
+      'an indexing directive',
+      501,
+      (c) => c.items.create({ id: 'a', scope: 's' }, { indexingDirective: 'exclude' }),
+    ],
+  ];
+  it.each(unsupported)('%s is refused with %i and a reason', async (_, code, call) => {
+    if (!isEmulator) return;
+    const container = await account.container();
+    const refused = await refusal(() => call(container));
+    expect(refused).toMatchObject({ code });
+    expect(refused.message).toMatch(/not supported/);
+    expect((await container.items.readAll().fetchAll()).resources).toEqual([]);
+  });
+
+  it('provisioned throughput is refused, as serverless accounts do', async ({ skip }) => {
+    skip(!isEmulator, 'depends on the account');
+    for (const throughput of [{ throughput: 400 }, { maxThroughput: 4000 }]) {
+      expect(await refusal(() => account.container(throughput))).toMatchObject({ code: 400 });
+      expect(await refusal(() => account.client.databases.create({ id: 'd', ...throughput }))).toMatchObject({
+        code: 400,
+      });
+    }
+  });
+
   it('a wrong key is 401', async () => {
     const client = account.connect({ key: Buffer.from('wrong').toString('base64') });
     expect(await refusal(() => client.databases.readAll().fetchAll())).toMatchObject({ code: 401 });
@@ -86,13 +183,41 @@ describe.runIf(isEmulator)('the emulator as a server', () => {
     await server.stop();
   });
 
-  it('without the control plane creating and deleting entities is 403, everything else works', async () => {
-    const server = await startCosmosServer({ port: 0, controlPlane: false });
-    const client = new CosmosClient(server.connectionString);
-    expect(await refusal(() => client.databases.create({ id: 'd' }))).toMatchObject({ code: 403 });
-    expect((await client.databases.readAll().fetchAll()).resources).toEqual([]);
-    client.dispose();
-    await server.stop();
+  it('once the control plane is denied, creating, replacing and deleting entities is 403/5300, all else works', async () => {
+    const own = await openAccount();
+    const container = await own.container();
+    own.server?.denyControlPlane();
+    const definition = { id: container.id, partitionKey: { paths: ['/scope'] } };
+    const denied = { code: 403, substatus: 5300, message: expect.stringContaining('data plane') };
+    for (const call of [
+      () => own.client.databases.create({ id: 'd' }),
+      () => own.client.databases.createIfNotExists({ id: 'd' }),
+      () => own.database.containers.create(definition),
+      () => container.replace(definition),
+      () => container.delete(),
+      () => own.database.delete(),
+    ]) {
+      expect(await refusal(call)).toMatchObject(denied);
+    }
+    expect((await own.database.containers.createIfNotExists(definition)).statusCode).toBe(200);
+    await container.items.create({ id: 'a', scope: 's' });
+    expect((await container.items.readAll().fetchAll()).resources).toHaveLength(1);
+    await own.close();
+  });
+
+  it('a number of partitions that cannot be is refused', async () => {
+    for (const partitions of [0, -1, 1.5, 101, Number.NaN]) {
+      await expect(startCosmosServer({ port: 0, partitions })).rejects.toThrow(RangeError);
+    }
+  });
+
+  it('data that another version wrote is refused, not misread', async () => {
+    const dataFolder = await mkdtemp(path.join(tmpdir(), 'cosmos-layout-'));
+    const old = open({ path: dataFolder, maxDbs: 8, encoding: 'binary' });
+    await old.openDB('meta', { encoding: 'json' }).put(['nextDatabase'], 1);
+    await old.close();
+    await expect(startCosmosServer({ port: 0, dataFolder })).rejects.toThrow(/another version/);
+    await rm(dataFolder, { recursive: true, force: true });
   });
 
   it('an unsigned request is 401 with a JSON body', async () => {

@@ -1,16 +1,10 @@
-import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ChangeFeedStartFrom, type Container, CosmosClient } from '@azure/cosmos';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type CosmosServer, startCosmosServer } from '../../../infra/local/cosmos/server.ts';
-import { batchOf, indexOnly, isEmulator } from './account.ts';
-
-/** `npm run test:long` raises it. */
-const CRASHES = Number(process.env.CRASH_ROUNDS ?? 4);
-const WRITERS = 6;
+import { indexOnly, isEmulator } from './account.ts';
 
 let folder: string;
 
@@ -93,96 +87,4 @@ describe.runIf(isEmulator)('after a restart', () => {
     await server.stop();
     await expect(fetch(server.endpoint)).rejects.toThrow();
   });
-});
-
-describe.runIf(isEmulator)('after kill -9 under load', () => {
-  async function startProcess(): Promise<{ child: ChildProcess; connectionString: string }> {
-    const child = fork(join(import.meta.dirname, 'server-process.ts'), [folder]);
-    const [connectionString] = await once(child, 'message');
-    return { child, connectionString: String(connectionString) };
-  }
-
-  /** Appends changes to one scope until the connection breaks; answers the last revision that was acknowledged. */
-  async function appendUntilKilled(
-    container: Container,
-    scope: string,
-    revision: number,
-    onWrite: () => void,
-  ) {
-    let acknowledged = revision;
-    for (;;) {
-      const next = acknowledged + 1;
-      try {
-        const change = { id: `c:${next}`, scope, type: 'change', revision: next };
-        const record = { id: `r:${next}`, scope, type: 'record', revision: next };
-        const { code } = await container.items.batch(batchOf(change, record), scope);
-        if (code !== 200) throw new Error(`The batch answered ${code}.`);
-      } catch {
-        return acknowledged;
-      }
-      acknowledged = next;
-      onWrite();
-    }
-  }
-
-  /** What stands in a scope: revisions of changes and of records, and what the feed tells. */
-  async function readScope(container: Container, scope: string) {
-    const query = (type: string) =>
-      container.items.query<number>(
-        {
-          query: 'SELECT VALUE c.revision FROM c WHERE c.type = @type ORDER BY c.revision',
-          parameters: [{ name: '@type', value: type }],
-        },
-        { partitionKey: scope, maxItemCount: -1 },
-      );
-    const feed = container.items.getChangeFeedIterator({
-      changeFeedStartFrom: ChangeFeedStartFrom.Beginning(scope),
-      maxItemCount: 100_000,
-    });
-    return {
-      changes: (await query('change').fetchAll()).resources,
-      records: (await query('record').fetchAll()).resources,
-      fed: (await feed.readNext()).count,
-    };
-  }
-
-  it(
-    `${CRASHES} times: every acknowledged batch is there, whole, and no other is there in part`,
-    async () => {
-      const last = new Map<string, number>();
-      let { child, connectionString } = await startProcess();
-      let client = new CosmosClient(connectionString);
-      await createContainer(client);
-      for (let round = 0; round < CRASHES; round++) {
-        const container = client.database('d').container('c');
-        const killAfter = 20 + ((round * 7919) % 300);
-        let writes = 0;
-        const onWrite = () => {
-          writes += 1;
-          if (writes === killAfter) child.kill('SIGKILL');
-        };
-        const scopes = Array.from({ length: WRITERS }, (_, number) => `scope-${number}`);
-        const exited = once(child, 'exit');
-        const acknowledged = await Promise.all(
-          scopes.map((scope) => appendUntilKilled(container, scope, last.get(scope) ?? 0, onWrite)),
-        );
-        await exited;
-        client.dispose();
-        ({ child, connectionString } = await startProcess());
-        client = new CosmosClient(connectionString);
-        for (const [number, scope] of scopes.entries()) {
-          const { changes, records, fed } = await readScope(client.database('d').container('c'), scope);
-          const newest = changes.length;
-          expect(changes).toEqual(Array.from({ length: newest }, (_, index) => index + 1));
-          expect(records).toEqual(changes);
-          expect(fed).toBe(2 * newest);
-          expect([0, 1]).toContain(newest - (acknowledged[number] ?? 0));
-          last.set(scope, newest);
-        }
-      }
-      client.dispose();
-      child.kill('SIGKILL');
-    },
-    60_000 + CRASHES * 5000,
-  );
 });

@@ -1,4 +1,4 @@
-import type { Container } from '@azure/cosmos';
+import { ChangeFeedStartFrom, type Container } from '@azure/cosmos';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { openAccount, refusal, type TestAccount } from './account.ts';
 
@@ -29,6 +29,26 @@ describe.concurrent('time to live', () => {
     const replace = () => container.item('short', 's').replace({ id: 'short', scope: 's' });
     expect(await refusal(replace)).toMatchObject({ code: 404 });
     expect((await container.items.create({ id: 'short', scope: 's' })).statusCode).toBe(201);
+  });
+
+  it('an expired item is not told of by the change feed, and a reader that had it is told of nothing', async () => {
+    const container = await account.container({ defaultTtl: -1 });
+    const read = (changeFeedStartFrom: ChangeFeedStartFrom) =>
+      container.items.getChangeFeedIterator<{ id: string }>({ changeFeedStartFrom }).readNext();
+    await container.items.create({ id: 'short', scope: 's', ttl: 2 });
+    const before = await read(ChangeFeedStartFrom.Beginning('s'));
+    expect(before.result.map(({ id }) => id)).toEqual(['short']);
+    await vi.waitFor(async () => expect(await isGone(container, 'short')).toBe(true), DEADLINE);
+    expect((await read(ChangeFeedStartFrom.Beginning('s'))).statusCode).toBe(304);
+    expect((await read(ChangeFeedStartFrom.Continuation(before.continuationToken))).statusCode).toBe(304);
+  });
+
+  it("a container's own time cannot be changed here: replacing it is refused", async ({ skip }) => {
+    skip(account.server === undefined, 'the service replaces containers');
+    const container = await account.container({ defaultTtl: -1 });
+    const definition = { id: container.id, partitionKey: { paths: ['/scope'] }, defaultTtl: 60 };
+    expect(await refusal(() => container.replace(definition))).toMatchObject({ code: 501 });
+    expect((await container.read()).resource?.defaultTtl).toBe(-1);
   });
 
   it("a container's own time applies to items without one; -1 keeps an item for good", async () => {

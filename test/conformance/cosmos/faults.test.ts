@@ -57,6 +57,39 @@ describe.runIf(isEmulator)('injected faults', () => {
     });
   });
 
+  it('429 is waited out by the SDK, which asks again after the time it was told', async () => {
+    await container.items.create({ id: 'patient', scope: 's' });
+    await inject({
+      match: { operation: 'read', path: 'docs/patient' },
+      count: 2,
+      action: { kind: 'status', status: 429, retryAfterMs: 60 },
+    });
+    const own = account.connect().database(account.database.id).container(container.id);
+    const before = performance.now();
+    expect((await own.item('patient', 's').read()).statusCode).toBe(200);
+    expect(performance.now() - before).toBeGreaterThan(115);
+    expect(await firedCounts()).toEqual([2]);
+  });
+
+  it('410 of a feed read makes the SDK ask for the ranges again, and the reader goes on', async () => {
+    const own = account.connect().database(account.database.id).container(container.id);
+    const feed = own.items.getChangeFeedIterator({ maxItemCount: 1 });
+    await feed.readNext();
+    await inject(
+      { match: { operation: 'feed' }, count: 1, action: { kind: 'status', status: 410 } },
+      { match: { operation: 'ranges' }, action: { kind: 'delay', ms: 0 } },
+    );
+    expect((await feed.readNext()).statusCode).toBe(304);
+    expect(await firedCounts()).toEqual([1, 1]);
+  });
+
+  it('a delay holds the answer back', async () => {
+    await inject({ match: { operation: 'read' }, count: 1, action: { kind: 'delay', ms: 150 } });
+    const before = performance.now();
+    await container.item('slow', 's').read();
+    expect(performance.now() - before).toBeGreaterThan(145);
+  });
+
   it('drop-before ends the connection and nothing was written', async () => {
     await inject({ match: { operation: 'create' }, count: 1, action: { kind: 'drop-before' } });
     await expect(container.items.create({ id: 'dropped', scope: 's' })).rejects.toThrow();

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Container } from '@azure/cosmos';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openAccount, refusal, type TestAccount } from './account.ts';
+import { openAccount, postItems, refusal, type TestAccount } from './account.ts';
 
 let account: TestAccount;
 let container: Container;
@@ -94,6 +94,44 @@ describe('items', () => {
     expect((await container.item(item.id, 's').read(condition)).statusCode).toBe(304);
     await container.items.upsert({ ...item, value: 2 });
     expect((await container.item(item.id, 's').read(condition)).statusCode).toBe(200);
+  });
+
+  it('If-None-Match * is 304 for any item that is there', async () => {
+    const item = newItem();
+    const condition = { accessCondition: { type: 'IfNoneMatch', condition: '*' } };
+    expect((await container.item(item.id, 's').read(condition)).statusCode).toBe(404);
+    await container.items.create(item);
+    expect((await container.item(item.id, 's').read(condition)).statusCode).toBe(304);
+  });
+
+  it('If-Match * needs an item, whichever it is', async () => {
+    const item = newItem();
+    const condition = { accessCondition: { type: 'IfMatch', condition: '*' } };
+    expect(await refusal(() => container.items.upsert(item, condition))).toMatchObject({ code: 412 });
+    await container.items.create(item);
+    expect((await container.items.upsert({ ...item, value: 2 }, condition)).statusCode).toBe(200);
+    expect((await container.item(item.id, 's').delete(condition)).statusCode).toBe(204);
+  });
+
+  it('a condition that means nothing to the operation is refused, not ignored', async ({ skip }) => {
+    skip(account.server === undefined, 'not known of the service');
+    const item = newItem();
+    await container.items.create(item);
+    const ifNone = { accessCondition: { type: 'IfNoneMatch', condition: '*' } };
+    expect(await refusal(() => container.items.upsert(item, ifNone))).toMatchObject({ code: 501 });
+    const ifMatch = { accessCondition: { type: 'IfMatch', condition: '*' } };
+    expect(await refusal(() => container.item(item.id, 's').read(ifMatch))).toMatchObject({ code: 501 });
+  });
+
+  it('a write without a partition key in its header is 400/1001', async () => {
+    const answer = await postItems(account, container, {}, { id: randomUUID(), scope: 's' });
+    expect(answer).toMatchObject({ status: 400, subStatus: 1001 });
+  });
+
+  it('an item that belongs to another partition than its header says is 400/1001', async () => {
+    const headers = { 'x-ms-documentdb-partitionkey': '["t"]' };
+    const answer = await postItems(account, container, headers, { id: randomUUID(), scope: 's' });
+    expect(answer).toMatchObject({ status: 400, subStatus: 1001 });
   });
 
   it('replacing or deleting what is not there is 404', async () => {

@@ -113,8 +113,13 @@ describe('queries: results', () => {
     expect(await ask("SELECT VALUE COUNT(1) FROM c WHERE c.type = 'record'", {}, '')).toEqual([3]);
   });
 
-  it('MAX gives the greatest value', async () => {
-    expect(await ask("SELECT VALUE MAX(c.revision) FROM c WHERE c.type = 'change'")).toEqual([2]);
+  it('SELECT VALUE builds arrays and objects; what is missing is left out of an object and null in an array', async () => {
+    expect(
+      await ask(`SELECT VALUE {"id": c.id, 'on': c.flag, zone: c.at.zone} FROM c WHERE c.id = 'a'`),
+    ).toEqual([{ id: 'a', zone: 'eu' }]);
+    expect(await ask("SELECT VALUE [c.id, c.flag, [c.revision]] FROM c WHERE c.id = 'a'")).toEqual([
+      ['a', null, [1]],
+    ]);
   });
 
   it('ORDER BY sorts by type, then by value', async () => {
@@ -183,7 +188,9 @@ describe('queries: refusals', () => {
     ["SELECT * FROM c WHERE LOWER(c.a) = 'x'", 'LOWER'],
     ['SELECT VALUE SUM(c.a) FROM c', 'SUM'],
     ['SELECT COUNT(1) AS n FROM c', 'COUNT'],
-    ['SELECT VALUE {"a": c.a} FROM c', '{'],
+    ['SELECT VALUE MAX(c.a) FROM c', 'MAX'],
+    ['SELECT c.id, COUNT(1) AS n FROM c', 'COUNT'],
+    ['SELECT VALUE c.id FROM c WHERE EXISTS(c.a)', 'EXISTS'],
   ];
   it.each(unsupported)('%s is refused by name, not answered wrongly', async (query, named) => {
     if (account.server === undefined) return;
@@ -192,8 +199,43 @@ describe('queries: refusals', () => {
     expect(message).toContain(named);
   });
 
-  it('a parameter that was not given is a 400', async () => {
-    expect(await refusal(() => ask('SELECT * FROM c WHERE c.a = @lost'))).toMatchObject({ code: 400 });
+  it('an aggregate is refused with the form that is supported', async () => {
+    if (account.server === undefined) return;
+    expect((await refusal(() => ask('SELECT COUNT(1) AS n FROM c'))).message).toContain('SELECT VALUE COUNT');
+  });
+
+  it('a parameter that was not given is undefined; as a count of results it is a 400', async () => {
+    expect(await ask('SELECT * FROM c WHERE c.type = @lost')).toEqual([]);
+    expect(await refusal(() => ask('SELECT TOP @lost * FROM c'))).toMatchObject({ code: 400 });
+  });
+
+  it('a parameter that is given twice or badly named is a 400', async () => {
+    const send = (...names: string[]) =>
+      container.items
+        .query(
+          { query: 'SELECT * FROM c', parameters: names.map((name) => ({ name, value: 1 })) },
+          { partitionKey: 's' },
+        )
+        .fetchAll();
+    expect((await refusal(() => send('@a', '@a'))).message).toContain('duplicate parameter');
+    expect((await refusal(() => send('a'))).message).toContain("symbol '@'");
+    await expect(send('@a', '@b')).resolves.toBeDefined();
+  });
+
+  it('two columns of one name are a 400', async () => {
+    expect((await refusal(() => ask('SELECT c.id, c.type AS id FROM c'))).message).toContain("'id'");
+  });
+
+  it('a continuation token of another query is a 400', async () => {
+    const page = await container.items
+      .query('SELECT * FROM c ORDER BY c.id', { partitionKey: 's', maxItemCount: 1 })
+      .fetchNext();
+    const other = (continuationToken: string) =>
+      container.items
+        .query('SELECT * FROM c ORDER BY c.key', { partitionKey: 's', continuationToken })
+        .fetchNext();
+    expect(await refusal(() => other(page.continuationToken))).toMatchObject({ code: 400 });
+    expect(await refusal(() => other('nonsense'))).toMatchObject({ code: 400 });
   });
 
   it('sorting by a path that is not indexed is a 400', async () => {

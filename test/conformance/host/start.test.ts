@@ -51,6 +51,16 @@ describe('local.settings.json', () => {
   });
 });
 
+it('runs only the functions that host.json names, if it names any', async () => {
+  const web = (name: string) => `app.http('${name}', { handler: () => ({ body: '${name}' }) });`;
+  const hostJson = '{"version":"2.0","functions":["Chosen"]}';
+  await writeApp({ hostJson, code: web('chosen') + web('other') });
+  const host = await startHost(folder);
+  onTestFinished(() => host.kill());
+  expect((await fetch(`${host.url}/api/chosen`)).status).toBe(200);
+  expect((await fetch(`${host.url}/api/other`)).status).toBe(404);
+});
+
 describe('a host that cannot start', () => {
   async function refusal(files: AppFiles, extraArguments: readonly string[] = []): Promise<string> {
     await writeApp(files);
@@ -120,13 +130,15 @@ describe('a host that cannot start', () => {
     const functions: Record<string, string> = {
       level: "app.http(name, { handler, authLevel: 'system' })",
       blob: "app.storageBlob(name, { path: 'p', connection: 'C', handler })",
-      sessions: 'app.serviceBusQueue(name, { ...queue, isSessionsEnabled: true })',
+      nameless:
+        "app.generic(name, { trigger: { type: 'serviceBusTrigger', name, connection: 'C' }, handler })",
+      option:
+        "app.generic(name, { trigger: { type: 'timerTrigger', name, schedule: '1:0', often: 1 }, handler })",
       batches: "app.serviceBusQueue(name, { ...queue, cardinality: 'many' })",
       retried:
         "app.serviceBusQueue(name, { ...queue, retry: { strategy: 'fixedDelay', maxRetryCount: 1, delayInterval: 1 } })",
       output:
         "app.serviceBusQueue(name, { ...queue, return: output.storageQueue({ queueName: 'o', connection: 'C' }) })",
-      topic: "app.serviceBusTopic(name, { connection: 'C', topicName: 't', subscriptionName: 's', handler })",
       scheduled: "app.timer(name, { schedule: '%WHEN%', handler })",
       host: 'app.http(name, { handler })',
       'two words': 'app.http(name, { handler })',
@@ -143,11 +155,11 @@ describe('a host that cannot start', () => {
     expect(message.split('\n').filter((line) => line.startsWith('  function'))).toEqual([
       expect.stringContaining("  function 'level': authLevel: Invalid option"),
       expect.stringContaining("  function 'blob': a trigger of type 'blobTrigger' is not supported here"),
-      "  function 'sessions': isSessionsEnabled: sessions are not supported here",
+      "  function 'nameless': queueName: either a queue or a topic and its subscription must be named",
+      expect.stringMatching(/function 'option': .*often/),
       "  function 'batches': cardinality: only 'one' is supported here",
       "  function 'retried': a retry policy is not supported on a serviceBusTrigger",
       expect.stringContaining("  function 'output': a binding of type 'queue' is not supported here"),
-      "  function 'topic': queueName: only queues are supported here",
       "  function 'scheduled': setting 'WHEN' is missing, which '%WHEN%' refers to",
       "  function 'host': the name 'host' is reserved",
       expect.stringContaining("  function 'two words': the name must match"),

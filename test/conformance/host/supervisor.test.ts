@@ -24,7 +24,7 @@ interface Answer {
 }
 
 /** Asks on a connection of its own, so that the workers' turns show. */
-function ask(host: HostProcess, deed: string, method = 'GET'): Promise<Answer> {
+function ask(host: HostProcess, deed: string, method = 'GET', requestBody = ''): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const path = deed.startsWith('/') ? deed : `/api/${deed}`;
     const asking = request(host.url + path, { agent: false, method }, (response) => {
@@ -38,7 +38,7 @@ function ask(host: HostProcess, deed: string, method = 'GET'): Promise<Answer> {
         resolve({ status: response.statusCode ?? 0, body });
       });
     });
-    asking.on('error', reject).end();
+    asking.on('error', reject).end(requestBody);
   });
 }
 
@@ -238,7 +238,7 @@ describe('draining', () => {
 
   it('counts functions that wait to be tried again', async () => {
     const host = await start();
-    expect((await ask(host, '/admin/functions/fails', 'POST')).status).toBe(202);
+    expect((await ask(host, '/admin/functions/fails', 'POST', '{}')).status).toBe(202);
     const status = { state: 'Disabled', outstandingInvocations: 0, outstandingRetries: 1 };
     await vi.waitFor(async () => expect(await drainStatus(host)).toEqual(status), PATIENCE);
   });

@@ -12,6 +12,11 @@ describe('host.json', () => {
       autoCompleteMessages: true,
       maxAutoLockRenewalDuration: 300_000,
     });
+    expect(extensions.serviceBus).toMatchObject({
+      maxConcurrentSessions: 8,
+      maxConcurrentCallsPerSession: 1,
+      sessionIdleTimeout: 60_000,
+    });
     expect([logging.logLevel, retry]).toEqual([{}, undefined]);
   });
 
@@ -28,6 +33,12 @@ describe('host.json', () => {
     [{ functionTimeout: '00:00:00' }, 'at least one second'],
     [{ logging: { logLevel: { default: 'Loud' } } }, 'logging.logLevel.default: Invalid option'],
     [{ extensions: { serviceBus: { maxConcurrentCalls: 0 } } }, 'extensions.serviceBus.maxConcurrentCalls'],
+    [{ extensions: { serviceBus: { prefetchCount: 5 } } }, 'prefetchCount: only 0 is supported here'],
+    [{ extensions: { serviceBus: { webProxy: 'p' } } }, 'serviceBus.webProxy: is not supported here'],
+    [{ extensions: { serviceBus: { clientRetryOptions: {} } } }, 'clientRetryOptions: is not supported here'],
+    [{ extensions: { serviceBus: { transportType: 'amqpWebSockets' } } }, "only 'amqpTcp' is supported"],
+    [{ extensions: { serviceBus: { enableCrossEntityTransactions: true } } }, 'is not supported here'],
+    [{ concurrency: { dynamicConcurrencyEnabled: true } }, 'dynamicConcurrencyEnabled: is not supported'],
   ])('%j is refused', (content, message) => {
     expect(() => parse(content)).toThrow(message);
   });

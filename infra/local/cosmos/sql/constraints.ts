@@ -51,6 +51,10 @@ export function pathsOf(expression: Expression): (readonly string[])[] {
       return [expression.operand, ...expression.choices].flatMap(pathsOf);
     case 'between':
       return [expression.operand, expression.lower, expression.upper].flatMap(pathsOf);
+    case 'array':
+      return expression.items.flatMap(pathsOf);
+    case 'object':
+      return expression.properties.flatMap((property) => pathsOf(property.expression));
     case 'call':
       return expression.operands.flatMap(pathsOf);
   }

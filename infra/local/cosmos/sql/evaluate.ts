@@ -1,7 +1,6 @@
 import { TYPE_RANK, typeRank } from '../indexed-value.ts';
 import type { JsonObject, JsonValue } from '../json.ts';
 import { compareValues, deepEqual, partlyEqual } from './compare.ts';
-import { queryError } from './query-error.ts';
 import type { ComparisonOperator, Expression, FunctionName } from './syntax.ts';
 
 export type Parameters = ReadonlyMap<string, JsonValue | undefined>;
@@ -45,6 +44,21 @@ export function compile(expression: Expression, parameters: Parameters): Evaluat
       const atMost: Evaluator = bound('<=', operand, compile(expression.upper, parameters));
       return logical(atLeast, atMost, false);
     }
+    case 'array': {
+      const items = expression.items.map((item) => compile(item, parameters));
+      return (item) => items.map((evaluate) => evaluate(item) ?? null);
+    }
+    case 'object': {
+      const properties = expression.properties.map(
+        (property) => [property.name, compile(property.expression, parameters)] as const,
+      );
+      return (item) => {
+        const values = properties.map(([name, evaluate]) => [name, evaluate(item)] as const);
+        return Object.fromEntries(
+          values.filter((entry): entry is [string, JsonValue] => entry[1] !== undefined),
+        );
+      };
+    }
     case 'call':
       return call(
         expression.name,
@@ -53,15 +67,10 @@ export function compile(expression: Expression, parameters: Parameters): Evaluat
   }
 }
 
-/** The value of a literal or parameter; `undefined` for all else. @throws CosmosError 400 for an unknown parameter */
+/** The value of a literal or parameter; `undefined` for all else, also for a parameter that was not given. */
 export function constantOf(expression: Expression, parameters: Parameters): JsonValue | undefined {
   if (expression.kind === 'literal') return expression.value;
-  if (expression.kind !== 'parameter') return undefined;
-  if (!parameters.has(expression.name)) {
-    const { token } = expression;
-    throw queryError(token, 'SC2010', `The query parameter '${token.text}' was not supplied.`);
-  }
-  return parameters.get(expression.name);
+  return expression.kind === 'parameter' ? parameters.get(expression.name) : undefined;
 }
 
 function pathEvaluator(path: readonly string[]): Evaluator {

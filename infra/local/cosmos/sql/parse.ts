@@ -27,6 +27,8 @@ const RESERVED = new Set(
   `AND ARRAY AS ASC BETWEEN BY DESC DISTINCT ESCAPE EXISTS FALSE FROM GROUP HAVING IN JOIN LIKE LIMIT NOT NULL OFFSET OR
   ORDER SELECT TOP TRUE UDF UNDEFINED VALUE WHERE`.split(/\s+/),
 );
+/** The tokens of `[{"item":`, before the aggregate. */
+const PARTIAL_START = 4;
 const CACHED_QUERIES = 256;
 const cache = new Map<string, SelectQuery>();
 
@@ -45,11 +47,13 @@ export function parseQuery(text: string): SelectQuery {
 }
 
 class Parser {
+  readonly #text: string;
   readonly #tokens: readonly Token[];
   #position = 0;
   #alias = 'c';
 
   constructor(text: string) {
+    this.#text = text;
     this.#tokens = tokenize(text);
     this.#alias = this.#findAlias();
   }
@@ -57,18 +61,22 @@ class Parser {
   query(): SelectQuery {
     this.#expectWord('SELECT');
     const top = this.#takeWord('TOP') ? this.#count() : undefined;
-    const selection = this.#selection();
-    this.#from();
-    const where = this.#takeWord('WHERE') ? this.#expression() : undefined;
+    const [selection, selectionText] = this.#withText(() => this.#selection());
+    this.#expectWord('FROM');
+    const [, from] = this.#withText(() => this.#source());
+    const filterStart = this.#peek().start;
+    const [where, whereText] = this.#takeWord('WHERE') ? this.#withText(() => this.#expression()) : [];
+    const shape = this.#text.slice(0, filterStart) + this.#text.slice(this.#peek().start);
     const orderBy = this.#orderBy();
     const offset = this.#takeWord('OFFSET') ? this.#count() : undefined;
     if (offset !== undefined) this.#expectWord('LIMIT');
     const limit = offset === undefined ? undefined : this.#count();
     const rest = this.#peek();
     const isCut = top !== undefined || limit !== undefined || orderBy.length > 0;
-    const isContradictory = selection.kind === 'aggregate' ? isCut : top !== undefined && limit !== undefined;
+    const isContradictory = selection.kind === 'count' ? isCut : top !== undefined && limit !== undefined;
     if (rest.kind !== 'end' || isContradictory) throw syntaxError(rest);
-    return { selection, top, where, orderBy, offset, limit };
+    const clauses = { selection: selectionText, from, where: whereText };
+    return { selection, top, where, orderBy, offset, limit, alias: this.#alias, clauses, shape };
   }
 
   /** The selection comes before FROM names what its paths begin with, so look ahead. */
@@ -82,8 +90,7 @@ class Parser {
     return alias?.kind === 'word' && !RESERVED.has(alias.text.toUpperCase()) ? alias.text : name.text;
   }
 
-  #from(): void {
-    this.#expectWord('FROM');
+  #source(): void {
     this.#next();
     if (this.#takeWord('AS')) this.#next();
     else if (this.#peek().kind === 'word' && this.#peek().text === this.#alias) this.#next();
@@ -91,33 +98,52 @@ class Parser {
 
   #selection(): Selection {
     if (this.#takeSymbol('*')) return { kind: 'all' };
-    if (this.#takeWord('VALUE'))
-      return this.#aggregate() ?? { kind: 'value', expression: this.#expression() };
+    if (this.#takeWord('VALUE')) return this.#aggregate() ?? this.#value();
     const items: SelectedItem[] = [];
-    do items.push(this.#selectedItem(items.length + 1));
-    while (this.#takeSymbol(','));
+    const names = new Set<string>();
+    do {
+      const token = this.#peek();
+      const item = this.#selectedItem(items.length + 1);
+      if (names.has(item.name)) {
+        throw queryError(token, 'SC2022', `The property name '${item.name}' is used more than once.`);
+      }
+      names.add(item.name);
+      items.push(item);
+    } while (this.#takeSymbol(','));
     return { kind: 'list', items };
   }
 
+  #value(): Selection {
+    const [expression, text] = this.#withText(() => this.#expression());
+    return { kind: 'value', expression, text };
+  }
+
   #aggregate(): Selection | undefined {
-    const name = this.#peek().text.toUpperCase();
-    if ((name !== 'COUNT' && name !== 'MAX') || !isSymbol(this.#peek(1), '(')) return undefined;
-    this.#next();
-    this.#expectSymbol('(');
-    const operand = this.#expression();
-    this.#expectSymbol(')');
-    return { kind: 'aggregate', name, operand };
+    const isPartial =
+      ['[', '{', 'item', ':'].every((text, ahead) => this.#peek(ahead).text === text) &&
+      isWord(this.#peek(PARTIAL_START), 'COUNT');
+    if (!isPartial && !(isWord(this.#peek(), 'COUNT') && isSymbol(this.#peek(1), '('))) return undefined;
+    if (isPartial) this.#position += PARTIAL_START;
+    const [operand, text] = this.#withText(() => {
+      this.#next();
+      this.#expectSymbol('(');
+      const counted = this.#expression();
+      this.#expectSymbol(')');
+      return counted;
+    });
+    for (const symbol of isPartial ? ['}', ']'] : []) this.#expectSymbol(symbol);
+    return { kind: 'count', operand, text, isPartial };
   }
 
   #selectedItem(ordinal: number): SelectedItem {
-    const expression = this.#expression();
-    if (this.#takeWord('AS')) return { name: this.#name(), expression };
+    const [expression, text] = this.#withText(() => this.#expression());
+    if (this.#takeWord('AS')) return { name: this.#name(), expression, text };
     const next = this.#peek();
     if (next.kind === 'word' && !RESERVED.has(next.text.toUpperCase()))
-      return { name: this.#name(), expression };
+      return { name: this.#name(), expression, text };
     const path = expression.kind === 'path' ? expression.path : undefined;
     const name = path === undefined ? `$${ordinal}` : (path.at(-1) ?? this.#alias);
-    return { name, expression };
+    return { name, expression, text };
   }
 
   #orderBy(): SortKey[] {
@@ -126,11 +152,11 @@ class Parser {
     const keys: SortKey[] = [];
     do {
       const token = this.#peek();
-      const expression = this.#primary();
+      const [expression, text] = this.#withText(() => this.#primary());
       if (expression.kind !== 'path' || expression.path.length === 0) throw syntaxError(token);
       const descending = this.#takeWord('DESC');
       if (!descending) this.#takeWord('ASC');
-      keys.push({ path: expression.path, descending });
+      keys.push({ path: expression.path, text, descending });
     } while (this.#takeSymbol(','));
     return keys;
   }
@@ -138,7 +164,7 @@ class Parser {
   /** TOP, OFFSET and LIMIT take a whole number or a parameter. */
   #count(): Expression {
     const token = this.#next();
-    if (token.kind === 'parameter') return { kind: 'parameter', name: token.text, token };
+    if (token.kind === 'parameter') return { kind: 'parameter', name: token.text };
     const value = Number(token.text);
     if (token.kind !== 'number' || !Number.isInteger(value)) throw syntaxError(token);
     return { kind: 'literal', value };
@@ -178,10 +204,9 @@ class Parser {
   #membership(operand: Expression): Expression {
     if (this.#takeWord('IN')) {
       this.#expectSymbol('(');
-      const choices: Expression[] = [];
-      do choices.push(this.#primary());
-      while (this.#takeSymbol(','));
-      this.#expectSymbol(')');
+      const empty = this.#peek();
+      const choices = this.#listUntil(')', () => this.#primary());
+      if (choices.length === 0) throw syntaxError(empty);
       return { kind: 'in', operand, choices };
     }
     if (!this.#takeWord('BETWEEN')) return operand;
@@ -198,7 +223,7 @@ class Parser {
       case 'number':
         return { kind: 'literal', value: Number(token.text) };
       case 'parameter':
-        return { kind: 'parameter', name: token.text, token };
+        return { kind: 'parameter', name: token.text };
       case 'symbol':
         return this.#afterSymbol(token);
       case 'word':
@@ -214,10 +239,31 @@ class Parser {
       if (number.kind !== 'number') throw syntaxError(number);
       return { kind: 'literal', value: -Number(number.text) };
     }
+    if (token.text === '[') return { kind: 'array', items: this.#listUntil(']', () => this.#expression()) };
+    if (token.text === '{')
+      return { kind: 'object', properties: this.#listUntil('}', () => this.#property()) };
     if (token.text !== '(') throw syntaxError(token);
     const inner = this.#expression();
     this.#expectSymbol(')');
     return inner;
+  }
+
+  #listUntil<T>(end: string, item: () => T): T[] {
+    const list: T[] = [];
+    if (this.#takeSymbol(end)) return list;
+    do list.push(item());
+    while (this.#takeSymbol(','));
+    this.#expectSymbol(end);
+    return list;
+  }
+
+  #property(): SelectedItem {
+    const { kind, text: name } = this.#peek();
+    if (kind !== 'string' && kind !== 'word') throw syntaxError(this.#peek());
+    this.#next();
+    this.#expectSymbol(':');
+    const [expression, text] = this.#withText(() => this.#expression());
+    return { name, expression, text };
   }
 
   #afterWord(token: Token): Expression {
@@ -244,13 +290,18 @@ class Parser {
 
   #call(token: Token): Expression {
     const name = token.text.toUpperCase();
+    if (name === 'COUNT') {
+      throw queryError(
+        token,
+        'SC2005',
+        "'COUNT' is supported by this emulator only as SELECT VALUE COUNT(…).",
+      );
+    }
     if (!isFunctionName(name)) {
-      throw queryError(token, 'SC2005', `'${token.text}' is not a recognized built-in function name.`);
+      throw queryError(token, 'SC2005', `'${token.text}' is not a built-in function that this emulator has.`);
     }
     this.#expectSymbol('(');
-    const operands: Expression[] = [];
-    do operands.push(this.#expression());
-    while (this.#takeSymbol(','));
+    const operands = this.#listUntil(')', () => this.#expression());
     const [least, most] = FUNCTION_OPERANDS[name];
     if (operands.length < least || operands.length > most) {
       throw queryError(
@@ -259,7 +310,6 @@ class Parser {
         `The built-in function '${name}' requires ${least} to ${most} argument(s).`,
       );
     }
-    this.#expectSymbol(')');
     return { kind: 'call', name, operands };
   }
 
@@ -267,6 +317,13 @@ class Parser {
     const token = this.#next();
     if (token.kind !== 'word' || RESERVED.has(token.text.toUpperCase())) throw syntaxError(token);
     return token.text;
+  }
+
+  /** What `parse` reads, and how it was written. */
+  #withText<T>(parse: () => T): [T, string] {
+    const { start } = this.#peek();
+    const parsed = parse();
+    return [parsed, this.#text.slice(start, this.#tokens[this.#position - 1]?.end)];
   }
 
   #end(): Token {

@@ -148,7 +148,7 @@ describe('a worker that hangs', () => {
     const pids = await workersOf(host, 2);
     await expect(ask(host, 'block')).rejects.toThrow();
     const [blocked = 0] = pidsOf(host, 'block');
-    expect(host.output()).toContain(`Worker ${blocked} has not answered for 3 s: it is killed.`);
+    expect(host.output()).toContain(`Worker ${blocked} has not answered for 5 s: it is killed.`);
     const survivors = await workersOf(host, 2);
     expect(survivors).not.toContain(blocked);
     expect(pids.filter((pid) => survivors.includes(pid))).toHaveLength(1);

@@ -103,6 +103,7 @@ export class AdminEndpoints {
     const mayCall =
       endpoint?.open || keys === undefined || keys.levelOf(request.headers, target.query) === 'admin';
     if (endpoint !== undefined && mayCall) {
+      if (request.headers.expect !== undefined) response.writeContinue();
       const name = endpoint.path.exec(path)?.[1]?.toLowerCase();
       const definition = definitions.find((candidate) => candidate.name.toLowerCase() === name);
       await endpoint.answer({ request, response, definition });

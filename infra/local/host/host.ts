@@ -140,7 +140,6 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
     http: hostJson.extensions.http,
     bodySizeLimit: /^\d+$/.test(bodySizeLimit) ? Number(bodySizeLimit) : DEFAULT_BODY_SIZE_LIMIT,
     homePageDisabled: settings.get('AzureWebJobsDisableHomepage')?.toLowerCase() === 'true',
-    readsBodyFields: strict,
   });
   let stopped: Promise<void> | undefined;
   return {

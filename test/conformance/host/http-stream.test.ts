@@ -170,7 +170,7 @@ describe('the request that a function gets', () => {
     request.destroy();
     await vi.waitFor(() => {
       expect(host.process?.reports).toContainEqual(expect.objectContaining({ event: 'upload broken' }));
-    });
+    }, PATIENCE);
   });
 
   it('may wait to be told to send its body', async () => {
@@ -297,7 +297,7 @@ ownCases('beyond what Azure does, the host', () => {
     response.destroy();
     await vi.waitFor(() => {
       expect(host.process?.reports).toContainEqual(expect.objectContaining({ event: 'cancelled' }));
-    });
+    }, PATIENCE);
   });
 });
 
@@ -339,7 +339,7 @@ ownCases('in strict mode', () => {
     await vi.waitFor(async () => {
       const { responses } = (await (await fetch(`${strict.url}/facts`)).json()) as Facts;
       expect(responses).toBeLessThan(before + 8);
-    });
+    }, PATIENCE);
   });
 
   it('the parameters hold the fields of a JSON body too, and the body still arrives', async () => {

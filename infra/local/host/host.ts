@@ -40,14 +40,8 @@ export interface FunctionsHostOptions {
   readonly stateFolder?: string;
   /** Called when a function has outlived functionTimeout, after which Azure kills the process. */
   readonly onTimeout: () => void;
-  readonly drain: Drain;
-}
-
-/** Draining all workers, of which this host knows only itself. */
-export interface Drain {
-  /** Resolves once the listeners have been told to stop. */
-  start(): Promise<void>;
-  status(): Promise<DrainStatus>;
+  /** How far all workers have come with draining, which begins if that is asked for. */
+  readonly drainStatus: (begin: boolean) => Promise<DrainStatus>;
 }
 
 export interface FunctionsHost {
@@ -82,7 +76,7 @@ const CATEGORY = 'Host.Startup';
  * @throws Error that says what is wrong with the app or its settings.
  */
 export async function startFunctionsHost(options: FunctionsHostOptions): Promise<FunctionsHost> {
-  const { appDirectory, secretsDirectory, strict, onTimeout, drain } = options;
+  const { appDirectory, secretsDirectory, strict, onTimeout, drainStatus } = options;
   const settings = new AppSettings(options.settings);
   const runtime = settings.get('FUNCTIONS_WORKER_RUNTIME');
   if (runtime !== undefined && runtime !== 'node')
@@ -125,7 +119,7 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
     definitions,
     state: () => (stopping.signal.aborted ? 'Stopping' : 'Running'),
     fire: (definition, input) => fire(run, definition, input),
-    drain,
+    drainStatus,
     routePrefix,
     keys,
   });
@@ -140,7 +134,6 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
     http: hostJson.extensions.http,
     bodySizeLimit: /^\d+$/.test(bodySizeLimit) ? Number(bodySizeLimit) : DEFAULT_BODY_SIZE_LIMIT,
     homePageDisabled: settings.get('AzureWebJobsDisableHomepage')?.toLowerCase() === 'true',
-    readsBodyFields: strict,
   });
   let stopped: Promise<void> | undefined;
   return {

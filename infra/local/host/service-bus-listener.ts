@@ -103,6 +103,7 @@ export class ServiceBusListener implements Listener {
     const options = {
       receiveMode: 'peekLock',
       skipParsingBodyAsJson: true,
+      skipConvertingDate: true,
       maxAutoLockRenewalDurationInMs: this.#options.defaults.maxAutoLockRenewalDuration,
     } as const;
     if (!isSessionsEnabled) {

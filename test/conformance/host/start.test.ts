@@ -81,11 +81,6 @@ describe('a host that cannot start', () => {
   it.each<[string, AppFiles, RegExp]>([
     ['host.json is no JSON', { hostJson: '{' }, /host\.json is not JSON/],
     ['host.json has no version', { hostJson: '{}' }, /version/],
-    [
-      'host.json limits the requests to none',
-      { hostJson: '{"version":"2.0","extensions":{"http":{"maxConcurrentRequests":0}}}' },
-      /maxConcurrentRequests: must be positive/,
-    ],
     ['no file matches main', { main: 'dist/*.js' }, /No file in .* matches 'dist\/\*\.js'/],
     [
       'a file throws',

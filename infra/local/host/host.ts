@@ -102,7 +102,20 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
 
   const stopping = new AbortController();
   const draining = new AbortController();
-  const invoker = new Invoker({ core, model, log, functionTimeout, onTimeout });
+  const startNothing = () => {
+    draining.abort();
+    stopping.abort();
+  };
+  const invoker = new Invoker({
+    core,
+    model,
+    log,
+    functionTimeout,
+    onTimeout() {
+      startNothing();
+      onTimeout();
+    },
+  });
   const retries = new Retries({ clock: hostClock, random: systemRandom, signal: stopping.signal });
   const run = (definition: FunctionDefinition, event: TriggerEvent) =>
     runWithRetry(invoker, retries, definition, event);
@@ -150,8 +163,7 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
       outstandingRetries: retries.waitingCount,
     }),
     stop() {
-      draining.abort();
-      stopping.abort();
+      startNothing();
       stopped ??= stopHost({ core, invoker, listeners, log, server });
       return stopped;
     },

@@ -204,6 +204,20 @@ describe('messages', () => {
     expect(host.output()).toContain('could not be settled and will come again');
   });
 
+  it('that outlive functionTimeout come again, each time to a new worker, until they are dead-lettered', async () => {
+    const host = await start('brief-timeout');
+    await send({ body: { hold: 'too long' } });
+    await vi.waitFor(async () => expect(await countIn('deadLetter')).toBe(1), {
+      timeout: 25_000,
+      interval: 20,
+    });
+    const counts = reportsOf(host, 'started').map(
+      ({ triggerMetadata }) => (triggerMetadata as { deliveryCount: number }).deliveryCount,
+    );
+    expect(counts).toEqual([1, 2, 3]);
+    expect(new Set(reportsOf(host, 'started').map(({ pid }) => pid)).size).toBe(3);
+  });
+
   it('that run when the host stops are settled, and none other is taken', async () => {
     const host = await start();
     await send({ body: { hold: 'running' } });

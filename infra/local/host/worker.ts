@@ -7,7 +7,8 @@ import { type FunctionsHost, startFunctionsHost } from './host.ts';
 import { describeError } from './log.ts';
 import { type DrainStatus, isEnvelope, type WorkerNews, type WorkerOrder } from './worker-messages.ts';
 
-/** How long the event loop may be blocked, in milliseconds, where functionTimeout allows more. */
+/** How long the event loop may be blocked, in milliseconds: functionTimeout, within these bounds. */
+const SHORTEST_HANG = 5_000;
 const LONGEST_HANG = 60_000;
 const DRAIN_WAITERS: (() => void)[] = [];
 const STATUS_WAITERS: ((status: DrainStatus) => void)[] = [];
@@ -29,7 +30,8 @@ async function main(): Promise<void> {
     fail(error instanceof Error ? describeStartError(error) : String(error));
     return;
   }
-  tell({ type: 'loaded', patience: Math.min(host.functionTimeout, LONGEST_HANG) });
+  const patience = Math.min(Math.max(host.functionTimeout, SHORTEST_HANG), LONGEST_HANG);
+  tell({ type: 'loaded', patience });
   watchSupervisor();
 }
 

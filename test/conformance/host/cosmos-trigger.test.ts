@@ -267,6 +267,24 @@ describe('a Cosmos DB', () => {
     await expect(start({ CREATE_LEASES: 'false' })).rejects.toThrow(`'db/${leases}' does not exist`);
   });
 
+  it('whose lease container is gone when a worker takes over is asked until it is back', async () => {
+    const { containers } = client.database('db');
+    const { container } = await containers.create({ id: leases, partitionKey: '/id' });
+    const host = await start({ CREATE_LEASES: 'false' });
+    await create('before');
+    await vi.waitFor(() => expect(deliveredTo(host, 'careless')).toEqual([id('before')]), QUICKLY);
+    await container.delete();
+    process.kill(host.reports[0]?.pid as number, 'SIGKILL');
+    const refusal = `trying on: Error: Cosmos DB container 'db/${leases}' does not exist`;
+    await vi.waitFor(() => expect(host.output()).toContain(refusal), QUICKLY);
+    expect((await fetch(`${host.url}/api/alive`)).status).toBe(200);
+    await containers.create({ id: leases, partitionKey: '/id' });
+    await vi.waitFor(async () => {
+      await items.items.upsert({ id: id('after'), pk: 'p' });
+      expect(deliveredTo(host, 'careless')).toContain(id('after'));
+    }, QUICKLY);
+  });
+
   it('that is away leaves HTTP answering, and is listened to once it is back', async () => {
     const { port } = cosmos;
     await cosmos.stop();

@@ -131,7 +131,7 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
   const admin = new AdminEndpoints({
     definitions,
     state: () => (stopping.signal.aborted ? 'Stopping' : 'Running'),
-    fire: (definition, input) => fire(run, definition, input),
+    fire: (definition, input) => fire(run, log, definition, input),
     drainStatus,
     routePrefix,
     keys,
@@ -244,9 +244,15 @@ async function runWithRetry(
 /** Runs what `POST /admin/functions/{name}` asks for; the caller does not learn how it ends. */
 function fire(
   run: (definition: FunctionDefinition, event: TriggerEvent) => Promise<void>,
+  log: Log,
   definition: FunctionDefinition,
   input: string,
 ): void {
+  if (definition.trigger.type === 'httpTrigger') {
+    const message = `Executed 'Functions.${definition.name}' (Failed): an HTTP function wants a request, not an input.`;
+    log.write('error', `Function.${definition.name}`, message);
+    return;
+  }
   const data: TypedData =
     definition.trigger.type === 'timerTrigger' ? timerInput(undefined, false) : { string: input };
   // A failure has been logged by the invoker.

@@ -435,6 +435,14 @@ describe('the admin endpoints', () => {
     expect(response.status).toBe(404);
   });
 
+  own('accept an input for an HTTP function, which fails for want of a request', async () => {
+    const init = { method: 'POST', body: '{"input":"x"}', headers: { 'content-type': 'application/json' } };
+    expect((await getAdmin('functions/answer', init)).status).toBe(202);
+    await vi.waitFor(() =>
+      expect(host.process?.output()).toContain("'Functions.answer' (Failed): an HTTP function"),
+    );
+  });
+
   it.each(['', 'nonsense', 'null', '[]', '{"input":{}}'])('do not run a function with "%s"', async (body) => {
     const init = { method: 'POST', body, headers: { ...headers, 'content-type': 'application/json' } };
     expect((await getAdmin('functions/answer', init)).status).toBe(400);

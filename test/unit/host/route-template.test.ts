@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseRequestPath, RouteTemplate } from '../../../infra/local/host/route-template.ts';
 
@@ -70,4 +71,20 @@ describe('a route template', () => {
   ])('%s is refused', (template) => {
     expect(() => new RouteTemplate(template)).toThrow();
   });
+});
+
+it('a route template gives back the values that it was filled with', () => {
+  const text = fc.string({ unit: 'grapheme', minLength: 1 }).filter((value) => !value.includes('/'));
+  fc.assert(
+    fc.property(
+      text,
+      text,
+      fc.array(fc.string().filter((value) => !value.includes('/'))),
+      (id, name, rest) => {
+        const values = { id, name, ...(rest.join('/') !== '' && { rest: rest.join('/') }) };
+        const path = `/Items/${id}/f-${name}.txt/${rest.join('/')}`;
+        expect(match('items/{id}/f-{name}.txt/{*rest}', path)).toEqual(values);
+      },
+    ),
+  );
 });

@@ -1,6 +1,9 @@
 import { z } from 'zod';
+import type { Entities } from './broker/entities.ts';
 import type { QueueSettings } from './broker/queue-settings.ts';
+import { entityName, named } from './entity-name.ts';
 import { parseIsoDuration } from './iso-duration.ts';
+import { matcherOf, rule } from './rule-config.ts';
 
 /** TimeSpan.MaxValue, which the service takes for "never". */
 const FOREVER = parseIsoDuration('P10675199DT2H48M5.4775807S') ?? Number.POSITIVE_INFINITY;
@@ -25,29 +28,54 @@ function unsupportedForwarding(property: string) {
   return z.literal('', `The emulator does not support ${property}.`).default('');
 }
 
-/** Limits are those of the service (Microsoft, "Service Bus quotas" and the queue resource reference). */
-const properties = z.strictObject({
-  DeadLetteringOnMessageExpiration: z.boolean().default(false),
-  DefaultMessageTimeToLive: duration(1 * SECONDS, FOREVER).default(FOREVER),
+/** Limits are those of the service (Microsoft, "Service Bus quotas" and the resource references). */
+const timeToLive = { DefaultMessageTimeToLive: duration(1 * SECONDS, FOREVER).default(FOREVER) };
+
+const duplicateDetection = {
   DuplicateDetectionHistoryTimeWindow: duration(20 * SECONDS, 7 * DAYS).default(10 * MINUTES),
+  RequiresDuplicateDetection: z.boolean().default(false),
+};
+
+const receiving = {
+  DeadLetteringOnMessageExpiration: z.boolean().default(false),
   LockDuration: duration(5 * SECONDS, 5 * MINUTES).default(1 * MINUTES),
   MaxDeliveryCount: z.int().min(1).max(2000).default(10),
-  RequiresDuplicateDetection: z.boolean().default(false),
   RequiresSession: z.boolean().default(false),
   ForwardTo: unsupportedForwarding('ForwardTo'),
   ForwardDeadLetteredMessagesTo: unsupportedForwarding('ForwardDeadLetteredMessagesTo'),
-});
+};
 
 const queue = z.strictObject({
-  Name: z.string().regex(/^[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,258}[A-Za-z0-9])?$/, 'Not a valid queue name.'),
-  Properties: properties.prefault({}),
+  Name: entityName('queue', 260, '._/-'),
+  Properties: z.strictObject({ ...timeToLive, ...duplicateDetection, ...receiving }).prefault({}),
 });
 
-const namespace = z.strictObject({
-  Name: z.string(),
-  Queues: z.array(queue).default([]),
-  Topics: z.array(z.unknown()).max(0, 'The emulator does not support topics.').default([]),
+const subscription = z.strictObject({
+  Name: entityName('subscription', 50),
+  Properties: z.strictObject({ ...timeToLive, ...receiving }).prefault({}),
+  Rules: named(rule, 'rule').default([]),
 });
+
+const topic = z.strictObject({
+  Name: entityName('topic', 260, '._/-'),
+  Properties: z.strictObject({ ...timeToLive, ...duplicateDetection }).prefault({}),
+  Subscriptions: named(subscription, 'subscription').default([]),
+});
+
+const namespace = z
+  .strictObject({
+    Name: z.string(),
+    Queues: named(queue, 'queue').default([]),
+    Topics: named(topic, 'topic').default([]),
+  })
+  .check(({ value: { Queues, Topics }, issues }) => {
+    const queues = new Set(Queues.map(({ Name }) => Name.toLowerCase()));
+    for (const [index, { Name }] of Topics.entries()) {
+      if (!queues.has(Name.toLowerCase())) continue;
+      const message = 'A queue and a topic cannot have the same name.';
+      issues.push({ code: 'custom', message, input: Name, path: ['Topics', index, 'Name'] });
+    }
+  });
 
 const config = z.object({
   UserConfig: z.object({
@@ -59,34 +87,57 @@ const config = z.object({
 /** The official Service Bus emulator's `Config.json`. */
 export type ServiceBusConfig = z.input<typeof config>;
 
-/** Reads the declared queues; throws an error that names every value that is wrong or not supported. */
-export function readQueueSettings(declared: ServiceBusConfig): QueueSettings[] {
-  const result = config.safeParse(declared);
+/** Reads the declared entities; throws an error that names every value that is wrong or not supported, and its path. */
+export function readEntities(declared: ServiceBusConfig): Entities {
+  const result = config.safeParse(declared, { reportInput: true });
   if (!result.success) {
-    throw new Error(`The Service Bus configuration is invalid.\n${z.prettifyError(result.error)}`);
+    const problems = result.error.issues.map(describeIssue);
+    throw new Error(['The Service Bus configuration is invalid.', ...problems].join('\n'));
   }
-  const queues = result.data.UserConfig.Namespaces.flatMap(({ Queues }) => Queues);
-  requireDistinctNames(queues.map(({ Name }) => Name.toLowerCase()));
-  return queues.map(toSettings);
-}
-
-function requireDistinctNames(names: readonly string[]): void {
-  const repeated = names.find((name, index) => names.indexOf(name) !== index);
-  if (repeated !== undefined)
-    throw new Error(`The Service Bus configuration declares the queue ${repeated} twice.`);
-}
-
-function toSettings({ Name, Properties }: z.output<typeof queue>): QueueSettings {
-  const { DefaultMessageTimeToLive, DuplicateDetectionHistoryTimeWindow } = Properties;
+  const [declaredNamespace] = result.data.UserConfig.Namespaces;
+  const { Queues = [], Topics = [] } = declaredNamespace ?? {};
   return {
-    name: Name,
-    lockDuration: Properties.LockDuration,
-    maxDeliveryCount: Properties.MaxDeliveryCount,
-    deadLetterOnExpiration: Properties.DeadLetteringOnMessageExpiration,
-    requiresSession: Properties.RequiresSession,
-    ...(DefaultMessageTimeToLive < FOREVER && { defaultTimeToLive: DefaultMessageTimeToLive }),
-    ...(Properties.RequiresDuplicateDetection && {
-      duplicateDetectionWindow: DuplicateDetectionHistoryTimeWindow,
-    }),
+    queues: Queues.map(({ Name, Properties }) => ({
+      name: Name,
+      ...receivingSettings(Properties),
+      ...lifetime(Properties),
+      ...duplicateDetectionSettings(Properties),
+    })),
+    topics: Topics.map(({ Name, Properties, Subscriptions }) => ({
+      name: Name,
+      ...lifetime(Properties),
+      ...duplicateDetectionSettings(Properties),
+      subscriptions: Subscriptions.map((declaration) => ({
+        name: declaration.Name,
+        ...receivingSettings(declaration.Properties),
+        ...lifetime(declaration.Properties),
+        matches: matcherOf(declaration.Rules),
+      })),
+    })),
   };
+}
+
+function describeIssue({ path, message, input }: z.core.$ZodIssue): string {
+  const value = input === undefined ? '' : ` The value is ${JSON.stringify(input).slice(0, 200)}.`;
+  return `- ${z.core.toDotPath(path)}: ${message}${value}`;
+}
+
+function receivingSettings(properties: z.output<typeof subscription>['Properties']) {
+  return {
+    lockDuration: properties.LockDuration,
+    maxDeliveryCount: properties.MaxDeliveryCount,
+    deadLetterOnExpiration: properties.DeadLetteringOnMessageExpiration,
+    requiresSession: properties.RequiresSession,
+  };
+}
+
+function lifetime({ DefaultMessageTimeToLive: defaultTimeToLive }: { DefaultMessageTimeToLive: number }) {
+  return defaultTimeToLive < FOREVER ? { defaultTimeToLive } : {};
+}
+
+function duplicateDetectionSettings(
+  properties: z.output<typeof topic>['Properties'],
+): Pick<QueueSettings, 'duplicateDetectionWindow'> {
+  if (!properties.RequiresDuplicateDetection) return {};
+  return { duplicateDetectionWindow: properties.DuplicateDetectionHistoryTimeWindow };
 }

@@ -7,7 +7,7 @@ import { deadLetterReasons } from './amqp/dead-letter-reasons.ts';
 import { Broker } from './broker/broker.ts';
 import { systemClock } from './broker/clock.ts';
 import { openLmdbMessageStore } from './broker/lmdb-message-store.ts';
-import { readQueueSettings, type ServiceBusConfig } from './config.ts';
+import { readEntities, type ServiceBusConfig } from './config.ts';
 import { Faults } from './faults.ts';
 
 export type { ServiceBusConfig } from './config.ts';
@@ -38,16 +38,16 @@ const KEY = { name: 'RootManageSharedAccessKey', key: 'SAS_KEY_VALUE' };
 const LOOPBACK = '127.0.0.1';
 
 /**
- * Starts a Service Bus namespace with the declared queues.
+ * Starts a Service Bus namespace with the declared queues, topics and subscriptions.
  *
  * Rejects when the configuration is invalid or asks for what is not supported, and with `code` EADDRINUSE when a port
  * is taken.
  */
 export async function startServiceBusServer(options: ServiceBusServerOptions): Promise<ServiceBusServer> {
-  const settings = readQueueSettings(options.config);
+  const entities = readEntities(options.config);
   const folder = await openFolder(options.dataFolder);
   const store = openLmdbMessageStore(join(folder.path, 'messages.mdb'));
-  const broker = new Broker(settings, { clock: systemClock, store, deadLetterReasons });
+  const broker = new Broker(entities, { clock: systemClock, store, deadLetterReasons });
   const faults = options.faultsPort === undefined ? undefined : new Faults();
   const server = new AmqpServer(broker, KEY, faults);
   const host = options.host ?? LOOPBACK;

@@ -57,7 +57,7 @@ export function entityNotFound(path: string): ServiceBusError {
   return new ServiceBusError(
     'amqp:not-found',
     404,
-    `The messaging entity '${path}' could not be found. Queues are declared in the emulator's configuration.`,
+    `The messaging entity '${path}' could not be found. Entities are declared in the emulator's configuration.`,
   );
 }
 

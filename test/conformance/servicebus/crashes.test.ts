@@ -7,10 +7,20 @@ import { printedSeed, runs } from '../../integration/seeded-runs.ts';
 import { KillableEmulator } from './killable-emulator.ts';
 
 const CRASHES = runs(4, 250);
+/** Milliseconds; a busy machine takes seconds to start a process. */
+const PATIENCE = runs(90_000, 1_800_000);
 const SENDERS = 4;
 const receiveMode = 'receiveAndDelete';
 const HOUR = 3_600_000;
 const SESSIONS = ['one', 'two'];
+/** What every subscription of `COPIES` wants. */
+const WANTED = {
+  body: '',
+  subject: 'large',
+  contentType: 'text/plain',
+  applicationProperties: { color: 'red' },
+};
+const COPIES = ['everything', 'red', 'large-or-labelled'];
 /** Shorter than the queue's window for duplicates, to which a restart and a check belong (milliseconds). */
 const REPEATED_WITHIN = 8_000;
 
@@ -35,6 +45,7 @@ class Witness {
   readonly deadLettered = new Deeds();
   readonly scheduled = new Map<string, Long>();
   readonly cancelled = new Deeds();
+  readonly published = new Deeds();
   readonly repeatable = new Map<string, number>();
   readonly sessions = new Map(SESSIONS.map((id) => [id, new SessionWitness()]));
 }
@@ -56,30 +67,35 @@ describe.skipIf(process.env.SERVICEBUS_CONNECTION_STRING)('kill -9 at any moment
   });
   afterAll(() => emulator.remove());
 
-  it(`under load, ${CRASHES} times: what was acknowledged stands, exactly once`, async () => {
-    const moments = fc.sample(fc.integer({ min: 50, max: 600 }), {
-      numRuns: CRASHES,
-      seed: printedSeed('Service Bus crashes'),
-    });
-    let client = await emulator.restart();
-    let acknowledged = 0;
-    for (const moment of moments) {
-      const witness = new Witness();
-      void Promise.allSettled(workloads(client, witness).map((work) => work()));
-      await delay(moment);
-      await emulator.kill();
-      client = await emulator.restart();
-      await verifyQueue(client, witness);
-      await verifyScheduled(client, witness);
-      await verifyDuplicates(client, witness);
-      for (const [sessionId, known] of witness.sessions) {
-        // A client goes on peeking where it stopped, in whatever session.
-        await verifySession(emulator.connect(), sessionId, known);
+  it(
+    `under load, ${CRASHES} times: what was acknowledged stands, exactly once`,
+    async () => {
+      const moments = fc.sample(fc.integer({ min: 50, max: 600 }), {
+        numRuns: CRASHES,
+        seed: printedSeed('Service Bus crashes'),
+      });
+      let client = await emulator.restart();
+      let acknowledged = 0;
+      for (const moment of moments) {
+        const witness = new Witness();
+        void Promise.allSettled(workloads(client, witness).map((work) => work()));
+        await delay(moment);
+        await emulator.kill();
+        client = await emulator.restart();
+        await verifyQueue(client, witness);
+        await verifyScheduled(client, witness);
+        await verifyDuplicates(client, witness);
+        await verifyCopies(client, witness);
+        for (const [sessionId, known] of witness.sessions) {
+          // A client goes on peeking where it stopped, in whatever session.
+          await verifySession(emulator.connect(), sessionId, known);
+        }
+        acknowledged += witness.sent.acknowledged.size + witness.completed.acknowledged.size;
       }
-      acknowledged += witness.sent.acknowledged.size + witness.completed.acknowledged.size;
-    }
-    expect(acknowledged).toBeGreaterThan(0);
-  });
+      expect(acknowledged).toBeGreaterThan(0);
+    },
+    PATIENCE,
+  );
 });
 
 /** Each goes on until the emulator dies. */
@@ -89,6 +105,7 @@ function workloads(client: ServiceBusClient, witness: Witness): (() => Promise<v
     () => settleOnAndOn(client, witness),
     () => scheduleOnAndOn(client, witness),
     () => repeatOnAndOn(client, witness),
+    () => publishOnAndOn(client, witness),
     ...SESSIONS.map((sessionId) => () => workInSession(client, witness, sessionId)),
   ];
 }
@@ -148,6 +165,19 @@ async function repeatOnAndOn(client: ServiceBusClient, { repeatable }: Witness):
   }
 }
 
+/** The topic holds every other message for a moment. */
+async function publishOnAndOn(client: ServiceBusClient, { published }: Witness): Promise<void> {
+  const sender = client.createSender('publishing');
+  for (;;) {
+    const [sent, scheduled] = [randomUUID(), randomUUID()];
+    const due = new Date(Date.now() + 20);
+    await Promise.all([
+      published.perform(sent, () => sender.sendMessages({ ...WANTED, messageId: sent })),
+      published.perform(scheduled, () => sender.scheduleMessages({ ...WANTED, messageId: scheduled }, due)),
+    ]);
+  }
+}
+
 async function workInSession(client: ServiceBusClient, witness: Witness, sessionId: string): Promise<void> {
   const known = witness.sessions.get(sessionId) ?? new SessionWitness();
   const sender = client.createSender('sessions');
@@ -204,6 +234,17 @@ async function verifyDuplicates(client: ServiceBusClient, { repeatable }: Witnes
   expect(new Set(delivered).size).toBe(delivered.length);
   expect([...repeatable.keys()].filter((id) => !delivered.includes(id))).toEqual([]);
   await take(client.createReceiver('without-duplicates', { receiveMode }), delivered.length);
+}
+
+/** Every subscription has its copy of a message, or none has. */
+async function verifyCopies(client: ServiceBusClient, { published }: Witness): Promise<void> {
+  const copies = await Promise.all(COPIES.map((name) => idsIn(client.createReceiver('publishing', name))));
+  const [first = [], ...others] = copies;
+  expect(new Set(first).size).toBe(first.length);
+  for (const other of others) expect(other).toEqual(first);
+  expect([...published.acknowledged].filter((id) => !first.includes(id))).toEqual([]);
+  const receivers = COPIES.map((name) => client.createReceiver('publishing', name, { receiveMode }));
+  await Promise.all(receivers.map((receiver) => take(receiver, first.length)));
 }
 
 async function verifySession(

@@ -8,7 +8,7 @@ import config from './Config.json' with { type: 'json' };
 
 /**
  * The namespace that the suite runs against: the embedded emulator or, when `SERVICEBUS_CONNECTION_STRING` is set, a
- * real namespace (or the official emulator) that has the queues of `Config.json`.
+ * real namespace (or the official emulator) that has the entities of `Config.json`.
  */
 export interface Namespace {
   readonly connectionString: string;
@@ -24,7 +24,7 @@ export { config };
 /** Short delays, so that a test that waits for a retry does not wait for 30 seconds. */
 export const retryOptions = { maxRetries: 2, retryDelayInMs: 100, timeoutInMs: 10_000 };
 
-/** Opens the namespace with empty queues. */
+/** Opens the namespace with these queues and subscriptions (`topic/Subscriptions/name`) empty. */
 export async function openNamespace(
   queues: readonly string[],
   options: { readonly faultsPort?: number } = {},

@@ -22,6 +22,7 @@ const SETTINGS: QueueSettings = {
 const REASONS = {
   maxDeliveryCountExceeded: (count: number) => ({ reason: Buffer.from(`more than ${count}`) }),
   expired: { reason: Buffer.from('expired') },
+  sessionIdIsNull: { reason: Buffer.from('no session') },
 };
 
 let nextId = 0;
@@ -91,7 +92,10 @@ describe('a queue', () => {
   let consumer: TestConsumer;
 
   function open(settings: Partial<QueueSettings> = {}): void {
-    const broker = new Broker([{ ...SETTINGS, ...settings }], { clock, store, deadLetterReasons: REASONS });
+    const broker = new Broker(
+      { queues: [{ ...SETTINGS, ...settings }], topics: [] },
+      { clock, store, deadLetterReasons: REASONS },
+    );
     queue = broker.find('ORDERS') ?? expect.fail();
     deadLetters = broker.find('orders/$DeadLetterQueue') ?? expect.fail();
     consumer = new TestConsumer(queue);

@@ -4,15 +4,10 @@ import type { Broker } from '../broker/broker.ts';
 import type { SessionSupply } from '../broker/consumer.ts';
 import type { MessageQueue } from '../broker/message-queue.ts';
 import type { Faults } from '../faults.ts';
-import {
-  entityNotFound,
-  invalidArgument,
-  notAllowed,
-  notImplemented,
-  ServiceBusError,
-} from '../service-bus-error.ts';
+import { entityNotFound, invalidArgument, notImplemented, ServiceBusError } from '../service-bus-error.ts';
 import type { Claims } from './claims.ts';
 import { ConsumerLink } from './consumer-link.ts';
+import { requireReceiving, requireSending } from './entity-roles.ts';
 import { FaultInjection } from './fault-injection.ts';
 import { manage } from './management.ts';
 import { MAX_MESSAGE_SIZE, openProducerLink } from './producer-link.ts';
@@ -121,6 +116,7 @@ export class ClientConnection {
   }
 
   #openConsumer(link: RheaSender, queue: MessageQueue): void {
+    requireReceiving(queue);
     const { source } = link;
     link.local.attach.snd_settle_mode = link.snd_settle_mode;
     link.local.attach.rcv_settle_mode = link.rcv_settle_mode;
@@ -173,7 +169,7 @@ export class ClientConnection {
       const { target } = link;
       const node = this.#resolve(target.address);
       if (node.kind === 'queue') {
-        if (node.queue.isDeadLetterQueue) throw notAllowed('Messages cannot be sent to a dead-letter queue.');
+        requireSending(node.queue);
         link.local.attach.max_message_size = MAX_MESSAGE_SIZE;
         const faults = this.#faultsOn(link, node.queue);
         openProducerLink(link, node.queue, this.#transfersOf(link.session), faults);

@@ -14,4 +14,8 @@ export const deadLetterReasons: DeadLetterReasons = {
       `Message could not be consumed after ${maxDeliveryCount} delivery attempts.`,
     ),
   expired: deadLetterProperties('TTLExpiredException', 'The message expired and was dead lettered.'),
+  sessionIdIsNull: deadLetterProperties(
+    'Session ID is null.',
+    "Session enabled entity doesn't allow a message whose session identifier is null.",
+  ),
 };

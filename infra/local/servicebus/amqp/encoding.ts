@@ -67,6 +67,10 @@ export function decodeScalar(value: Buffer): Scalar | undefined {
       return value.readUInt32BE(1);
     case 0x71:
       return value.readInt32BE(1);
+    case 0x60:
+      return value.readUInt16BE(1);
+    case 0x61:
+      return value.readInt16BE(1);
     case 0x80:
       return Number(value.readBigUInt64BE(1));
     case 0x81:
@@ -105,6 +109,11 @@ export function itemsOf(compound: Buffer): Buffer[] {
     offset = end;
   }
   return items;
+}
+
+/** The encoded value of an encoded message section, null when there is no section. */
+export function sectionValue(section: Buffer): Buffer {
+  return section.length === 0 ? NULL : section.subarray(endOfValue(section, 1));
 }
 
 /** A described value with a small numeric descriptor: a message section. */

@@ -6,6 +6,7 @@ import type { ManagementOperation } from '../faults.ts';
 import { invalidArgument, messageNotFound, messageTooLarge, notImplemented } from '../service-bus-error.ts';
 import { settleMessage } from './consumer-link.ts';
 import { encodeString } from './encoding.ts';
+import { requireReceiving, requireSending } from './entity-roles.ts';
 import type { FaultInjection } from './fault-injection.ts';
 import { fromUuidBytes } from './lock-token.ts';
 import { encodeMessage, parseMessage } from './message-codec.ts';
@@ -69,6 +70,8 @@ export async function manage(
   const [operation, perform] = (Object.hasOwn(OPERATIONS, name) ? OPERATIONS[name] : undefined) ?? [];
   if (operation === undefined || perform === undefined)
     throw notImplemented(`the management operation ${name}`);
+  if (operation === 'schedule' || operation === 'cancelScheduled') requireSending(queue);
+  else requireReceiving(queue);
   const link = properties[ASSOCIATED_LINK];
   const work = async () => perform(queue, body, typeof link === 'string' ? link : undefined);
   if (faults === undefined) return work();

@@ -19,6 +19,7 @@ import {
   endOfValue,
   itemsOf,
   NULL,
+  sectionValue,
 } from './encoding.ts';
 
 /** Descriptors of the message sections (OASIS AMQP 1.0, part 3.2). */
@@ -93,6 +94,9 @@ export function parseMessage(encoded: Buffer): MessageContent {
   const applicationProperties = find(SECTION.applicationProperties);
   requireSmallProperties(properties, applicationProperties);
   const scheduledFor = annotation(annotations, SCHEDULED_ENQUEUE_TIME);
+  const applicationProperties = find(SECTION.applicationProperties);
+  // Filters read them when nobody can be told any more that they are malformed.
+  itemsOf(applicationProperties?.value ?? NULL);
   return {
     messageId,
     ...(typeof sessionId === 'string' && { sessionId }),
@@ -174,7 +178,7 @@ export function encodeMessage(message: Message, lock?: Lock): Buffer {
   return Buffer.concat([
     encodeHeader(message),
     encodeAnnotations(message, lock),
-    content.properties,
+    encodeProperties(message),
     encodeApplicationProperties(content.applicationProperties, message.propertyChanges),
     content.body,
   ]);
@@ -193,6 +197,18 @@ function encodeHeader({ content, timeToLive, deliveryCount }: Message): Buffer {
   );
 }
 
+const [ABSOLUTE_EXPIRY_TIME, CREATION_TIME] = [8, 9];
+
+/** Clients read the time to live from the times that its sender set, too, which are wrong once it is cut short. */
+function encodeProperties({ content, timeToLive, enqueuedAt }: Message): Buffer {
+  if (timeToLive === undefined || timeToLive >= (content.timeToLive ?? 0)) return content.properties;
+  const items = itemsOf(sectionValue(content.properties));
+  while (items.length <= CREATION_TIME) items.push(NULL);
+  items[ABSOLUTE_EXPIRY_TIME] = encodeTimestamp(enqueuedAt + timeToLive);
+  items[CREATION_TIME] = encodeTimestamp(enqueuedAt);
+  return encodeSection(SECTION.properties, encodeList(items));
+}
+
 const KEY = {
   enqueuedTime: encodeSymbol('x-opt-enqueued-time'),
   sequenceNumber: encodeSymbol('x-opt-sequence-number'),
@@ -208,9 +224,8 @@ function encodeAnnotations(message: Message, lock: Lock | undefined): Buffer {
     encodeTimestamp(message.enqueuedAt),
     KEY.sequenceNumber,
     encodeLong(message.sequenceNumber),
-    // Set only by auto-forwarding, which this broker does not do.
     KEY.enqueueSequenceNumber,
-    encodeLong(0),
+    encodeLong(message.enqueuedSequenceNumber ?? 0),
     KEY.messageState,
     encodeInt(MESSAGE_STATES[message.state]),
   ];

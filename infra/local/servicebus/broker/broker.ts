@@ -1,5 +1,6 @@
 import type { Clock } from './clock.ts';
-import { type DeadLetterReasons, MessageQueue } from './message-queue.ts';
+import type { Entities, TopicSettings } from './entities.ts';
+import { type DeadLetterReasons, type EntityKind, MessageQueue } from './message-queue.ts';
 import type { MessageStore } from './message-store.ts';
 import type { QueueSettings } from './queue-settings.ts';
 
@@ -10,22 +11,30 @@ interface BrokerDependencies {
 }
 
 const DEAD_LETTER_SUFFIX = '/$deadletterqueue';
+const SUBSCRIPTIONS = '/subscriptions/';
 
-/** The queues of a namespace and their dead-letter queues, restored from the store. Names ignore case. */
+const NOBODY_RECEIVES = {
+  lockDuration: 0,
+  maxDeliveryCount: 0,
+  deadLetterOnExpiration: false,
+  requiresSession: false,
+};
+
+/** The queues, topics and subscriptions of a namespace with their dead-letter queues, restored from the store. */
 export class Broker {
   readonly #queues = new Map<string, MessageQueue>();
+  readonly #dependencies: BrokerDependencies;
 
-  constructor(settings: readonly QueueSettings[], dependencies: BrokerDependencies) {
-    for (const queueSettings of settings) {
-      const name = queueSettings.name.toLowerCase();
-      const deadLetterName = name + DEAD_LETTER_SUFFIX;
-      const deadLetters = new MessageQueue(deadLetterSettings(deadLetterName, queueSettings), dependencies);
-      this.#queues.set(deadLetterName, deadLetters);
-      this.#queues.set(name, new MessageQueue({ ...queueSettings, name }, { ...dependencies, deadLetters }));
-    }
+  constructor({ queues, topics }: Entities, dependencies: BrokerDependencies) {
+    this.#dependencies = dependencies;
+    for (const settings of queues) this.#add('queue', settings.name, settings);
+    for (const settings of topics) this.#addTopic(settings);
   }
 
-  /** The queue at a path such as `orders` or `orders/$DeadLetterQueue`. */
+  /**
+   * The entity at a path such as `orders`, `orders/$DeadLetterQueue` or `news/Subscriptions/all`; case does not
+   * matter.
+   */
   find(path: string): MessageQueue | undefined {
     return this.#queues.get(path.toLowerCase());
   }
@@ -33,6 +42,29 @@ export class Broker {
   /** Stops all timers; the store stays open. */
   close(): void {
     for (const queue of this.#queues.values()) queue.close();
+  }
+
+  #addTopic(settings: TopicSettings): void {
+    const subscriptions = settings.subscriptions.map((subscription) => ({
+      queue: this.#add('subscription', settings.name + SUBSCRIPTIONS + subscription.name, subscription),
+      matches: subscription.matches,
+    }));
+    const name = settings.name.toLowerCase();
+    const dependencies = { ...this.#dependencies, kind: 'topic' as const, subscriptions };
+    this.#queues.set(name, new MessageQueue({ ...NOBODY_RECEIVES, ...settings, name }, dependencies));
+  }
+
+  #add(kind: EntityKind, path: string, settings: QueueSettings): MessageQueue {
+    const name = path.toLowerCase();
+    const deadLetterName = name + DEAD_LETTER_SUFFIX;
+    const deadLetters = new MessageQueue(deadLetterSettings(deadLetterName, settings), {
+      ...this.#dependencies,
+      kind: 'dead-letter queue',
+    });
+    const queue = new MessageQueue({ ...settings, name }, { ...this.#dependencies, kind, deadLetters });
+    this.#queues.set(deadLetterName, deadLetters);
+    this.#queues.set(name, queue);
+    return queue;
   }
 }
 

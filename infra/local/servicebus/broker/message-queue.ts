@@ -20,14 +20,31 @@ import type { QueueSettings } from './queue-settings.ts';
 export interface DeadLetterReasons {
   readonly maxDeliveryCountExceeded: (maxDeliveryCount: number) => PropertyChanges;
   readonly expired: PropertyChanges;
+  readonly sessionIdIsNull: PropertyChanges;
+}
+
+export type EntityKind = 'queue' | 'topic' | 'subscription' | 'dead-letter queue';
+
+/** Somebody who gets copies of what is sent to a topic. */
+interface Subscription {
+  readonly queue: MessageQueue;
+  matches(content: MessageContent): boolean;
+}
+
+interface Delivery {
+  readonly queue: MessageQueue;
+  readonly message: Message;
 }
 
 interface QueueDependencies {
+  readonly kind: EntityKind;
   readonly clock: Clock;
   readonly store: MessageStore;
   readonly deadLetterReasons: DeadLetterReasons;
-  /** Absent for a queue that is a dead-letter queue itself. */
+  /** Absent for a topic and a queue that is a dead-letter queue itself. */
   readonly deadLetters?: MessageQueue;
+  /** Present for a topic, which itself keeps only what is scheduled. */
+  readonly subscriptions?: readonly Subscription[];
 }
 
 /** A message in memory, and who has it. */
@@ -64,10 +81,12 @@ type Deadline =
  */
 export class MessageQueue {
   readonly name: string;
+  readonly kind: EntityKind;
   readonly #settings: QueueSettings;
   readonly #clock: Clock;
   readonly #store: MessageStore;
   readonly #deadLetters: MessageQueue | undefined;
+  readonly #subscriptions: readonly Subscription[] | undefined;
   readonly #deadLetterReasons: DeadLetterReasons;
   readonly #duplicates: DuplicateDetection | undefined;
   readonly #entries = new Map<number, Entry>();
@@ -84,10 +103,12 @@ export class MessageQueue {
 
   constructor(settings: QueueSettings, dependencies: QueueDependencies) {
     this.name = settings.name;
+    this.kind = dependencies.kind;
     this.#settings = settings;
     this.#clock = dependencies.clock;
     this.#store = dependencies.store;
     this.#deadLetters = dependencies.deadLetters;
+    this.#subscriptions = dependencies.subscriptions;
     this.#deadLetterReasons = dependencies.deadLetterReasons;
     this.#deadlines = new Agenda({ clock: this.#clock, isCurrent: isPending, run: (due) => this.#meet(due) });
     const stored = this.#store.load(this.name);
@@ -100,7 +121,7 @@ export class MessageQueue {
   }
 
   get isDeadLetterQueue(): boolean {
-    return this.#deadLetters === undefined;
+    return this.kind === 'dead-letter queue';
   }
 
   /** Stops all timers. */
@@ -278,12 +299,42 @@ export class MessageQueue {
     messages: readonly Message[],
     write: (transaction: StoreTransaction) => void,
   ): Promise<void> {
+    const deliveries = this.#deliveriesOf(messages);
     await this.#store.commit((transaction) => {
-      for (const message of messages) transaction.putMessage(this.name, message);
-      transaction.putLastSequenceNumber(this.name, this.#lastSequenceNumber);
+      for (const { queue, message } of deliveries) transaction.putMessage(queue.name, message);
+      for (const queue of [this, ...(this.#subscriptions ?? []).map((subscription) => subscription.queue)]) {
+        transaction.putLastSequenceNumber(queue.name, queue.#lastSequenceNumber);
+      }
       write(transaction);
     });
-    for (const message of messages) this.#admit(message);
+    for (const { queue, message } of deliveries) queue.#admit(message);
+  }
+
+  /** Where the messages go: all to this queue, but a topic's active ones to the subscriptions that they match. */
+  #deliveriesOf(messages: readonly Message[]): Delivery[] {
+    const subscriptions = this.#subscriptions;
+    if (subscriptions === undefined) return messages.map((message) => ({ queue: this, message }));
+    return messages.flatMap((message) => {
+      if (message.state === 'scheduled') return { queue: this, message };
+      const matching = subscriptions.filter(({ matches }) => matches(message.content));
+      return matching.map(({ queue }) => queue.#deliver(message));
+    });
+  }
+
+  /** A topic's message as this subscription keeps it; what its sender gave is shared. */
+  #deliver({ sequenceNumber, timeToLive, ...shared }: Message): Delivery {
+    const message: Message = {
+      ...shared,
+      sequenceNumber: this.#nextSequenceNumber(),
+      enqueuedSequenceNumber: sequenceNumber,
+      ...this.#lifetime(timeToLive, shared.enqueuedAt),
+    };
+    const isRefused = this.#settings.requiresSession && message.content.sessionId === undefined;
+    if (!isRefused || this.#deadLetters === undefined) return { queue: this, message };
+    return {
+      queue: this.#deadLetters,
+      message: deadLetter(message, this.#deadLetterReasons.sessionIdIsNull),
+    };
   }
 
   #newMessage(content: MessageContent, now: number): Message {
@@ -293,14 +344,13 @@ export class MessageQueue {
       content,
       enqueuedAt: now,
       state: scheduled ? 'scheduled' : 'active',
-      ...this.#lifetime(content, now),
+      ...this.#lifetime(content.timeToLive, now),
       deliveryCount: 0,
       propertyChanges: {},
     };
   }
 
-  #lifetime(content: MessageContent, enqueuedAt: number): Pick<Message, 'timeToLive' | 'expiresAt'> {
-    const own = content.timeToLive ?? Number.POSITIVE_INFINITY;
+  #lifetime(own = Number.POSITIVE_INFINITY, enqueuedAt: number): Pick<Message, 'timeToLive' | 'expiresAt'> {
     const timeToLive = Math.min(own, this.#settings.defaultTimeToLive ?? Number.POSITIVE_INFINITY);
     return timeToLive === Number.POSITIVE_INFINITY ? {} : { timeToLive, expiresAt: enqueuedAt + timeToLive };
   }
@@ -525,8 +575,7 @@ export class MessageQueue {
     const deadLetters = this.#deadLetters;
     if (deadLetters === undefined) throw new Error(`The queue ${this.name} has no dead-letter queue.`);
     entry.state = 'moving';
-    // A dead letter keeps its sequence number and never expires.
-    const { expiresAt: _, ...dead } = withChanges(entry.message, changes);
+    const dead = deadLetter(entry.message, changes);
     await this.#store.commit((transaction) => {
       transaction.removeMessage(this.name, dead.sequenceNumber);
       transaction.putMessage(deadLetters.name, dead);
@@ -551,7 +600,7 @@ export class MessageQueue {
       sequenceNumber: this.#nextSequenceNumber(),
       state: 'active',
       enqueuedAt: now,
-      ...this.#lifetime(entry.message.content, now),
+      ...this.#lifetime(entry.message.content.timeToLive, now),
     };
     await this.#enqueue([active], (transaction) =>
       transaction.removeMessage(this.name, entry.message.sequenceNumber),
@@ -591,6 +640,12 @@ function serveLast(consumers: Consumer[], consumer: Consumer): void {
 
 function isExpired(message: Message, now: number): boolean {
   return message.expiresAt !== undefined && message.expiresAt <= now;
+}
+
+/** A dead letter keeps its sequence number and never expires. */
+function deadLetter(message: Message, changes: PropertyChanges): Message {
+  const { expiresAt: _, ...dead } = withChanges(message, changes);
+  return dead;
 }
 
 function withChanges(message: Message, changes: PropertyChanges): Message {

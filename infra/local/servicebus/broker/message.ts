@@ -26,12 +26,14 @@ export type PropertyChanges = Readonly<Record<string, Buffer>>;
 /** A message as a queue keeps it, in memory and on disk. */
 export interface Message {
   readonly sequenceNumber: number;
+  /** The number that the topic gave it; absent in a queue. */
+  readonly enqueuedSequenceNumber?: number;
   readonly content: MessageContent;
   readonly enqueuedAt: number;
   readonly state: 'active' | 'scheduled';
   /** Milliseconds since the epoch; absent when the message never expires. */
   readonly expiresAt?: number;
-  /** Milliseconds from enqueueing to expiry, the smaller of the sender's and the queue's. */
+  /** Milliseconds from enqueueing to expiry, the smallest of the sender's, the topic's and the queue's. */
   readonly timeToLive?: number;
   /** Deliveries that were abandoned or whose lock expired. */
   readonly deliveryCount: number;

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { KillableEmulator } from './killable-emulator.ts';
 import { receive, receiveOne, receiveWhatIsThere } from './namespace.ts';
 
@@ -77,5 +77,40 @@ describe.skipIf(process.env.SERVICEBUS_CONNECTION_STRING)('what was acknowledged
 
     client = await emulator.restart();
     expect(await (await client.acceptSession('sessions', 'kept')).getSessionState()).toBeNull();
+  });
+
+  it('and senders and handlers that try again go on when it is back', async () => {
+    await emulator.start();
+    const client = emulator.connect({ maxRetries: 20, retryDelayInMs: 100, timeoutInMs: 1_000 });
+    const handled: unknown[] = [];
+    client.createReceiver('receiving').subscribe({
+      processMessage: async ({ body }) => void handled.push(body),
+      processError: async () => {},
+    });
+    const sender = client.createSender('receiving');
+    await sender.sendMessages({ body: 'before' });
+    await vi.waitFor(() => expect(handled).toEqual(['before']), { timeout: 5_000 });
+    await emulator.killProcess();
+    await emulator.start({ port: emulator.port });
+    await sender.sendMessages({ body: 'after' });
+    await vi.waitFor(() => expect(handled).toContain('after'), { timeout: 10_000 });
+  });
+
+  it('because it ends when it can no longer write, instead of going on without', async () => {
+    await emulator.start({ largestFile: 2_000 });
+    const sender = emulator.connect().createSender('sending');
+    const sent: number[] = [];
+    const failed = async () => {
+      for (let number = 0; ; number += 1) {
+        await sender.sendMessages({ body: Buffer.alloc(100_000), messageId: number });
+        sent.push(number);
+      }
+    };
+    await expect(failed()).rejects.toThrow();
+    await emulator.exited();
+    const client = await emulator.restart();
+    const left = await client.createReceiver('sending').peekMessages(100);
+    expect(left.map(({ messageId }) => Number(messageId))).toEqual(expect.arrayContaining(sent));
+    expect(sent.length).toBeGreaterThan(0);
   });
 });

@@ -81,8 +81,8 @@ describe('sessions of a queue', () => {
       deadLetterOnExpiration: false,
       requiresSession: true,
     };
-    const deadLetterReasons = { maxDeliveryCountExceeded: () => ({}), expired: {} };
-    const broker = new Broker([settings], { clock, store, deadLetterReasons });
+    const deadLetterReasons = { maxDeliveryCountExceeded: () => ({}), expired: {}, sessionIdIsNull: {} };
+    const broker = new Broker({ queues: [settings], topics: [] }, { clock, store, deadLetterReasons });
     queue = broker.find('orders') ?? expect.fail();
   }
 

@@ -94,9 +94,6 @@ export function parseMessage(encoded: Buffer): MessageContent {
   const applicationProperties = find(SECTION.applicationProperties);
   requireSmallProperties(properties, applicationProperties);
   const scheduledFor = annotation(annotations, SCHEDULED_ENQUEUE_TIME);
-  const applicationProperties = find(SECTION.applicationProperties);
-  // Filters read them when nobody can be told any more that they are malformed.
-  itemsOf(applicationProperties?.value ?? NULL);
   return {
     messageId,
     ...(typeof sessionId === 'string' && { sessionId }),
@@ -151,6 +148,7 @@ function requireShort(kind: string, id: unknown): void {
 
 function requireSmallProperties(properties: Buffer, applicationProperties: Section | undefined): void {
   const size = properties.length + (applicationProperties?.bytes.length ?? 0);
+  // Also because filters read them when nobody can be told any more that they are malformed.
   const items = itemsOf(applicationProperties?.value ?? NULL);
   if (size > LARGEST_PROPERTIES || items.some(({ length }) => length > LARGEST_PROPERTY))
     throw propertiesTooLarge();

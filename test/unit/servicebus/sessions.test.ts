@@ -146,6 +146,18 @@ describe('sessions of a queue', () => {
     expect((await patient).supply?.sessionId).toBe('a');
   });
 
+  it('go to nobody who left in the moment in which they became free', async () => {
+    await queue.send([contentOf('a')]);
+    const holder = accept('a');
+    const left = new AbortController();
+    const gone = expect(acceptNext(60_000, left.signal)).rejects.toThrow();
+    const patient = acceptNext(60_000);
+    left.abort();
+    holder.supply?.end();
+    await gone;
+    expect((await patient).supply?.sessionId).toBe('a');
+  });
+
   it('keep the state of those without messages, and forget the state that is taken back', async () => {
     const store = new MemoryStore();
     open(store);

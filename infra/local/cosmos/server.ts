@@ -6,12 +6,12 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { QueryPlanner } from './access-path.ts';
 import { Catalog } from './catalog.ts';
 import { CosmosError } from './cosmos-error.ts';
 import { ExpirySweeper } from './expiry-sweeper.ts';
 import { Faults, faultError } from './faults.ts';
 import { errorReply, Gateway } from './gateway.ts';
-import { ItemRoutes } from './item-routes.ts';
 import { MAX_PARTITIONS } from './partition-ranges.ts';
 import { type CosmosReply, type CosmosRequest, jsonBody, operationOf, segmentsOf } from './request.ts';
 import { checkSignature } from './signature.ts';
@@ -73,8 +73,7 @@ export async function startCosmosServer(options: CosmosServerOptions): Promise<C
   const sweeper = new ExpirySweeper(store, catalog);
   const { staleMs = 0 } = options;
   const history = staleMs > 0 ? new StaleHistory(staleMs) : undefined;
-  const items = new ItemRoutes(store, history);
-  const gateway = new Gateway(catalog, items);
+  const gateway = new Gateway(catalog, { store, planner: new QueryPlanner(store), history });
   const front = new Front(gateway, endpoint, options.faults === true ? new Faults() : undefined);
   const active = new Set<Promise<void>>();
   http.on('request', (request, response) => {

@@ -23,7 +23,7 @@ import {
   rangeById,
   rangeOf,
 } from './partition-ranges.ts';
-import { runQuery } from './query.ts';
+import { QueryRun } from './query.ts';
 import { pinnedPartitionKey, queryPlan, requireServable } from './query-plan.ts';
 import { readContinuation, startOf, writeContinuation } from './query-position.ts';
 import {
@@ -225,7 +225,8 @@ export class ItemCall {
     const following = ranges[number + 1];
     if (range === undefined) throw badRequest('Invalid Continuation Token.');
     const view = this.#viewOf(range);
-    const page = await runQuery(this.#services.store, this.#services.planner, this.#container, {
+    const { store, planner } = this.#services;
+    const run = new QueryRun(store, planner, this.#container, {
       query,
       parameters,
       partitionKey: partitionKey?.keyPart,
@@ -234,6 +235,7 @@ export class ItemCall {
       from,
       view,
     });
+    const page = await run.page();
     const next = page.next ?? (following && startOf(following));
     const charge = queryCharge(page.loadedBytes) * this.#consistencyFactor();
     const headers = {

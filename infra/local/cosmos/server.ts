@@ -53,7 +53,8 @@ const FAULTS_PATH = '/_skerry/faults';
 
 /**
  * Starts a Cosmos DB NoSQL account that speaks the service's REST protocol.
- * @throws Error with `code` EADDRINUSE when the port is taken; RangeError for a count of partitions that cannot be
+ * @throws Error with `code` EADDRINUSE when the port is taken, or for data of another version of the emulator
+ * @throws RangeError for a count of partitions that cannot be
  */
 export async function startCosmosServer(options: CosmosServerOptions): Promise<CosmosServer> {
   const { host = '127.0.0.1', partitions = 1 } = options;
@@ -68,7 +69,7 @@ export async function startCosmosServer(options: CosmosServerOptions): Promise<C
   // From here to the request handler nothing may wait: the port is open already.
   const folder = options.dataFolder ?? mkdtempSync(join(tmpdir(), 'skerry-cosmos-'));
   mkdirSync(folder, { recursive: true });
-  const store = new Store(folder);
+  const store = openStore(folder, http);
   const catalog = new Catalog(store, partitions);
   const sweeper = new ExpirySweeper(store, catalog);
   const { staleMs = 0 } = options;
@@ -94,6 +95,16 @@ export async function startCosmosServer(options: CosmosServerOptions): Promise<C
       if (options.dataFolder === undefined) await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** @throws Error for data of another version; the port is given back then */
+function openStore(folder: string, http: Server): Store {
+  try {
+    return new Store(folder);
+  } catch (error) {
+    http.close();
+    throw error;
+  }
 }
 
 /** Between the sockets and the gateway: bodies, signatures, injected faults, headers that every answer carries. */

@@ -157,7 +157,8 @@ describe.concurrent('a name outside the rule is refused', () => {
     ['an encoded slash, in lower case', 'a%2fb'],
     ['an encoded percent sign', 'a%25b'],
     ['a letter beyond ASCII', 'caf%C3%A9'],
-    ['a zero byte', 'a%00'],
+    // A zero byte does not get here: the server before Azure's host refuses it, without a body.
+    ['a control character', 'a%01'],
     ['a colon', 'a:b'],
     ['a malformed escape', 'a%zz'],
     ['129 characters', 'x'.repeat(129)],

@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers';
 import { z } from 'zod';
 import type { FunctionDefinition } from './function-definition.ts';
 import type { FunctionKeys } from './function-keys.ts';
-import type { Drain } from './host.ts';
+import type { FunctionsHostOptions } from './host.ts';
 import type { RequestTarget } from './http-request.ts';
 import { writeJson, writeStatus } from './http-response.ts';
 
@@ -16,7 +16,7 @@ export interface AdminEndpointsOptions {
   readonly state: () => 'Running' | 'Stopping';
   /** Runs a function in the background. */
   readonly fire: (definition: FunctionDefinition, input: string) => void;
-  readonly drain: Drain;
+  readonly drainStatus: FunctionsHostOptions['drainStatus'];
   readonly routePrefix: string;
   /** Open to everybody if there are none. */
   readonly keys: FunctionKeys | undefined;
@@ -29,66 +29,30 @@ interface AdminRequest {
   readonly definition: FunctionDefinition | undefined;
 }
 
-interface Endpoint {
-  readonly methods: readonly string[];
-  readonly path: RegExp;
-  readonly answer: (request: AdminRequest) => void | Promise<void>;
-  /** Whether it needs no key. */
-  readonly open?: boolean;
-}
-
 /** The few of the host's own endpoints that tools and tests use (azure-functions-host, `HostController`, `FunctionsController`). */
 export class AdminEndpoints {
   readonly #options: AdminEndpointsOptions;
   readonly #id = randomUUID();
-  readonly #endpoints: readonly Endpoint[] = [
-    {
-      methods: ['GET', 'POST'],
-      path: /^\/admin\/host\/ping$/i,
-      open: true,
-      answer: ({ response }) => writeStatus(response, 200),
+  readonly #endpoints: Readonly<Record<string, (request: AdminRequest) => void | Promise<void>>> = {
+    'GET /admin/host/ping': ({ response }) => writeStatus(response, 200),
+    'POST /admin/host/ping': ({ response }) => writeStatus(response, 200),
+    'GET /admin/host/status': ({ response }) => writeJson(response, this.#status()),
+    'POST /admin/host/drain': async ({ response }) => {
+      await this.#options.drainStatus(true);
+      writeStatus(response, 202);
     },
-    {
-      methods: ['GET'],
-      path: /^\/admin\/host\/status$/i,
-      answer: ({ response }) => writeJson(response, this.#status()),
+    'GET /admin/host/drain/status': async ({ response }) =>
+      writeJson(response, await this.#options.drainStatus(false)),
+    'GET /admin/functions': ({ request, response }) => {
+      const describe = (definition: FunctionDefinition) => this.#describe(definition, request);
+      writeJson(response, this.#options.definitions.map(describe));
     },
-    {
-      methods: ['POST'],
-      path: /^\/admin\/host\/drain$/i,
-      answer: async ({ response }) => {
-        await this.#options.drain.start();
-        writeStatus(response, 202);
-      },
-    },
-    {
-      methods: ['GET'],
-      path: /^\/admin\/host\/drain\/status$/i,
-      answer: async ({ response }) => writeJson(response, await this.#options.drain.status()),
-    },
-    {
-      methods: ['GET'],
-      path: /^\/admin\/functions$/i,
-      answer: ({ request, response }) =>
-        writeJson(
-          response,
-          this.#options.definitions.map((definition) => this.#describe(definition, request)),
-        ),
-    },
-    {
-      methods: ['GET'],
-      path: /^\/admin\/functions\/([^/]+)$/i,
-      answer: ({ request, response, definition }) =>
-        definition === undefined
-          ? writeStatus(response, 404)
-          : writeJson(response, this.#describe(definition, request)),
-    },
-    {
-      methods: ['POST'],
-      path: /^\/admin\/functions\/([^/]+)$/i,
-      answer: (request) => this.#fire(request),
-    },
-  ];
+    'GET /admin/functions/{name}': ({ request, response, definition }) =>
+      definition === undefined
+        ? writeStatus(response, 404)
+        : writeJson(response, this.#describe(definition, request)),
+    'POST /admin/functions/{name}': (request) => this.#fire(request),
+  };
 
   constructor(options: AdminEndpointsOptions) {
     this.#options = options;
@@ -96,18 +60,19 @@ export class AdminEndpoints {
 
   async answer(request: IncomingMessage, response: ServerResponse, target: RequestTarget): Promise<void> {
     const { definitions, keys } = this.#options;
-    const path = target.path.replace(/\/$/, '');
-    const endpoint = this.#endpoints.find(
-      (candidate) => candidate.path.test(path) && candidate.methods.includes(request.method ?? ''),
-    );
-    const mayCall =
-      endpoint?.open || keys === undefined || keys.levelOf(request.headers, target.query) === 'admin';
-    if (endpoint !== undefined && mayCall) {
-      const name = endpoint.path.exec(path)?.[1]?.toLowerCase();
-      const definition = definitions.find((candidate) => candidate.name.toLowerCase() === name);
-      await endpoint.answer({ request, response, definition });
+    const path = target.path.replace(/\/$/, '').toLowerCase();
+    const name = /^\/admin\/functions\/([^/]+)$/.exec(path)?.[1];
+    const route = name === undefined ? path : '/admin/functions/{name}';
+    const endpoint = this.#endpoints[`${request.method} ${route}`];
+    const isOpen = route === '/admin/host/ping' || keys === undefined;
+    if (endpoint === undefined) {
+      writeStatus(response, 404);
+    } else if (!isOpen && keys.levelOf(request.headers, target.query) !== 'admin') {
+      writeStatus(response, 401);
     } else {
-      writeStatus(response, endpoint === undefined ? 404 : 401);
+      if (request.headers.expect !== undefined) response.writeContinue();
+      const definition = definitions.find((candidate) => candidate.name.toLowerCase() === name);
+      await endpoint({ request, response, definition });
     }
     request.resume();
   }
@@ -155,11 +120,13 @@ export class AdminEndpoints {
 
   /** Also runs functions that are disabled. Unlike the real host it does not insist on a JSON content type. */
   async #fire({ request, response, definition }: AdminRequest): Promise<void> {
-    const body = await text(request).catch(() => '');
+    const parse = (body: string) => invocationSchema.parse(JSON.parse(body));
+    const invocation = await text(request)
+      .then(parse)
+      .catch(() => undefined);
     if (definition === undefined) return writeStatus(response, 404);
-    const invocation = invocationSchema.safeParse(parseJson(body));
-    if (!invocation.success) return writeStatus(response, 400);
-    this.#options.fire(definition, invocation.data.input);
+    if (invocation === undefined) return writeStatus(response, 400);
+    this.#options.fire(definition, invocation.input);
     writeStatus(response, 202);
   }
 }
@@ -170,11 +137,3 @@ const invocationSchema = z.object({
     .transform((input) => String(input ?? ''))
     .default(''),
 });
-
-function parseJson(body: string): unknown {
-  try {
-    return JSON.parse(body);
-  } catch {
-    return undefined;
-  }
-}

@@ -8,6 +8,7 @@ const localSettingsSchema = z.object({
   IsEncrypted: z.literal(false).default(false),
   Values: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]).transform(String)).default({}),
   ConnectionStrings: z.record(z.string(), z.string()).default({}),
+  Host: z.object({ CORS: z.undefined('CORS is not supported here') }).optional(),
 });
 
 /**
@@ -26,7 +27,9 @@ export async function readLocalSettings(appDirectory: string): Promise<Record<st
     ]);
     return { ...Object.fromEntries(connections), ...Values };
   } catch (error) {
-    throw new Error('local.settings.json is malformed or encrypted.', { cause: error });
+    throw new Error('local.settings.json is malformed, encrypted, or asks for what is not supported here.', {
+      cause: error,
+    });
   }
 }
 

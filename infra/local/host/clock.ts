@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 export interface HostClock {
   /** Milliseconds since the Unix epoch. */
   now(): number;
-  /** Resolves after `milliseconds`, or as soon as `signal` aborts. */
+  /** Resolves after `milliseconds`, though never before all else had its turn, or as soon as `signal` aborts. */
   sleep(milliseconds: number, signal: AbortSignal): Promise<void>;
 }
 
@@ -15,8 +15,10 @@ export const hostClock: HostClock = {
   now: () => Date.now(),
   async sleep(milliseconds, signal) {
     const end = performance.now() + milliseconds;
-    for (let left = milliseconds; left > 0 && !signal.aborted; left = end - performance.now()) {
+    let left = milliseconds;
+    do {
       await delay(Math.min(left, LONGEST_TIMEOUT), undefined, { signal }).catch(() => undefined);
-    }
+      left = end - performance.now();
+    } while (left > 0 && !signal.aborted);
   },
 };

@@ -61,6 +61,8 @@ const hostJsonSchema = z.object({
           maxConcurrentRequests: requestLimit,
           maxOutstandingRequests: requestLimit,
           customHeaders: z.record(z.string(), z.string()).default({}),
+          hsts: z.object({ isEnabled: z.literal(false, 'is not supported here').optional() }).optional(),
+          chunkedTransferEnabled: z.literal(false, 'is not supported here').optional(),
         })
         .prefault({}),
       serviceBus: z

@@ -40,14 +40,8 @@ export interface FunctionsHostOptions {
   readonly stateFolder?: string;
   /** Called when a function has outlived functionTimeout, after which Azure kills the process. */
   readonly onTimeout: () => void;
-  readonly drain: Drain;
-}
-
-/** Draining all workers, of which this host knows only itself. */
-export interface Drain {
-  /** Resolves once the listeners have been told to stop. */
-  start(): Promise<void>;
-  status(): Promise<DrainStatus>;
+  /** How far all workers have come with draining, which begins if that is asked for. */
+  readonly drainStatus: (begin: boolean) => Promise<DrainStatus>;
 }
 
 export interface FunctionsHost {
@@ -82,7 +76,7 @@ const CATEGORY = 'Host.Startup';
  * @throws Error that says what is wrong with the app or its settings.
  */
 export async function startFunctionsHost(options: FunctionsHostOptions): Promise<FunctionsHost> {
-  const { appDirectory, secretsDirectory, strict, onTimeout, drain } = options;
+  const { appDirectory, secretsDirectory, strict, onTimeout, drainStatus } = options;
   const settings = new AppSettings(options.settings);
   const runtime = settings.get('FUNCTIONS_WORKER_RUNTIME');
   if (runtime !== undefined && runtime !== 'node')
@@ -108,7 +102,20 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
 
   const stopping = new AbortController();
   const draining = new AbortController();
-  const invoker = new Invoker({ core, model, log, functionTimeout, onTimeout });
+  const startNothing = () => {
+    draining.abort();
+    stopping.abort();
+  };
+  const invoker = new Invoker({
+    core,
+    model,
+    log,
+    functionTimeout,
+    onTimeout() {
+      startNothing();
+      onTimeout();
+    },
+  });
   const retries = new Retries({ clock: hostClock, random: systemRandom, signal: stopping.signal });
   const run = (definition: FunctionDefinition, event: TriggerEvent) =>
     runWithRetry(invoker, retries, definition, event);
@@ -124,11 +131,12 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
   const admin = new AdminEndpoints({
     definitions,
     state: () => (stopping.signal.aborted ? 'Stopping' : 'Running'),
-    fire: (definition, input) => fire(run, definition, input),
-    drain,
+    fire: (definition, input) => fire(run, log, definition, input),
+    drainStatus,
     routePrefix,
     keys,
   });
+  const bodySizeLimit = settings.get('FUNCTIONS_REQUEST_BODY_SIZE_LIMIT') ?? '';
   const server = new FunctionsServer({
     router,
     invoker,
@@ -137,9 +145,8 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
     stream: streamServer && new HttpStream({ server: streamServer, invoker, log, strict }),
     keys,
     http: hostJson.extensions.http,
-    bodySizeLimit: Number(settings.get('FUNCTIONS_REQUEST_BODY_SIZE_LIMIT') ?? DEFAULT_BODY_SIZE_LIMIT),
+    bodySizeLimit: /^\d+$/.test(bodySizeLimit) ? Number(bodySizeLimit) : DEFAULT_BODY_SIZE_LIMIT,
     homePageDisabled: settings.get('AzureWebJobsDisableHomepage')?.toLowerCase() === 'true',
-    readsBodyFields: strict,
   });
   let stopped: Promise<void> | undefined;
   return {
@@ -156,8 +163,7 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
       outstandingRetries: retries.waitingCount,
     }),
     stop() {
-      draining.abort();
-      stopping.abort();
+      startNothing();
       stopped ??= stopHost({ core, invoker, listeners, log, server });
       return stopped;
     },
@@ -238,9 +244,15 @@ async function runWithRetry(
 /** Runs what `POST /admin/functions/{name}` asks for; the caller does not learn how it ends. */
 function fire(
   run: (definition: FunctionDefinition, event: TriggerEvent) => Promise<void>,
+  log: Log,
   definition: FunctionDefinition,
   input: string,
 ): void {
+  if (definition.trigger.type === 'httpTrigger') {
+    const message = `Executed 'Functions.${definition.name}' (Failed): an HTTP function wants a request, not an input.`;
+    log.write('error', `Function.${definition.name}`, message);
+    return;
+  }
   const data: TypedData =
     definition.trigger.type === 'timerTrigger' ? timerInput(undefined, false) : { string: input };
   // A failure has been logged by the invoker.

@@ -2,8 +2,16 @@ import type { IncomingMessage } from 'node:http';
 import type { RouteValues } from './route-template.ts';
 import type { HttpRequestData, NullableString, TypedData } from './rpc.ts';
 
-/** Without a prototype, as names come from outside. */
+/** A `Dictionary`: names come from outside. */
 type Strings = Record<string, string>;
+
+/** Makes objects that inherit nothing, as node's own query parser does: those of `Object.create(null)` are slow. */
+function Dictionary(): void {}
+Dictionary.prototype = Object.create(null);
+
+function makeDictionary<Value>(): Record<string, Value> {
+  return new (Dictionary as unknown as new () => Record<string, Value>)();
+}
 
 /** The parts of a request's target. */
 export interface RequestTarget {
@@ -93,7 +101,7 @@ export function originOf(headers: Strings): string {
 
 /** Header names in lower case, repeated ones joined by a bare comma, and what Azure's front end adds. */
 export function toHeaders(request: IncomingMessage): Strings {
-  const headers = Object.create(null) as Strings;
+  const headers = makeDictionary<string>();
   const { rawHeaders } = request;
   for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
     const name = (rawHeaders[index] ?? '').toLowerCase();
@@ -113,7 +121,7 @@ export function toHeaders(request: IncomingMessage): Strings {
 
 /** Keys are merged whatever their case, under the first one's spelling. */
 function toQuery(query: string, merge: (earlier: string, value: string) => string): Strings {
-  const values = Object.create(null) as Strings;
+  const values = makeDictionary<string>();
   if (query.length < 2) return values;
   const spellings = new Map<string, string>();
   for (const [key, value] of new URLSearchParams(query)) {
@@ -126,7 +134,7 @@ function toQuery(query: string, merge: (earlier: string, value: string) => strin
 }
 
 function toNullableStrings(values: RouteValues): Record<string, NullableString> {
-  const nullable = Object.create(null) as Record<string, NullableString>;
+  const nullable = makeDictionary<NullableString>();
   for (const name in values) {
     const value = values[name];
     if (value !== undefined) nullable[name] = { value };
@@ -148,7 +156,7 @@ export function toTriggerMetadata(
   body?: Uint8Array,
 ): Record<string, TypedData> {
   const spellings = new Map<string, string>();
-  const metadata = Object.create(null) as Record<string, TypedData>;
+  const metadata = makeDictionary<TypedData>();
   const set = (name: string, data: TypedData | undefined) => {
     const spelling = spellings.get(name.toLowerCase()) ?? name;
     spellings.set(name.toLowerCase(), spelling);

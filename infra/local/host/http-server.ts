@@ -37,8 +37,6 @@ export interface FunctionsServerOptions {
   /** Largest request body in bytes. */
   readonly bodySizeLimit: number;
   readonly homePageDisabled: boolean;
-  /** Whether JSON bodies are read for the parameters of a streamed request, as the real host does. */
-  readonly readsBodyFields: boolean;
 }
 
 /** The HTTP front of the host: finds the function, runs it, writes its answer. */
@@ -59,8 +57,8 @@ export class FunctionsServer {
       requestTimeout: 0,
       maxHeaderSize: MAXIMUM_HEADER_BYTES,
     });
-    // node would leave the rest out without a word; and Kestrel answers a client that has closed its side.
-    Object.assign(this.#server, { maxHeadersCount: 0, httpAllowHalfOpen: true });
+    // node would leave the rest out without a word.
+    this.#server.maxHeadersCount = 0;
     // A client that waits for `100 Continue` gets it when its body is to be read.
     for (const event of ['request', 'checkContinue'] as const) this.#server.on(event, this.#answer);
     this.#server.on('connect', (_request, socket) =>
@@ -72,7 +70,6 @@ export class FunctionsServer {
 
   /** Serves a connection that was accepted elsewhere. */
   accept(socket: Socket): void {
-    socket.allowHalfOpen = true;
     this.#server.emit('connection', socket);
   }
 
@@ -127,7 +124,7 @@ export class FunctionsServer {
   }
 
   async #run(request: IncomingMessage, response: ServerResponse, target: RequestTarget): Promise<void> {
-    const { router, keys, stream, log, bodySizeLimit, readsBodyFields } = this.#options;
+    const { router, keys, stream, log, bodySizeLimit } = this.#options;
     const match = router.match(request.method ?? '', target.path);
     if (match === undefined) return this.#answerUnmatched(request, response, target);
     const { name, trigger, disabled } = match.definition;
@@ -142,8 +139,7 @@ export class FunctionsServer {
     if (stream !== undefined) {
       if (request.headers['transfer-encoding'] !== undefined) limitBody(request, response, bodySizeLimit);
       if (request.headers.expect !== undefined) response.writeContinue();
-      const body = readsBodyFields && length > 0 ? await readBody(request, length) : undefined;
-      return stream.answer(request, response, target, match, body);
+      return stream.answer(request, response, target, match);
     }
     if (request.headers['transfer-encoding'] !== undefined) {
       const message = `Function '${name}' gets no body: without Content-Length the Functions host drops it.`;
@@ -195,7 +191,8 @@ function refusalOf(
   { method = '', url = '', rawHeaders, headers }: IncomingMessage,
   target: RequestTarget | undefined,
 ): number | undefined {
-  if (`${method} ${url} HTTP/1.1\r\n`.length > MAXIMUM_REQUEST_LINE_BYTES) return 414;
+  if (method.length + url.length + ' '.length + ' HTTP/1.1\r\n'.length > MAXIMUM_REQUEST_LINE_BYTES)
+    return 414;
   if (rawHeaders.length > 2 * MAXIMUM_HEADER_COUNT) return 431;
   // Anything else would not fit into the URL that the library is given.
   if (!/^([0-9A-Za-z._-]*|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?$/.test(headers.host ?? '')) return 400;

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { EventEmitter } from 'node:events';
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { encodePath, type RequestTarget, toHeaders, toTriggerMetadata } from './http-request.ts';
 import { writeStatus } from './http-response.ts';
 import type { Invoker } from './invocation.ts';
@@ -17,7 +18,10 @@ export interface HttpStreamOptions {
   readonly server: EventEmitter;
   readonly invoker: Invoker;
   readonly log: Log;
-  /** Whether a client waits in vain where it does in Azure, and the library's answers know no backpressure. */
+  /**
+   * Whether a client waits in vain where it does in Azure, the library's answers know no backpressure, and the fields of
+   * JSON bodies are parameters.
+   */
   readonly strict: boolean;
   /** Milliseconds. */
   readonly activityTimeout?: number;
@@ -34,16 +38,23 @@ export class HttpStream {
     this.#options = options;
   }
 
-  /** Resolves once the client has its answer, or is gone. `body` is the request's if it has been read before. */
+  /**
+   * Resolves once the client has its answer, or is gone.
+   *
+   * @throws Error if the client goes away before the whole of a body is there that has to be.
+   */
   async answer(
     request: IncomingMessage,
     response: ServerResponse,
     target: RequestTarget,
     { definition, values }: RouteMatch,
-    body: Uint8Array | undefined,
   ): Promise<void> {
     const { server, invoker, log, strict, activityTimeout = ACTIVITY_TIMEOUT } = this.#options;
     const invocationId = randomUUID();
+    // The real host reads a body of known length whole, and sends it on as a stream after that.
+    const body = strict && Number(request.headers['content-length']) > 0 ? await buffer(request) : undefined;
+    // It may have waited so long for its turn that its client is gone.
+    if (response.closed) return;
     const closed = new Promise((resolve) => response.once('close', resolve));
     response.setTimeout(activityTimeout, () => giveUp(response, 504));
     response.once('finish', () => readToEnd(request));
@@ -57,7 +68,7 @@ export class HttpStream {
     const outcome = await invoker
       .invoke(definition, {
         input: { http: {} },
-        metadata: toTriggerMetadata(headers, target, values, strict ? body : undefined),
+        metadata: toTriggerMetadata(headers, target, values, body),
         invocationId,
         traceParent: headers.traceparent,
         traceState: headers.tracestate,
@@ -107,7 +118,7 @@ function paceBody(result: unknown, response: ServerResponse): unknown {
   if (typeof body !== 'object' || body === null || !(Symbol.asyncIterator in body)) return result;
   const stream = body instanceof ReadableStream ? body : ReadableStream.from(body as AsyncIterable<unknown>);
   const reader = (stream as ReadableStream<unknown>).getReader();
-  const cancel = () => reader.cancel().catch(() => undefined);
+  const cancel = () => void reader.cancel().catch(() => undefined);
   response.once('close', cancel);
   const paced = new ReadableStream<unknown>(
     {

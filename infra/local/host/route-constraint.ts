@@ -4,15 +4,21 @@ export type RouteConstraint = (value: string) => boolean;
 const INT_MIN = -(2n ** 31n);
 const LONG_MIN = -(2n ** 63n);
 
+const DECIMAL = /^\s*[+-]?(\d[\d,]*\.?\d*|\.\d+)\s*$/;
+const GUID_DIGITS = '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}';
+const GUID = new RegExp(`^([0-9a-f]{32}|${GUID_DIGITS}|\\{${GUID_DIGITS}\\}|\\(${GUID_DIGITS}\\))$`, 'i');
+const DATE_WORD =
+  /^(t|z|gmt|am|pm|(mon|tues|wednes|thurs|fri|satur|sun)day|mon|tue|wed|thu|fri|sat|sun|jan(uary)?|feb(ruary)?|mar(ch)?|apr(il)?|may|june?|july?|aug(ust)?|sep(tember)?|oct(ober)?|nov(ember)?|dec(ember)?)$/i;
+
 const SIMPLE: Readonly<Record<string, RouteConstraint>> = {
   int: (value) => isInteger(value, INT_MIN),
   long: (value) => isInteger(value, LONG_MIN),
-  bool: (value) => /^(true|false)$/i.test(value),
-  datetime: (value) => /\d/.test(value) && !Number.isNaN(Date.parse(value)),
-  decimal: isNumber,
-  double: isNumber,
-  float: isNumber,
-  guid: (value) => /^[{(]?[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}[)}]?$/i.test(value),
+  bool: (value) => /^\s*(true|false)\s*$/i.test(value),
+  datetime: isDateTime,
+  decimal: (value) => DECIMAL.test(value),
+  double: isFloat,
+  float: isFloat,
+  guid: (value) => GUID.test(value.trim()),
   alpha: (value) => /^[a-z]*$/i.test(value),
   required: (value) => value !== '',
   file: (value) => isFileName(value),
@@ -66,8 +72,20 @@ function isInteger(value: string, minimum: bigint): boolean {
   return number >= minimum && number < -minimum;
 }
 
-function isNumber(value: string): boolean {
-  return /^[+-]?(\d[\d,]*\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(value.trim());
+function isFloat(value: string): boolean {
+  return (
+    DECIMAL.test(value.replace(/(?<=[\d.])e[+-]?\d+(?=\s*$)/i, '')) ||
+    /^\s*[+-]?(infinity|nan)\s*$/i.test(value)
+  );
+}
+
+/** .NET reads dates in many forms; JavaScript does too, but finds dates in other words as well, and a 30th of February. */
+function isDateTime(value: string): boolean {
+  if (!/\d/.test(value) || Number.isNaN(Date.parse(value))) return false;
+  const words = value.match(/[a-z]+/gi) ?? [];
+  if (!words.every((word) => DATE_WORD.test(word))) return false;
+  const [, date, day] = /^\s*(\d{4}-\d\d-(\d\d))/.exec(value) ?? [];
+  return date === undefined || new Date(`${date}T00:00:00Z`).getUTCDate() === Number(day);
 }
 
 function isFileName(value: string): boolean {

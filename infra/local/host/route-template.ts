@@ -92,7 +92,9 @@ function matchSegment(
 function assign(parameter: Parameter, text: string, values: RouteValues): boolean {
   const value = text === '' ? parameter.defaultValue : text;
   values[parameter.name] = value;
-  if (value === undefined) return parameter.optional || parameter.catchAll;
+  // Every constraint refuses what is not there, unless it may be missing.
+  if (value === undefined)
+    return parameter.optional || (parameter.catchAll && parameter.constraints.length === 0);
   return parameter.constraints.every((satisfies) => satisfies(value));
 }
 
@@ -154,7 +156,7 @@ function splitParts(text: string): Part[] {
   for (const [whole, parameter, literal] of text.matchAll(pattern)) {
     if (parameter !== undefined)
       parts.push({ parameter: parseParameter(parameter.replace(/([{}])\1/g, '$1')) });
-    else if (literal !== undefined) parts.push({ literal });
+    else if (literal !== undefined && !literal.includes('?')) parts.push({ literal });
     else throw new Error(`route segment '${text}' has a stray '${whole}'`);
   }
   return parts;

@@ -7,10 +7,11 @@ import { type FunctionsHost, startFunctionsHost } from './host.ts';
 import { describeError } from './log.ts';
 import { type DrainStatus, isEnvelope, type WorkerNews, type WorkerOrder } from './worker-messages.ts';
 
-/** How long the event loop may be blocked, in milliseconds, where functionTimeout allows more. */
+/** How long the event loop may be blocked, in milliseconds: functionTimeout, within these bounds. */
+const SHORTEST_HANG = 5_000;
 const LONGEST_HANG = 60_000;
-const DRAIN_WAITERS: (() => void)[] = [];
-const STATUS_WAITERS: ((status: DrainStatus) => void)[] = [];
+/** Wait for the supervisor's answers, in the order of their questions. */
+const WAITING_FOR_STATUS: ((status: DrainStatus) => void)[] = [];
 
 /** One of the processes that run the app: `worker.ts --app DIR [--secrets DIR] [--strict]`, started by the supervisor, whose orders it obeys. */
 async function main(): Promise<void> {
@@ -29,7 +30,8 @@ async function main(): Promise<void> {
     fail(error instanceof Error ? describeStartError(error) : String(error));
     return;
   }
-  tell({ type: 'loaded', patience: Math.min(host.functionTimeout, LONGEST_HANG) });
+  const patience = Math.min(Math.max(host.functionTimeout, SHORTEST_HANG), LONGEST_HANG);
+  tell({ type: 'loaded', patience });
   watchSupervisor();
 }
 
@@ -53,19 +55,11 @@ async function start(): Promise<FunctionsHost> {
     ...(secretsDirectory && { secretsDirectory }),
     ...(stateFolder && { stateFolder: resolve(stateFolder) }),
     onTimeout: () => tell({ type: 'timed out' }),
-    drain: {
-      start: () => {
-        const { promise, resolve: wake } = Promise.withResolvers<void>();
-        DRAIN_WAITERS.push(wake);
-        tell({ type: 'drain' });
-        return promise;
-      },
-      status: () => {
-        const { promise, resolve: wake } = Promise.withResolvers<DrainStatus>();
-        STATUS_WAITERS.push(wake);
-        tell({ type: 'ask drain status' });
-        return promise;
-      },
+    drainStatus: (begin) => {
+      const { promise, resolve: wake } = Promise.withResolvers<DrainStatus>();
+      WAITING_FOR_STATUS.push(wake);
+      tell({ type: 'ask drain status', begin });
+      return promise;
     },
   });
 }
@@ -92,10 +86,9 @@ function obey(host: FunctionsHost | undefined, order: WorkerOrder, socket: Socke
       break;
     case 'drain':
       host.drain();
-      for (const wake of DRAIN_WAITERS.splice(0)) wake();
       break;
     case 'drain status':
-      STATUS_WAITERS.shift()?.(order.status);
+      WAITING_FOR_STATUS.shift()?.(order.status);
       break;
     case 'stop':
       void host.stop().finally(() => process.exit(0));

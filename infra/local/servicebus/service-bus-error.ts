@@ -73,6 +73,16 @@ export function messageTooLarge(size: number, limit: number): ServiceBusError {
   );
 }
 
+/** The service says no more than this of properties that it cannot store (Azure/azure-sdk-for-net issue 15325). */
+export function propertiesTooLarge(): ServiceBusError {
+  return new ServiceBusError(
+    'amqp:internal-error',
+    500,
+    'The service was unable to process the request; please retry the operation. For more information on exception ' +
+      'types and proper exception handling, please refer to http://go.microsoft.com/fwlink/?LinkId=761101',
+  );
+}
+
 export function invalidArgument(description: string): ServiceBusError {
   return new ServiceBusError('com.microsoft:argument-error', 400, description);
 }

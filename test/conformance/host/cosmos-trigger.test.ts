@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { type Container, CosmosClient } from '@azure/cosmos';
+import { ChangeFeedStartFrom, type Container, CosmosClient } from '@azure/cosmos';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type CosmosServer, startCosmosServer } from '../../../infra/local/cosmos/server.ts';
 import { type HostProcess, HostStartError, startHost } from './host-process.ts';
@@ -36,14 +36,19 @@ afterAll(async () => {
   await rm(dataFolder, { recursive: true });
 });
 
-async function start(environment: Record<string, string> = {}): Promise<HostProcess> {
-  const host = await startHost('cosmos', {
+async function start(
+  environment: Record<string, string> = {},
+  commandLine: readonly string[] = [],
+  fixture = 'cosmos',
+): Promise<HostProcess> {
+  const settings = {
     COSMOS: cosmos.connectionString,
     ITEMS: 'items',
     LEASES: leases,
     CREATE_LEASES: 'true',
     ...environment,
-  });
+  };
+  const host = await startHost(fixture, settings, commandLine);
   onTestFinished(() => host.kill());
   return host;
 }
@@ -125,6 +130,91 @@ describe('the change feed', () => {
     await vi.waitFor(() => expect(deliveredTo(second, 'careful')).toContain(id('hang')), QUICKLY);
     await items.item(id('hang'), 'p').delete();
   });
+
+  it('delivers a batch again whose worker was killed in its midst, to another worker', async () => {
+    const host = await start({}, ['--workers', '2']);
+    await create('hang');
+    const pids = () =>
+      host.reports
+        .filter(({ name, ids }) => name === 'careful' && (ids as string[]).includes(id('hang')))
+        .map(({ pid }) => pid as number);
+    await vi.waitFor(() => expect(pids()).toHaveLength(1), QUICKLY);
+    process.kill(pids()[0] ?? 0, 'SIGKILL');
+    await vi.waitFor(() => expect(pids()).toHaveLength(2), QUICKLY);
+    expect(pids()[1]).not.toBe(pids()[0]);
+    await items.item(id('hang'), 'p').delete();
+  });
+
+  it('begins at a time, if it is to', async () => {
+    await create('early');
+    // The service remembers changes by the second.
+    const nextSecond = async (after = Math.floor(Date.now() / 1000)) => {
+      await vi.waitFor(() => expect(Math.floor(Date.now() / 1000)).toBeGreaterThan(after), QUICKLY);
+    };
+    await nextSecond();
+    const time = new Date(Math.floor(Date.now() / 1000) * 1000).toISOString();
+    await nextSecond();
+    await create('late');
+    const host = await start({ FROM_TIME: time });
+    await vi.waitFor(() => expect(deliveredTo(host, 'timed')).toEqual([id('late')]), QUICKLY);
+  });
+
+  it('rewrites dates in strict mode, as .NET does on their way', async () => {
+    const host = await start({}, ['--strict']);
+    await create('dated');
+    await vi.waitFor(() => expect(deliveredTo(host, 'careless')).toEqual([id('dated')]), QUICKLY);
+    const report = host.reports.find(({ name }) => name === 'careless');
+    expect(report?.documents).toEqual([expect.objectContaining({ at: '2026-01-01T00:00:00Z' })]);
+  });
+});
+
+describe('the change feed of a container with several physical partitions', () => {
+  /** Names of documents by the feed range that they are in. */
+  async function namesByRange(container: Container): Promise<string[][]> {
+    const ranges = await container.getFeedRanges();
+    return Promise.all(
+      ranges.map(async (range) => {
+        const changeFeedStartFrom = ChangeFeedStartFrom.Beginning(range);
+        const page = await container.items.getChangeFeedIterator({ changeFeedStartFrom }).readNext();
+        return (page.result as { id: string }[]).map((document) => document.id);
+      }),
+    );
+  }
+
+  it('is delivered range by range: side by side, but in each one batch at a time', async () => {
+    const folder = await mkdtemp(path.join(tmpdir(), 'host-cosmos-'));
+    const spread = await startCosmosServer({ port: 0, dataFolder: folder, partitions: 4 });
+    const spreadClient = new CosmosClient(spread.connectionString);
+    onTestFinished(async () => {
+      spreadClient.dispose();
+      await spread.stop();
+      await rm(folder, { recursive: true });
+    });
+    const { database } = await spreadClient.databases.createIfNotExists({ id: 'db' });
+    const { container } = await database.containers.createIfNotExists({ id: 'items', partitionKey: '/pk' });
+    const names = Array.from({ length: 40 }, (_, index) => `item-${index}`);
+    await container.items.create({ id: 'hang', pk: 'hang' });
+    for (const name of names) await container.items.create({ id: name, pk: name });
+    const ranges = await namesByRange(container);
+    expect(ranges.map(({ length }) => length > 2)).toEqual([true, true, true, true]);
+    const others = ranges.filter((range) => !range.includes('hang')).flat();
+
+    const host = await start({ COSMOS: spread.connectionString });
+    const delivered = () => deliveredTo(host, 'careful');
+    await vi.waitFor(() => expect(delivered()).toEqual(expect.arrayContaining(['hang', ...others])), QUICKLY);
+    const ofBlocked = deliveriesOf(host, 'careful').filter((batch) => !others.includes(batch[0] ?? ''));
+    expect(ofBlocked.filter((batch) => batch.includes('hang'))).toHaveLength(1);
+    expect(ofBlocked.at(-1)).toContain('hang');
+    for (const range of ranges) {
+      const order = delivered().filter((name) => range.includes(name));
+      expect(order).toEqual(range.slice(0, order.length));
+    }
+
+    await host.kill();
+    const second = await start({ COSMOS: spread.connectionString });
+    await vi.waitFor(() => expect(deliveredTo(second, 'careful')).toContain('hang'), QUICKLY);
+    expect(deliveredTo(second, 'careful').filter((name) => others.includes(name))).toEqual([]);
+  });
 });
 
 describe('a batch that fails', () => {
@@ -150,10 +240,75 @@ describe('a batch that fails', () => {
   });
 });
 
+describe('a batch that outlives functionTimeout', () => {
+  it('has failed: it is lost without a retry policy', async () => {
+    const host = await start({}, [], 'brief-timeout-cosmos');
+    await create('stall');
+    const loss = "1 changes are lost for function 'careless'";
+    await vi.waitFor(() => expect(host.output()).toContain(loss), QUICKLY);
+    await create('good');
+    await vi.waitFor(() => expect(deliveredTo(host, 'careless').at(-1)).toBe(id('good')), QUICKLY);
+    expect(deliveredTo(host, 'careless')).toEqual([id('stall'), id('good')]);
+  });
+
+  it('comes again, to a new worker, with one', async () => {
+    const host = await start({}, [], 'brief-timeout-cosmos');
+    await create('hang');
+    const pids = () => {
+      const deliveries = host.reports.filter(
+        ({ name, ids }) => name === 'careful' && (ids as string[]).includes(id('hang')),
+      );
+      return new Set(deliveries.map(({ pid }) => pid));
+    };
+    await vi.waitFor(() => expect(pids().size).toBe(2), QUICKLY);
+    await items.item(id('hang'), 'p').delete();
+  });
+});
+
+describe('a batch that goes on failing', () => {
+  it('is lost once its policy is exhausted', async () => {
+    const host = await start();
+    await create('worst');
+    const loss = /changes are lost for function 'careful': a failed batch is not delivered again\n/;
+    await vi.waitFor(() => expect(host.output()).toMatch(loss), QUICKLY);
+    await create('fine');
+    await vi.waitFor(() => expect(deliveredTo(host, 'careful')).toContain(id('fine')), QUICKLY);
+  });
+
+  it('holds up what follows for as long as a policy without end tries', async () => {
+    const host = await start();
+    await create('stuck');
+    await vi.waitFor(() => expect(deliveriesOf(host, 'stubborn').length).toBeGreaterThan(3), QUICKLY);
+    await create('next');
+    await vi.waitFor(() => expect(deliveredTo(host, 'careless')).toContain(id('next')), QUICKLY);
+    expect(deliveredTo(host, 'stubborn')).not.toContain(id('next'));
+    host.send({ type: 'let go' });
+    await vi.waitFor(() => expect(deliveredTo(host, 'stubborn').at(-1)).toBe(id('next')), QUICKLY);
+  });
+});
+
 describe('a Cosmos DB', () => {
   it('without the lease container fails the start, unless it may be created', async () => {
     await expect(start({ CREATE_LEASES: 'false' })).rejects.toThrow(HostStartError);
     await expect(start({ CREATE_LEASES: 'false' })).rejects.toThrow(`'db/${leases}' does not exist`);
+  });
+
+  it('whose lease container is gone when a worker takes over is asked until it is back', async () => {
+    const { containers } = client.database('db');
+    const { container } = await containers.create({ id: leases, partitionKey: '/id' });
+    const host = await start({ CREATE_LEASES: 'false' });
+    await create('before');
+    await vi.waitFor(() => expect(deliveredTo(host, 'careless')).toEqual([id('before')]), QUICKLY);
+    await container.delete();
+    process.kill(host.reports[0]?.pid as number, 'SIGKILL');
+    const refusal = `trying on: Error: Cosmos DB container 'db/${leases}' does not exist`;
+    await vi.waitFor(() => expect(host.output()).toContain(refusal), QUICKLY);
+    expect((await fetch(`${host.url}/api/alive`)).status).toBe(200);
+    await containers.create({ id: leases, partitionKey: '/id' });
+    await vi.waitFor(async () => {
+      await items.items.upsert({ id: id('after'), pk: 'p' });
+      expect(deliveredTo(host, 'careless')).toContain(id('after'));
+    }, QUICKLY);
   });
 
   it('that is away leaves HTTP answering, and is listened to once it is back', async () => {

@@ -10,7 +10,7 @@ export interface HttpTarget {
   get(path: string, init?: RequestInit): Promise<Response>;
   /** Opens a connection, for what fetch would tidy up or does not know. */
   connect(): Socket;
-  /** Sends bytes as they are, and returns all of the answer. */
+  /** Sends bytes as they are, and returns all of the answer, after which the host has to close. */
   sendRaw(request: string): Promise<string>;
 }
 
@@ -33,7 +33,7 @@ export async function openTarget(
     async sendRaw(request) {
       const socket = open();
       const received = collect(socket);
-      socket.end(request, 'latin1');
+      socket.write(request, 'latin1');
       await once(socket, 'close');
       return Buffer.from(received(), 'latin1').toString();
     },

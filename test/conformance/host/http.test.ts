@@ -254,9 +254,12 @@ describe('the request that a function gets', () => {
     ]);
   });
 
-  raw('is answered though the client has closed its side', async () => {
-    const answer = await host.sendRaw('GET /slow?ms=200 HTTP/1.1\r\nHost: x\r\n\r\n');
-    expect(answer).toMatch(/^HTTP\/1\.1 200 .*done$/s);
+  raw('is given up when the client closes its side, which the host takes for gone', async () => {
+    const socket = host.connect();
+    const received = collect(socket);
+    socket.end('GET /slow?ms=300 HTTP/1.1\r\nHost: x\r\n\r\n');
+    await once(socket, 'close');
+    expect(received()).toBe('');
   });
 
   raw('gets to send its body when it waits to be told so', async () => {
@@ -272,7 +275,8 @@ describe('the request that a function gets', () => {
   });
 
   raw('is not told to send its body where nobody reads it', async () => {
-    const head = 'POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n';
+    const head =
+      'POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n';
     expect(await host.sendRaw(head)).toMatch(/^HTTP\/1\.1 404 /);
   });
 });
@@ -429,6 +433,14 @@ describe('the admin endpoints', () => {
       headers: { ...headers, 'content-type': 'application/json' },
     });
     expect(response.status).toBe(404);
+  });
+
+  own('accept an input for an HTTP function, which fails for want of a request', async () => {
+    const init = { method: 'POST', body: '{"input":"x"}', headers: { 'content-type': 'application/json' } };
+    expect((await getAdmin('functions/answer', init)).status).toBe(202);
+    await vi.waitFor(() =>
+      expect(host.process?.output()).toContain("'Functions.answer' (Failed): an HTTP function"),
+    );
   });
 
   it.each(['', 'nonsense', 'null', '[]', '{"input":{}}'])('do not run a function with "%s"', async (body) => {

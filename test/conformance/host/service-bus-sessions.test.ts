@@ -173,8 +173,12 @@ describe('a session', () => {
     await session.close();
   });
 
-  it('is served again after a break of the connection', async () => {
+  it('is served once a Service Bus is there that was away, and again after a break', async () => {
+    await bus.stop();
     const host = await start();
+    const away = "Service Bus queue 'ordered' does not answer";
+    await vi.waitFor(() => expect(host.output()).toContain(away), QUICKLY);
+    bus = await startBus(bus.port);
     await send('a', ['one']);
     await vi.waitFor(() => expect(ordering(host, 'ended')).toEqual(['one']), QUICKLY);
     const { port } = bus;

@@ -81,11 +81,6 @@ describe('a host that cannot start', () => {
   it.each<[string, AppFiles, RegExp]>([
     ['host.json is no JSON', { hostJson: '{' }, /host\.json is not JSON/],
     ['host.json has no version', { hostJson: '{}' }, /version/],
-    [
-      'host.json limits the requests to none',
-      { hostJson: '{"version":"2.0","extensions":{"http":{"maxConcurrentRequests":0}}}' },
-      /maxConcurrentRequests: must be positive/,
-    ],
     ['no file matches main', { main: 'dist/*.js' }, /No file in .* matches 'dist\/\*\.js'/],
     [
       'a file throws',
@@ -95,6 +90,13 @@ describe('a host that cannot start', () => {
     ['nothing is registered', {}, /registers no function/],
     ['a route is reserved', { code: http("route: 'administrators'") }, /reserved word/],
     ['a constraint is unknown', { code: http("route: '{a:prime}'") }, /constraint 'prime' is unknown/],
+    [
+      'two functions have names that differ in case only',
+      { code: `${http('')} app.http('WEB', { route: 'other', handler: () => ({}) });` },
+      /function 'WEB': the name is taken/,
+    ],
+    ['two functions have one name', { code: `${http('')} ${http('')}` }, /"web" has already been registered/],
+    ['a route begins with a slash', { code: http("route: '/web'") }, /must not start with a slash/],
     [
       'two functions share route and method',
       { code: `${http("route: 'a'")} app.get('b', { route: 'A/', handler: () => ({}) });` },

@@ -1,4 +1,7 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { isRunning } from '../../../infra/local/launch/process-identity.ts';
 import { type HostProcess, HostStartError, startHost } from './host-process.ts';
@@ -24,7 +27,7 @@ interface Answer {
 }
 
 /** Asks on a connection of its own, so that the workers' turns show. */
-function ask(host: HostProcess, deed: string, method = 'GET'): Promise<Answer> {
+function ask(host: HostProcess, deed: string, method = 'GET', requestBody = ''): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const path = deed.startsWith('/') ? deed : `/api/${deed}`;
     const asking = request(host.url + path, { agent: false, method }, (response) => {
@@ -38,7 +41,7 @@ function ask(host: HostProcess, deed: string, method = 'GET'): Promise<Answer> {
         resolve({ status: response.statusCode ?? 0, body });
       });
     });
-    asking.on('error', reject).end();
+    asking.on('error', reject).end(requestBody);
   });
 }
 
@@ -142,13 +145,34 @@ describe('a worker that crashes', () => {
   });
 });
 
+describe('a host whose app has broken since it started', () => {
+  it('tries on, turns requests away after 30 s, and answers once the app is whole again', async () => {
+    const folder = await mkdtemp(path.join(tmpdir(), 'host-app-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const broken = path.join(folder, 'broken');
+    const host = await start([], { BROKEN_IF: broken });
+    const [pid = 0] = await workersOf(host, 1);
+    await writeFile(broken, '');
+    process.kill(pid, 'SIGKILL');
+    await vi.waitFor(() => expect(isAlive(pid)).toBe(false), PATIENCE);
+    const asked = performance.now();
+    const response = await fetch(`${host.url}/api/count`);
+    expect([response.status, await response.text()]).toEqual([503, 'Function host is not running.']);
+    expect(performance.now() - asked).toBeGreaterThan(29_900);
+    const refusal = /A worker cannot start\. The app's file .* failed: Error: broken from now on/;
+    expect(host.output()).toMatch(refusal);
+    await rm(broken);
+    expect((await ask(host, 'count')).status).toBe(200);
+  }, 90_000);
+});
+
 describe('a worker that hangs', () => {
   it('is killed and replaced, while the others answer', async () => {
     const host = await start(['--workers', '2']);
     const pids = await workersOf(host, 2);
     await expect(ask(host, 'block')).rejects.toThrow();
     const [blocked = 0] = pidsOf(host, 'block');
-    expect(host.output()).toContain(`Worker ${blocked} has not answered for 3 s: it is killed.`);
+    expect(host.output()).toContain(`Worker ${blocked} has not answered for 5 s: it is killed.`);
     const survivors = await workersOf(host, 2);
     expect(survivors).not.toContain(blocked);
     expect(pids.filter((pid) => survivors.includes(pid))).toHaveLength(1);
@@ -238,7 +262,7 @@ describe('draining', () => {
 
   it('counts functions that wait to be tried again', async () => {
     const host = await start();
-    expect((await ask(host, '/admin/functions/fails', 'POST')).status).toBe(202);
+    expect((await ask(host, '/admin/functions/fails', 'POST', '{}')).status).toBe(202);
     const status = { state: 'Disabled', outstandingInvocations: 0, outstandingRetries: 1 };
     await vi.waitFor(async () => expect(await drainStatus(host)).toEqual(status), PATIENCE);
   });

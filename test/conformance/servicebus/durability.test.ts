@@ -1,61 +1,17 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import {
-  ServiceBusClient,
-  type ServiceBusMessage,
-  type ServiceBusReceiver,
-  type ServiceBusSender,
-} from '@azure/service-bus';
-import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { printedSeed, runs } from '../../integration/seeded-runs.ts';
-import { receiveOne, receiveWhatIsThere } from './namespace.ts';
-
-interface Emulator {
-  readonly client: ServiceBusClient;
-  kill(): Promise<void>;
-}
-
-/** A message's way as its clients saw it. */
-interface Witness {
-  readonly sent: Set<string>;
-  readonly completionAsked: Set<string>;
-  readonly completed: Set<string>;
-}
-
-const ROUNDS = runs(3, 100);
-const SENDERS = 8;
-
-/** After how many completions more each round ends. */
-function momentsOfDeath(test: string): number[] {
-  return fc.sample(fc.integer({ min: 100, max: 250 }), { seed: printedSeed(test), numRuns: ROUNDS });
-}
+import { KillableEmulator } from './killable-emulator.ts';
+import { receive, receiveOne, receiveWhatIsThere } from './namespace.ts';
 
 describe.skipIf(process.env.SERVICEBUS_CONNECTION_STRING)('what was acknowledged survives kill -9', () => {
-  let dataFolder: string;
-  let running: Emulator | undefined;
-
+  let emulator: KillableEmulator;
   beforeEach(async () => {
-    dataFolder = await mkdtemp(join(tmpdir(), 'service-bus-test-'));
+    emulator = await KillableEmulator.create();
   });
-  afterEach(async () => {
-    await running?.kill();
-    await rm(dataFolder, { recursive: true, force: true });
-  });
-
-  async function restart(): Promise<ServiceBusClient> {
-    await running?.kill();
-    running = await start(dataFolder);
-    return running.client;
-  }
+  afterEach(() => emulator.remove());
 
   it('messages with their properties and delivery counts, scheduled ones, dead letters, known ids and numbers', async () => {
-    let client = await restart();
+    let client = await emulator.restart();
     const due = new Date(Date.now() + 1_500);
     const sender = client.createSender('settling');
     await sender.sendMessages({ body: 'abandoned', applicationProperties: { kept: 1.5 } });
@@ -73,7 +29,7 @@ describe.skipIf(process.env.SERVICEBUS_CONNECTION_STRING)('what was acknowledged
     const messageId = randomUUID();
     await client.createSender('without-duplicates').sendMessages({ body: 'first', messageId });
 
-    client = await restart();
+    client = await emulator.restart();
     receiver = client.createReceiver('settling');
     const restored = await receiveOne(receiver);
     expect(restored).toMatchObject({ body: 'abandoned', deliveryCount: 1, messageId: abandoned.messageId });
@@ -91,130 +47,70 @@ describe.skipIf(process.env.SERVICEBUS_CONNECTION_STRING)('what was acknowledged
     expect((await receiveOne(once)).body).toBe('first');
     expect(await receiveWhatIsThere(once)).toEqual([]);
 
-    client = await restart();
+    client = await emulator.restart();
     expect(await receiveWhatIsThere(client.createReceiver('settling'))).toEqual([]);
   });
 
-  it('under load: no acknowledged message is lost, none comes back after its completion was acknowledged', async () => {
-    const witness: Witness = { sent: new Set(), completionAsked: new Set(), completed: new Set() };
-    for (const completions of momentsOfDeath('a queue under load')) {
-      const client = await restart();
-      const load = putUnderLoad(
-        client.createSender('streaming'),
-        client.createReceiver('streaming'),
-        witness,
-      );
-      await killAfter(witness, completions, load);
-    }
+  it('the messages of sessions and their states, but no lock', async () => {
+    let client = await emulator.restart();
+    await client
+      .createSender('sessions')
+      .sendMessages([1, 2, 3].map((body) => ({ body, sessionId: 'kept' })));
+    let receiver = await client.acceptSession('sessions', 'kept');
+    await receiver.setSessionState({ step: 1 });
+    const [first] = await receive(receiver, 2);
+    if (first === undefined) throw new Error('No message.');
+    await receiver.completeMessage(first);
+    const other = await client.acceptSession('sessions', 'without messages');
+    await other.setSessionState('alone');
 
-    const client = await restart();
-    expectNothingLost(witness, await drain(client.createReceiver('streaming', DELETING)));
+    client = await emulator.restart();
+    receiver = await client.acceptNextSession('sessions');
+    expect(receiver.sessionId).toBe('kept');
+    expect(await receiver.getSessionState()).toEqual({ step: 1 });
+    const left = await receive(receiver, 2);
+    expect(left.map(({ body }) => body)).toEqual([2, 3]);
+    for (const message of left) await receiver.completeMessage(message);
+    await receiver.setSessionState(null);
+    const again = await client.acceptSession('sessions', 'without messages');
+    expect(await again.getSessionState()).toBe('alone');
+
+    client = await emulator.restart();
+    expect(await (await client.acceptSession('sessions', 'kept')).getSessionState()).toBeNull();
   });
 
-  it('under load on a topic: every subscription has its copy of a message or none has', async () => {
-    const witness: Witness = { sent: new Set(), completionAsked: new Set(), completed: new Set() };
-    const message = {
-      body: '',
-      subject: 'large',
-      contentType: 'text/plain',
-      applicationProperties: { color: 'red' },
-    };
-    for (const completions of momentsOfDeath('a topic under load')) {
-      const earlier = new Set(witness.sent);
-      let client = await restart();
-      const load = putUnderLoad(
-        client.createSender('publishing'),
-        client.createReceiver('publishing', 'red'),
-        witness,
-        message,
-      );
-      await killAfter(witness, completions, load);
-      client = await restart();
-      const everything = await drain(client.createReceiver('publishing', 'everything', DELETING));
-      const labelled = await drain(client.createReceiver('publishing', 'large-or-labelled', DELETING));
-      expect(everything).toEqual(labelled);
-      expect([...witness.sent].filter((id) => !earlier.has(id) && !everything.has(id))).toEqual([]);
-    }
-    expectNothingLost(witness, await drain((await restart()).createReceiver('publishing', 'red', DELETING)));
-  });
-
-  async function killAfter(witness: Witness, completions: number, load: Promise<void>): Promise<void> {
-    const target = witness.completed.size + completions;
-    const until = { timeout: 10_000, interval: 5 };
-    await vi.waitFor(() => expect(witness.completed.size).toBeGreaterThan(target), until);
-    await running?.kill();
-    await load;
-  }
-});
-
-async function start(dataFolder: string): Promise<Emulator> {
-  const script = join(import.meta.dirname, 'emulator-process.ts');
-  const child = spawn(process.execPath, [script, dataFolder], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const [connectionString] = await once(createInterface(child.stdout), 'line');
-  const client = new ServiceBusClient(String(connectionString), {
-    retryOptions: { maxRetries: 0, timeoutInMs: 1_000 },
-  });
-  return { client, kill: () => kill(child, client) };
-}
-
-async function kill(child: ChildProcess, client: ServiceBusClient): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const gone = once(child, 'exit');
-  child.kill('SIGKILL');
-  await gone;
-  await client.close();
-}
-
-const DELETING = { receiveMode: 'receiveAndDelete' } as const;
-
-/** The ids of all that is there. */
-async function drain(receiver: ServiceBusReceiver): Promise<Set<unknown>> {
-  const left = new Set<unknown>();
-  for (;;) {
-    const messages = await receiveWhatIsThere(receiver, 1_000);
-    if (messages.length === 0) return left;
-    for (const { messageId } of messages) left.add(messageId);
-  }
-}
-
-function expectNothingLost({ sent, completionAsked, completed }: Witness, left: ReadonlySet<unknown>): void {
-  const lost = [...sent].filter((id) => !left.has(id) && !completionAsked.has(id));
-  const back = [...completed].filter((id) => left.has(id));
-  expect({ lost, back }).toEqual({ lost: [], back: [] });
-}
-
-/**
- * Sends and completes until the emulator dies, and writes down what was asked and what was acknowledged. Every other
- * message is scheduled for the next moment.
- */
-async function putUnderLoad(
-  sender: ServiceBusSender,
-  receiver: ServiceBusReceiver,
-  witness: Witness,
-  message: ServiceBusMessage = { body: '' },
-): Promise<void> {
-  receiver.subscribe(
-    {
-      processMessage: async (received) => {
-        const id = String(received.messageId);
-        witness.completionAsked.add(id);
-        await receiver.completeMessage(received).then(
-          () => witness.completed.add(id),
-          () => {},
-        );
-      },
+  it('and senders and handlers that try again go on when it is back', async () => {
+    await emulator.start();
+    const client = emulator.connect({ maxRetries: 20, retryDelayInMs: 100, timeoutInMs: 1_000 });
+    const handled: unknown[] = [];
+    client.createReceiver('receiving').subscribe({
+      processMessage: async ({ body }) => void handled.push(body),
       processError: async () => {},
-    },
-    { autoCompleteMessages: false, maxConcurrentCalls: 20 },
-  );
-  const sending = Array.from({ length: SENDERS }, async (_, index) => {
-    for (;;) {
-      const messageId = randomUUID();
-      const sent = { ...message, messageId };
-      if (index % 2 === 0) await sender.sendMessages(sent);
-      else await sender.scheduleMessages(sent, new Date(Date.now() + 30));
-      witness.sent.add(messageId);
-    }
+    });
+    const sender = client.createSender('receiving');
+    await sender.sendMessages({ body: 'before' });
+    await vi.waitFor(() => expect(handled).toEqual(['before']), { timeout: 5_000 });
+    await emulator.killProcess();
+    await emulator.start({ port: emulator.port });
+    await sender.sendMessages({ body: 'after' });
+    await vi.waitFor(() => expect(handled).toContain('after'), { timeout: 10_000 });
   });
-  await Promise.allSettled(sending);
-}
+
+  it('because it ends when it can no longer write, instead of going on without', async () => {
+    await emulator.start({ largestFile: 2_000 });
+    const sender = emulator.connect().createSender('sending');
+    const sent: number[] = [];
+    const failed = async () => {
+      for (let number = 0; ; number += 1) {
+        await sender.sendMessages({ body: Buffer.alloc(100_000), messageId: number });
+        sent.push(number);
+      }
+    };
+    await expect(failed()).rejects.toThrow();
+    await emulator.exited();
+    const client = await emulator.restart();
+    const left = await client.createReceiver('sending').peekMessages(100);
+    expect(left.map(({ messageId }) => Number(messageId))).toEqual(expect.arrayContaining(sent));
+    expect(sent.length).toBeGreaterThan(0);
+  });
+});

@@ -1,5 +1,8 @@
-import { describe, expect, it } from 'vitest';
-import { AppSettings } from '../../../infra/local/host/app-settings.ts';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { AppSettings, readLocalSettings } from '../../../infra/local/host/app-settings.ts';
 
 describe('app settings', () => {
   it('replace %NAME% wherever it stands, ignoring case', () => {
@@ -34,4 +37,11 @@ describe('app settings', () => {
   ])('%s = %s disables: %s', (name, value, disabled) => {
     expect(new AppSettings({ [name]: value }).isDisabled('work')).toBe(disabled);
   });
+});
+
+it('local.settings.json may not ask for CORS, which would be left out without a word', async () => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'settings-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  await writeFile(path.join(folder, 'local.settings.json'), '{"Host":{"CORS":"*"}}');
+  await expect(readLocalSettings(folder)).rejects.toThrow('what is not supported here');
 });

@@ -38,6 +38,10 @@ describe('host.json', () => {
     [{ extensions: { serviceBus: { clientRetryOptions: {} } } }, 'clientRetryOptions: is not supported here'],
     [{ extensions: { serviceBus: { transportType: 'amqpWebSockets' } } }, "only 'amqpTcp' is supported"],
     [{ extensions: { serviceBus: { enableCrossEntityTransactions: true } } }, 'is not supported here'],
+    [{ extensions: { http: { maxConcurrentRequests: 0 } } }, 'maxConcurrentRequests: must be positive'],
+    [{ extensions: { http: { maxOutstandingRequests: -2 } } }, 'maxOutstandingRequests: Too small'],
+    [{ extensions: { http: { hsts: { isEnabled: true } } } }, 'hsts.isEnabled: is not supported here'],
+    [{ extensions: { http: { chunkedTransferEnabled: true } } }, 'is not supported here'],
     [{ concurrency: { dynamicConcurrencyEnabled: true } }, 'dynamicConcurrencyEnabled: is not supported'],
   ])('%j is refused', (content, message) => {
     expect(() => parse(content)).toThrow(message);

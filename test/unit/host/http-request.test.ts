@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { encodePath, parseRequestTarget, toTriggerMetadata } from '../../../infra/local/host/http-request.ts';
 
@@ -86,4 +87,18 @@ describe('what the host tells of a streamed request', () => {
     expect(Object.keys(metadata)).toEqual(['Query', 'Headers']);
     expect(Object.entries(metadataOf(`?${name}=1`))[0]).toEqual([name, { string: '1' }]);
   });
+});
+
+it('a path survives being put in a URL, which the URL standard then leaves as it is', () => {
+  const segment = fc
+    .string({ unit: 'grapheme' })
+    .filter((text) => !/[/%\0]/.test(text) && text !== '.' && text !== '..');
+  fc.assert(
+    fc.property(fc.array(segment, { minLength: 1 }), (segments) => {
+      const path = `/${segments.join('/')}`;
+      const target = encodePath(path);
+      expect(parseRequestTarget(target)?.path).toBe(path);
+      expect(new URL(`http://example.org${target}`).pathname).toBe(target);
+    }),
+  );
 });

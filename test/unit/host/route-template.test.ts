@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseRequestPath, RouteTemplate } from '../../../infra/local/host/route-template.ts';
 
@@ -47,6 +48,7 @@ describe('a route template', () => {
     ['{n:int:min(5)}', '/4'],
     ['{code:regex(^\\d{{3}}$)}', '/12'],
     ['{ignored:maxlength(0)?}', '/x'],
+    ['files/{*rest:int}', '/files'],
   ])('%s does not match %s', (template, path) => {
     expect(match(template, path)).toBeUndefined();
   });
@@ -65,7 +67,24 @@ describe('a route template', () => {
     '{a:length}',
     '{a:min(x)}',
     '{a:}',
+    'a?b',
   ])('%s is refused', (template) => {
     expect(() => new RouteTemplate(template)).toThrow();
   });
+});
+
+it('a route template gives back the values that it was filled with', () => {
+  const text = fc.string({ unit: 'grapheme', minLength: 1 }).filter((value) => !value.includes('/'));
+  fc.assert(
+    fc.property(
+      text,
+      text,
+      fc.array(fc.string().filter((value) => !value.includes('/'))),
+      (id, name, rest) => {
+        const values = { id, name, ...(rest.join('/') !== '' && { rest: rest.join('/') }) };
+        const path = `/Items/${id}/f-${name}.txt/${rest.join('/')}`;
+        expect(match('items/{id}/f-{name}.txt/{*rest}', path)).toEqual(values);
+      },
+    ),
+  );
 });

@@ -25,9 +25,12 @@ export function compile(expression: Expression, parameters: Parameters): Evaluat
       };
     }
     case 'and':
-      return logical(compile(expression.left, parameters), compile(expression.right, parameters), false);
     case 'or':
-      return logical(compile(expression.left, parameters), compile(expression.right, parameters), true);
+      return logical(
+        compile(expression.left, parameters),
+        compile(expression.right, parameters),
+        expression.kind === 'or',
+      );
     case 'comparison': {
       const left = compile(expression.left, parameters);
       const right = compile(expression.right, parameters);

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Lock } from '../broker/consumer.ts';
 import type { Message, MessageContent, PropertyChanges } from '../broker/message.ts';
-import { invalidArgument } from '../service-bus-error.ts';
+import { invalidArgument, propertiesTooLarge } from '../service-bus-error.ts';
 import {
   DecodeError,
   decodeScalar,
@@ -49,6 +49,9 @@ const MESSAGE_STATES = { active: 0, scheduled: 2 } as const;
 const LONGEST_ID = 128;
 /** Where a session id is in the properties section (OASIS AMQP 1.0, part 3.2.4). */
 const GROUP_ID = 10;
+/** Bytes of all properties, and of the name or value of an application property ("Service Bus quotas"). */
+const LARGEST_PROPERTIES = 64 * 1024;
+const LARGEST_PROPERTY = 32 * 1024;
 const LARGEST_UINT = 2 ** 32 - 1;
 const EMPTY = Buffer.alloc(0);
 
@@ -88,10 +91,9 @@ export function parseMessage(encoded: Buffer): MessageContent {
   const timeToLive = scalarAt(header, 2);
   const sessionId = scalarAt(itemsOf(find(SECTION.properties)?.value ?? NULL), GROUP_ID);
   requireShort('session', sessionId);
-  const scheduledFor = annotation(annotations, SCHEDULED_ENQUEUE_TIME);
   const applicationProperties = find(SECTION.applicationProperties);
-  // Filters read them when nobody can be told any more that they are malformed.
-  itemsOf(applicationProperties?.value ?? NULL);
+  requireSmallProperties(properties, applicationProperties);
+  const scheduledFor = annotation(annotations, SCHEDULED_ENQUEUE_TIME);
   return {
     messageId,
     ...(typeof sessionId === 'string' && { sessionId }),
@@ -142,6 +144,14 @@ function identify(section: Section | undefined): Pick<MessageContent, 'messageId
 function requireShort(kind: string, id: unknown): void {
   if (typeof id === 'string' && id.length > LONGEST_ID)
     throw invalidArgument(`The ${kind} id is longer than ${LONGEST_ID} characters.`);
+}
+
+function requireSmallProperties(properties: Buffer, applicationProperties: Section | undefined): void {
+  const size = properties.length + (applicationProperties?.bytes.length ?? 0);
+  // Also because filters read them when nobody can be told any more that they are malformed.
+  const items = itemsOf(applicationProperties?.value ?? NULL);
+  if (size > LARGEST_PROPERTIES || items.some(({ length }) => length > LARGEST_PROPERTY))
+    throw propertiesTooLarge();
 }
 
 function scalarAt(items: readonly Buffer[], index: number) {

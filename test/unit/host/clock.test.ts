@@ -1,0 +1,23 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect, it } from 'vitest';
+import { hostClock } from '../../../infra/local/host/clock.ts';
+
+const DAY = 86_400_000;
+
+it('lets all else have its turn even in a sleep of no length', async () => {
+  let turns = 0;
+  const turn = () => {
+    turns += 1;
+  };
+  setImmediate(turn);
+  await hostClock.sleep(0, new AbortController().signal);
+  expect(turns).toBe(1);
+});
+
+it('sleeps longer than a timer can, until the signal aborts', async () => {
+  const stop = new AbortController();
+  const sleep = hostClock.sleep(30 * DAY, stop.signal).then(() => 'awake');
+  expect(await Promise.race([sleep, delay(20, 'asleep')])).toBe('asleep');
+  stop.abort();
+  expect(await sleep).toBe('awake');
+});

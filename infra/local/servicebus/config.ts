@@ -18,7 +18,7 @@ function duration(smallest: number, largest: number) {
     if (milliseconds !== undefined && milliseconds >= smallest && milliseconds <= largest)
       return milliseconds;
     context.addIssue(
-      `Expected an ISO 8601 duration from ${smallest / SECONDS} to ${largest / SECONDS} seconds, got "${text}".`,
+      `Expected an ISO 8601 duration from ${smallest / SECONDS} to ${largest / SECONDS} seconds.`,
     );
     return z.NEVER;
   });
@@ -118,7 +118,7 @@ export function readEntities(declared: ServiceBusConfig): Entities {
 }
 
 function describeIssue({ path, message, input }: z.core.$ZodIssue): string {
-  const value = input === undefined ? '' : ` The value is ${JSON.stringify(input).slice(0, 200)}.`;
+  const value = input === undefined ? '' : ` (value: ${JSON.stringify(input).slice(0, 200)})`;
   return `- ${z.core.toDotPath(path)}: ${message}${value}`;
 }
 

@@ -215,7 +215,7 @@ describe('the configuration', () => {
             },
           },
         ]),
-        'CorrelationFilter.Properties.a: Expected text, a number or a boolean. The value is null.',
+        'CorrelationFilter.Properties.a: Expected text, a number or a boolean. (value: null)',
       ],
       [
         'a rule twice',
@@ -235,7 +235,7 @@ describe('the configuration', () => {
       [
         'a topic with the name of a queue',
         withTopics([{ Name: 'T' }], [{ Name: 't' }]),
-        'Topics[0].Name: A queue and a topic cannot have the same name. The value is "T".',
+        'Topics[0].Name: A queue and a topic cannot have the same name. (value: "T")',
       ],
       [
         'a subscription name that is too long',
@@ -245,7 +245,7 @@ describe('the configuration', () => {
       [
         'forwarding',
         withTopics([{ Name: 't', Subscriptions: [{ Name: 's', Properties: { ForwardTo: 'q' as never } }] }]),
-        'does not support ForwardTo. The value is "q".',
+        'does not support ForwardTo. (value: "q")',
       ],
       [
         'what only a queue has',

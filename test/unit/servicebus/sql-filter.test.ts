@@ -318,6 +318,22 @@ describe('a SQL filter', () => {
       );
     });
 
+    it('finds with LIKE what a regular expression finds', () => {
+      const text = fc.string({ unit: fc.constantFrom('a', 'b', '\n', '%'), maxLength: 12 });
+      const pattern = fc.string({ unit: fc.constantFrom('a', 'b', '%', '_', '\\'), maxLength: 8 });
+      fc.assert(
+        fc.property(text, pattern, (a, b) => {
+          const source = b.replace(/\\(.?)|%|_/gs, (found, escaped?: string) =>
+            found === '%' ? '.*' : found === '_' ? '.' : (escaped ?? '').replace('\\', '\\\\'),
+          );
+          const subject = { system: () => null, user: (name: string) => (name === 'a' ? a : b) };
+          const expected = new RegExp(`^${source}$`, 's').test(a) ? 'T' : 'F';
+          expect(answer("a LIKE b ESCAPE '\\'", subject)).toBe(expected);
+        }),
+        { numRuns: 1_000 },
+      );
+    });
+
     it('obeys the laws of De Morgan, of double negation and of the negated operators', () => {
       fc.assert(
         fc.property(predicates, predicates, message, (left, right, subject) => {

@@ -52,7 +52,7 @@ export class KillableEmulator {
   }
 
   /** A client that never tries again, unless it is told to. */
-  connect(retryOptions: RetryOptions = { maxRetries: 0, timeoutInMs: 1_000 }): ServiceBusClient {
+  connect(retryOptions: RetryOptions = { maxRetries: 0, timeoutInMs: 10_000 }): ServiceBusClient {
     const client = new ServiceBusClient(this.#connectionString, { retryOptions });
     this.#clients.push(client);
     return client;

@@ -1,5 +1,5 @@
+import { type FaultGrammar, FaultRules } from '../faults/fault-rules.ts';
 import { badRequest, CosmosError, SUB_STATUS } from './cosmos-error.ts';
-import { isJsonObject, type JsonObject, type JsonValue } from './json.ts';
 
 export type FaultAction =
   | { readonly kind: 'status'; readonly status: number; readonly retryAfterMs?: number }
@@ -8,18 +8,6 @@ export type FaultAction =
   /** The connection ends after the commit, before the answer. */
   | { readonly kind: 'drop-after' }
   | { readonly kind: 'delay'; readonly ms: number };
-
-interface FaultRule {
-  readonly definition: JsonObject;
-  readonly method: string | undefined;
-  readonly path: string | undefined;
-  readonly operation: string | undefined;
-  readonly probability: number;
-  readonly count: number;
-  readonly action: FaultAction;
-  readonly random: () => number;
-  fired: number;
-}
 
 export interface FaultSubject {
   readonly method: string;
@@ -30,32 +18,20 @@ export interface FaultSubject {
 const STATUSES = [408, 410, 429, 449, 503];
 const DEFAULT_RETRY_AFTER_MS = 100;
 
-/** Rules that make requests fail on purpose; the first rule that matches and fires decides. */
-export class Faults {
-  #rules: FaultRule[] = [];
+const GRAMMAR: FaultGrammar<FaultSubject, FaultAction> = {
+  matchers: {
+    method: ({ method }, wanted) => method === wanted.toUpperCase(),
+    path: ({ path }, wanted) => path.includes(wanted),
+    operation: ({ operation }, wanted) => operation === wanted,
+  },
+  readAction,
+  refuse: badRequest,
+};
 
-  /** @throws CosmosError 400 when a rule cannot be understood; the rules that stood before stay */
-  replace(body: JsonValue): void {
-    if (!isJsonObject(body) || !Array.isArray(body.rules))
-      throw badRequest('Faults are given as {"rules": [...]}.');
-    this.#rules = body.rules.map(readRule);
-  }
-
-  clear(): void {
-    this.#rules = [];
-  }
-
-  describe(): JsonObject {
-    return { rules: this.#rules.map(({ definition, fired }) => ({ ...definition, fired })) };
-  }
-
-  actionFor(subject: FaultSubject): FaultAction | undefined {
-    const rule = this.#rules.find(
-      (candidate) => matches(candidate, subject) && candidate.random() < candidate.probability,
-    );
-    if (rule === undefined) return undefined;
-    rule.fired += 1;
-    return rule.action;
+/** Faults that tests inject; a rule that cannot be understood is a CosmosError 400. */
+export class Faults extends FaultRules<FaultSubject, FaultAction> {
+  constructor() {
+    super(GRAMMAR);
   }
 }
 
@@ -69,66 +45,16 @@ export function faultError({ status, retryAfterMs }: Extract<FaultAction, { kind
   return new CosmosError(status, message, subStatus, retryAfterMs);
 }
 
-function matches(rule: FaultRule, { method, path, operation }: FaultSubject): boolean {
-  return (
-    rule.fired < rule.count &&
-    (rule.method === undefined || rule.method === method) &&
-    (rule.path === undefined || path.includes(rule.path)) &&
-    (rule.operation === undefined || rule.operation === operation)
-  );
-}
-
-function readRule(given: JsonValue): FaultRule {
-  if (!isJsonObject(given)) throw badRequest('A fault rule must be an object.');
-  const match = given.match ?? {};
-  if (!isJsonObject(match)) throw badRequest("A fault rule's match must be an object.");
-  return {
-    definition: given,
-    method: optionalText(match.method)?.toUpperCase(),
-    path: optionalText(match.path),
-    operation: optionalText(match.operation),
-    probability: optionalNumber(given.probability, 1),
-    count: optionalNumber(given.count, Number.POSITIVE_INFINITY),
-    action: readAction(given.action),
-    random: seededRandom(optionalNumber(given.seed, 1)),
-    fired: 0,
-  };
-}
-
-function readAction(given: JsonValue | undefined): FaultAction {
-  if (!isJsonObject(given)) throw badRequest("A fault rule's action must be an object.");
-  const { kind } = given;
+function readAction({ kind, ms = 0, status, retryAfterMs }: Readonly<Record<string, unknown>>): FaultAction {
   if (kind === 'drop-before' || kind === 'drop-after') return { kind };
-  if (kind === 'delay') return { kind, ms: optionalNumber(given.ms, 0) };
-  const status = Number(given.status);
-  if (kind !== 'status' || !STATUSES.includes(status)) {
+  if (kind === 'delay') {
+    if (typeof ms !== 'number' || ms < 0) throw badRequest("A fault rule's numbers must not be negative.");
+    return { kind, ms };
+  }
+  if (kind !== 'status' || !STATUSES.includes(Number(status))) {
     throw badRequest(
       `A fault is one of drop-before, drop-after, delay, or status with ${STATUSES.join(', ')}.`,
     );
   }
-  return typeof given.retryAfterMs === 'number'
-    ? { kind, status, retryAfterMs: given.retryAfterMs }
-    : { kind, status };
-}
-
-function optionalText(value: JsonValue | undefined): string | undefined {
-  if (value === undefined || typeof value === 'string') return value;
-  throw badRequest('A fault rule matches by texts.');
-}
-
-function optionalNumber(value: JsonValue | undefined, otherwise: number): number {
-  if (value === undefined) return otherwise;
-  if (typeof value === 'number' && value >= 0) return value;
-  throw badRequest("A fault rule's numbers must not be negative.");
-}
-
-/** Mulberry32: the same seed gives the same faults. */
-function seededRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 0x1_0000_0000;
-  };
+  return { kind, status: Number(status), ...(typeof retryAfterMs === 'number' && { retryAfterMs }) };
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Catalog, ContainerEntry } from './catalog.ts';
 import { badRequest, CosmosError, notSupported, QueryPlanNeeded, SUB_STATUS } from './cosmos-error.ts';
-import type { ItemRoutes } from './item-routes.ts';
+import { ItemCall, type ItemServices } from './item-call.ts';
 import type { JsonObject } from './json.ts';
 import {
   type CosmosReply,
@@ -32,12 +32,12 @@ const OFFER_HEADERS = ['x-ms-offer-throughput', 'x-ms-offer-type', 'x-ms-cosmos-
 /** Answers requests whose signature was checked. */
 export class Gateway {
   readonly #catalog: Catalog;
-  readonly #items: ItemRoutes;
+  readonly #services: ItemServices;
   #hasControlPlane = true;
 
-  constructor(catalog: Catalog, items: ItemRoutes) {
+  constructor(catalog: Catalog, services: ItemServices) {
     this.#catalog = catalog;
-    this.#items = items;
+    this.#services = services;
   }
 
   denyControlPlane(): void {
@@ -74,7 +74,7 @@ export class Gateway {
       case 'other':
         throw notSupported(`${request.method} /${request.segments.join('/')}`);
       default:
-        return this.#item(request, operation);
+        return this.#itemCall(request).answer(operation);
     }
   }
 
@@ -155,34 +155,8 @@ export class Gateway {
     return { status: 200, headers: { ...headers, 'x-ms-item-count': ranges.length }, body };
   }
 
-  #item(request: CosmosRequest, operation: OperationName): CosmosReply | Promise<CosmosReply> {
-    const items = this.#items;
-    const container = this.#containerOf(request);
-    const id = request.segments[5] ?? '';
-    switch (operation) {
-      case 'create':
-        return items.create(container, request, 'Create');
-      case 'upsert':
-        return items.create(container, request, 'Upsert');
-      case 'read':
-        return items.read(container, request, id);
-      case 'replace':
-        return items.replace(container, request, id);
-      case 'delete':
-        return items.delete(container, request, id);
-      case 'batch':
-        return items.batch(container, request);
-      case 'query':
-        return items.query(container, request);
-      case 'queryPlan':
-        return items.queryPlan(container, request);
-      case 'feed':
-        return items.feed(container, request);
-      case 'readFeed':
-        return items.readFeed(container, request);
-      default:
-        throw notSupported(`The operation ${operation}`);
-    }
+  #itemCall(request: CosmosRequest): ItemCall {
+    return new ItemCall(this.#services, this.#containerOf(request), request);
   }
 
   #containerOf({ segments: [, databaseId = '', , containerId = ''] }: CosmosRequest): ContainerEntry {
@@ -192,7 +166,7 @@ export class Gateway {
   #refusalHeaders(request: CosmosRequest): CosmosReply['headers'] {
     if (request.segments[4] !== 'docs') return masterHeaders();
     try {
-      return this.#items.refusalHeaders(this.#containerOf(request), request);
+      return this.#itemCall(request).refusalHeaders();
     } catch {
       return masterHeaders();
     }

@@ -4,7 +4,7 @@ import { buildItem, type Item, isExpired, itemId } from './item.ts';
 import { putItem, readCounters, removeItem, writeCounters } from './item-store.ts';
 import type { JsonObject } from './json.ts';
 import { type PartitionKey, partitionKeyOfItem } from './partition-key.ts';
-import { rangeOf } from './partition-ranges.ts';
+import { type PartitionRange, rangeOf } from './partition-ranges.ts';
 import { createCharge, deleteCharge, readCharge, replaceCharge, SMALLEST_CHARGE } from './request-charge.ts';
 import { idKeyPart } from './storage-key.ts';
 import type { ItemHead, Store } from './store.ts';
@@ -38,7 +38,7 @@ export interface ItemBefore {
 export interface Executed {
   readonly results: readonly OperationResult[];
   /** The physical partition. */
-  readonly range: string;
+  readonly range: PartitionRange;
   /** Its sequence number after the operations. */
   readonly lsn: number;
   readonly changed: readonly ItemBefore[];
@@ -82,7 +82,7 @@ class AtomicGroup {
   readonly #store: Store;
   readonly #container: ContainerEntry;
   readonly #partitionKey: PartitionKey;
-  readonly #range: string;
+  readonly #range: PartitionRange;
   readonly #keepBefore: boolean;
   readonly #now = Math.floor(Date.now() / 1000);
   readonly #drafts = new Map<string, Draft>();
@@ -94,8 +94,8 @@ class AtomicGroup {
     this.#keepBefore = keepBefore;
     this.#container = container;
     this.#partitionKey = partitionKey;
-    this.#range = rangeOf(container.ranges, partitionKey.keyPart).id;
-    const counters = readCounters(store, container, this.#range);
+    this.#range = rangeOf(container.ranges, partitionKey.keyPart);
+    const counters = readCounters(store, container, this.#range.id);
     this.#lsn = counters.lsn;
     this.#itemNumber = counters.itemNumber;
   }
@@ -121,7 +121,8 @@ class AtomicGroup {
         return this.#replace(operation, sequence);
       case 'Read': {
         const { item } = this.#existing(operation);
-        return { status: 200, charge: readCharge(item.head.bodyBytes), item };
+        // Read now: a later operation of the group may replace it.
+        return { status: 200, charge: readCharge(item.head.bodyBytes), item: copy(item) };
       }
       case 'Delete':
         return this.#delete(operation);
@@ -216,7 +217,7 @@ class AtomicGroup {
     }
     if (changed.length > 0) {
       this.#lsn += 1;
-      writeCounters(this.#store, this.#container, this.#range, {
+      writeCounters(this.#store, this.#container, this.#range.id, {
         lsn: this.#lsn,
         itemNumber: this.#itemNumber,
       });

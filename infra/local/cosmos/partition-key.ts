@@ -1,4 +1,4 @@
-import { badRequest } from './cosmos-error.ts';
+import { badRequest, SUB_STATUS } from './cosmos-error.ts';
 import { effectivePartitionKey } from './effective-partition-key.ts';
 import { valueAtPath } from './indexed-value.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from './json.ts';
@@ -32,6 +32,7 @@ export function partitionKeyFromHeader(header: string): PartitionKey {
   if (!Array.isArray(values) || values.length !== 1) {
     throw badRequest(
       `Partition key provided either doesn't correspond to definition in the collection: ${header}`,
+      SUB_STATUS.partitionKeyMismatch,
     );
   }
   return partitionKeyOf(values[0]);

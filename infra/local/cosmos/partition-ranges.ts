@@ -49,17 +49,15 @@ export function rangeById(
   id: string,
   keys: EpkRange | undefined,
 ): PartitionRange {
-  // Clients may name the container's resource id as well: `rid,0`.
-  const range = ranges.find((candidate) => candidate.id === id.split(',').at(-1));
-  if (range !== undefined && (keys === undefined || isPart(keys, range))) return range;
+  const range = ranges.find((candidate) => candidate.id === id);
+  const { minInclusive, maxExclusive } = keys ?? range ?? ALL_KEYS;
+  const isThere =
+    range !== undefined &&
+    minInclusive < maxExclusive &&
+    minInclusive >= range.minInclusive &&
+    maxExclusive <= range.maxExclusive;
+  if (isThere) return range;
   throw new CosmosError(410, `Partition key range ${id} is gone.`, SUB_STATUS.partitionKeyRangeGone);
-}
-
-function isPart(part: EpkRange, whole: EpkRange): boolean {
-  const { minInclusive, maxExclusive } = intersection(part, whole);
-  return (
-    minInclusive < maxExclusive && minInclusive === part.minInclusive && maxExclusive === part.maxExclusive
-  );
 }
 
 export function intersection(one: EpkRange, other: EpkRange): EpkRange {

@@ -11,6 +11,8 @@ import type { Expression, SelectQuery } from './sql/syntax.ts';
 /** Clients that resume a sorted query put a condition in its place. */
 const FILTER = '({documentdb-formattableorderbyquery-filter})';
 
+type PartitionedBy = Pick<ContainerEntry, 'partitionKeyPath'>;
+
 /** How much of the results a query wants. */
 export interface Cut {
   readonly top: number | undefined;
@@ -31,7 +33,7 @@ export function cutOf({ top, offset, limit }: SelectQuery, parameters: Parameter
 
 /** The one partition key that a filter admits, if it names it. */
 export function pinnedPartitionKey(
-  container: ContainerEntry,
+  container: PartitionedBy,
   { where }: SelectQuery,
   parameters: Parameters,
 ): PartitionKey | undefined {
@@ -49,7 +51,7 @@ export function pinnedPartitionKey(
  * partitions one after the other, also when there is but one. Clients then follow the plan that comes with the refusal.
  * @throws QueryPlanNeeded
  */
-export function requireServable(container: ContainerEntry, query: SelectQuery, parameters: Parameters): void {
+export function requireServable(container: PartitionedBy, query: SelectQuery, parameters: Parameters): void {
   const { selection, top, orderBy, offset } = query;
   if (selection.kind !== 'count' && top === undefined && orderBy.length === 0 && offset === undefined) return;
   throw new QueryPlanNeeded(
@@ -61,7 +63,7 @@ export function requireServable(container: ContainerEntry, query: SelectQuery, p
 }
 
 /** How a client puts a query's results together: which part of it each physical partition is asked, and what to do then. */
-export function queryPlan(container: ContainerEntry, query: SelectQuery, parameters: Parameters): JsonObject {
+export function queryPlan(container: PartitionedBy, query: SelectQuery, parameters: Parameters): JsonObject {
   const { selection, orderBy } = query;
   const { top = null, offset = null, limit = null } = cutOf(query, parameters);
   const pinned = pinnedPartitionKey(container, query, parameters);
@@ -117,17 +119,9 @@ function rewrittenQuery(query: SelectQuery, parameters: Parameters): string {
   );
 }
 
-function payload({ selection, alias, clauses }: SelectQuery): string {
-  switch (selection.kind) {
-    case 'all':
-      return alias;
-    case 'list': {
-      const properties = selection.items.map(({ name, text }) => `${JSON.stringify(name)}: ${text}`);
-      return `{${properties.join(', ')}}`;
-    }
-    case 'value':
-      return selection.text;
-    case 'count':
-      return clauses.selection;
-  }
+/** What a sorted query selects, as one expression. */
+function payload({ selection, alias }: SelectQuery): string {
+  if (selection.kind === 'all') return alias;
+  if (selection.kind !== 'list') return selection.text;
+  return `{${selection.items.map(({ name, text }) => `${JSON.stringify(name)}: ${text}`).join(', ')}}`;
 }

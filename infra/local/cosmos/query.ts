@@ -51,22 +51,14 @@ const MAX_PAGE_BYTES = 4 * 1024 * 1024;
 const ITEMS_PER_TURN = 500;
 
 /** Answers one page of a query. @throws CosmosError 400 for what the service would refuse too */
-export async function runQuery(
-  store: Store,
-  planner: QueryPlanner,
-  container: ContainerEntry,
-  request: QueryRequest,
-): Promise<QueryPage> {
-  return new QueryRun(store, planner, container, request).page();
-}
-
-class QueryRun {
+export class QueryRun {
   readonly #store: Store;
   readonly #planner: QueryPlanner;
   readonly #container: ContainerEntry;
   readonly #request: QueryRequest;
   readonly #orderBy: readonly SortKey[];
   readonly #compare: (one: Sortable, other: Sortable) => number;
+  readonly #sortKeys: readonly Evaluator[];
   readonly #filter: Evaluator;
   readonly #isCovered: boolean;
   readonly #constraints: readonly PathConstraint[];
@@ -81,6 +73,7 @@ class QueryRun {
     const { where, orderBy } = request.query;
     this.#orderBy = orderBy;
     this.#compare = sortOrder(orderBy);
+    this.#sortKeys = orderBy.map(({ path }) => compile({ kind: 'path', path }, new Map()));
     checkOrderBy(container, orderBy);
     this.#filter = where === undefined ? () => true : compile(where, request.parameters);
     this.#constraints = constraintsOf(where, request.parameters);
@@ -260,7 +253,7 @@ class QueryRun {
     const item = once(() => parseItem(body()));
     const known = (this.#isCovered ? this.#itemOfIndex(located) : undefined) ?? item();
     if (this.#filter(known) !== true) return undefined;
-    const sortValues = this.#orderBy.map(({ path }) => compile({ kind: 'path', path }, new Map())(known));
+    const sortValues = this.#sortKeys.map((evaluate) => evaluate(known));
     return { ...located, itemNumber: located.head.itemNumber, sortValues, body, item };
   }
 

@@ -6,12 +6,12 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { QueryPlanner } from './access-path.ts';
 import { Catalog } from './catalog.ts';
 import { CosmosError } from './cosmos-error.ts';
 import { ExpirySweeper } from './expiry-sweeper.ts';
 import { Faults, faultError } from './faults.ts';
 import { errorReply, Gateway } from './gateway.ts';
-import { ItemRoutes } from './item-routes.ts';
 import { MAX_PARTITIONS } from './partition-ranges.ts';
 import { type CosmosReply, type CosmosRequest, jsonBody, operationOf, segmentsOf } from './request.ts';
 import { checkSignature } from './signature.ts';
@@ -53,7 +53,8 @@ const FAULTS_PATH = '/_skerry/faults';
 
 /**
  * Starts a Cosmos DB NoSQL account that speaks the service's REST protocol.
- * @throws Error with `code` EADDRINUSE when the port is taken; RangeError for a count of partitions that cannot be
+ * @throws Error with `code` EADDRINUSE when the port is taken, or for data of another version of the emulator
+ * @throws RangeError for a count of partitions that cannot be
  */
 export async function startCosmosServer(options: CosmosServerOptions): Promise<CosmosServer> {
   const { host = '127.0.0.1', partitions = 1 } = options;
@@ -68,13 +69,12 @@ export async function startCosmosServer(options: CosmosServerOptions): Promise<C
   // From here to the request handler nothing may wait: the port is open already.
   const folder = options.dataFolder ?? mkdtempSync(join(tmpdir(), 'skerry-cosmos-'));
   mkdirSync(folder, { recursive: true });
-  const store = new Store(folder);
+  const store = openStore(folder, http);
   const catalog = new Catalog(store, partitions);
   const sweeper = new ExpirySweeper(store, catalog);
   const { staleMs = 0 } = options;
   const history = staleMs > 0 ? new StaleHistory(staleMs) : undefined;
-  const items = new ItemRoutes(store, history);
-  const gateway = new Gateway(catalog, items);
+  const gateway = new Gateway(catalog, { store, planner: new QueryPlanner(store), history });
   const front = new Front(gateway, endpoint, options.faults === true ? new Faults() : undefined);
   const active = new Set<Promise<void>>();
   http.on('request', (request, response) => {
@@ -95,6 +95,16 @@ export async function startCosmosServer(options: CosmosServerOptions): Promise<C
       if (options.dataFolder === undefined) await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** @throws Error for data of another version; the port is given back then */
+function openStore(folder: string, http: Server): Store {
+  try {
+    return new Store(folder);
+  } catch (error) {
+    http.close();
+    throw error;
+  }
 }
 
 /** Between the sockets and the gateway: bodies, signatures, injected faults, headers that every answer carries. */

@@ -1,6 +1,6 @@
 import type { ContainerEntry } from './catalog.ts';
 import type { Item } from './item.ts';
-import type { ItemBefore } from './item-operations.ts';
+import type { Executed, ItemBefore } from './item-operations.ts';
 
 /** What a read may see: everything up to `lsn`, and for what was written after it the versions before. */
 export interface ReadView {
@@ -36,10 +36,11 @@ export class StaleHistory {
     this.#staleMs = staleMs;
   }
 
-  record(container: ContainerEntry, range: string, lsn: number, changed: readonly ItemBefore[]): void {
+  record({ number }: ContainerEntry, { range, lsn, changed }: Executed): void {
+    if (changed.length === 0) return;
     const now = Date.now();
     const horizon = now - this.#staleMs;
-    const name = `${container.number}/${range}`;
+    const name = `${number}/${range.id}`;
     const kept = (this.#commits.get(name) ?? []).filter(({ at }) => at > horizon);
     kept.push({ at: now, lsn, changed });
     this.#commits.set(name, kept);

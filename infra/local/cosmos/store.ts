@@ -90,6 +90,7 @@ export class Store {
     const layout = this.meta.get(['layout']);
     if (layout === LAYOUT) return;
     if (this.meta.getKeysCount() > 0) {
+      void this.#root.close();
       throw new Error(
         `The Cosmos DB data in ${folder} was written by another version of the emulator. Remove the folder or name another.`,
       );

@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers';
 import { z } from 'zod';
 import type { FunctionDefinition } from './function-definition.ts';
 import type { FunctionKeys } from './function-keys.ts';
-import type { Drain } from './host.ts';
+import type { FunctionsHostOptions } from './host.ts';
 import type { RequestTarget } from './http-request.ts';
 import { writeJson, writeStatus } from './http-response.ts';
 
@@ -18,7 +18,7 @@ export interface AdminEndpointsOptions {
   readonly state: () => 'Running' | 'Stopping';
   /** Runs a function in the background. */
   readonly fire: (definition: FunctionDefinition, input: string) => void;
-  readonly drain: Drain;
+  readonly drainStatus: FunctionsHostOptions['drainStatus'];
   readonly routePrefix: string;
   /** Open to everybody if there are none. */
   readonly keys: FunctionKeys | undefined;
@@ -40,11 +40,11 @@ export class AdminEndpoints {
     'POST /admin/host/ping': ({ response }) => writeStatus(response, 200),
     'GET /admin/host/status': ({ response }) => writeJson(response, this.#status()),
     'POST /admin/host/drain': async ({ response }) => {
-      await this.#options.drain.start();
+      await this.#options.drainStatus(true);
       writeStatus(response, 202);
     },
     'GET /admin/host/drain/status': async ({ response }) =>
-      writeJson(response, await this.#options.drain.status()),
+      writeJson(response, await this.#options.drainStatus(false)),
     'GET /admin/functions': ({ request, response }) => {
       const describe = (definition: FunctionDefinition) => this.#describe(definition, request);
       writeJson(response, this.#options.definitions.map(describe));

@@ -12,6 +12,7 @@ import type { HostClock } from './clock.ts';
 import { CosmosLeases, type Lease } from './cosmos-leases.ts';
 import { rewriteDate } from './dotnet-date.ts';
 import type { CosmosTrigger, FunctionDefinition } from './function-definition.ts';
+import { FunctionTimeoutError } from './invocation.ts';
 import type { Listener } from './listener.ts';
 import type { Log } from './log.ts';
 import { Outage } from './outage.ts';
@@ -185,8 +186,10 @@ export class CosmosListener implements Listener {
     const { definition, log, run } = this.#options;
     try {
       await run({ string: JSON.stringify(documents, this.#options.strict ? rewriteDates : undefined) });
-    } catch {
-      if (signal.aborted) return false;
+    } catch (error) {
+      // What outlived functionTimeout has failed like any other batch, though its worker takes no new one.
+      const isCutShort = !(error instanceof FunctionTimeoutError) || definition.retry !== undefined;
+      if (signal.aborted && isCutShort) return false;
       const loss = `${documents.length} changes are lost for function '${definition.name}': a failed batch is not delivered again`;
       log.write(
         'error',

@@ -40,14 +40,8 @@ export interface FunctionsHostOptions {
   readonly stateFolder?: string;
   /** Called when a function has outlived functionTimeout, after which Azure kills the process. */
   readonly onTimeout: () => void;
-  readonly drain: Drain;
-}
-
-/** Draining all workers, of which this host knows only itself. */
-export interface Drain {
-  /** Resolves once the listeners have been told to stop. */
-  start(): Promise<void>;
-  status(): Promise<DrainStatus>;
+  /** How far all workers have come with draining, which begins if that is asked for. */
+  readonly drainStatus: (begin: boolean) => Promise<DrainStatus>;
 }
 
 export interface FunctionsHost {
@@ -82,7 +76,7 @@ const CATEGORY = 'Host.Startup';
  * @throws Error that says what is wrong with the app or its settings.
  */
 export async function startFunctionsHost(options: FunctionsHostOptions): Promise<FunctionsHost> {
-  const { appDirectory, secretsDirectory, strict, onTimeout, drain } = options;
+  const { appDirectory, secretsDirectory, strict, onTimeout, drainStatus } = options;
   const settings = new AppSettings(options.settings);
   const runtime = settings.get('FUNCTIONS_WORKER_RUNTIME');
   if (runtime !== undefined && runtime !== 'node')
@@ -108,7 +102,20 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
 
   const stopping = new AbortController();
   const draining = new AbortController();
-  const invoker = new Invoker({ core, model, log, functionTimeout, onTimeout });
+  const startNothing = () => {
+    draining.abort();
+    stopping.abort();
+  };
+  const invoker = new Invoker({
+    core,
+    model,
+    log,
+    functionTimeout,
+    onTimeout() {
+      startNothing();
+      onTimeout();
+    },
+  });
   const retries = new Retries({ clock: hostClock, random: systemRandom, signal: stopping.signal });
   const run = (definition: FunctionDefinition, event: TriggerEvent) =>
     runWithRetry(invoker, retries, definition, event);
@@ -127,7 +134,7 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
     errors,
     state: () => (stopping.signal.aborted ? 'Stopping' : 'Running'),
     fire: (definition, input) => fire(run, log, definition, input),
-    drain,
+    drainStatus,
     routePrefix,
     keys,
   });
@@ -158,8 +165,7 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
       outstandingRetries: retries.waitingCount,
     }),
     stop() {
-      draining.abort();
-      stopping.abort();
+      startNothing();
       stopped ??= stopHost({ core, invoker, listeners, log, server });
       return stopped;
     },

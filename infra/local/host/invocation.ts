@@ -39,8 +39,11 @@ export interface InvokerOptions {
   /** host.json's functionTimeout, in milliseconds; infinite for none. */
   readonly functionTimeout: number;
   /** Called when an invocation has outlived the timeout: Azure kills the process that runs it. */
-  readonly onTimeout: (error: Error) => void;
+  readonly onTimeout: () => void;
 }
+
+/** What a function fails with that has outlived functionTimeout. */
+export class FunctionTimeoutError extends Error {}
 
 const NO_METADATA: Readonly<Record<string, TypedData>> = {};
 
@@ -177,17 +180,18 @@ export class Invoker {
     for (const wake of this.#idleWaiters.splice(0)) wake();
   }
 
-  #failOverdue(functionTimeout: number, onTimeout: (error: Error) => void): void {
+  #failOverdue(functionTimeout: number, onTimeout: () => void): void {
     const overdueBefore = performance.now() - functionTimeout;
     for (const running of this.#running) {
       // A set iterates in the order of insertion: the first one that is young enough ends the search.
       if (running.startedAt > overdueBefore) return;
-      const error = new Error(
+      const error = new FunctionTimeoutError(
         `Timeout value of ${functionTimeout} ms exceeded by function '${running.definition.name}'.`,
       );
       this.#finish(running, error);
-      running.fail(error);
-      onTimeout(error);
+      onTimeout();
+      // Once the listeners have stopped, so that what goes back to a queue does not come here again.
+      setImmediate(() => running.fail(error));
     }
   }
 

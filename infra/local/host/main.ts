@@ -36,7 +36,8 @@ async function main(): Promise<void> {
   obeyParent(supervisor);
   try {
     const url = await supervisor.start();
-    process.send?.({ type: 'ready', url });
+    if (process.send === undefined) console.log(`The functions answer at ${url}.`);
+    else process.send({ type: 'ready', url });
   } catch (error) {
     supervisor.kill();
     throw error;
@@ -53,7 +54,7 @@ async function workerCount(app: string, flag: string | undefined, strict: boolea
 
 async function processCountSetting(app: string): Promise<string | undefined> {
   const { FUNCTIONS_WORKER_PROCESS_COUNT } = process.env;
-  if (FUNCTIONS_WORKER_PROCESS_COUNT !== undefined) return FUNCTIONS_WORKER_PROCESS_COUNT;
+  if (FUNCTIONS_WORKER_PROCESS_COUNT) return FUNCTIONS_WORKER_PROCESS_COUNT;
   // What reads the file takes longer to load than all else here.
   if (!existsSync(join(app, 'local.settings.json'))) return undefined;
   const { readLocalSettings } = await import('./app-settings.ts');

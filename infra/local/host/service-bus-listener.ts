@@ -24,9 +24,6 @@ const RETRY_OPTIONS = { retryDelayInMs: 200, maxRetries: 10 };
 const CLIENT_PATIENCE = 3_000;
 /** Faults of settling single messages, which say nothing about receiving. */
 const SETTLING: ReadonlySet<string> = new Set(['abandon', 'complete', 'processMessageCallback']);
-/** What the broker answers when no session has messages that nobody else receives. */
-const NO_SESSION: ReadonlySet<unknown> = new Set(['ServiceTimeout', 'SessionCannotBeLocked']);
-
 export interface ServiceBusListenerOptions {
   readonly definition: FunctionDefinition<ServiceBusTrigger>;
   readonly connectionString: string;
@@ -82,7 +79,8 @@ export class ServiceBusListener implements Listener {
         await this.#serve(receiver, signal);
       } catch (error) {
         if (signal.aborted) return;
-        if (NO_SESSION.has((error as { code?: unknown }).code)) continue;
+        // No session has messages that nobody else receives.
+        if ((error as { code?: unknown }).code === 'ServiceTimeout') continue;
         await hostClock.sleep(this.#outage.failed(error), signal);
       }
       // One receiver without sessions ends only when it is broken.
@@ -103,6 +101,7 @@ export class ServiceBusListener implements Listener {
     const options = {
       receiveMode: 'peekLock',
       skipParsingBodyAsJson: true,
+      skipConvertingDate: true,
       maxAutoLockRenewalDurationInMs: this.#options.defaults.maxAutoLockRenewalDuration,
     } as const;
     if (!isSessionsEnabled) {

@@ -124,11 +124,9 @@ export class Supervisor {
         worker.retire();
         this.#startWorker();
         break;
-      case 'drain':
-        this.#isDraining = true;
-        for (const each of this.#workers) each.tell({ type: 'drain' });
-        break;
       case 'ask drain status':
+        this.#isDraining ||= news.begin;
+        if (news.begin) for (const each of this.#workers) each.tell({ type: 'drain' });
         void this.#drainStatus().then((status) => worker.tell({ type: 'drain status', status }));
         break;
     }

@@ -17,8 +17,8 @@ export type WorkerNews =
   | { readonly type: 'accepted' }
   | ({ readonly type: 'pong' } & Outstanding)
   | { readonly type: 'timed out' }
-  | { readonly type: 'drain' }
-  | { readonly type: 'ask drain status' };
+  /** Asks how far draining has come, after it has begun if that is asked for. */
+  | { readonly type: 'ask drain status'; readonly begin: boolean };
 
 /** What has begun and not ended. */
 export interface Outstanding {

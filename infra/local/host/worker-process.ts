@@ -39,14 +39,17 @@ export class WorkerProcess {
       this.#note(message.supervision);
       events.onNews(this, message.supervision);
     });
-    // A message that finds the worker gone is answered by its exit.
-    this.#child.on('error', () => {});
     this.#exited = new Promise((resolve) => {
-      this.#child.once('exit', (code, signal) => {
+      const end = (how: string) => {
         clearInterval(this.#pinging);
         resolve(undefined);
-        events.onExit(this, signal === null ? `exit code ${code}` : `signal ${signal}`, this.#given);
-      });
+        events.onExit(this, how, this.#given);
+      };
+      this.#child.once('exit', (code, signal) =>
+        end(signal === null ? `exit code ${code}` : `signal ${signal}`),
+      );
+      // A message that finds the worker gone is answered by its exit; but one that could not be made has none.
+      this.#child.on('error', (error) => this.pid === undefined && end(error.message));
     });
   }
 

@@ -10,8 +10,8 @@ import { type DrainStatus, isEnvelope, type WorkerNews, type WorkerOrder } from 
 /** How long the event loop may be blocked, in milliseconds: functionTimeout, within these bounds. */
 const SHORTEST_HANG = 5_000;
 const LONGEST_HANG = 60_000;
-const DRAIN_WAITERS: (() => void)[] = [];
-const STATUS_WAITERS: ((status: DrainStatus) => void)[] = [];
+/** Wait for the supervisor's answers, in the order of their questions. */
+const WAITING_FOR_STATUS: ((status: DrainStatus) => void)[] = [];
 
 /** One of the processes that run the app: `worker.ts --app DIR [--secrets DIR] [--strict]`, started by the supervisor, whose orders it obeys. */
 async function main(): Promise<void> {
@@ -55,19 +55,11 @@ async function start(): Promise<FunctionsHost> {
     ...(secretsDirectory && { secretsDirectory }),
     ...(stateFolder && { stateFolder: resolve(stateFolder) }),
     onTimeout: () => tell({ type: 'timed out' }),
-    drain: {
-      start: () => {
-        const { promise, resolve: wake } = Promise.withResolvers<void>();
-        DRAIN_WAITERS.push(wake);
-        tell({ type: 'drain' });
-        return promise;
-      },
-      status: () => {
-        const { promise, resolve: wake } = Promise.withResolvers<DrainStatus>();
-        STATUS_WAITERS.push(wake);
-        tell({ type: 'ask drain status' });
-        return promise;
-      },
+    drainStatus: (begin) => {
+      const { promise, resolve: wake } = Promise.withResolvers<DrainStatus>();
+      WAITING_FOR_STATUS.push(wake);
+      tell({ type: 'ask drain status', begin });
+      return promise;
     },
   });
 }
@@ -94,10 +86,9 @@ function obey(host: FunctionsHost | undefined, order: WorkerOrder, socket: Socke
       break;
     case 'drain':
       host.drain();
-      for (const wake of DRAIN_WAITERS.splice(0)) wake();
       break;
     case 'drain status':
-      STATUS_WAITERS.shift()?.(order.status);
+      WAITING_FOR_STATUS.shift()?.(order.status);
       break;
     case 'stop':
       void host.stop().finally(() => process.exit(0));

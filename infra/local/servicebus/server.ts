@@ -1,12 +1,14 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type FaultServer, startFaultServer } from '../faults/fault-server.ts';
 import { AmqpServer } from './amqp/amqp-server.ts';
 import { deadLetterReasons } from './amqp/dead-letter-reasons.ts';
 import { Broker } from './broker/broker.ts';
 import { systemClock } from './broker/clock.ts';
 import { openLmdbMessageStore } from './broker/lmdb-message-store.ts';
 import { readEntities, type ServiceBusConfig } from './config.ts';
+import { Faults } from './faults.ts';
 
 export type { ServiceBusConfig } from './config.ts';
 
@@ -18,11 +20,15 @@ export interface ServiceBusServerOptions {
   /** Where messages are kept. Absent: in a temporary folder that `stop` removes. */
   readonly dataFolder?: string;
   readonly config: ServiceBusConfig;
+  /** Offers the control endpoint for injected faults on a port of its own; 0 takes any free one. */
+  readonly faultsPort?: number;
 }
 
 export interface ServiceBusServer {
   readonly connectionString: string;
   readonly port: number;
+  /** The control endpoint for injected faults; present when `faultsPort` was given. */
+  readonly faultsUrl?: string;
   stop(): Promise<void>;
 }
 
@@ -34,16 +40,19 @@ const LOOPBACK = '127.0.0.1';
 /**
  * Starts a Service Bus namespace with the declared queues, topics and subscriptions.
  *
- * Rejects when the configuration is invalid or asks for what is not supported, and with `code` EADDRINUSE when the
- * port is taken.
+ * Rejects when the configuration is invalid or asks for what is not supported, and with `code` EADDRINUSE when a port
+ * is taken.
  */
 export async function startServiceBusServer(options: ServiceBusServerOptions): Promise<ServiceBusServer> {
   const entities = readEntities(options.config);
   const folder = await openFolder(options.dataFolder);
   const store = openLmdbMessageStore(join(folder.path, 'messages.mdb'));
   const broker = new Broker(entities, { clock: systemClock, store, deadLetterReasons });
-  const server = new AmqpServer(broker, KEY);
+  const faults = options.faultsPort === undefined ? undefined : new Faults();
+  const server = new AmqpServer(broker, KEY, faults);
+  const host = options.host ?? LOOPBACK;
 
+  let faultServer: FaultServer | undefined;
   let closing: Promise<void> | undefined;
   const stop = () => {
     closing ??= close();
@@ -51,15 +60,21 @@ export async function startServiceBusServer(options: ServiceBusServerOptions): P
   };
 
   async function close(): Promise<void> {
-    await server.close();
+    await Promise.all([server.close(), faultServer?.close()]);
     broker.close();
     await store.close();
     await folder.release();
   }
 
   try {
-    const port = await server.listen(options.port, options.host ?? LOOPBACK);
-    return { connectionString: connectionStringFor(port), port, stop };
+    const port = await server.listen(options.port, host);
+    if (faults !== undefined) faultServer = await startFaultServer(faults, options.faultsPort ?? 0, host);
+    return {
+      connectionString: connectionStringFor(port),
+      port,
+      ...(faultServer && { faultsUrl: faultServer.url }),
+      stop,
+    };
   } catch (error) {
     await close();
     throw error;

@@ -73,12 +73,30 @@ export function messageTooLarge(size: number, limit: number): ServiceBusError {
   );
 }
 
+/** The service says no more than this of properties that it cannot store (Azure/azure-sdk-for-net issue 15325). */
+export function propertiesTooLarge(): ServiceBusError {
+  return new ServiceBusError(
+    'amqp:internal-error',
+    500,
+    'The service was unable to process the request; please retry the operation. For more information on exception ' +
+      'types and proper exception handling, please refer to http://go.microsoft.com/fwlink/?LinkId=761101',
+  );
+}
+
 export function invalidArgument(description: string): ServiceBusError {
   return new ServiceBusError('com.microsoft:argument-error', 400, description);
 }
 
 export function notAllowed(description: string): ServiceBusError {
   return new ServiceBusError('amqp:not-allowed', 400, description);
+}
+
+export function serverBusy(): ServiceBusError {
+  return new ServiceBusError(
+    'com.microsoft:server-busy',
+    503,
+    'The request was terminated because the entity is being throttled. Please wait 10 seconds and try again.',
+  );
 }
 
 export function notImplemented(feature: string): ServiceBusError {

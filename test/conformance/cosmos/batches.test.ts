@@ -63,6 +63,25 @@ describe('atomic batches', () => {
     expect((await container.item('a', scope).read()).resource?.value).toBe(2);
   });
 
+  it('a read sees what came before it in the batch, and nothing of what comes after it', async () => {
+    const scope = randomUUID();
+    await container.items.create({ id: 'a', scope, value: 1 });
+    await container.items.create({ id: 'b', scope, value: 1 });
+    const replace = (value: number) => ({
+      operationType: 'Replace' as const,
+      id: 'a',
+      resourceBody: { id: 'a', scope, value },
+    });
+    const read = (id: string) => ({ operationType: 'Read' as const, id });
+    const { code, result } = await container.items.batch(
+      [read('a'), replace(2), read('a'), replace(3), read('b'), { operationType: 'Delete', id: 'b' }],
+      scope,
+    );
+    expect(code).toBe(200);
+    const values = [0, 2, 4].map((index) => result?.[index]?.resourceBody?.value);
+    expect(values).toEqual([1, 2, 1]);
+  });
+
   it('of two batches that create the same id exactly one succeeds', async () => {
     const scope = randomUUID();
     const attempts = Array.from({ length: 20 }, (_, number) =>

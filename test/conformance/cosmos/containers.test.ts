@@ -216,7 +216,11 @@ describe.runIf(isEmulator)('the emulator as a server', () => {
     const old = open({ path: dataFolder, maxDbs: 8, encoding: 'binary' });
     await old.openDB('meta', { encoding: 'json' }).put(['nextDatabase'], 1);
     await old.close();
-    await expect(startCosmosServer({ port: 0, dataFolder })).rejects.toThrow(/another version/);
+    const free = await startCosmosServer({ port: 0 });
+    await free.stop();
+    const start = () => startCosmosServer({ port: free.port, dataFolder });
+    await expect(start()).rejects.toThrow(/another version/);
+    await expect(start()).rejects.toThrow(/another version/);
     await rm(dataFolder, { recursive: true, force: true });
   });
 

@@ -39,6 +39,7 @@ afterAll(async () => {
 async function start(
   environment: Record<string, string> = {},
   commandLine: readonly string[] = [],
+  fixture = 'cosmos',
 ): Promise<HostProcess> {
   const settings = {
     COSMOS: cosmos.connectionString,
@@ -47,7 +48,7 @@ async function start(
     CREATE_LEASES: 'true',
     ...environment,
   };
-  const host = await startHost('cosmos', settings, commandLine);
+  const host = await startHost(fixture, settings, commandLine);
   onTestFinished(() => host.kill());
   return host;
 }
@@ -236,6 +237,31 @@ describe('a batch that fails', () => {
         .filter(({ name, ids }) => name === 'careful' && (ids as string[]).includes(id('bad')))
         .map(({ retryCount }) => retryCount);
     await vi.waitFor(() => expect(attempts()).toEqual([0, 1, 2]), QUICKLY);
+  });
+});
+
+describe('a batch that outlives functionTimeout', () => {
+  it('has failed: it is lost without a retry policy', async () => {
+    const host = await start({}, [], 'brief-timeout-cosmos');
+    await create('stall');
+    const loss = "1 changes are lost for function 'careless'";
+    await vi.waitFor(() => expect(host.output()).toContain(loss), QUICKLY);
+    await create('good');
+    await vi.waitFor(() => expect(deliveredTo(host, 'careless').at(-1)).toBe(id('good')), QUICKLY);
+    expect(deliveredTo(host, 'careless')).toEqual([id('stall'), id('good')]);
+  });
+
+  it('comes again, to a new worker, with one', async () => {
+    const host = await start({}, [], 'brief-timeout-cosmos');
+    await create('hang');
+    const pids = () => {
+      const deliveries = host.reports.filter(
+        ({ name, ids }) => name === 'careful' && (ids as string[]).includes(id('hang')),
+      );
+      return new Set(deliveries.map(({ pid }) => pid));
+    };
+    await vi.waitFor(() => expect(pids().size).toBe(2), QUICKLY);
+    await items.item(id('hang'), 'p').delete();
   });
 });
 

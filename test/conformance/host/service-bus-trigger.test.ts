@@ -22,7 +22,11 @@ const startBus = (port: number) =>
   startServiceBusServer({
     port,
     dataFolder,
-    config: { UserConfig: { Namespaces: [{ Name: 'test', Queues: [queue('tasks'), queue('kept')] }] } },
+    config: {
+      UserConfig: {
+        Namespaces: [{ Name: 'test', Queues: ['tasks', 'kept', 'raw', 'doomed'].map(queue) }],
+      },
+    },
   });
 
 beforeEach(async () => {
@@ -37,8 +41,8 @@ afterEach(async () => {
   await rm(dataFolder, { recursive: true });
 });
 
-async function start(): Promise<HostProcess> {
-  const host = await startHost('service-bus', { BUS: bus.connectionString, QUEUE: 'tasks' });
+async function start(fixture = 'service-bus'): Promise<HostProcess> {
+  const host = await startHost(fixture, { BUS: bus.connectionString, QUEUE: 'tasks' });
   onTestFinished(() => host.kill());
   return host;
 }
@@ -72,7 +76,11 @@ describe('a message', () => {
       subject: 'from the message',
       correlationId: '12',
       contentType: 'application/json',
-      applicationProperties: { Colour: 'red', 'Diagnostic-Id': parent },
+      to: 'the function',
+      replyTo: 'the test',
+      replyToSessionId: 'its session',
+      partitionKey: 'one',
+      applicationProperties: { Colour: 'red', Count: 1, At: new Date(0), 'Diagnostic-Id': parent },
     });
     await vi.waitFor(() => expect(messagesOf(host, 'ended')).toHaveLength(1), QUICKLY);
     const [report] = reportsOf(host, 'started');
@@ -83,7 +91,8 @@ describe('a message', () => {
       nested: { Deep: true },
     });
     const date = (zone: string) =>
-      expect.stringMatching(new RegExp(`^2\\d{3}-\\d\\d-\\d\\dT[\\d:.]+${zone}$`));
+      expect.stringMatching(new RegExp(`^[29]\\d{3}-\\d\\d-\\d\\dT[\\d:.]+${zone}$`));
+    const properties = { colour: 'red', count: 1, at: '1970-01-01T00:00:00Z', 'diagnostic-Id': parent };
     const metadata = report?.triggerMetadata;
     expect(metadata).toEqual({
       messageId: 'id-1',
@@ -91,15 +100,19 @@ describe('a message', () => {
       subject: 'from the body',
       label: 'from the message',
       contentType: 'application/json',
+      to: 'the function',
+      replyTo: 'the test',
+      replyToSessionId: 'its session',
+      partitionKey: 'one',
       lockToken: expect.stringMatching(/^[0-9a-f-]{36}$/),
       deliveryCount: 1,
       sequenceNumber: expect.any(Number),
       enqueuedTimeUtc: date('Z'),
       enqueuedTime: date('\\+00:00'),
-      expiresAtUtc: expect.any(String),
-      expiresAt: expect.any(String),
-      applicationProperties: expect.objectContaining({ colour: 'red' }),
-      userProperties: expect.objectContaining({ colour: 'red' }),
+      expiresAtUtc: date('Z'),
+      expiresAt: date('\\+00:00'),
+      applicationProperties: properties,
+      userProperties: properties,
       order: 7,
       nested: { deep: true },
     });
@@ -132,6 +145,22 @@ describe('a message', () => {
     expect(await countIn()).toBe(0);
   });
 
+  it('that is a dead letter reaches a function that listens to those', async () => {
+    const host = await start();
+    await send({ body: Buffer.from('lost') }, 'doomed');
+    await vi.waitFor(() => expect(messagesOf(host, 'buried')).toEqual(['lost']), QUICKLY);
+    await vi.waitFor(async () => expect(await countIn('deadLetter', 'doomed')).toBe(0), QUICKLY);
+    expect(reportsOf(host, 'buried')[0]?.properties).toMatchObject({
+      deadLetterReason: 'MaxDeliveryCountExceeded',
+    });
+  });
+
+  it('reaches a function as bytes that asks for them', async () => {
+    const host = await start();
+    await send({ body: Buffer.from([0, 255, 128]) }, 'raw');
+    await vi.waitFor(() => expect(messagesOf(host, 'raw')).toEqual([{ base64: 'AP+A' }]), QUICKLY);
+  });
+
   it('stays where it is without autoCompleteMessages', async () => {
     const host = await start();
     await send({ body: 'left alone' }, 'kept');
@@ -160,6 +189,33 @@ describe('messages', () => {
     expect(messagesOf(host, 'started')).toHaveLength(1);
     host.send({ type: 'let go' });
     await vi.waitFor(async () => expect(await countIn()).toBe(0), QUICKLY);
+  });
+
+  it('lose their locks when they run longer than maxAutoLockRenewalDuration, and come again', async () => {
+    const host = await start('brief-locks');
+    await send({ body: { hold: 'longer' } });
+    await vi.waitFor(() => expect(messagesOf(host, 'started')).toHaveLength(2), {
+      timeout: (LOCK_SECONDS + 10) * 1000,
+      interval: 20,
+    });
+    host.send({ type: 'let go' });
+    await vi.waitFor(() => expect(messagesOf(host, 'ended')).toHaveLength(2), QUICKLY);
+    await vi.waitFor(async () => expect(await countIn()).toBe(0), QUICKLY);
+    expect(host.output()).toContain('could not be settled and will come again');
+  });
+
+  it('that outlive functionTimeout come again, each time to a new worker, until they are dead-lettered', async () => {
+    const host = await start('brief-timeout');
+    await send({ body: { hold: 'too long' } });
+    await vi.waitFor(async () => expect(await countIn('deadLetter')).toBe(1), {
+      timeout: 25_000,
+      interval: 20,
+    });
+    const counts = reportsOf(host, 'started').map(
+      ({ triggerMetadata }) => (triggerMetadata as { deliveryCount: number }).deliveryCount,
+    );
+    expect(counts).toEqual([1, 2, 3]);
+    expect(new Set(reportsOf(host, 'started').map(({ pid }) => pid)).size).toBe(3);
   });
 
   it('that run when the host stops are settled, and none other is taken', async () => {

@@ -1,49 +1,17 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { ServiceBusClient } from '@azure/service-bus';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { receiveOne, receiveWhatIsThere } from './namespace.ts';
-
-interface Emulator {
-  readonly client: ServiceBusClient;
-  kill(): Promise<void>;
-}
-
-/** A message's way as its clients saw it. */
-interface Witness {
-  readonly sent: Set<string>;
-  readonly completionAsked: Set<string>;
-  readonly completed: Set<string>;
-}
-
-const ROUNDS = 3;
-const SENDERS = 8;
+import { KillableEmulator } from './killable-emulator.ts';
+import { receive, receiveOne, receiveWhatIsThere } from './namespace.ts';
 
 describe.skipIf(process.env.SERVICEBUS_CONNECTION_STRING)('what was acknowledged survives kill -9', () => {
-  let dataFolder: string;
-  let running: Emulator | undefined;
-
+  let emulator: KillableEmulator;
   beforeEach(async () => {
-    dataFolder = await mkdtemp(join(tmpdir(), 'service-bus-test-'));
+    emulator = await KillableEmulator.create();
   });
-  afterEach(async () => {
-    await running?.kill();
-    await rm(dataFolder, { recursive: true, force: true });
-  });
-
-  async function restart(): Promise<ServiceBusClient> {
-    await running?.kill();
-    running = await start(dataFolder);
-    return running.client;
-  }
+  afterEach(() => emulator.remove());
 
   it('messages with their properties and delivery counts, scheduled ones, dead letters, known ids and numbers', async () => {
-    let client = await restart();
+    let client = await emulator.restart();
     const due = new Date(Date.now() + 1_500);
     const sender = client.createSender('settling');
     await sender.sendMessages({ body: 'abandoned', applicationProperties: { kept: 1.5 } });
@@ -61,7 +29,7 @@ describe.skipIf(process.env.SERVICEBUS_CONNECTION_STRING)('what was acknowledged
     const messageId = randomUUID();
     await client.createSender('without-duplicates').sendMessages({ body: 'first', messageId });
 
-    client = await restart();
+    client = await emulator.restart();
     receiver = client.createReceiver('settling');
     const restored = await receiveOne(receiver);
     expect(restored).toMatchObject({ body: 'abandoned', deliveryCount: 1, messageId: abandoned.messageId });
@@ -79,80 +47,70 @@ describe.skipIf(process.env.SERVICEBUS_CONNECTION_STRING)('what was acknowledged
     expect((await receiveOne(once)).body).toBe('first');
     expect(await receiveWhatIsThere(once)).toEqual([]);
 
-    client = await restart();
+    client = await emulator.restart();
     expect(await receiveWhatIsThere(client.createReceiver('settling'))).toEqual([]);
   });
 
-  it('under load: no acknowledged message is lost, none comes back after its completion was acknowledged', async () => {
-    const witness: Witness = { sent: new Set(), completionAsked: new Set(), completed: new Set() };
-    for (let round = 1; round <= ROUNDS; round += 1) {
-      const client = await restart();
-      const load = putUnderLoad(client, witness);
-      const target = witness.completed.size + 100 + 150 * Math.random();
-      await vi.waitFor(() => expect(witness.completed.size).toBeGreaterThan(target), {
-        timeout: 10_000,
-        interval: 5,
-      });
-      await running?.kill();
-      await load;
-    }
+  it('the messages of sessions and their states, but no lock', async () => {
+    let client = await emulator.restart();
+    await client
+      .createSender('sessions')
+      .sendMessages([1, 2, 3].map((body) => ({ body, sessionId: 'kept' })));
+    let receiver = await client.acceptSession('sessions', 'kept');
+    await receiver.setSessionState({ step: 1 });
+    const [first] = await receive(receiver, 2);
+    if (first === undefined) throw new Error('No message.');
+    await receiver.completeMessage(first);
+    const other = await client.acceptSession('sessions', 'without messages');
+    await other.setSessionState('alone');
 
-    const client = await restart();
-    const receiver = client.createReceiver('streaming', { receiveMode: 'receiveAndDelete' });
-    const left = new Set<unknown>();
-    for (;;) {
-      const messages = await receiveWhatIsThere(receiver, 1_000);
-      if (messages.length === 0) break;
-      for (const { messageId } of messages) left.add(messageId);
-    }
-    const lost = [...witness.sent].filter((id) => !left.has(id) && !witness.completionAsked.has(id));
-    const back = [...witness.completed].filter((id) => left.has(id));
-    expect({ lost, back }).toEqual({ lost: [], back: [] });
+    client = await emulator.restart();
+    receiver = await client.acceptNextSession('sessions');
+    expect(receiver.sessionId).toBe('kept');
+    expect(await receiver.getSessionState()).toEqual({ step: 1 });
+    const left = await receive(receiver, 2);
+    expect(left.map(({ body }) => body)).toEqual([2, 3]);
+    for (const message of left) await receiver.completeMessage(message);
+    await receiver.setSessionState(null);
+    const again = await client.acceptSession('sessions', 'without messages');
+    expect(await again.getSessionState()).toBe('alone');
+
+    client = await emulator.restart();
+    expect(await (await client.acceptSession('sessions', 'kept')).getSessionState()).toBeNull();
+  });
+
+  it('and senders and handlers that try again go on when it is back', async () => {
+    await emulator.start();
+    const client = emulator.connect({ maxRetries: 20, retryDelayInMs: 100, timeoutInMs: 1_000 });
+    const handled: unknown[] = [];
+    client.createReceiver('receiving').subscribe({
+      processMessage: async ({ body }) => void handled.push(body),
+      processError: async () => {},
+    });
+    const sender = client.createSender('receiving');
+    await sender.sendMessages({ body: 'before' });
+    await vi.waitFor(() => expect(handled).toEqual(['before']), { timeout: 5_000 });
+    await emulator.killProcess();
+    await emulator.start({ port: emulator.port });
+    await sender.sendMessages({ body: 'after' });
+    await vi.waitFor(() => expect(handled).toContain('after'), { timeout: 10_000 });
+  });
+
+  it('because it ends when it can no longer write, instead of going on without', async () => {
+    await emulator.start({ largestFile: 2_000 });
+    const sender = emulator.connect().createSender('sending');
+    const sent: number[] = [];
+    const failed = async () => {
+      for (let number = 0; ; number += 1) {
+        await sender.sendMessages({ body: Buffer.alloc(100_000), messageId: number });
+        sent.push(number);
+      }
+    };
+    await expect(failed()).rejects.toThrow();
+    await emulator.exited();
+    const client = await emulator.restart();
+    const left = await client.createReceiver('sending').peekMessages(100);
+    expect(left.map(({ messageId }) => Number(messageId))).toEqual(expect.arrayContaining(sent));
+    expect(sent.length).toBeGreaterThan(0);
   });
 });
-
-async function start(dataFolder: string): Promise<Emulator> {
-  const script = join(import.meta.dirname, 'emulator-process.ts');
-  const child = spawn(process.execPath, [script, dataFolder], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const [connectionString] = await once(createInterface(child.stdout), 'line');
-  const client = new ServiceBusClient(String(connectionString), {
-    retryOptions: { maxRetries: 0, timeoutInMs: 1_000 },
-  });
-  return { client, kill: () => kill(child, client) };
-}
-
-async function kill(child: ChildProcess, client: ServiceBusClient): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const gone = once(child, 'exit');
-  child.kill('SIGKILL');
-  await gone;
-  await client.close();
-}
-
-/** Sends and completes until the emulator dies, and writes down what was asked and what was acknowledged. */
-async function putUnderLoad(client: ServiceBusClient, witness: Witness): Promise<void> {
-  const sender = client.createSender('streaming');
-  const receiver = client.createReceiver('streaming');
-  receiver.subscribe(
-    {
-      processMessage: async (message) => {
-        const id = String(message.messageId);
-        witness.completionAsked.add(id);
-        await receiver.completeMessage(message).then(
-          () => witness.completed.add(id),
-          () => {},
-        );
-      },
-      processError: async () => {},
-    },
-    { autoCompleteMessages: false, maxConcurrentCalls: 20 },
-  );
-  const sending = Array.from({ length: SENDERS }, async () => {
-    for (;;) {
-      const messageId = randomUUID();
-      await sender.sendMessages({ body: '', messageId });
-      witness.sent.add(messageId);
-    }
-  });
-  await Promise.allSettled(sending);
-}

@@ -8,11 +8,13 @@ import config from './Config.json' with { type: 'json' };
 
 /**
  * The namespace that the suite runs against: the embedded emulator or, when `SERVICEBUS_CONNECTION_STRING` is set, a
- * real namespace (or the official emulator) that has the queues of `Config.json`.
+ * real namespace (or the official emulator) that has the entities of `Config.json`.
  */
 export interface Namespace {
   readonly connectionString: string;
   readonly client: ServiceBusClient;
+  /** Where faults are injected into the emulator, when they were asked for. */
+  readonly faultsUrl: string | undefined;
   /** Closes the client and stops what was started. */
   close(): Promise<void>;
 }
@@ -22,16 +24,21 @@ export { config };
 /** Short delays, so that a test that waits for a retry does not wait for 30 seconds. */
 export const retryOptions = { maxRetries: 2, retryDelayInMs: 100, timeoutInMs: 10_000 };
 
-/** Opens the namespace with empty queues. */
-export async function openNamespace(queues: readonly string[]): Promise<Namespace> {
+/** Opens the namespace with these queues and subscriptions (`topic/Subscriptions/name`) empty. */
+export async function openNamespace(
+  queues: readonly string[],
+  options: { readonly faultsPort?: number } = {},
+): Promise<Namespace> {
   const external = process.env.SERVICEBUS_CONNECTION_STRING;
-  const server = external === undefined ? await startServiceBusServer({ port: 0, config }) : undefined;
+  const server =
+    external === undefined ? await startServiceBusServer({ port: 0, config, ...options }) : undefined;
   const connectionString = external ?? server?.connectionString ?? '';
   const client = new ServiceBusClient(connectionString, { retryOptions });
   if (external !== undefined) await Promise.all(queues.map((queue) => empty(client, queue)));
   return {
     connectionString,
     client,
+    faultsUrl: server?.faultsUrl,
     async close() {
       await client.close();
       await server?.stop();
@@ -40,15 +47,35 @@ export async function openNamespace(queues: readonly string[]): Promise<Namespac
 }
 
 async function empty(client: ServiceBusClient, queue: string): Promise<void> {
-  const options = { receiveMode: 'receiveAndDelete' } as const;
-  const receivers = [
-    client.createReceiver(queue, options),
-    client.createReceiver(queue, { ...options, subQueueType: 'deadLetter' }),
-  ];
-  for (const receiver of receivers) {
-    while ((await receiver.receiveMessages(100, { maxWaitTimeInMs: 2_000 })).length > 0);
-    await receiver.close();
+  await drain(client.createReceiver(queue, { receiveMode: 'receiveAndDelete', subQueueType: 'deadLetter' }));
+  if (!queue.startsWith('sessions')) {
+    await drain(client.createReceiver(queue, { receiveMode: 'receiveAndDelete' }));
+    return;
   }
+  for (;;) {
+    const session = await client
+      .acceptNextSession(queue, { receiveMode: 'receiveAndDelete' })
+      .catch(() => {});
+    if (session === undefined) return;
+    await session.setSessionState(null);
+    await drain(session);
+  }
+}
+
+async function drain(receiver: ServiceBusReceiver): Promise<void> {
+  while ((await receiver.receiveMessages(100, { maxWaitTimeInMs: 2_000 })).length > 0);
+  await receiver.close();
+}
+
+/** Receives so many messages within ten seconds, and no more. */
+export async function receive(
+  receiver: ServiceBusReceiver,
+  count: number,
+): Promise<ServiceBusReceivedMessage[]> {
+  const messages = await receiver.receiveMessages(count, { maxWaitTimeInMs: 10_000 });
+  if (messages.length !== count)
+    throw new Error(`${messages.length} instead of ${count} messages came within ten seconds.`);
+  return messages;
 }
 
 /** Receives exactly one message, within ten seconds. */

@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { connect } from 'node:net';
+import { ServiceBusAdministrationClient, ServiceBusClient } from '@azure/service-bus';
 import rhea, { type Connection, type EventContext } from 'rhea';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Namespace, openNamespace, receiveOne, receiveWhatIsThere } from './namespace.ts';
@@ -15,8 +16,35 @@ describe('what is refused', () => {
   afterAll(() => namespace.close());
 
   it('a session receiver on a queue without sessions', async () => {
-    await expect(namespace.client.acceptSession(QUEUE, 'session')).rejects.toThrow();
-    await expect(namespace.client.acceptNextSession(QUEUE)).rejects.toThrow('InvalidOperationError');
+    const message = 'InvalidOperationError: A sessionful message receiver cannot be created';
+    await expect(namespace.client.acceptNextSession(QUEUE)).rejects.toThrow(message);
+    // Whatever the service says to a named session, this SDK takes it for a session that somebody holds.
+    await expect(namespace.client.acceptSession(QUEUE, 'session')).rejects.toMatchObject({
+      code: 'SessionCannotBeLocked',
+    });
+  });
+
+  it.runIf(isEmulator)('the administration API, at once', async () => {
+    const { port } = endpointOf(namespace.connectionString);
+    const started = performance.now();
+    const administration = new ServiceBusAdministrationClient(namespace.connectionString);
+    await expect(administration.getQueue(QUEUE)).rejects.toThrow('alert access denied');
+    await expect(administration.createQueue('new')).rejects.toThrow('alert access denied');
+    const response = await fetch(`http://127.0.0.1:${port}/${QUEUE}?api-version=2021-05`);
+    expect(response.status).toBe(501);
+    expect(await response.text()).toContain('does not support the administration API');
+    expect(performance.now() - started).toBeLessThan(2_000);
+  });
+
+  it.runIf(isEmulator)('AMQP over WebSockets, at once', async () => {
+    const client = new ServiceBusClient(namespace.connectionString, {
+      webSocketOptions: { webSocket: WebSocket },
+      retryOptions: { maxRetries: 0, timeoutInMs: 5_000 },
+    });
+    const started = performance.now();
+    await expect(client.createSender(QUEUE).sendMessages({ body: '' })).rejects.toThrow();
+    expect(performance.now() - started).toBeLessThan(2_000);
+    await client.close();
   });
 
   it('a subscription of a topic that does not exist', async () => {
@@ -68,6 +96,39 @@ describe('what is refused', () => {
       expect(refused.sender?.error).toMatchObject({ condition: 'amqp:not-implemented' });
       connection.close();
     });
+
+    it('a named session on a queue without sessions', async () => {
+      const connection = await openConnection(namespace.connectionString);
+      await putToken(connection, namespace.connectionString, QUEUE);
+      const filter = { 'com.microsoft:session-filter': 'session' };
+      const receiver = connection.open_receiver({ source: { address: QUEUE, filter } });
+      const refused = await new Promise<EventContext>((resolve) => receiver.once('receiver_error', resolve));
+      expect(refused.receiver?.error).toMatchObject({ condition: 'amqp:not-allowed' });
+      connection.close();
+    });
+
+    it.each(['add-rule', 'remove-rule', 'enumerate-rules', 'batch-delete-messages', 'get-message-sessions'])(
+      'the management operation %s',
+      async (operation) => {
+        const connection = await openConnection(namespace.connectionString);
+        await putToken(connection, namespace.connectionString, QUEUE);
+        const replies = connection.open_receiver({ source: `${QUEUE}/$management`, name: 'management' });
+        const requests = connection.open_sender({ target: { address: `${QUEUE}/$management` } });
+        await new Promise((resolve) => requests.once('sendable', resolve));
+        const reply = new Promise<EventContext>((resolve) => replies.once('message', resolve));
+        requests.send({
+          message_id: operation,
+          reply_to: 'management',
+          application_properties: { operation: `com.microsoft:${operation}` },
+          body: {},
+        });
+        expect((await reply).message).toMatchObject({
+          correlation_id: operation,
+          application_properties: { statusCode: 501, errorCondition: 'amqp:not-implemented' },
+        });
+        connection.close();
+      },
+    );
 
     it('nothing of a drain: it is answered even when there is no credit left', async () => {
       const connection = await openConnection(namespace.connectionString);

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { createHmac, randomUUID } from 'node:crypto';
 import { ServiceBusClient } from '@azure/service-bus';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Namespace, openNamespace, receiveOne, retryOptions } from './namespace.ts';
@@ -105,6 +105,59 @@ describe('sending to a queue', () => {
     await receiver.close();
   });
 
+  it('takes a batch that is as full as the SDK can make it', async () => {
+    const { client } = namespace;
+    const sender = client.createSender(QUEUE);
+    const batch = await sender.createMessageBatch();
+    const message = { body: Buffer.alloc(900), applicationProperties: { name: 'value' } };
+    while (batch.tryAddMessage(message));
+    const smallest = { body: '' };
+    while (batch.tryAddMessage(smallest));
+    expect(batch.sizeInBytes).toBeGreaterThan(LIMIT - 200);
+    await sender.sendMessages(batch);
+    const receiver = client.createReceiver(QUEUE, { receiveMode: 'receiveAndDelete' });
+    const received: unknown[] = [];
+    while (received.length < batch.count)
+      received.push(...(await receiver.receiveMessages(batch.count, { maxWaitTimeInMs: 5_000 })));
+    expect(received).toHaveLength(batch.count);
+    await receiver.close();
+  });
+
+  it('refuses a batch above its limit, and more messages at once than fit into one', async () => {
+    const sender = namespace.client.createSender(QUEUE);
+    await expect(sender.createMessageBatch({ maxSizeInBytes: LIMIT + 1 })).rejects.toThrow('maximum');
+    const messages = Array.from({ length: 3 }, () => ({ body: Buffer.alloc(LIMIT / 2) }));
+    await expect(sender.sendMessages(messages)).rejects.toThrow();
+  });
+
+  it('refuses an application property above 32 KB, and properties above 64 KB together', async () => {
+    const { client } = namespace;
+    const single = new ServiceBusClient(namespace.connectionString, {
+      retryOptions: { ...retryOptions, maxRetries: 0 },
+    });
+    const sender = single.createSender(QUEUE);
+    const send = (...lengths: readonly number[]) =>
+      sender.sendMessages({
+        body: '',
+        applicationProperties: Object.fromEntries(
+          lengths.map((length, index) => [`p${index}`, 'x'.repeat(length)]),
+        ),
+      });
+    await expect(send(33_000)).rejects.toThrow('unable to process the request');
+    await expect(send(30_000, 30_000, 30_000)).rejects.toThrow('unable to process the request');
+    await send(30_000, 30_000);
+    const receiver = client.createReceiver(QUEUE, { receiveMode: 'receiveAndDelete' });
+    const { applicationProperties } = await receiveOne(receiver);
+    expect(applicationProperties?.p1).toHaveLength(30_000);
+    await Promise.all([receiver.close(), single.close()]);
+  });
+
+  it('refuses ids of messages and sessions above 128 characters', async () => {
+    const sender = namespace.client.createSender(QUEUE);
+    await expect(sender.sendMessages({ body: '', messageId: 'x'.repeat(129) })).rejects.toThrow('128');
+    await expect(sender.sendMessages({ body: '', sessionId: 'x'.repeat(129) })).rejects.toThrow('128');
+  });
+
   it('refuses an unknown queue', async () => {
     const sender = namespace.client.createSender('no-such-queue');
     await expect(sender.sendMessages({ body: '' })).rejects.toMatchObject({
@@ -123,6 +176,32 @@ describe('sending to a queue', () => {
     await expect(client.createSender(QUEUE).sendMessages({ body: '' })).rejects.toMatchObject({
       code: 'UnauthorizedAccess',
     });
+    await client.close();
+  });
+
+  it.skipIf(process.env.SERVICEBUS_CONNECTION_STRING).each([
+    ['that is valid', 3_600, QUEUE, 'accepts'],
+    ['that has expired', -1, QUEUE, 'refuses'],
+    ['for another queue', 3_600, 'receiving', 'refuses'],
+  ])('takes a token %s (%i s, for %s) and %s it', async (_, lifetime, path, outcome) => {
+    const [, host = ''] = /Endpoint=sb:\/\/([^;]+);/.exec(namespace.connectionString) ?? [];
+    const [, name = ''] = /SharedAccessKeyName=([^;]+);/.exec(namespace.connectionString) ?? [];
+    const [, key = ''] = /SharedAccessKey=([^;]+);/.exec(namespace.connectionString) ?? [];
+    const resource = encodeURIComponent(`sb://${host}/${path}`);
+    const expiry = Math.floor(Date.now() / 1_000) + lifetime;
+    const hmac = createHmac('sha256', key).update(`${resource}\n${expiry}`).digest('base64');
+    const signature = `sr=${resource}&sig=${encodeURIComponent(hmac)}&se=${expiry}&skn=${name}`;
+    const client = new ServiceBusClient(
+      `Endpoint=sb://${host};SharedAccessSignature=SharedAccessSignature ${signature};UseDevelopmentEmulator=true;`,
+      { retryOptions: { ...retryOptions, maxRetries: 0 } },
+    );
+    const sent = client.createSender(QUEUE).sendMessages({ body: 'by token' });
+    if (outcome === 'refuses') await expect(sent).rejects.toMatchObject({ code: 'UnauthorizedAccess' });
+    else {
+      await sent;
+      const receiver = client.createReceiver(QUEUE, { receiveMode: 'receiveAndDelete' });
+      expect((await receiveOne(receiver)).body).toBe('by token');
+    }
     await client.close();
   });
 

@@ -151,6 +151,27 @@ describe('the configuration', () => {
       expect(matching('a')).toEqual([true, false]);
     });
 
+    it.each([
+      ['ContentType', 'content_type'],
+      ['CorrelationId', 'correlation_id'],
+      ['Label', 'subject'],
+      ['MessageId', 'message_id'],
+      ['ReplyTo', 'reply_to'],
+      ['ReplyToSessionId', 'reply_to_group_id'],
+      ['SessionId', 'group_id'],
+      ['To', 'to'],
+    ])('correlates by %s', (field, sent) => {
+      const CorrelationFilter = { [field]: 'wanted' };
+      const { topics } = readEntities(
+        withRules([{ Name: 'rule', Properties: { FilterType: 'Correlation', CorrelationFilter } }]),
+      );
+      const matches = (properties: object) =>
+        topics[0]?.subscriptions[1]?.matches(parseMessage(rhea.message.encode({ body: '', ...properties })));
+      expect(matches({ [sent]: 'wanted' })).toBe(true);
+      expect(matches({ [sent]: 'Wanted' })).toBe(false);
+      expect(matches({})).toBe(false);
+    });
+
     it.each<[string, ServiceBusConfig, string]>([
       [
         'an expression that cannot be parsed, with the position',
@@ -171,7 +192,7 @@ describe('the configuration', () => {
       [
         'another filter type',
         withRules([{ Name: 'r', Properties: { ...sql('1 = 1').Properties, FilterType: 'SqlFilter' } }]),
-        'Properties.FilterType: Expected "Sql" or "Correlation". The value is "SqlFilter".',
+        'Rules[0].Properties: Expected the FilterType "Sql" or "Correlation", not "SqlFilter".',
       ],
       [
         'a rule without the filter of its type',
@@ -194,7 +215,7 @@ describe('the configuration', () => {
             },
           },
         ]),
-        'CorrelationFilter.Properties.a: Expected text, a number or a boolean. The value is null.',
+        'CorrelationFilter.Properties.a: Expected text, a number or a boolean. (value: null)',
       ],
       [
         'a rule twice',
@@ -214,7 +235,7 @@ describe('the configuration', () => {
       [
         'a topic with the name of a queue',
         withTopics([{ Name: 'T' }], [{ Name: 't' }]),
-        'Topics[0].Name: A queue and a topic cannot have the same name. The value is "T".',
+        'Topics[0].Name: A queue and a topic cannot have the same name. (value: "T")',
       ],
       [
         'a subscription name that is too long',
@@ -224,7 +245,7 @@ describe('the configuration', () => {
       [
         'forwarding',
         withTopics([{ Name: 't', Subscriptions: [{ Name: 's', Properties: { ForwardTo: 'q' as never } }] }]),
-        'does not support ForwardTo. The value is "q".',
+        'does not support ForwardTo. (value: "q")',
       ],
       [
         'what only a queue has',

@@ -85,6 +85,35 @@ describe('messages on their way through the broker', () => {
     expect(received(rhea.message.encode({ body: '' }), changes).application_properties).toBeDefined();
   });
 
+  it('say in every way how long they live when that is less than their sender wanted', () => {
+    const creation_time = new Date(1_600_000_000_000);
+    const sent = { body: '', ttl: 9_000, creation_time, absolute_expiry_time: new Date(1_600_000_009_000) };
+    const content = parseMessage(rhea.message.encode({ ...sent, message_id: 'id', subject: 'subject' }));
+    const enqueuedAt = 1_700_000_000_000;
+    const message: Message = {
+      sequenceNumber: 1,
+      content,
+      enqueuedAt,
+      state: 'active',
+      deliveryCount: 0,
+      propertyChanges: {},
+    };
+    expect(rhea.message.decode(encodeMessage({ ...message, timeToLive: 9_000 }))).toMatchObject(sent);
+    expect(rhea.message.decode(encodeMessage({ ...message, timeToLive: 5_000 }))).toMatchObject({
+      message_id: 'id',
+      subject: 'subject',
+      ttl: 5_000,
+      creation_time: new Date(enqueuedAt),
+      absolute_expiry_time: new Date(enqueuedAt + 5_000),
+    });
+  });
+
+  it('are refused when their application properties are no map', () => {
+    const encoded = rhea.message.encode({ body: '' });
+    const noMap = Buffer.concat([Buffer.from([0x00, 0x53, 0x74, 0xa1, 0x01, 0x78]), encoded]);
+    expect(() => parseMessage(noMap)).toThrow(DecodeError);
+  });
+
   it('are known by their id, whatever its type', () => {
     const idOf = (message_id: unknown) =>
       parseMessage(rhea.message.encode({ message_id, body: '' })).messageId;

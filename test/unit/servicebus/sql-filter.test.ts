@@ -9,6 +9,7 @@ import {
   readMessageProperties,
 } from '../../../infra/local/servicebus/filter/message-properties.ts';
 import { parseSqlFilter } from '../../../infra/local/servicebus/filter/parse.ts';
+import { SqlSyntaxError } from '../../../infra/local/servicebus/filter/sql-syntax.ts';
 import { predicates, printPredicate } from './sql-predicates.ts';
 
 const { wrap_ubyte, wrap_short, wrap_ulong, wrap_float, wrap_double, wrap_uuid } = rhea.types;
@@ -154,7 +155,9 @@ describe('a SQL filter', () => {
     ["color IN ('blue', 'red')", 'T'],
     ["color NOT IN ('blue', 'green')", 'T'],
     ['count IN (1, 3 + 4)', 'T'],
+    ["color IN ('red', 1)", 'T'],
     ["color IN ('blue', 1)", 'E'],
+    ["color IN (missing, 'blue')", 'U'],
     // LIKE
     ["color LIKE 'r%'", 'T'],
     ["color LIKE 'R%'", 'F'],
@@ -223,6 +226,8 @@ describe('a SQL filter', () => {
     ["color IN 'a'", 10, "expected '('"],
     ['color NOT 1', 11, 'expected IN or LIKE'],
     ['1 IS NULL', 3, "expected a comparison instead of 'IS'"],
+    ['(color) IS NULL', 9, "instead of 'IS'"],
+    ["p('color') IS NULL", 12, "instead of 'IS'"],
     ['color IS 1', 10, 'expected NULL'],
     ['EXISTS(1)', 8, 'instead of'],
     ['EXISTS(color', 13, "expected ')'"],
@@ -243,6 +248,7 @@ describe('a SQL filter', () => {
     ['p() = 1', 3, "instead of ')'"],
     ['9223372036854775808 > 0', 1, 'over 64 bits'],
     ["color LIKE 'a' ESCAPE 'ab'", 23, 'expected one character'],
+    [`${'('.repeat(1_000)}1 = 1`, 101, 'nested too deeply'],
     [`color = '${'x'.repeat(1_024)}'`, 1_025, 'longer than 1024 characters'],
   ])('cannot be %s', (expression, position, problem) => {
     expect(() => parseSqlFilter(expression)).toThrow(`invalid at position ${position}: `);
@@ -273,6 +279,58 @@ describe('a SQL filter', () => {
           const printed = printPredicate(predicate);
           expect(parseSqlFilter(printed)).toEqual(predicate);
         }),
+      );
+    });
+
+    it('is refused where it is wrong, and not otherwise', () => {
+      const words = fc.constantFrom(
+        ...'( ) , . = <> <= + - * / % a sys.to [a b] "c" @d \'e\' 1 2.5 AND OR NOT'.split(' '),
+      );
+      const more = fc.constantFrom(
+        'IN',
+        'LIKE',
+        'ESCAPE',
+        'IS',
+        'NULL',
+        'EXISTS',
+        'TRUE',
+        'p(',
+        'newid()',
+        "'",
+        '[',
+      );
+      const texts = fc.oneof(
+        fc.array(fc.oneof(words, more), { maxLength: 12 }).map((parts) => parts.join(' ')),
+        fc.string({ unit: 'binary' }),
+        fc.nat({ max: 500 }).map((depth) => `${'('.repeat(depth)}a = 1${')'.repeat(depth)}`),
+        fc.nat({ max: 250 }).map((depth) => `${'NOT '.repeat(depth)}a = 1`),
+        fc.nat({ max: 500 }).map((depth) => `${'- '.repeat(depth)}a = 1`),
+      );
+      fc.assert(
+        fc.property(texts, message, (text, subject) => {
+          try {
+            answer(text, subject);
+          } catch (error) {
+            expect(error).toBeInstanceOf(SqlSyntaxError);
+          }
+        }),
+        { numRuns: 1_000 },
+      );
+    });
+
+    it('finds with LIKE what a regular expression finds', () => {
+      const text = fc.string({ unit: fc.constantFrom('a', 'b', '\n', '%'), maxLength: 12 });
+      const pattern = fc.string({ unit: fc.constantFrom('a', 'b', '%', '_', '\\'), maxLength: 8 });
+      fc.assert(
+        fc.property(text, pattern, (a, b) => {
+          const source = b.replace(/\\(.?)|%|_/gs, (found, escaped?: string) =>
+            found === '%' ? '.*' : found === '_' ? '.' : (escaped ?? '').replace('\\', '\\\\'),
+          );
+          const subject = { system: () => null, user: (name: string) => (name === 'a' ? a : b) };
+          const expected = new RegExp(`^${source}$`, 's').test(a) ? 'T' : 'F';
+          expect(answer("a LIKE b ESCAPE '\\'", subject)).toBe(expected);
+        }),
+        { numRuns: 1_000 },
       );
     });
 

@@ -47,10 +47,6 @@ export function pathsOf(expression: Expression): (readonly string[])[] {
     case 'or':
     case 'comparison':
       return [...pathsOf(expression.left), ...pathsOf(expression.right)];
-    case 'in':
-      return [expression.operand, ...expression.choices].flatMap(pathsOf);
-    case 'between':
-      return [expression.operand, expression.lower, expression.upper].flatMap(pathsOf);
     case 'array':
       return expression.items.flatMap(pathsOf);
     case 'object':
@@ -74,14 +70,7 @@ function conjuncts(expression: Expression): Expression[] {
 }
 
 function demandsOf(expression: Expression, parameters: Parameters): Demand[] {
-  if (expression.kind === 'between' && expression.operand.kind === 'path') {
-    const { path } = expression.operand;
-    return [
-      { path, operator: '>=', value: constantOf(expression.lower, parameters) },
-      { path, operator: '<=', value: constantOf(expression.upper, parameters) },
-    ];
-  }
-  if (expression.kind !== 'comparison' || expression.operator === '!=') return [];
+  if (expression.kind !== 'comparison') return [];
   const { left, right, operator } = expression;
   if (left.kind === 'path') return [{ path: left.path, operator, value: constantOf(right, parameters) }];
   if (right.kind !== 'path') return [];

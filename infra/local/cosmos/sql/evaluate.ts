@@ -25,24 +25,16 @@ export function compile(expression: Expression, parameters: Parameters): Evaluat
       };
     }
     case 'and':
-      return logical(compile(expression.left, parameters), compile(expression.right, parameters), false);
     case 'or':
-      return logical(compile(expression.left, parameters), compile(expression.right, parameters), true);
+      return logical(
+        compile(expression.left, parameters),
+        compile(expression.right, parameters),
+        expression.kind === 'or',
+      );
     case 'comparison': {
       const left = compile(expression.left, parameters);
       const right = compile(expression.right, parameters);
       return (item) => compareBy(expression.operator, left(item), right(item));
-    }
-    case 'in':
-      return membership(
-        compile(expression.operand, parameters),
-        expression.choices.map((choice) => compile(choice, parameters)),
-      );
-    case 'between': {
-      const operand = compile(expression.operand, parameters);
-      const atLeast: Evaluator = bound('>=', operand, compile(expression.lower, parameters));
-      const atMost: Evaluator = bound('<=', operand, compile(expression.upper, parameters));
-      return logical(atLeast, atMost, false);
     }
     case 'array': {
       const items = expression.items.map((item) => compile(item, parameters));
@@ -96,10 +88,6 @@ function logical(left: Evaluator, right: Evaluator, decisive: boolean): Evaluato
   };
 }
 
-function bound(operator: ComparisonOperator, operand: Evaluator, limit: Evaluator): Evaluator {
-  return (item) => compareBy(operator, operand(item), limit(item));
-}
-
 /** Values of different types do not compare: the result is undefined and the item drops out. */
 function compareBy(
   operator: ComparisonOperator,
@@ -110,7 +98,6 @@ function compareBy(
   const rank = typeRank(left);
   if (rank !== typeRank(right)) return undefined;
   if (operator === '=') return deepEqual(left, right);
-  if (operator === '!=') return !deepEqual(left, right);
   if (rank >= TYPE_RANK.array) return undefined;
   const order = compareValues(left, right);
   switch (operator) {
@@ -123,15 +110,6 @@ function compareBy(
     case '>=':
       return order >= 0;
   }
-}
-
-function membership(operand: Evaluator, choices: readonly Evaluator[]): Evaluator {
-  return (item) => {
-    const value = operand(item);
-    const results = choices.map((choice) => compareBy('=', value, choice(item)));
-    if (results.includes(true)) return true;
-    return results.includes(undefined) ? undefined : false;
-  };
 }
 
 function call(name: FunctionName, operands: readonly Evaluator[]): Evaluator {

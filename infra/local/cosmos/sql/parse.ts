@@ -14,8 +14,6 @@ import { tokenize } from './tokenize.ts';
 
 const COMPARISONS: Readonly<Record<string, ComparisonOperator>> = {
   '=': '=',
-  '!=': '!=',
-  '<>': '!=',
   '<': '<',
   '<=': '<=',
   '>': '>',
@@ -183,7 +181,7 @@ class Parser {
   }
 
   #negation(): Expression {
-    if (this.#takeWord('NOT')) return { kind: 'not', operand: this.#negation() };
+    if (this.#takeWord('NOT')) return not(this.#negation());
     return this.#predicate();
   }
 
@@ -195,24 +193,26 @@ class Parser {
       this.#next();
       return { kind: 'comparison', operator, left, right: this.#primary() };
     }
+    if (this.#takeSymbol('!=') || this.#takeSymbol('<>')) return not(equal(left, this.#primary()));
     const negated = isWord(token, 'NOT') && (isWord(this.#peek(1), 'IN') || isWord(this.#peek(1), 'BETWEEN'));
     if (negated) this.#next();
     const membership = this.#membership(left);
-    return negated ? { kind: 'not', operand: membership } : membership;
+    return negated ? not(membership) : membership;
   }
 
   #membership(operand: Expression): Expression {
     if (this.#takeWord('IN')) {
       this.#expectSymbol('(');
-      const empty = this.#peek();
-      const choices = this.#listUntil(')', () => this.#primary());
-      if (choices.length === 0) throw syntaxError(empty);
-      return { kind: 'in', operand, choices };
+      const end = this.#peek();
+      const choices = this.#listUntil(')', () => equal(operand, this.#primary()));
+      if (choices.length === 0) throw syntaxError(end);
+      return anyOf(choices);
     }
     if (!this.#takeWord('BETWEEN')) return operand;
-    const lower = this.#primary();
+    const left: Expression = { kind: 'comparison', operator: '>=', left: operand, right: this.#primary() };
     this.#expectWord('AND');
-    return { kind: 'between', operand, lower, upper: this.#primary() };
+    const right: Expression = { kind: 'comparison', operator: '<=', left: operand, right: this.#primary() };
+    return { kind: 'and', left, right };
   }
 
   #primary(): Expression {
@@ -359,6 +359,22 @@ class Parser {
   #expectSymbol(symbol: string): void {
     if (!this.#takeSymbol(symbol)) throw syntaxError(this.#peek());
   }
+}
+
+function not(operand: Expression): Expression {
+  return { kind: 'not', operand };
+}
+
+function equal(left: Expression, right: Expression): Expression {
+  return { kind: 'comparison', operator: '=', left, right };
+}
+
+/** Balanced, so that a long list does not go deep. */
+function anyOf(choices: readonly Expression[]): Expression {
+  const [only, ...others] = choices;
+  if (only !== undefined && others.length === 0) return only;
+  const middle = Math.ceil(choices.length / 2);
+  return { kind: 'or', left: anyOf(choices.slice(0, middle)), right: anyOf(choices.slice(middle)) };
 }
 
 function isWord(token: Token, word: string): boolean {

@@ -1,7 +1,8 @@
 import type { JsonValue } from '../json.ts';
 
-export type ComparisonOperator = '=' | '!=' | '<' | '<=' | '>' | '>=';
+export type ComparisonOperator = '=' | '<' | '<=' | '>' | '>=';
 
+/** `!=`, IN and BETWEEN are expressed by these. */
 export type Expression =
   | { readonly kind: 'literal'; readonly value: JsonValue | undefined }
   | { readonly kind: 'parameter'; readonly name: string }
@@ -13,13 +14,6 @@ export type Expression =
       readonly operator: ComparisonOperator;
       readonly left: Expression;
       readonly right: Expression;
-    }
-  | { readonly kind: 'in'; readonly operand: Expression; readonly choices: readonly Expression[] }
-  | {
-      readonly kind: 'between';
-      readonly operand: Expression;
-      readonly lower: Expression;
-      readonly upper: Expression;
     }
   | { readonly kind: 'array'; readonly items: readonly Expression[] }
   | { readonly kind: 'object'; readonly properties: readonly SelectedItem[] }

@@ -2,8 +2,10 @@ import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import rhea from 'rhea';
 import type { Broker } from '../broker/broker.ts';
+import type { Faults } from '../faults.ts';
 import { Claims, type SharedAccessKey } from './claims.ts';
 import { ClientConnection } from './client-connection.ts';
+import { refuseOtherProtocols } from './refuse-other-protocols.ts';
 import type { RheaConnection } from './rhea-internals.ts';
 
 const CONNECTION_OPTIONS = {
@@ -21,19 +23,27 @@ const CLOSING_TIME = 500;
 /** Accepts AMQP 1.0 over plain TCP and serves the broker's queues. */
 export class AmqpServer {
   readonly #server: Server;
-  readonly #connections = new Map<Socket, ClientConnection>();
+  /** Undefined while a client has said nothing. */
+  readonly #connections = new Map<Socket, ClientConnection | undefined>();
 
-  constructor(broker: Broker, key: SharedAccessKey) {
+  constructor(broker: Broker, key: SharedAccessKey, faults?: Faults) {
     const container = rhea.create_container({ id: 'service-bus-emulator' });
     container.sasl_server_mechanisms.enable_anonymous();
     // What Microsoft's other clients choose before they put a token on `$cbs`; it carries no credentials either.
     container.sasl_server_mechanisms.MSSBCBS = container.sasl_server_mechanisms.ANONYMOUS;
     this.#server = createServer((socket) => {
-      const connection = container.create_connection({ ...CONNECTION_OPTIONS, port: 0 }) as RheaConnection;
-      const client = new ClientConnection(connection, broker, new Claims(key, Date.now));
-      this.#connections.set(socket, client);
+      this.#connections.set(socket, undefined);
       socket.on('close', () => this.#connections.delete(socket));
-      client.accept(socket);
+      // A socket that fails is closed; nobody else needs to know.
+      socket.on('error', () => {});
+      socket.once('data', (start) => {
+        if (refuseOtherProtocols(socket, start)) return;
+        const connection = container.create_connection({ ...CONNECTION_OPTIONS, port: 0 }) as RheaConnection;
+        const client = new ClientConnection(connection, broker, new Claims(key, Date.now), faults);
+        this.#connections.set(socket, client);
+        socket.unshift(start);
+        client.accept(socket);
+      });
     });
   }
 
@@ -48,7 +58,7 @@ export class AmqpServer {
   /** Tells every client and waits until all are gone. */
   async close(): Promise<void> {
     const closed = new Promise((resolve) => this.#server.close(resolve));
-    for (const client of this.#connections.values()) client.close();
+    for (const [socket, client] of this.#connections) client ? client.close() : socket.destroy();
     const deadline = setTimeout(() => {
       for (const socket of this.#connections.keys()) socket.destroy();
     }, CLOSING_TIME);

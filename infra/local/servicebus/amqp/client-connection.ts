@@ -3,10 +3,12 @@ import rhea, { type EventContext, type Typed } from 'rhea';
 import type { Broker } from '../broker/broker.ts';
 import type { SessionSupply } from '../broker/consumer.ts';
 import type { MessageQueue } from '../broker/message-queue.ts';
+import type { Faults } from '../faults.ts';
 import { entityNotFound, invalidArgument, notImplemented, ServiceBusError } from '../service-bus-error.ts';
 import type { Claims } from './claims.ts';
 import { ConsumerLink } from './consumer-link.ts';
 import { requireReceiving, requireSending } from './entity-roles.ts';
+import { FaultInjection } from './fault-injection.ts';
 import { manage } from './management.ts';
 import { MAX_MESSAGE_SIZE, openProducerLink } from './producer-link.ts';
 import { decodeRequest, type Reply, ReplyLinks, type Request } from './reply-links.ts';
@@ -38,18 +40,22 @@ export class ClientConnection {
   readonly #connection: RheaConnection;
   readonly #broker: Broker;
   readonly #claims: Claims;
+  readonly #faults: Faults | undefined;
+  #socket: Socket | undefined;
   readonly #replyLinks = new ReplyLinks();
   readonly #transfers = new WeakMap<RheaSession, SessionTransfers>();
   readonly #consumers = new Map<RheaSender, () => void>();
 
-  constructor(connection: RheaConnection, broker: Broker, claims: Claims) {
+  constructor(connection: RheaConnection, broker: Broker, claims: Claims, faults: Faults | undefined) {
     this.#connection = connection;
     this.#broker = broker;
     this.#claims = claims;
+    this.#faults = faults;
   }
 
   accept(socket: Socket): void {
     const connection = this.#connection;
+    this.#socket = socket;
     connection.on('session_open', ({ session }: EventContext) => this.#transfersOf(session as RheaSession));
     connection.on('session_close', ({ session }: EventContext) =>
       this.#closeConsumers(session as RheaSession),
@@ -114,7 +120,12 @@ export class ClientConnection {
     const { source } = link;
     link.local.attach.snd_settle_mode = link.snd_settle_mode;
     link.local.attach.rcv_settle_mode = link.rcv_settle_mode;
-    const consumer = new ConsumerLink(link, queue, this.#transfersOf(link.session));
+    const consumer = new ConsumerLink(
+      link,
+      queue,
+      this.#transfersOf(link.session),
+      this.#faultsOn(link, queue),
+    );
     const sessionId: unknown = source.filter?.[SESSION_FILTER];
     if (sessionId === null) void this.#openNextSession(link, consumer, queue);
     else if (typeof sessionId === 'string') {
@@ -160,10 +171,13 @@ export class ClientConnection {
       if (node.kind === 'queue') {
         requireSending(node.queue);
         link.local.attach.max_message_size = MAX_MESSAGE_SIZE;
-        openProducerLink(link, node.queue, this.#transfersOf(link.session));
+        const faults = this.#faultsOn(link, node.queue);
+        openProducerLink(link, node.queue, this.#transfersOf(link.session), faults);
       } else {
         this.#serveRequests(link, (request) =>
-          node.kind === 'claims' ? this.#putToken(request) : manage(node.queue, request),
+          node.kind === 'claims'
+            ? this.#putToken(request)
+            : manage(node.queue, request, this.#faultsOn(link, node.queue)),
         );
       }
       link.set_target(target);
@@ -189,6 +203,11 @@ export class ClientConnection {
     const queue = this.#broker.find(queuePath);
     if (queue === undefined) throw entityNotFound(queuePath);
     return { kind: isManagement ? 'management' : 'queue', path, queue };
+  }
+
+  #faultsOn(link: RheaSender | RheaReceiver, queue: MessageQueue): FaultInjection | undefined {
+    const dropConnection = () => this.#socket?.destroy();
+    return this.#faults && new FaultInjection(this.#faults, queue.name, link, dropConnection);
   }
 
   #serveRequests(link: RheaReceiver, perform: (request: Request) => Reply | Promise<Reply>): void {

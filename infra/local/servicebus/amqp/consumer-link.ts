@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import type { Typed } from 'rhea';
 import type { Consumer, Lock, Supply } from '../broker/consumer.ts';
 import type { Message } from '../broker/message.ts';
 import type { MessageQueue } from '../broker/message-queue.ts';
-import { notImplemented, type ServiceBusError } from '../service-bus-error.ts';
+import { notImplemented, ServiceBusError } from '../service-bus-error.ts';
+import type { FaultInjection } from './fault-injection.ts';
 import { toDeliveryTag } from './lock-token.ts';
 import { encodeMessage } from './message-codec.ts';
 import { type Outcome, parseOutcome } from './outcome.ts';
@@ -19,12 +21,21 @@ export class ConsumerLink implements Consumer {
   readonly #link: RheaSender;
   readonly #queue: MessageQueue;
   readonly #transfers: SessionTransfers;
+  readonly #faults: FaultInjection | undefined;
+  /** Faults may delay deliveries, but not change their order. */
+  #delivered: Promise<void> = Promise.resolve();
   #reserved = 0;
 
-  constructor(link: RheaSender, queue: MessageQueue, transfers: SessionTransfers) {
+  constructor(
+    link: RheaSender,
+    queue: MessageQueue,
+    transfers: SessionTransfers,
+    faults: FaultInjection | undefined,
+  ) {
     this.#link = link;
     this.#queue = queue;
     this.#transfers = transfers;
+    this.#faults = faults;
     this.name = link.name;
     this.mode = link.snd_settle_mode === SETTLED ? 'receiveAndDelete' : 'peekLock';
   }
@@ -49,16 +60,37 @@ export class ConsumerLink implements Consumer {
   }
 
   deliver(message: Message, lock?: Lock): void {
+    const faults = this.#faults;
+    if (faults === undefined) {
+      this.#send(message, lock);
+      return;
+    }
+    const loseLocks = () => lock && this.#queue.loseLock(lock.token);
+    this.#delivered = this.#delivered
+      .then(() => faults.run({ operation: 'receive', loseLocks }, () => this.#sendNow(message, lock)))
+      .catch((error) => {
+        if (!(error instanceof ServiceBusError)) throw error;
+        this.fail(error);
+      });
+  }
+
+  /** Resolves when the delivery is on its way, so that a connection may be dropped after it. */
+  async #sendNow(message: Message, lock: Lock | undefined): Promise<void> {
+    this.#send(message, lock);
+    await setImmediate();
+  }
+
+  #send(message: Message, lock: Lock | undefined): void {
     this.#reserved -= 1;
     if (!this.#link.is_open()) return;
     if (lock === undefined) {
       this.#transfers.sendSettled(this.#link, randomBytes(16), encodeMessage(message));
-      if (this.#link._draining) this.#finishDrain();
-      return;
+    } else {
+      this.#transfers.send(this.#link, toDeliveryTag(lock.token), encodeMessage(message, lock), (state) =>
+        this.#settle(lock.token, state),
+      );
     }
-    this.#transfers.send(this.#link, toDeliveryTag(lock.token), encodeMessage(message, lock), (state) =>
-      this.#settle(lock.token, state),
-    );
+    if (this.#link._draining) this.#finishDrain();
   }
 
   fail(error: ServiceBusError): void {
@@ -68,7 +100,9 @@ export class ConsumerLink implements Consumer {
   async #settle(lockToken: string, state: Typed): Promise<void> {
     const outcome = parseOutcome(state);
     if (outcome === undefined) throw notImplemented('this delivery state');
-    await settleMessage(this.#queue, lockToken, outcome);
+    const settle = () => settleMessage(this.#queue, lockToken, outcome);
+    const loseLocks = () => this.#queue.loseLock(lockToken);
+    await (this.#faults?.run({ operation: outcome.kind, loseLocks }, settle) ?? settle());
   }
 
   /** Tells the client that nothing more comes, once what is on its way has gone. */

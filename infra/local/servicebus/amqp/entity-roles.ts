@@ -1,17 +1,10 @@
-import type { EntityKind, MessageQueue } from '../broker/message-queue.ts';
+import type { MessageQueue } from '../broker/message-queue.ts';
 import { notAllowed } from '../service-bus-error.ts';
-
-const NAMES: Readonly<Record<EntityKind, string>> = {
-  queue: 'queue',
-  topic: 'topic',
-  subscription: 'subscription',
-  deadLetterQueue: 'dead-letter queue',
-};
 
 /** Throws unless messages can be sent to the entity. */
 export function requireSending({ kind, name }: MessageQueue): void {
   if (kind === 'queue' || kind === 'topic') return;
-  throw notAllowed(`Messages cannot be sent to '${name}', which is a ${NAMES[kind]}.`);
+  throw notAllowed(`Messages cannot be sent to '${name}', which is a ${kind}.`);
 }
 
 /** Throws unless messages can be received from the entity. */

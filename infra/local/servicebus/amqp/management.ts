@@ -2,10 +2,12 @@ import rhea from 'rhea';
 import { z } from 'zod';
 import type { PropertyChanges } from '../broker/message.ts';
 import type { MessageQueue } from '../broker/message-queue.ts';
+import type { ManagementOperation } from '../faults.ts';
 import { invalidArgument, messageNotFound, messageTooLarge, notImplemented } from '../service-bus-error.ts';
 import { settleMessage } from './consumer-link.ts';
 import { encodeString } from './encoding.ts';
 import { requireReceiving, requireSending } from './entity-roles.ts';
+import type { FaultInjection } from './fault-injection.ts';
 import { fromUuidBytes } from './lock-token.ts';
 import { encodeMessage, parseMessage } from './message-codec.ts';
 import type { Outcome } from './outcome.ts';
@@ -43,33 +45,45 @@ const SETTLE = z.object({
 });
 
 /** The last argument names the client's link that the request is about, where it says so. */
-type Operation = (queue: MessageQueue, body: unknown, link: string | undefined) => Reply | Promise<Reply>;
+type Perform = (queue: MessageQueue, body: unknown, link: string | undefined) => Reply | Promise<Reply>;
 
 /** Microsoft, "AMQP 1.0 in Azure Service Bus: request-response-based operations". */
-const OPERATIONS: Readonly<Record<string, Operation>> = {
-  'com.microsoft:schedule-message': schedule,
-  'com.microsoft:cancel-scheduled-message': cancelScheduled,
-  'com.microsoft:peek-message': peek,
-  'com.microsoft:renew-lock': renewLocks,
-  'com.microsoft:update-disposition': settle,
-  'com.microsoft:renew-session-lock': renewSessionLock,
-  'com.microsoft:get-session-state': getSessionState,
-  'com.microsoft:set-session-state': setSessionState,
-  // Nothing can be deferred here, so no deferred message is ever found.
-  'com.microsoft:receive-by-sequence-number': () => {
-    throw messageNotFound();
-  },
+const OPERATIONS: Readonly<Record<string, readonly [ManagementOperation | 'settle', Perform]>> = {
+  'com.microsoft:schedule-message': ['schedule', schedule],
+  'com.microsoft:cancel-scheduled-message': ['cancelScheduled', cancelScheduled],
+  'com.microsoft:peek-message': ['peek', peek],
+  'com.microsoft:renew-lock': ['renewLock', renewLocks],
+  'com.microsoft:update-disposition': ['settle', settle],
+  'com.microsoft:renew-session-lock': ['renewSessionLock', renewSessionLock],
+  'com.microsoft:get-session-state': ['getSessionState', getSessionState],
+  'com.microsoft:set-session-state': ['setSessionState', setSessionState],
+  'com.microsoft:receive-by-sequence-number': ['receiveDeferred', receiveDeferred],
 };
 
 /** Performs a request on the `$management` node of a queue, or throws a `ServiceBusError`. */
-export async function manage(queue: MessageQueue, request: Request): Promise<Reply> {
-  const name = String(request.properties.operation);
-  const operation = Object.hasOwn(OPERATIONS, name) ? OPERATIONS[name] : undefined;
-  if (operation === undefined) throw notImplemented(`the management operation ${name}`);
-  if (operation === schedule || operation === cancelScheduled) requireSending(queue);
+export async function manage(
+  queue: MessageQueue,
+  { properties, body }: Request,
+  faults: FaultInjection | undefined,
+): Promise<Reply> {
+  const name = String(properties.operation);
+  const [operation, perform] = (Object.hasOwn(OPERATIONS, name) ? OPERATIONS[name] : undefined) ?? [];
+  if (operation === undefined || perform === undefined)
+    throw notImplemented(`the management operation ${name}`);
+  if (operation === 'schedule' || operation === 'cancelScheduled') requireSending(queue);
   else requireReceiving(queue);
-  const link = request.properties[ASSOCIATED_LINK];
-  return operation(queue, request.body, typeof link === 'string' ? link : undefined);
+  const link = properties[ASSOCIATED_LINK];
+  const work = async () => perform(queue, body, typeof link === 'string' ? link : undefined);
+  if (faults === undefined) return work();
+  const operated = operation === 'settle' ? outcomeOf(read(SETTLE, body)).kind : operation;
+  const loseLocks = () => loseLocksIn(queue, body);
+  return faults.run({ operation: operated, byManagement: true, loseLocks }, work);
+}
+
+function loseLocksIn(queue: MessageQueue, body: unknown): void {
+  for (const token of RENEW.safeParse(body).data?.['lock-tokens'] ?? []) queue.loseLock(token);
+  const session = SESSION.safeParse(body).data;
+  if (session !== undefined) queue.loseSessionLock(session['session-id']);
 }
 
 async function schedule(queue: MessageQueue, body: unknown): Promise<Reply> {
@@ -121,6 +135,11 @@ async function setSessionState(queue: MessageQueue, body: unknown, link: string 
   if (state && state.length > MAX_MESSAGE_SIZE) throw messageTooLarge(state.length, MAX_MESSAGE_SIZE);
   await queue.setSessionState(sessionId, link, state ?? undefined);
   return ok({});
+}
+
+/** Nothing can be deferred here, so no deferred message is ever found. */
+function receiveDeferred(): Reply {
+  throw messageNotFound();
 }
 
 async function settle(queue: MessageQueue, body: unknown): Promise<Reply> {

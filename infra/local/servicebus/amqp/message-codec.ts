@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Lock } from '../broker/consumer.ts';
 import type { Message, MessageContent, PropertyChanges } from '../broker/message.ts';
-import { invalidArgument } from '../service-bus-error.ts';
+import { invalidArgument, propertiesTooLarge } from '../service-bus-error.ts';
 import {
   DecodeError,
   decodeScalar,
@@ -19,6 +19,7 @@ import {
   endOfValue,
   itemsOf,
   NULL,
+  sectionValue,
 } from './encoding.ts';
 
 /** Descriptors of the message sections (OASIS AMQP 1.0, part 3.2). */
@@ -48,6 +49,9 @@ const MESSAGE_STATES = { active: 0, scheduled: 2 } as const;
 const LONGEST_ID = 128;
 /** Where a session id is in the properties section (OASIS AMQP 1.0, part 3.2.4). */
 const GROUP_ID = 10;
+/** Bytes of all properties, and of the name or value of an application property ("Service Bus quotas"). */
+const LARGEST_PROPERTIES = 64 * 1024;
+const LARGEST_PROPERTY = 32 * 1024;
 const LARGEST_UINT = 2 ** 32 - 1;
 const EMPTY = Buffer.alloc(0);
 
@@ -87,10 +91,9 @@ export function parseMessage(encoded: Buffer): MessageContent {
   const timeToLive = scalarAt(header, 2);
   const sessionId = scalarAt(itemsOf(find(SECTION.properties)?.value ?? NULL), GROUP_ID);
   requireShort('session', sessionId);
-  const scheduledFor = annotation(annotations, SCHEDULED_ENQUEUE_TIME);
   const applicationProperties = find(SECTION.applicationProperties);
-  // Filters read them when nobody can be told any more that they are malformed.
-  itemsOf(applicationProperties?.value ?? NULL);
+  requireSmallProperties(properties, applicationProperties);
+  const scheduledFor = annotation(annotations, SCHEDULED_ENQUEUE_TIME);
   return {
     messageId,
     ...(typeof sessionId === 'string' && { sessionId }),
@@ -143,6 +146,14 @@ function requireShort(kind: string, id: unknown): void {
     throw invalidArgument(`The ${kind} id is longer than ${LONGEST_ID} characters.`);
 }
 
+function requireSmallProperties(properties: Buffer, applicationProperties: Section | undefined): void {
+  const size = properties.length + (applicationProperties?.bytes.length ?? 0);
+  // Also because filters read them when nobody can be told any more that they are malformed.
+  const items = itemsOf(applicationProperties?.value ?? NULL);
+  if (size > LARGEST_PROPERTIES || items.some(({ length }) => length > LARGEST_PROPERTY))
+    throw propertiesTooLarge();
+}
+
 function scalarAt(items: readonly Buffer[], index: number) {
   const item = items[index];
   return item === undefined ? undefined : decodeScalar(item);
@@ -165,7 +176,7 @@ export function encodeMessage(message: Message, lock?: Lock): Buffer {
   return Buffer.concat([
     encodeHeader(message),
     encodeAnnotations(message, lock),
-    content.properties,
+    encodeProperties(message),
     encodeApplicationProperties(content.applicationProperties, message.propertyChanges),
     content.body,
   ]);
@@ -182,6 +193,18 @@ function encodeHeader({ content, timeToLive, deliveryCount }: Message): Buffer {
       encodeUint(deliveryCount),
     ]),
   );
+}
+
+const [ABSOLUTE_EXPIRY_TIME, CREATION_TIME] = [8, 9];
+
+/** Clients read the time to live from the times that its sender set, too, which are wrong once it is cut short. */
+function encodeProperties({ content, timeToLive, enqueuedAt }: Message): Buffer {
+  if (timeToLive === undefined || timeToLive >= (content.timeToLive ?? 0)) return content.properties;
+  const items = itemsOf(sectionValue(content.properties));
+  while (items.length <= CREATION_TIME) items.push(NULL);
+  items[ABSOLUTE_EXPIRY_TIME] = encodeTimestamp(enqueuedAt + timeToLive);
+  items[CREATION_TIME] = encodeTimestamp(enqueuedAt);
+  return encodeSection(SECTION.properties, encodeList(items));
 }
 
 const KEY = {

@@ -1,7 +1,8 @@
 import type { Clock } from './clock.ts';
+import type { Entities, TopicSettings } from './entities.ts';
 import { type DeadLetterReasons, type EntityKind, MessageQueue } from './message-queue.ts';
 import type { MessageStore } from './message-store.ts';
-import type { Entities, QueueSettings, TopicSettings } from './queue-settings.ts';
+import type { QueueSettings } from './queue-settings.ts';
 
 interface BrokerDependencies {
   readonly clock: Clock;
@@ -58,7 +59,7 @@ export class Broker {
     const deadLetterName = name + DEAD_LETTER_SUFFIX;
     const deadLetters = new MessageQueue(deadLetterSettings(deadLetterName, settings), {
       ...this.#dependencies,
-      kind: 'deadLetterQueue',
+      kind: 'dead-letter queue',
     });
     const queue = new MessageQueue({ ...settings, name }, { ...this.#dependencies, kind, deadLetters });
     this.#queues.set(deadLetterName, deadLetters);

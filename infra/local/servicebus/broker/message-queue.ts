@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import {
   messageLockLost,
   messageNotFound,
-  noSessionAvailable,
   notAllowed,
   sessionCannotBeLocked,
   sessionLockLost,
@@ -11,10 +10,11 @@ import { Agenda } from './agenda.ts';
 import type { Clock } from './clock.ts';
 import type { Consumer, Lock, SessionSupply, Supply } from './consumer.ts';
 import { DuplicateDetection } from './duplicate-detection.ts';
-import { Heap } from './heap.ts';
+import { type Entry, type Line, newLine, takeTurn } from './line.ts';
 import type { Message, MessageContent, PropertyChanges } from './message.ts';
 import type { MessageStore, StoreTransaction } from './message-store.ts';
 import type { QueueSettings } from './queue-settings.ts';
+import { type Session, Sessions } from './sessions.ts';
 
 /** The reason a message is in the dead-letter queue, as encoded application properties. */
 export interface DeadLetterReasons {
@@ -23,7 +23,7 @@ export interface DeadLetterReasons {
   readonly sessionIdIsNull: PropertyChanges;
 }
 
-export type EntityKind = 'queue' | 'topic' | 'subscription' | 'deadLetterQueue';
+export type EntityKind = 'queue' | 'topic' | 'subscription' | 'dead-letter queue';
 
 /** Somebody who gets copies of what is sent to a topic. */
 interface Subscription {
@@ -45,28 +45,6 @@ interface QueueDependencies {
   readonly deadLetters?: MessageQueue;
   /** Present for a topic, which itself keeps only what is scheduled. */
   readonly subscriptions?: readonly Subscription[];
-}
-
-/** A message in memory, and who has it. */
-interface Entry {
-  message: Message;
-  /** `moving`: its next state is being written down, and nothing else may happen to it. */
-  state: 'ready' | 'locked' | 'scheduled' | 'moving' | 'gone';
-  lock?: Lock;
-}
-
-/** Messages that are served in order, and whom they are served to: those of a queue, or those of one session. */
-interface Line {
-  readonly ready: Heap<Entry>;
-  /** In the order in which they are served next. */
-  consumers: Consumer[];
-}
-
-/** A session's only consumer is the holder of its lock. */
-interface Session extends Line {
-  readonly id: string;
-  /** Milliseconds since the epoch; absent when anybody may accept the session. */
-  lockedUntil?: number;
 }
 
 type Deadline =
@@ -92,11 +70,8 @@ export class MessageQueue {
   readonly #entries = new Map<number, Entry>();
   /** All messages, where no sessions are required. */
   readonly #line = newLine();
-  /** Those that have messages or are locked, the one that was available longest first. */
-  readonly #sessions = new Map<string, Session>();
+  readonly #sessions: Sessions;
   readonly #sessionStates: Map<string, Buffer>;
-  /** Who waits for any session, in the order of their coming. */
-  readonly #awaitingSession = new Set<(session: Session) => void>();
   readonly #locked = new Map<string, Entry>();
   readonly #deadlines: Agenda<Deadline>;
   #lastSequenceNumber: number;
@@ -111,6 +86,8 @@ export class MessageQueue {
     this.#subscriptions = dependencies.subscriptions;
     this.#deadLetterReasons = dependencies.deadLetterReasons;
     this.#deadlines = new Agenda({ clock: this.#clock, isCurrent: isPending, run: (due) => this.#meet(due) });
+    const hasReady = (session: Session) => this.#nextReady(session) !== undefined;
+    this.#sessions = new Sessions({ clock: this.#clock, newLine, hasReady });
     const stored = this.#store.load(this.name);
     this.#lastSequenceNumber = stored.lastSequenceNumber;
     if (settings.duplicateDetectionWindow !== undefined) {
@@ -121,7 +98,7 @@ export class MessageQueue {
   }
 
   get isDeadLetterQueue(): boolean {
-    return this.kind === 'deadLetterQueue';
+    return this.kind === 'dead-letter queue';
   }
 
   /** Stops all timers. */
@@ -188,29 +165,15 @@ export class MessageQueue {
   /** Locks the session, which needs no messages, for `consumer`. */
   acceptSession(consumer: Consumer, sessionId: string): SessionSupply {
     this.#refuseSession();
-    const session = this.#sessionOf(sessionId);
+    const session = this.#sessions.findOrCreate(sessionId);
     if (session.lockedUntil !== undefined) throw sessionCannotBeLocked(sessionId);
     return this.#lockSession(session, consumer);
   }
 
-  /**
-   * Locks a session that has messages and is free, as soon as there is one. Rejects when there is none for `patience`
-   * (milliseconds), or when the signal says that nobody waits any more.
-   */
+  /** Locks a session for `consumer` as `Sessions.lockNext` does. */
   async acceptNextSession(consumer: Consumer, patience: number, signal: AbortSignal): Promise<SessionSupply> {
     this.#refuseSession();
-    const free = [...this.#sessions.values()].find((session) => this.#isAvailable(session));
-    if (free !== undefined) return this.#lockSession(free, consumer);
-    const { promise, resolve, reject } = Promise.withResolvers<SessionSupply>();
-    const accept = (session: Session) => resolve(this.#lockSession(session, consumer));
-    const giveUp = () => reject(noSessionAvailable());
-    this.#awaitingSession.add(accept);
-    const cancelTimer = this.#clock.schedule(this.#clock.now() + patience, giveUp);
-    signal.addEventListener('abort', giveUp);
-    return promise.finally(() => {
-      this.#awaitingSession.delete(accept);
-      cancelTimer();
-    });
+    return this.#sessions.lockNext((session) => this.#lockSession(session, consumer), patience, signal);
   }
 
   /** Answers until when the session is locked now. The holder is named by its consumer's name, where it is known. */
@@ -262,6 +225,20 @@ export class MessageQueue {
       throw notAllowed('The lock of a message in a session is renewed with the lock of its session.');
     }
     return this.#extendLock(entry, lockToken).until;
+  }
+
+  /** Ends a lock, if there is one, as though its time were over: that of a session for a message in a session. */
+  loseLock(lockToken: string): void {
+    const entry = this.#locked.get(lockToken);
+    const session = entry && this.#sessionFor(entry);
+    if (session !== undefined) void this.#loseSession(session);
+    else if (entry !== undefined) void this.#loseLock(entry);
+  }
+
+  /** Ends the lock on a session, if there is one, as though its time were over. */
+  loseSessionLock(sessionId: string): void {
+    const session = this.#sessions.find(sessionId);
+    if (session !== undefined && session.consumers.length > 0) void this.#loseSession(session);
   }
 
   /**
@@ -362,32 +339,24 @@ export class MessageQueue {
     const { expiresAt } = entry.message;
     if (expiresAt !== undefined) this.#deadlines.add(expiresAt, { entry, kind: 'expire' });
     this.#dispatch(line);
-    if (session !== undefined) this.#offer(session);
+    if (session !== undefined) this.#sessions.offer(session);
   }
 
   #sessionFor({ message }: Entry): Session | undefined {
     const { sessionId } = message.content;
-    return this.#settings.requiresSession && sessionId !== undefined ? this.#sessionOf(sessionId) : undefined;
-  }
-
-  #sessionOf(id: string): Session {
-    let session = this.#sessions.get(id);
-    if (session === undefined) {
-      session = { ...newLine(), id };
-      this.#sessions.set(id, session);
-    }
-    return session;
+    return this.#settings.requiresSession && sessionId !== undefined
+      ? this.#sessions.findOrCreate(sessionId)
+      : undefined;
   }
 
   /** Hands ready messages to the consumers that have credit, in turn. */
   #dispatch(line: Line): void {
     for (;;) {
-      const consumer = line.consumers.find((candidate) => candidate.credit() > 0);
-      if (consumer === undefined) return;
       const entry = this.#nextReady(line);
       if (entry === undefined) return;
+      const consumer = takeTurn(line.consumers);
+      if (consumer === undefined) return;
       line.ready.pop();
-      serveLast(line.consumers, consumer);
       consumer.reserve();
       if (consumer.mode === 'peekLock') consumer.deliver(entry.message, this.#lock(entry));
       else void this.#remove([entry]).then(() => consumer.deliver(entry.message));
@@ -420,10 +389,6 @@ export class MessageQueue {
     );
   }
 
-  #isAvailable(session: Session): boolean {
-    return session.lockedUntil === undefined && this.#nextReady(session) !== undefined;
-  }
-
   #lockSession(session: Session, consumer: Consumer): SessionSupply {
     session.consumers = [consumer];
     return {
@@ -435,7 +400,7 @@ export class MessageQueue {
         session.consumers = [];
         // Nothing failed: what the holder leaves unsettled is not counted (Microsoft, "Message sessions").
         for (const entry of this.#takeLockedOf(session)) this.#makeReady(entry);
-        this.#freeSession(session);
+        this.#sessions.free(session);
       },
     };
   }
@@ -447,7 +412,7 @@ export class MessageQueue {
   }
 
   #requireSessionLock(sessionId: string, holder: string | undefined): Session {
-    const session = this.#sessions.get(sessionId);
+    const session = this.#sessions.find(sessionId);
     const consumer = session?.consumers[0];
     const isHeld = (session?.lockedUntil ?? 0) > this.#clock.now() && consumer !== undefined;
     if (session === undefined || !isHeld || consumer.name !== (holder ?? consumer.name))
@@ -462,23 +427,12 @@ export class MessageQueue {
     const failed = this.#takeLockedOf(session);
     holder?.fail(sessionLockLost());
     await Promise.all(failed.map((entry) => this.#release(entry, {})));
-    this.#freeSession(session);
+    this.#sessions.free(session);
   }
 
-  /** The session takes its place behind the others; one without messages is forgotten. */
-  #freeSession(session: Session): void {
-    delete session.lockedUntil;
-    this.#sessions.delete(session.id);
-    if (!this.#isAvailable(session)) return;
-    this.#sessions.set(session.id, session);
-    this.#offer(session);
-  }
-
-  #offer(session: Session): void {
-    const [accept] = this.#awaitingSession;
-    if (accept === undefined || !this.#isAvailable(session)) return;
-    this.#awaitingSession.delete(accept);
-    accept(session);
+  async #loseLock(entry: Entry): Promise<void> {
+    this.#unlock(entry);
+    await this.#release(entry, {});
   }
 
   #takeLockedOf({ id }: Session): Entry[] {
@@ -569,10 +523,7 @@ export class MessageQueue {
     if (due.kind === 'enqueue') void this.#enqueueScheduled(due.entry);
     else if (due.kind === 'expire') void this.#expire(due.entry);
     else if (due.kind === 'unlock-session') void this.#loseSession(due.session);
-    else {
-      this.#unlock(due.entry);
-      void this.#release(due.entry, {});
-    }
+    else void this.#loseLock(due.entry);
   }
 
   /** A scheduled message gets a new sequence number when it becomes active, as if it were sent at that moment. */
@@ -609,17 +560,6 @@ function isPending(due: Deadline, at: number): boolean {
     return due.session.lockedUntil === at && due.session.consumers.length > 0;
   }
   return due.entry.state === 'locked' && due.entry.lock?.until === at;
-}
-
-function newLine(): Line {
-  const ready = new Heap<Entry>((left, right) => left.message.sequenceNumber - right.message.sequenceNumber);
-  return { ready, consumers: [] };
-}
-
-function serveLast(consumers: Consumer[], consumer: Consumer): void {
-  if (consumers.length < 2) return;
-  consumers.splice(consumers.indexOf(consumer), 1);
-  consumers.push(consumer);
 }
 
 function isExpired(message: Message, now: number): boolean {

@@ -1,5 +1,3 @@
-import type { MessageContent } from './message.ts';
-
 /** How a queue behaves; times in milliseconds. */
 export interface QueueSettings {
   readonly name: string;
@@ -12,20 +10,4 @@ export interface QueueSettings {
   readonly requiresSession: boolean;
   /** Absent when the queue accepts a message id more than once. */
   readonly duplicateDetectionWindow?: number;
-}
-
-/** How a topic behaves, and who gets copies of what is sent to it; times in milliseconds. */
-export interface TopicSettings
-  extends Pick<QueueSettings, 'name' | 'defaultTimeToLive' | 'duplicateDetectionWindow'> {
-  readonly subscriptions: readonly SubscriptionSettings[];
-}
-
-export interface SubscriptionSettings extends QueueSettings {
-  /** Whether the subscription gets a copy of the message. */
-  matches(content: MessageContent): boolean;
-}
-
-export interface Entities {
-  readonly queues: readonly QueueSettings[];
-  readonly topics: readonly TopicSettings[];
 }

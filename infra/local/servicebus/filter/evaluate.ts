@@ -37,8 +37,13 @@ export function evaluate(predicate: Predicate, properties: MessageProperties): T
     case 'in': {
       const operand = value(predicate.operand);
       if (operand === undefined) return undefined;
-      const answers = predicate.choices.map((choice) => compare('=', operand, value(choice)));
-      return answers.includes(true) || (answers.includes(undefined) ? undefined : false);
+      let truth: Truth = false;
+      for (const choice of predicate.choices) {
+        const isEqual = compare('=', operand, value(choice));
+        if (isEqual === true) return true;
+        if (isEqual === undefined) truth = undefined;
+      }
+      return truth;
     }
     case 'like': {
       const { operand, pattern, escape: marker } = predicate;
@@ -55,34 +60,25 @@ function compare(operator: ComparisonOperator, left: Value | undefined, right: V
   if (left === undefined || right === undefined) return undefined;
   if (operator === '<>') return negate(compare('=', left, right));
   if (left === null || right === null) return operator === '=' && left === right;
-  if (isNumber(left) && isNumber(right)) return inOrder(operator, left, right);
+  if (isNumber(left) && isNumber(right)) return ORDER[operator](left, right);
   if (left instanceof Date && right instanceof Date) {
-    return inOrder(operator, left.getTime(), right.getTime());
+    return ORDER[operator](left.getTime(), right.getTime());
   }
   const areComparable = left !== OPAQUE && typeof left === typeof right && !(left instanceof Date);
   if (operator === '=' && areComparable) return left === right;
   throw new EvaluationError(`'${operator}' does not compare ${typeof left} with ${typeof right}.`);
 }
 
-function inOrder(
-  operator: Exclude<ComparisonOperator, '<>'>,
-  left: number | bigint,
-  right: number | bigint,
-): boolean {
-  switch (operator) {
-    case '=':
-      // biome-ignore lint/suspicious/noDoubleEquals: an integer equals a floating-point number of the same value.
-      return left == right;
-    case '<':
-      return left < right;
-    case '<=':
-      return left <= right;
-    case '>':
-      return left > right;
-    case '>=':
-      return left >= right;
-  }
-}
+type Compare = (left: number | bigint, right: number | bigint) => boolean;
+
+const ORDER: Readonly<Record<Exclude<ComparisonOperator, '<>'>, Compare>> = {
+  // biome-ignore lint/suspicious/noDoubleEquals: an integer equals a floating-point number of the same value.
+  '=': (left, right) => left == right,
+  '<': (left, right) => left < right,
+  '<=': (left, right) => left <= right,
+  '>': (left, right) => left > right,
+  '>=': (left, right) => left >= right,
+};
 
 function isLike(text: Value | undefined, pattern: Value | undefined, marker: Value | undefined): Truth {
   if (text === undefined || pattern === undefined || marker === undefined) return undefined;
@@ -163,40 +159,26 @@ function combine(operator: ArithmeticOperator, left: Value | undefined, right: V
     return textOf(left) + textOf(right);
   }
   if (left === null || right === null) return null;
-  if (typeof left === 'bigint' && typeof right === 'bigint') return combineIntegers(operator, left, right);
-  if (isNumber(left) && isNumber(right)) return combineNumbers(operator, Number(left), Number(right));
+  if (typeof left === 'bigint' && typeof right === 'bigint') return integer(INTEGERS[operator](left, right));
+  if (isNumber(left) && isNumber(right)) return NUMBERS[operator](Number(left), Number(right));
   throw new EvaluationError(`'${operator}' does not take ${typeof left} and ${typeof right}.`);
 }
 
-function combineNumbers(operator: ArithmeticOperator, left: number, right: number): number {
-  switch (operator) {
-    case '+':
-      return left + right;
-    case '-':
-      return left - right;
-    case '*':
-      return left * right;
-    case '/':
-      return left / right;
-    case '%':
-      return left % right;
-  }
-}
+const NUMBERS: Readonly<Record<ArithmeticOperator, (left: number, right: number) => number>> = {
+  '+': (left, right) => left + right,
+  '-': (left, right) => left - right,
+  '*': (left, right) => left * right,
+  '/': (left, right) => left / right,
+  '%': (left, right) => left % right,
+};
 
-function combineIntegers(operator: ArithmeticOperator, left: bigint, right: bigint): bigint {
-  switch (operator) {
-    case '+':
-      return integer(left + right);
-    case '-':
-      return integer(left - right);
-    case '*':
-      return integer(left * right);
-    case '/':
-      return integer(left / divisor(right));
-    case '%':
-      return left % divisor(right);
-  }
-}
+const INTEGERS: Readonly<Record<ArithmeticOperator, (left: bigint, right: bigint) => bigint>> = {
+  '+': (left, right) => left + right,
+  '-': (left, right) => left - right,
+  '*': (left, right) => left * right,
+  '/': (left, right) => left / divisor(right),
+  '%': (left, right) => left % divisor(right),
+};
 
 function divisor(value: bigint): bigint {
   if (value === 0n) throw new EvaluationError('An integer is divided by zero.');

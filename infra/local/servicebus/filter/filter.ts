@@ -5,7 +5,11 @@ import { parseSqlFilter } from './parse.ts';
 /** The condition of a subscription's rule: whether a message with these properties passes it. */
 export type Filter = (properties: MessageProperties) => boolean;
 
-/** @throws SqlSyntaxError */
+/**
+ * Passes what the condition holds for. The service delivers nothing that it cannot evaluate either; whether it
+ * dead-letters that is a property of subscriptions that the official `Config.json` does not have.
+ * @throws SqlSyntaxError
+ */
 export function sqlFilter(expression: string): Filter {
   const predicate = parseSqlFilter(expression);
   return (properties) => {

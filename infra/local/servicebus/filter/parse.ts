@@ -37,6 +37,9 @@ const UNSUPPORTED_SYSTEM_PROPERTIES = new Set(
 /** Characters; Microsoft, "Service Bus quotas". */
 const LONGEST = 1024;
 
+/** Parentheses inside parentheses; the service refuses what is nested deeply, too. */
+const DEEPEST = 100;
+
 type Node = Predicate | Expression;
 
 /**
@@ -57,6 +60,7 @@ export function parseSqlFilter(text: string): Predicate {
 class Parser {
   readonly #tokens: readonly Token[];
   #position = 0;
+  #depth = 0;
 
   constructor(text: string) {
     this.#tokens = tokenize(text);
@@ -100,7 +104,8 @@ class Parser {
     if (operator !== undefined) {
       return { kind: 'comparison', operator, left, right: this.#expression(this.#sum()) };
     }
-    if (left.kind === 'property' && this.#takeWord('IS')) {
+    const isBare = left.kind === 'property' && !this.#isSymbol(')', -1);
+    if (isBare && this.#takeWord('IS')) {
       const isNegated = this.#takeWord('NOT');
       this.#expectWord('NULL');
       return negatedIf(isNegated, { kind: 'isNull', property: left });
@@ -162,8 +167,11 @@ class Parser {
       throw new SqlSyntaxError(token, `the emulator does not support parameters such as ${token.text}.`);
     }
     if (this.#takeSymbol('(')) {
+      this.#depth += 1;
+      if (this.#depth > DEEPEST) throw new SqlSyntaxError(token, 'the parentheses are nested too deeply.');
       const inner = this.#disjunction();
       this.#expectSymbol(')');
+      this.#depth -= 1;
       return inner;
     }
     const constant = token.kind === 'word' ? CONSTANTS[token.text.toUpperCase()] : undefined;

@@ -13,6 +13,8 @@ const HOST_VERSION = '4.34.0';
 export interface AdminEndpointsOptions {
   /** All of the app's functions. */
   readonly definitions: readonly FunctionDefinition[];
+  /** What keeps functions from being fired, now. */
+  readonly errors: ReadonlyMap<unknown, string>;
   readonly state: () => 'Running' | 'Stopping';
   /** Runs a function in the background. */
   readonly fire: (definition: FunctionDefinition, input: string) => void;
@@ -78,13 +80,15 @@ export class AdminEndpoints {
   }
 
   #status(): object {
+    const { state, errors } = this.#options;
     return {
       id: this.#id,
-      state: this.#options.state(),
+      state: state(),
       version: HOST_VERSION,
       versionDetails: HOST_VERSION,
       processUptime: Math.round(process.uptime() * 1000),
       functionAppContentEditingState: 'NotAllowed',
+      ...(errors.size > 0 && { errors: [...errors.values()] }),
     };
   }
 

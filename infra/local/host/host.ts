@@ -128,8 +128,10 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
     strict,
     stateFolder: timerFolder(options),
   });
+  const errors = new Map<Listener, string>();
   const admin = new AdminEndpoints({
     definitions,
+    errors,
     state: () => (stopping.signal.aborted ? 'Stopping' : 'Running'),
     fire: (definition, input) => fire(run, log, definition, input),
     drainStatus,
@@ -153,7 +155,7 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
     functionTimeout,
     accept: (socket) => server.accept(socket),
     async listen(first) {
-      const start = (listener: Listener) => startListener(listener, first, draining.signal, log);
+      const start = (listener: Listener) => startListener(listener, first, draining.signal, log, errors);
       await Promise.all(listeners.map(start));
       log.write('information', CATEGORY, `${definitions.length} functions from ${appDirectory}`);
     },
@@ -175,12 +177,16 @@ async function startListener(
   first: boolean,
   signal: AbortSignal,
   log: Log,
+  errors: Map<Listener, string>,
 ): Promise<void> {
   while (!signal.aborted) {
     try {
-      return await listener.start(signal);
+      await listener.start(signal);
+      errors.delete(listener);
+      return;
     } catch (error) {
       if (first) throw error;
+      errors.set(listener, error instanceof Error ? error.message : String(error));
       log.write('error', CATEGORY, `A listener cannot start, trying on: ${describeError(error)}`);
       await hostClock.sleep(LISTENER_PAUSE, signal);
     }

@@ -119,12 +119,19 @@ function paceBody(result: unknown, response: ServerResponse): unknown {
   const stream = body instanceof ReadableStream ? body : ReadableStream.from(body as AsyncIterable<unknown>);
   const reader = (stream as ReadableStream<unknown>).getReader();
   const cancel = () => void reader.cancel().catch(() => undefined);
-  response.once('close', cancel);
+  let goOn = () => {};
+  response.on('drain', () => goOn());
+  response.once('close', () => {
+    goOn();
+    cancel();
+  });
   const paced = new ReadableStream<unknown>(
     {
       async pull(controller) {
         if (response.writableNeedDrain) {
-          await new Promise((resolve) => response.once('drain', resolve).once('close', resolve));
+          await new Promise<void>((resolve) => {
+            goOn = resolve;
+          });
         }
         const { done, value } = await reader.read();
         if (done) controller.close();

@@ -304,10 +304,17 @@ describe('a Cosmos DB', () => {
     const refusal = `trying on: Error: Cosmos DB container 'db/${leases}' does not exist`;
     await vi.waitFor(() => expect(host.output()).toContain(refusal), QUICKLY);
     expect((await fetch(`${host.url}/api/alive`)).status).toBe(200);
+    const status = async () => (await (await fetch(`${host.url}/admin/host/status`)).json()) as object;
+    await vi.waitFor(async () => {
+      expect(await status()).toMatchObject({
+        errors: expect.arrayContaining([`Cosmos DB container 'db/${leases}' does not exist.`]) as string[],
+      });
+    });
     await containers.create({ id: leases, partitionKey: '/id' });
     await vi.waitFor(async () => {
       await items.items.upsert({ id: id('after'), pk: 'p' });
       expect(deliveredTo(host, 'careless')).toContain(id('after'));
+      expect(await status()).not.toHaveProperty('errors');
     }, QUICKLY);
   });
 

@@ -108,7 +108,9 @@ describe('a host without keys', () => {
     for (const route of ['/api/function', '/api/guarded', '/admin/host/status']) {
       expect([route, (await fetch(open.url + route)).status]).toEqual([route, 200]);
     }
-    expect(open.output()).toMatch(/warn .*No keys are checked.*function, guarded, other/);
+    await vi.waitFor(() =>
+      expect(open.output()).toMatch(/warn .*No keys are checked.*function, guarded, other/),
+    );
   });
 });
 

@@ -24,7 +24,9 @@ describe('a hook that throws', () => {
   it('fails the invocation before it, and counts for nothing in the log', async () => {
     const host = await start('lifecycle');
     expect((await fetch(`${host.url}/api/refused`)).status).toBe(500);
-    expect(host.output()).toMatch(/Functions\.refused' \(Failed, .*refused by a hook/);
+    await vi.waitFor(() =>
+      expect(host.output()).toMatch(/Functions\.refused' \(Failed, .*refused by a hook/),
+    );
     expect((await fetch(`${host.url}/api/throwing-log`)).status).toBe(200);
     await vi.waitFor(() =>
       expect(host.output()).toContain('info Function.throwing-log.User: logged all the same'),
@@ -37,8 +39,10 @@ describe('log hooks', () => {
     const host = await start('lifecycle');
     expect((await fetch(`${host.url}/api/logs`)).status).toBe(204);
     await vi.waitFor(() => expect(host.output()).toContain('info Function.logs.User: hooked as it is'));
-    expect(host.output()).toContain('fail Function.logs.User: hooked make it an error');
-    expect(host.output()).toContain('info Host.Worker: of the system');
+    await vi.waitFor(() => {
+      expect(host.output()).toContain('fail Function.logs.User: hooked make it an error');
+      expect(host.output()).toContain('info Host.Worker: of the system');
+    });
   });
 });
 

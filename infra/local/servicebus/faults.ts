@@ -7,7 +7,7 @@ export type FaultAction =
   /** The operation is refused with an AMQP error condition, and its link detached with the same. */
   | { readonly kind: 'detach-link'; readonly condition: string }
   | { readonly kind: 'server-busy' }
-  /** The message, or the session, that the operation is about is no longer locked. */
+  /** The message, or the session, that the operation is about is no longer locked; a send is about neither. */
   | { readonly kind: 'lock-lost' }
   | { readonly kind: 'delay'; readonly ms: number };
 

@@ -1,8 +1,8 @@
-import { createHmac } from 'node:crypto';
 import { connect } from 'node:net';
 import { ServiceBusAdministrationClient, ServiceBusClient } from '@azure/service-bus';
-import rhea, { type Connection, type EventContext } from 'rhea';
+import type { EventContext } from 'rhea';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { endpointOf, openConnection, putToken } from './amqp-client.ts';
 import { type Namespace, openNamespace, receiveOne, receiveWhatIsThere } from './namespace.ts';
 
 const QUEUE = 'refusing';
@@ -157,39 +157,3 @@ describe('what is refused', () => {
     });
   });
 });
-
-function endpointOf(connectionString: string): { host: string; port: number } {
-  const [, host = '', port = ''] = /Endpoint=sb:\/\/([^:;]+):(\d+)/.exec(connectionString) ?? [];
-  return { host, port: Number(port) };
-}
-
-async function openConnection(connectionString: string): Promise<Connection> {
-  const { host, port } = endpointOf(connectionString);
-  const connection = rhea.create_container().connect({ host, port, username: 'anonymous', reconnect: false });
-  connection.on('disconnected', () => {});
-  await new Promise((resolve) => connection.once('connection_open', resolve));
-  return connection;
-}
-
-async function putToken(connection: Connection, connectionString: string, path: string): Promise<void> {
-  const { host, port } = endpointOf(connectionString);
-  const resource = encodeURIComponent(`sb://${host}:${port}/${path}`);
-  const expiry = Math.floor(Date.now() / 1000) + 3600;
-  const hmac = createHmac('sha256', 'SAS_KEY_VALUE').update(`${resource}\n${expiry}`).digest('base64');
-  const token = `SharedAccessSignature sr=${resource}&sig=${encodeURIComponent(hmac)}&se=${expiry}&skn=RootManageSharedAccessKey`;
-  const replies = connection.open_receiver({ source: '$cbs', name: 'replies' });
-  const requests = connection.open_sender({ target: { address: '$cbs' } });
-  await new Promise((resolve) => requests.once('sendable', resolve));
-  const reply = new Promise<EventContext>((resolve) => replies.once('message', resolve));
-  requests.send({
-    message_id: 'token',
-    reply_to: 'replies',
-    application_properties: {
-      operation: 'put-token',
-      type: 'servicebus.windows.net:sastoken',
-      name: `sb://${host}:${port}/${path}`,
-    },
-    body: token,
-  });
-  expect((await reply).message?.application_properties?.['status-code']).toBe(202);
-}

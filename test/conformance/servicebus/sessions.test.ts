@@ -5,7 +5,9 @@ import {
   type ServiceBusSessionReceiver,
   type ServiceBusSessionReceiverOptions,
 } from '@azure/service-bus';
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import type { Connection, EventContext } from 'rhea';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { openConnection, putToken } from './amqp-client.ts';
 import { type Namespace, openNamespace, receive, receiveOne, receiveWhatIsThere } from './namespace.ts';
 
 const QUEUE = 'sessions';
@@ -476,6 +478,47 @@ describe('sessions', () => {
       });
       await Promise.all(workers);
       for (const sessionId of sessions) expect(handled.get(sessionId)).toEqual(expected);
+    });
+  });
+
+  describe.skipIf(process.env.SERVICEBUS_CONNECTION_STRING)('for clients that are not the SDK', () => {
+    let connection: Connection;
+    beforeEach(async () => {
+      connection = await openConnection(namespace.connectionString);
+      await putToken(connection, namespace.connectionString, NEXT);
+    });
+    afterEach(() => void connection.close());
+
+    const openNext = (name: string) =>
+      connection.open_receiver({
+        name,
+        source: { address: NEXT, filter: { 'com.microsoft:session-filter': null } },
+        credit_window: 10,
+      });
+
+    it('count the credit that was given before there was a session', async () => {
+      const link = openNext('early');
+      const opened = new Promise<EventContext>((resolve) => link.once('receiver_open', resolve));
+      const received = new Promise<EventContext>((resolve) => link.once('message', resolve));
+      link.add_credit(1);
+      await delay(50);
+      await send(NEXT, 'early credit', 'x');
+      const { receiver } = await opened;
+      expect(receiver?.source.filter).toEqual({ 'com.microsoft:session-filter': 'early credit' });
+      expect((await received).message?.group_id).toBe('early credit');
+    });
+
+    it('are rid of a link that they leave while it waits, and go on with others', async () => {
+      const left = openNext('left');
+      await delay(50);
+      const closed = new Promise((resolve) => left.once('receiver_close', resolve));
+      left.close();
+      await closed;
+      await send(NEXT, 'for the next', 'x');
+      const link = openNext('next');
+      const received = await new Promise<EventContext>((resolve) => link.once('message', resolve));
+      expect(received.message?.group_id).toBe('for the next');
+      expect(connection.is_open()).toBe(true);
     });
   });
 

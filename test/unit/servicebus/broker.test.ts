@@ -251,6 +251,16 @@ describe('a queue', () => {
       });
     });
 
+    it('shows the message at every moment of its enqueueing', async () => {
+      await send({ scheduledFor: clock.now() + 5 * SECOND });
+      const release = store.hold();
+      await clock.advance(5 * SECOND);
+      expect(queue.peek(0, 10)).toMatchObject([{ state: 'scheduled' }]);
+      release();
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(queue.peek(0, 10)).toMatchObject([{ state: 'active' }]);
+    });
+
     it('cancels all or nothing', async () => {
       const scheduledFor = clock.now() + 5 * SECOND;
       const numbers = await queue.send([content({ scheduledFor }), content({ scheduledFor })]);

@@ -142,16 +142,28 @@ export class ClientConnection {
   async #openNextSession(link: RheaSender, consumer: ConsumerLink, queue: MessageQueue): Promise<void> {
     const attach = holdAttach(link);
     const left = new AbortController();
+    let hasWaited = false;
+    setImmediate(() => {
+      hasWaited = true;
+    });
     this.#consumers.set(link, () => {
-      attach();
       left.abort();
+      // rhea attaches a link that it left before it was attached once more, and leaves it at once. Answered, it would
+      // do so again and again.
+      if (hasWaited) attach();
     });
     try {
       const supply = await queue.acceptNextSession(consumer, patienceOf(link), left.signal);
-      if (left.signal.aborted) supply.end();
-      else this.#openSession(link, consumer, supply);
+      if (left.signal.aborted) {
+        supply.end();
+        return;
+      }
+      this.#openSession(link, consumer, supply);
+      // Behind the attach, for the credit that came before it.
+      setImmediate(() => supply.dispatch());
     } catch (error) {
-      if (!left.signal.aborted) refuse(link, error);
+      if (left.signal.aborted) return;
+      refuse(link, error);
     }
     attach();
   }

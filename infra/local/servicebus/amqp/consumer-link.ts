@@ -48,7 +48,6 @@ export class ConsumerLink implements Consumer {
       if (this.#link._draining) this.#finishDrain();
     });
     this.#link.on('sendable', () => supply.dispatch());
-    supply.dispatch();
   }
 
   credit(): number {

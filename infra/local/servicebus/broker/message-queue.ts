@@ -249,7 +249,6 @@ export class MessageQueue {
     if (sessionId === undefined) this.#refuseWithoutSession();
     const now = this.#clock.now();
     return [...this.#entries.values()]
-      .filter(({ state }) => state !== 'moving')
       .map(({ message }) => message)
       .filter(({ sequenceNumber }) => sequenceNumber >= fromSequenceNumber)
       .filter(({ content }) => sessionId === undefined || content.sessionId === sessionId)

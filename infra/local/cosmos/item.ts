@@ -22,9 +22,12 @@ export interface Placement {
 
 const MAX_ITEM_BYTES = 2 * 1024 * 1024;
 const MAX_ID_BYTES = 1023;
+/** Cosmos DB docs, "Service quotas and default limits": levels of embedded objects and arrays. */
+const MAX_DEPTH = 128;
 
 /** Adds what the service adds. @throws CosmosError 400 or 413 */
 export function buildItem(container: ContainerEntry, given: JsonObject, placement: Placement): Item {
+  if (isDeeper(given, MAX_DEPTH)) throw badRequest(`The item is nested more than ${MAX_DEPTH} levels deep.`);
   const { _rid, _self, _etag, _attachments, _ts, _lsn, ...own } = given;
   const { lsn, sequence, itemNumber, now } = placement;
   const rid = itemResourceId(container.databaseNumber, container.number, itemNumber);
@@ -49,6 +52,11 @@ export function buildItem(container: ContainerEntry, given: JsonObject, placemen
     head: { etag, lsn, sequence, timestamp: now, expiresAt, itemNumber, bodyBytes, terms, indexed },
     body,
   };
+}
+
+function isDeeper(value: JsonValue, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return levels === 0 || Object.values(value).some((child) => isDeeper(child, levels - 1));
 }
 
 /** @throws CosmosError 400 for an id that the service does not take */

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Container } from '@azure/cosmos';
+import type { Container, JSONValue } from '@azure/cosmos';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openAccount, postItems, refusal, type TestAccount } from './account.ts';
 
@@ -183,6 +183,17 @@ describe('items', () => {
     const item = { ...newItem(), value: 'x'.repeat(2 * 1024 * 1024) };
     expect(await refusal(() => container.items.create(item))).toMatchObject({ code: 413 });
     expect((await container.item(item.id, 's').read()).statusCode).toBe(404);
+  });
+
+  it('an item may be nested 128 levels deep, not more', async () => {
+    const nested = (levels: number): JSONValue => JSON.parse(`${'['.repeat(levels)}${']'.repeat(levels)}`);
+    const deep = { ...newItem(), value: nested(127) };
+    expect((await container.items.create(deep)).statusCode).toBe(201);
+    expect((await container.item(deep.id, 's').read()).resource?.value).toEqual(deep.value);
+    for (const levels of [128, 1000]) {
+      const item = { ...newItem(), value: nested(levels) };
+      expect(await refusal(() => container.items.create(item))).toMatchObject({ code: 400 });
+    }
   });
 
   it('an id with a slash is refused', async () => {

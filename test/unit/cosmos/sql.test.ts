@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { CosmosError } from '../../../infra/local/cosmos/cosmos-error.ts';
 import type { JsonValue } from '../../../infra/local/cosmos/json.ts';
 import { compareStrings, compareValues } from '../../../infra/local/cosmos/sql/compare.ts';
 import { constraintsOf } from '../../../infra/local/cosmos/sql/constraints.ts';
@@ -77,6 +78,28 @@ describe('constraints of a filter', () => {
     expect(constraints('c.a = 1 OR c.b = 2')).toEqual([]);
     expect(constraints('NOT (c.a = 1)')).toEqual([]);
     expect(constraints('c.a != 1 AND c.a = c.b')).toEqual([]);
+  });
+});
+
+describe('large filters', () => {
+  const choices = (count: number) => Array.from({ length: count }, (_, number) => number);
+
+  it('are answered as far as the service does', () => {
+    expect(evaluate(`c.n IN (${choices(8000).join(', ')})`, { n: 7999 })).toBe(true);
+    const either = choices(1999).map((number) => `c.n = ${number}`);
+    expect(evaluate(either.join(' OR '), { n: 1998 })).toBe(true);
+    expect(evaluate(`${'('.repeat(150)}c.n = 1${')'.repeat(150)}`, { n: 1 })).toBe(true);
+  });
+
+  it('are refused beyond that, not failed upon', () => {
+    for (const filter of [
+      Array.from({ length: 20_000 }, () => 'true').join(' OR '),
+      `${'('.repeat(20_000)}true${')'.repeat(20_000)}`,
+      `${'NOT '.repeat(20_000)}true`,
+      `c.a = ${'['.repeat(20_000)}`,
+    ]) {
+      expect(() => parseQuery(`SELECT * FROM c WHERE ${filter}`)).toThrow(CosmosError);
+    }
   });
 });
 

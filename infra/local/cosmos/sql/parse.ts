@@ -27,6 +27,9 @@ const RESERVED = new Set(
 );
 /** The tokens of `[{"item":`, before the aggregate. */
 const PARTIAL_START = 4;
+/** The service takes so many ANDs and ORs. */
+const MAX_CONDITIONS = 2000;
+const MAX_DEPTH = 200;
 const CACHED_QUERIES = 256;
 const cache = new Map<string, SelectQuery>();
 
@@ -48,6 +51,8 @@ class Parser {
   readonly #text: string;
   readonly #tokens: readonly Token[];
   #position = 0;
+  #conditions = 0;
+  #depth = 0;
   #alias = 'c';
 
   constructor(text: string) {
@@ -169,8 +174,11 @@ class Parser {
   }
 
   #expression(): Expression {
+    this.#depth += 1;
+    if (this.#depth > MAX_DEPTH) throw queryError(this.#peek(), 'SC3001', 'The query is nested too deeply.');
     let left = this.#conjunction();
     while (this.#takeWord('OR')) left = { kind: 'or', left, right: this.#conjunction() };
+    this.#depth -= 1;
     return left;
   }
 
@@ -181,6 +189,10 @@ class Parser {
   }
 
   #negation(): Expression {
+    this.#conditions += 1;
+    if (this.#conditions > MAX_CONDITIONS) {
+      throw queryError(this.#peek(), 'SC3001', `The query has more than ${MAX_CONDITIONS} conditions.`);
+    }
     if (this.#takeWord('NOT')) return not(this.#negation());
     return this.#predicate();
   }

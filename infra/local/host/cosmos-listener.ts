@@ -19,8 +19,8 @@ import { Outage } from './outage.ts';
 import type { TypedData } from './rpc.ts';
 
 const CATEGORY = 'Host.CosmosDB';
-/** How long the start waits for an answer before HTTP is served without it. */
-const START_PATIENCE = 1_000;
+/** How long the start waits for an answer, in milliseconds, before HTTP is served without it; a fault is one too. */
+const START_PATIENCE = 10_000;
 /** After so many milliseconds without a change a feed counts as idle. */
 const IDLE_AFTER = 30_000;
 /** How often, in milliseconds, an idle feed is read at the most: a laptop has better things to do than ask 50 times a second. */
@@ -66,11 +66,16 @@ export class CosmosListener implements Listener {
   }
 
   async start(signal: AbortSignal): Promise<void> {
-    let starting = true;
-    const opened = this.#openUntilAnswered(signal, () => starting);
-    this.#listening = opened.then((open) => open && this.#listenToAll(open, signal)).catch(() => undefined);
-    await Promise.race([opened, delay(START_PATIENCE, undefined, { ref: false })]);
-    starting = false;
+    let isStarting = true;
+    const first = this.#open();
+    this.#listening = this.#openUntilAnswered(first, signal, () => isStarting)
+      .then((feed) => feed && this.#listenToAll(feed, signal))
+      .catch(() => undefined);
+    const answer = first.catch((error: unknown) => {
+      if (error instanceof MissingContainerError) throw error;
+    });
+    await Promise.race([answer, delay(START_PATIENCE, undefined, { ref: false })]);
+    isStarting = false;
   }
 
   async close(): Promise<void> {
@@ -79,15 +84,19 @@ export class CosmosListener implements Listener {
     this.#leaseClient.dispose();
   }
 
-  /** @throws MissingContainerError while the host is still starting; later it is one more reason to try on. */
-  async #openUntilAnswered(signal: AbortSignal, isStarting: () => boolean): Promise<OpenFeed | undefined> {
-    while (!signal.aborted) {
+  /** A container that is missing ends a start; later it is one more reason to try on. */
+  async #openUntilAnswered(
+    first: Promise<OpenFeed>,
+    signal: AbortSignal,
+    isStarting: () => boolean,
+  ): Promise<OpenFeed | undefined> {
+    for (let attempt = first; !signal.aborted; attempt = this.#open()) {
       try {
-        const feed = await this.#open();
+        const feed = await attempt;
         this.#outage.succeeded();
         return feed;
       } catch (error) {
-        if (error instanceof MissingContainerError && isStarting()) throw error;
+        if (error instanceof MissingContainerError && isStarting()) return undefined;
         await this.#options.clock.sleep(this.#outage.failed(error), signal);
       }
     }
@@ -107,11 +116,15 @@ export class CosmosListener implements Listener {
     const containerId = await readResourceId(container, `${databaseName}/${containerName}`);
     const leaseDatabase = this.#leaseClient.database(leaseDatabaseName);
     if (createLeaseContainerIfNotExists) {
-      await leaseDatabase.containers.createIfNotExists({
+      const definition = {
         id: leaseContainerName,
         partitionKey: '/id',
         defaultTtl: -1,
         ...(leasesContainerThroughput !== undefined && { throughput: leasesContainerThroughput }),
+      };
+      await leaseDatabase.containers.createIfNotExists(definition).catch((error: unknown) => {
+        // Another function has just made it.
+        if (!hasCode(error, 409)) throw error;
       });
     }
     const leaseContainer = leaseDatabase.container(leaseContainerName);
@@ -252,9 +265,13 @@ async function readResourceId(container: Container, path: string): Promise<strin
     const { resource } = await container.read();
     return resource?._rid ?? '';
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 404) {
+    if (hasCode(error, 404)) {
       throw new MissingContainerError(`Cosmos DB container '${path}' does not exist.`);
     }
     throw error;
   }
+}
+
+function hasCode(error: unknown, status: number): boolean {
+  return error instanceof Error && 'code' in error && error.code === status;
 }

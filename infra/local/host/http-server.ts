@@ -159,10 +159,12 @@ export class FunctionsServer {
     body: Uint8Array | undefined,
   ): Promise<void> {
     const { invoker, log } = this.#options;
+    const http = toHttpRequestData(request, target, values, body);
+    const { traceparent, tracestate } = http.nullableHeaders;
     const { returnValue } = await invoker.invoke(definition, {
-      input: { http: toHttpRequestData(request, target, values, body) },
-      traceParent: headerText(request.headers.traceparent),
-      traceState: headerText(request.headers.tracestate),
+      input: { http },
+      traceParent: traceparent?.value,
+      traceState: tracestate?.value,
     });
     const data = returnValue?.http;
     if (data === undefined) return writeStatus(response, 204);
@@ -242,8 +244,4 @@ function limitBody(request: IncomingMessage, response: ServerResponse, limit: nu
     if (chunk === null) fail();
     return true;
   };
-}
-
-function headerText(header: string | string[] | undefined): string | undefined {
-  return Array.isArray(header) ? header[0] : header;
 }

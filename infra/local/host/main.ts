@@ -65,7 +65,8 @@ function obeyParent(supervisor: Supervisor): void {
   const stop = () => void supervisor.stop().then(() => process.exit(0));
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
-  process.on('message', (message: object) => {
+  process.on('message', (message: unknown) => {
+    if (typeof message !== 'object' || message === null) return;
     if ('type' in message && message.type === 'stop') stop();
     else supervisor.relay(message);
   });

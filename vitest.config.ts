@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    setupFiles: ['test/e2e/kill-leftovers.ts'],
     environment: 'node',
     pool: 'forks',
     // More than the cores: most files wait for processes, leases and retries rather than compute.

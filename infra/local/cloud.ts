@@ -19,9 +19,11 @@ await runUntilStopped<ServerOptions>({
     await requireFreePorts(portsOfServers(options));
     const { connections, faultUrls } = await startServers({ options, dataFolder, teardown });
     const running = SERVERS.filter((name) => options.servers.has(name));
-    for (const url of faultUrls) console.error(`faults  ${url}`);
-    console.error(`data    ${dataFolder.path}${dataFolder.temporary ? ' (removed at the end)' : ''}`);
-    console.error(`pid     ${process.pid} (Ctrl-C stops ${running.join(', ')})`);
+    for (const [server, url] of Object.entries(faultUrls)) {
+      if (url !== undefined) console.error(`faults: ${server}  ${url}`);
+    }
+    console.error(`data: ${dataFolder.path}${dataFolder.temporary ? ' (removed at the end)' : ''}`);
+    console.error(`pid: ${process.pid} (Ctrl-C stops ${running.join(', ')})`);
     for (const name of running) console.log(connections[name]);
   },
 });

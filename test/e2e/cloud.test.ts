@@ -100,7 +100,7 @@ describe('npm run cloud', () => {
   test('answers fault injection where it is asked for, and ends cleanly on SIGTERM', async () => {
     const launcher = startCloud('--only', 'cosmos,servicebus', '--faults');
     await linesOf(launcher, 2);
-    const urls = [...launcher.output().matchAll(/^faults +(\S+)$/gm)].map(([, url]) => url ?? '');
+    const urls = [...launcher.output().matchAll(/^faults: \w+ +(\S+)$/gm)].map(([, url]) => url ?? '');
     expect(urls).toHaveLength(2);
     for (const url of urls) expect(await (await fetch(url)).json()).toEqual({ rules: [] });
 

@@ -18,6 +18,14 @@ export const FREE_PORTS = [
 
 const root = path.resolve(import.meta.dirname, '../..');
 
+const running = new Set<ChildProcess>();
+process.once('exit', killLaunched);
+
+/** Ends what was launched and still runs, as after a test that was given up in the midst of a start. */
+export function killLaunched(): void {
+  for (const launcher of running) launcher.kill('SIGKILL');
+}
+
 /** What a laptop hides and Azure has: traps of the host, containers that nobody may create, several physical partitions. */
 const TRAPS = {
   all: ['--strict', '--no-control-plane', '--partitions', '4'],
@@ -122,9 +130,8 @@ export function launch(
   launcher.stderr.setEncoding('utf8').on('data', (text: string) => {
     output += text;
   });
-  const killWithTests = () => launcher.kill('SIGKILL');
-  process.once('exit', killWithTests);
-  launcher.once('exit', () => process.off('exit', killWithTests));
+  running.add(launcher);
+  launcher.once('exit', () => running.delete(launcher));
 
   return {
     process: launcher,

@@ -20,7 +20,9 @@ export function banner(facts: BannerFacts): string {
     ['', isOpen(facts) ? 'open on loopback: no token is asked for' : 'closed: asks for SKERRY_TOKEN'],
     ['', `webhooks may ${webhooksMayCallLoopback(facts) ? '' : 'not '}call loopback`],
     ...SERVERS.map((server) => connectionRow(server, facts)),
-    ...facts.faultUrls.map((faults): [string, string] => ['faults', faults]),
+    ...Object.entries(facts.faultUrls).flatMap(([server, url]): [string, string][] =>
+      url === undefined ? [] : [[`faults: ${server}`, url]],
+    ),
     ['data', dataFolder.path + (dataFolder.temporary ? ' (removed at the end)' : '')],
     ['pid', `${pid} (Ctrl-C stops everything)`],
   ];

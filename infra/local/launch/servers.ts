@@ -20,8 +20,8 @@ const AZURITE_STOP_MILLISECONDS = 5_000;
 
 export interface Servers {
   readonly connections: Readonly<Record<ServerName, string>>;
-  /** Where faults are injected. */
-  readonly faultUrls: readonly string[];
+  /** Where faults are injected, if at all. */
+  readonly faultUrls: Readonly<Record<'cosmos' | 'servicebus', string | undefined>>;
 }
 
 interface Launch {
@@ -52,7 +52,7 @@ export async function startServers(launch: Launch): Promise<Servers> {
       servicebus: servicebus.connectionString,
       blob: blob.connectionString,
     },
-    faultUrls: [cosmos, servicebus].flatMap(({ faultsUrl }) => faultsUrl ?? []),
+    faultUrls: { cosmos: cosmos.faultsUrl, servicebus: servicebus.faultsUrl },
   };
 }
 

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { setImmediate } from 'node:timers/promises';
 import {
   ServiceBusClient,
   type ServiceBusReceivedMessage,
@@ -170,8 +171,11 @@ export class ServiceBusListener implements Listener {
     const succeeded = !signal.aborted && (await this.#run(message));
     const { autoCompleteMessages = this.#options.defaults.autoCompleteMessages } = this.#trigger;
     try {
-      if (!succeeded) await receiver.abandonMessage(message);
-      else if (autoCompleteMessages) await receiver.completeMessage(message);
+      if (!succeeded) {
+        // rhea writes outcomes once a turn of the event loop, and gives the second one what the first one is.
+        await setImmediate();
+        await receiver.abandonMessage(message);
+      } else if (autoCompleteMessages) await receiver.completeMessage(message);
     } catch (error) {
       const { definition, log } = this.#options;
       const outcome = `Message '${String(message.messageId)}' of function '${definition.name}' could not be settled and will come again`;

@@ -11,17 +11,18 @@ import { createListeners } from './create-listeners.ts';
 import {
   defineFunctions,
   type FunctionDefinition,
-  functionsOf,
   type HttpTrigger,
+  isFiredBy,
 } from './function-definition.ts';
 import { FunctionKeys } from './function-keys.ts';
-import { readHostJson } from './host-json.ts';
+import { hostJsonSchema } from './host-json.ts';
 import { FunctionsServer } from './http-server.ts';
 import { HttpStream } from './http-stream.ts';
 import { Invoker, type TriggerEvent } from './invocation.ts';
 import type { Listener } from './listener.ts';
 import { loadApp } from './load-app.ts';
-import { describeError, Log } from './log.ts';
+import { describeError, Log, messageOf } from './log.ts';
+import { readJson } from './read-json.ts';
 import { Retries } from './retry.ts';
 import { Router } from './router.ts';
 import type { TypedData } from './rpc.ts';
@@ -81,7 +82,7 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
   const runtime = settings.get('FUNCTIONS_WORKER_RUNTIME');
   if (runtime !== undefined && runtime !== 'node')
     throw new Error(`FUNCTIONS_WORKER_RUNTIME is '${runtime}', not 'node'.`);
-  const hostJson = await readHostJson(appDirectory);
+  const hostJson = await readJson(join(appDirectory, 'host.json'), hostJsonSchema);
   const { functionTimeout } = hostJson;
   const log = new Log(hostJson.logging.logLevel);
 
@@ -94,8 +95,8 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
   if (model === undefined) throw new Error(`The app in ${appDirectory} registers no function.`);
   const isChosen = (name: string) => hostJson.functions?.includes(name.toLowerCase()) ?? true;
   const chosen = core.functions.filter(({ metadata }) => isChosen(metadata.name));
-  const definitions = defineFunctions(chosen, settings, hostJson.retry);
-  const httpFunctions = functionsOf(definitions, 'httpTrigger');
+  const definitions = await defineFunctions(chosen, settings, hostJson.retry);
+  const httpFunctions = definitions.filter((definition) => isFiredBy(definition, 'httpTrigger'));
   const { routePrefix } = hostJson.extensions.http;
   const router = new Router(httpFunctions, routePrefix);
   if (keys === undefined) warnOfMissingKeys(httpFunctions, log);
@@ -186,7 +187,7 @@ async function startListener(
       return;
     } catch (error) {
       if (first) throw error;
-      errors.set(listener, error instanceof Error ? error.message : String(error));
+      errors.set(listener, messageOf(error));
       log.write('error', CATEGORY, `A listener cannot start, trying on: ${describeError(error)}`);
       await hostClock.sleep(LISTENER_PAUSE, signal);
     }

@@ -59,6 +59,11 @@ function writeLine({ level, category, message }: LogEntry): void {
   stream.write(line);
 }
 
+/** What an error says, without its stack. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** The stack of an error, or whatever else was thrown as text. */
 export function describeError(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);

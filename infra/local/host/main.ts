@@ -25,7 +25,7 @@ async function main(): Promise<void> {
   if (values.app === undefined) throw new Error(USAGE);
   const supervisor = new Supervisor({
     host: values.host,
-    port: Number(values.port),
+    port: integerOf('port', values.port, 0, 65_535),
     workers: await workerCount(values.app, values.workers, values.strict),
     commandLine: [
       ...['--app', values.app],
@@ -47,9 +47,13 @@ async function main(): Promise<void> {
 /** One worker unless told, as in Azure; two in strict mode, so that an app that relies on one is found out. */
 async function workerCount(app: string, flag: string | undefined, strict: boolean): Promise<number> {
   const text = flag ?? (await processCountSetting(app)) ?? (strict ? '2' : '1');
-  const count = Number(text);
-  if (Number.isInteger(count) && count >= 1 && count <= MOST_WORKERS) return count;
-  throw new Error(`'${text}' is no number of workers. ${USAGE}`);
+  return integerOf('number of workers', text, 1, MOST_WORKERS);
+}
+
+function integerOf(what: string, text: string, least: number, most: number): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value >= least && value <= most) return value;
+  throw new Error(`'${text}' is no ${what}. ${USAGE}`);
 }
 
 async function processCountSetting(app: string): Promise<string | undefined> {

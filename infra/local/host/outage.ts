@@ -1,5 +1,5 @@
 import type { Random } from '../../../shared/platform/random.ts';
-import type { Log } from './log.ts';
+import { type Log, messageOf } from './log.ts';
 
 const SHORTEST_PAUSE = 200;
 const LONGEST_PAUSE = 5_000;
@@ -28,8 +28,11 @@ export class Outage {
     if (now - this.#lastFailure > QUIET) this.#failures = 0;
     this.#lastFailure = now;
     if (this.#failures === 0) {
-      const reason = error instanceof Error ? error.message : String(error);
-      this.#log.write('warning', this.#category, `${this.#service} does not answer, trying on: ${reason}`);
+      this.#log.write(
+        'warning',
+        this.#category,
+        `${this.#service} does not answer, trying on: ${messageOf(error)}`,
+      );
     }
     const pause = Math.min(SHORTEST_PAUSE * 2 ** this.#failures, LONGEST_PAUSE);
     this.#failures++;

@@ -1,4 +1,5 @@
 import type { FunctionDefinition, HttpTrigger } from './function-definition.ts';
+import { messageOf } from './log.ts';
 import { parseRequestPath, RouteTemplate, type RouteValues } from './route-template.ts';
 
 export interface RouteMatch {
@@ -53,7 +54,7 @@ function toRoute(definition: FunctionDefinition<HttpTrigger>, routePrefix: strin
     const template = new RouteTemplate(trimSlashes(`${prefix}/${route}`));
     return { definition, template, methods: new Set(trigger.methods) };
   } catch (error) {
-    throw new Error(`function '${name}': ${error instanceof Error ? error.message : String(error)}`, {
+    throw new Error(`function '${name}': ${messageOf(error)}`, {
       cause: error,
     });
   }

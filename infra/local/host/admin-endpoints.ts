@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { z } from 'zod';
@@ -11,6 +11,8 @@ import { writeJson, writeStatus } from './http-response.ts';
 const HOST_VERSION = '4.34.0';
 
 export interface AdminEndpointsOptions {
+  /** Makes the host's id, the same in all workers. */
+  readonly appDirectory: string;
   /** All of the app's functions. */
   readonly definitions: readonly FunctionDefinition[];
   /** What keeps functions from being fired, now. */
@@ -34,7 +36,6 @@ interface AdminRequest {
 /** The few of the host's own endpoints that tools and tests use (azure-functions-host, `HostController`, `FunctionsController`). */
 export class AdminEndpoints {
   readonly #options: AdminEndpointsOptions;
-  readonly #id = randomUUID();
   readonly #endpoints: Readonly<Record<string, (request: AdminRequest) => void | Promise<void>>> = {
     'GET /admin/host/ping': ({ response }) => writeStatus(response, 200),
     'POST /admin/host/ping': ({ response }) => writeStatus(response, 200),
@@ -82,7 +83,7 @@ export class AdminEndpoints {
   #status(): object {
     const { state, errors } = this.#options;
     return {
-      id: this.#id,
+      id: createHash('sha256').update(this.#options.appDirectory).digest('hex').slice(0, 32),
       state: state(),
       version: HOST_VERSION,
       versionDetails: HOST_VERSION,

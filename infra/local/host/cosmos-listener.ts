@@ -7,8 +7,7 @@ import {
   CosmosClient,
   type FeedRange,
 } from '@azure/cosmos';
-import type { Random } from '../../../shared/platform/random.ts';
-import type { HostClock } from './clock.ts';
+import { hostClock } from './clock.ts';
 import { CosmosLeases, type Lease } from './cosmos-leases.ts';
 import { rewriteDate } from './dotnet-date.ts';
 import type { CosmosTrigger, FunctionDefinition } from './function-definition.ts';
@@ -32,8 +31,6 @@ export interface CosmosListenerOptions {
   readonly leaseConnectionString: string;
   /** Whether what looks like a date is written anew, as in Azure, where .NET reads the documents on their way. */
   readonly strict: boolean;
-  readonly clock: HostClock;
-  readonly random: Pick<Random, 'fraction'>;
   readonly log: Log;
   /** Runs the function with its retry policy; failures are logged there. */
   readonly run: (input: TypedData) => Promise<void>;
@@ -56,13 +53,13 @@ export class CosmosListener implements Listener {
 
   /** @throws Error if a connection string is malformed. */
   constructor(options: CosmosListenerOptions) {
-    const { definition, connectionString, leaseConnectionString, log, random } = options;
+    const { definition, connectionString, leaseConnectionString, log } = options;
     this.#options = options;
     this.#trigger = definition.trigger;
     this.#client = createClient(connectionString);
     this.#leaseClient =
       leaseConnectionString === connectionString ? this.#client : createClient(leaseConnectionString);
-    this.#outage = new Outage(`Cosmos DB for function '${definition.name}'`, CATEGORY, log, random);
+    this.#outage = new Outage(`Cosmos DB for function '${definition.name}'`, CATEGORY, log);
   }
 
   async start(signal: AbortSignal): Promise<void> {
@@ -97,7 +94,7 @@ export class CosmosListener implements Listener {
         return feed;
       } catch (error) {
         if (error instanceof MissingContainerError && isStarting()) return undefined;
-        await this.#options.clock.sleep(this.#outage.failed(error), signal);
+        await hostClock.sleep(this.#outage.failed(error), signal);
       }
     }
     return undefined;
@@ -166,22 +163,22 @@ export class CosmosListener implements Listener {
   ): Promise<void> {
     let lease = first;
     let iterator = this.#iterate(container, lease);
-    let lastChangeAt = this.#options.clock.now();
+    let lastChangeAt = hostClock.now();
     while (!signal.aborted) {
       try {
         const page = await iterator.readNext();
         this.#outage.succeeded();
         if (signal.aborted) return;
         if (page.count === 0) {
-          await this.#options.clock.sleep(this.#pollDelay(lastChangeAt), signal);
+          await hostClock.sleep(this.#pollDelay(lastChangeAt), signal);
           continue;
         }
-        lastChangeAt = this.#options.clock.now();
+        lastChangeAt = hostClock.now();
         if (!(await this.#deliver(page.result, signal))) return;
         lease = { ...lease, continuation: page.continuationToken };
         await this.#checkpoint(leases, lease, signal);
       } catch (error) {
-        await this.#options.clock.sleep(this.#outage.failed(error), signal);
+        await hostClock.sleep(this.#outage.failed(error), signal);
         iterator = this.#iterate(container, lease);
       }
     }
@@ -190,7 +187,7 @@ export class CosmosListener implements Listener {
   /** The trigger's own delay, but for feeds that are asked often and have been idle for long. */
   #pollDelay(lastChangeAt: number): number {
     const { feedPollDelay } = this.#trigger;
-    const isIdle = this.#options.clock.now() - lastChangeAt > IDLE_AFTER;
+    const isIdle = hostClock.now() - lastChangeAt > IDLE_AFTER;
     return isIdle ? Math.max(feedPollDelay, IDLE_POLL_DELAY) : feedPollDelay;
   }
 
@@ -218,7 +215,7 @@ export class CosmosListener implements Listener {
       try {
         return await leases.save(lease);
       } catch (error) {
-        await this.#options.clock.sleep(this.#outage.failed(error), signal);
+        await hostClock.sleep(this.#outage.failed(error), signal);
       }
     } while (!signal.aborted);
   }

@@ -1,4 +1,3 @@
-import { systemRandom } from '../../../shared/platform/random.ts';
 import type { AppSettings } from './app-settings.ts';
 import { hostClock } from './clock.ts';
 import { type CosmosTrigger, type FunctionDefinition, isFiredBy, ofEach } from './function-definition.ts';
@@ -8,7 +7,7 @@ import type { Listener } from './listener.ts';
 import type { Log } from './log.ts';
 import type { TypedData } from './rpc.ts';
 import { TimerListener } from './timer-listener.ts';
-import { TimerStatusFiles, TimerStatusMemory } from './timer-status.ts';
+import { TimerStatuses } from './timer-status.ts';
 
 export interface CreateListenersOptions {
   readonly definitions: readonly FunctionDefinition[];
@@ -30,7 +29,7 @@ export interface CreateListenersOptions {
  */
 export async function createListeners(options: CreateListenersOptions): Promise<Listener[]> {
   const { settings, hostJson, log, run, strict, stateFolder } = options;
-  const statuses = stateFolder === undefined ? new TimerStatusMemory() : new TimerStatusFiles(stateFolder);
+  const statuses = new TimerStatuses(stateFolder);
   const enabled = options.definitions.filter((definition) => !definition.disabled);
   refuseSharedLeases(enabled.filter((definition) => isFiredBy(definition, 'cosmosDBTrigger')));
   const listeners = await ofEach(enabled, async (definition): Promise<Listener[]> => {
@@ -43,15 +42,15 @@ export async function createListeners(options: CreateListenersOptions): Promise<
       const { CosmosListener } = await import('./cosmos-listener.ts');
       const connectionString = settings.connection(connection);
       const leaseConnectionString = settings.connection(leaseConnection);
-      const tools = { clock: hostClock, random: systemRandom, log, run: runWith };
-      return [new CosmosListener({ definition, connectionString, leaseConnectionString, strict, ...tools })];
+      const feed = { connectionString, leaseConnectionString, strict, log, run: runWith };
+      return [new CosmosListener({ definition, ...feed })];
     }
     if (isFiredBy(definition, 'serviceBusTrigger')) {
       const { ServiceBusListener } = await import('./service-bus-listener.ts');
       const connectionString = settings.connection(definition.trigger.connection);
       const defaults = hostJson.extensions.serviceBus;
-      const tools = { random: systemRandom, log, run: (event: TriggerEvent) => run(definition, event) };
-      return [new ServiceBusListener({ definition, connectionString, defaults, ...tools })];
+      const runWithEvent = (event: TriggerEvent) => run(definition, event);
+      return [new ServiceBusListener({ definition, connectionString, defaults, log, run: runWithEvent })];
     }
     return [];
   });

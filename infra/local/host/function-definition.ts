@@ -79,20 +79,15 @@ const triggerSchema = z.discriminatedUnion('type', [
   cosmosTrigger,
   serviceBusTrigger,
 ]);
+const TRIGGER_TYPES: readonly string[] = triggerSchema.options.map(({ shape }) => shape.type.value);
 /** What every binding has besides its own options. */
 const BINDING_PROPERTIES: ReadonlySet<string> = new Set(['name', 'direction', 'properties', 'sdkBinding']);
-const TRIGGER_TYPES: readonly string[] = [
-  'httpTrigger',
-  'timerTrigger',
-  'cosmosDBTrigger',
-  'serviceBusTrigger',
-];
 
 export type HttpTrigger = z.output<typeof httpTrigger>;
 export type TimerTrigger = z.output<typeof timerTrigger>;
 export type CosmosTrigger = z.output<typeof cosmosTrigger>;
 export type ServiceBusTrigger = z.output<typeof serviceBusTrigger>;
-type Trigger = HttpTrigger | TimerTrigger | CosmosTrigger | ServiceBusTrigger;
+type Trigger = z.output<typeof triggerSchema>;
 
 /** A registered function, checked, with its settings resolved. */
 export interface FunctionDefinition<TriggerType extends Trigger = Trigger> {

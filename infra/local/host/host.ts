@@ -131,6 +131,7 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
   });
   const errors = new Map<Listener, string>();
   const admin = new AdminEndpoints({
+    appDirectory,
     definitions,
     errors,
     state: () => (stopping.signal.aborted ? 'Stopping' : 'Running'),

@@ -6,7 +6,7 @@ import { buffer } from 'node:stream/consumers';
 import { encodePath, type RequestTarget, toHeaders, toTriggerMetadata } from './http-request.ts';
 import { writeStatus } from './http-response.ts';
 import type { Invoker } from './invocation.ts';
-import { describeError, type Log } from './log.ts';
+import type { Log } from './log.ts';
 import type { RouteMatch } from './router.ts';
 
 /** After so long without a byte in either direction the real host's proxy gives up. */
@@ -76,7 +76,8 @@ export class HttpStream {
       })
       .then(
         () => ({ status: 204, what: 'returned nothing' }),
-        (error: unknown) => ({ status: 500, what: `failed: ${describeError(error)}` }),
+        // Why, the invoker has logged.
+        () => ({ status: 500, what: 'failed' }),
       );
     if (!response.writableEnded) {
       if (!response.destroyed) {

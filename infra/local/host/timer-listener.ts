@@ -5,12 +5,12 @@ import type { Listener } from './listener.ts';
 import { describeError, type Log } from './log.ts';
 import type { TypedData } from './rpc.ts';
 import { firesOftenerThanEachMinute, parseSchedule, type Schedule } from './schedule.ts';
-import type { TimerStatus, TimerStatusStore } from './timer-status.ts';
+import type { TimerStatus, TimerStatuses } from './timer-status.ts';
 
 export interface TimerListenerOptions {
   readonly definition: FunctionDefinition<TimerTrigger>;
   readonly clock: HostClock;
-  readonly statuses: TimerStatusStore;
+  readonly statuses: Pick<TimerStatuses, 'read' | 'write'>;
   readonly log: Log;
   /** Runs the function with its retry policy; failures are logged there. */
   readonly run: (input: TypedData) => Promise<unknown>;

@@ -1,9 +1,9 @@
 /** `npm start`: everything that Skerry needs, in one go. See `launch/options.ts` for its flags. */
-import { enableCompileCache, getCompileCacheDir } from 'node:module';
 import { banner } from './launch/banner.ts';
 import { startCloud } from './launch/cloud.ts';
 import { LaunchError } from './launch/launch-error.ts';
 import { type LaunchOptions, parseLaunchOptions, USAGE, UsageError } from './launch/options.ts';
+import { shareCompiledCode } from './launch/share-compiled-code.ts';
 import { Teardown } from './launch/teardown.ts';
 
 /** npm passes on a Ctrl-C that the terminal has already sent to this process: signals this close together are one. */
@@ -14,15 +14,6 @@ const options = readCommandLine();
 const teardown = new Teardown();
 stopOnSignals();
 await start();
-
-/** Loading the SDKs is most of a start; compiled once, they load in half the time here and in the children. */
-function shareCompiledCode(): void {
-  enableCompileCache();
-  const folder = getCompileCacheDir();
-  if (folder !== undefined) {
-    process.env.NODE_COMPILE_CACHE ??= folder;
-  }
-}
 
 function readCommandLine(): LaunchOptions {
   try {

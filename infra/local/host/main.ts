@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { shareCompiledCode } from '../launch/share-compiled-code.ts';
 import { Supervisor } from './supervisor.ts';
 
 const USAGE =
@@ -12,6 +13,7 @@ const MOST_WORKERS = 10;
  * parent; ends at once, workers and all, if the parent is gone, and drains on SIGTERM, SIGINT or `{type: 'stop'}`.
  */
 async function main(): Promise<void> {
+  shareCompiledCode();
   const { values } = parseArgs({
     options: {
       app: { type: 'string' },

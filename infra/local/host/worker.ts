@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module';
 import type { Socket } from 'node:net';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -33,6 +34,8 @@ async function main(): Promise<void> {
   const patience = Math.min(Math.max(host.functionTimeout, SHORTEST_HANG), LONGEST_HANG);
   tell({ type: 'loaded', patience });
   watchSupervisor();
+  // Workers that are killed would write nothing down.
+  flushCompileCache();
 }
 
 async function start(): Promise<FunctionsHost> {

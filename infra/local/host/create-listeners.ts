@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { AppSettings } from './app-settings.ts';
 import { hostClock } from './clock.ts';
 import { type CosmosTrigger, type FunctionDefinition, isFiredBy, ofEach } from './function-definition.ts';
@@ -29,15 +30,16 @@ export interface CreateListenersOptions {
  */
 export async function createListeners(options: CreateListenersOptions): Promise<Listener[]> {
   const { settings, hostJson, log, run, strict, stateFolder } = options;
-  const statuses = new TimerStatuses(stateFolder);
+  const statuses = new TimerStatuses(stateFolder && join(stateFolder, 'timers'));
   const enabled = options.definitions.filter((definition) => !definition.disabled);
-  refuseSharedLeases(enabled.filter((definition) => isFiredBy(definition, 'cosmosDBTrigger')));
+  const leaseOwners = new Map<string, string>();
   const listeners = await ofEach(enabled, async (definition): Promise<Listener[]> => {
     const runWith = (input: TypedData) => run(definition, { input });
     if (isFiredBy(definition, 'timerTrigger')) {
       return [new TimerListener({ definition, clock: hostClock, statuses, log, run: runWith })];
     }
     if (isFiredBy(definition, 'cosmosDBTrigger')) {
+      refuseSharedLeases(definition, leaseOwners);
       const { connection, leaseConnection = connection } = definition.trigger;
       const { CosmosListener } = await import('./cosmos-listener.ts');
       const connectionString = settings.connection(connection);
@@ -57,30 +59,27 @@ export async function createListeners(options: CreateListenersOptions): Promise<
   return listeners.flat();
 }
 
-/** In Azure such functions take the changes from each other, which is never meant. */
-function refuseSharedLeases(definitions: readonly FunctionDefinition<CosmosTrigger>[]): void {
-  const taken = new Map<string, string>();
-  for (const { name, trigger } of definitions) {
-    const {
-      connection,
-      leaseConnection = connection,
-      databaseName,
-      leaseDatabaseName = databaseName,
-    } = trigger;
-    const container = [connection, databaseName, trigger.containerName];
-    const leases = [
-      leaseConnection,
-      leaseDatabaseName,
-      trigger.leaseContainerName,
-      trigger.leaseContainerPrefix,
-    ];
-    const key = JSON.stringify([...container, ...leases]);
-    const other = taken.get(key);
-    if (other !== undefined) {
-      throw new Error(
-        `Functions '${other}' and '${name}' share their leases; give each a leaseContainerPrefix.`,
-      );
-    }
-    taken.set(key, name);
-  }
+/** In Azure functions with the same leases take the changes from each other, which is never meant. */
+function refuseSharedLeases(
+  { name, trigger }: FunctionDefinition<CosmosTrigger>,
+  owners: Map<string, string>,
+): void {
+  const {
+    connection,
+    databaseName,
+    leaseConnection = connection,
+    leaseDatabaseName = databaseName,
+  } = trigger;
+  const container = [connection, databaseName, trigger.containerName];
+  const leases = [
+    leaseConnection,
+    leaseDatabaseName,
+    trigger.leaseContainerName,
+    trigger.leaseContainerPrefix,
+  ];
+  const key = JSON.stringify([container, leases]);
+  const owner = owners.get(key);
+  if (owner !== undefined)
+    throw new Error(`it shares its leases with '${owner}'; give each a leaseContainerPrefix`);
+  owners.set(key, name);
 }

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { LOG_LEVELS } from './log.ts';
+import { retryPolicySchema } from './retry.ts';
 import { parseTimeSpan } from './time-span.ts';
 
 function duration(parse: (text: string) => number | undefined) {
@@ -19,16 +20,6 @@ const MINUTES = 60_000;
 
 const logLevel = z.string().toLowerCase().pipe(z.enum(LOG_LEVELS));
 
-const retry = z.discriminatedUnion('strategy', [
-  z.object({ strategy: z.literal('fixedDelay'), maxRetryCount: z.int().min(-1), delayInterval: timeSpan }),
-  z.object({
-    strategy: z.literal('exponentialBackoff'),
-    maxRetryCount: z.int().min(-1),
-    minimumInterval: timeSpan,
-    maximumInterval: timeSpan,
-  }),
-]);
-
 /** A limit of requests; -1 is none, and 0 is not one. */
 const requestLimit = z
   .int()
@@ -46,7 +37,7 @@ export const hostJsonSchema = z.object({
     .refine((milliseconds) => milliseconds >= 1000, 'must be at least one second')
     .default(30 * MINUTES),
   logging: z.object({ logLevel: z.record(z.string(), logLevel).default({}) }).prefault({}),
-  retry: retry.optional(),
+  retry: retryPolicySchema(timeSpan).optional(),
   /** The only functions that are run, if given. */
   functions: z.array(z.string().toLowerCase()).optional(),
   concurrency: z

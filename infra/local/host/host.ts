@@ -77,7 +77,7 @@ const CATEGORY = 'Host.Startup';
  * @throws Error that says what is wrong with the app or its settings.
  */
 export async function startFunctionsHost(options: FunctionsHostOptions): Promise<FunctionsHost> {
-  const { appDirectory, secretsDirectory, strict, onTimeout, drainStatus } = options;
+  const { appDirectory, secretsDirectory, strict, stateFolder, onTimeout, drainStatus } = options;
   const settings = new AppSettings(options.settings);
   const runtime = settings.get('FUNCTIONS_WORKER_RUNTIME');
   if (runtime !== undefined && runtime !== 'node')
@@ -127,7 +127,7 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
     log,
     run,
     strict,
-    stateFolder: timerFolder(options),
+    stateFolder,
   });
   const errors = new Map<Listener, string>();
   const admin = new AdminEndpoints({
@@ -277,8 +277,4 @@ function warnOfMissingKeys(functions: readonly FunctionDefinition<HttpTrigger>[]
       CATEGORY,
       `${message} Keys guard ${guarded.map(({ name }) => name).join(', ')} in Azure.`,
     );
-}
-
-function timerFolder({ stateFolder }: FunctionsHostOptions): string | undefined {
-  return stateFolder === undefined ? undefined : join(stateFolder, 'timers');
 }

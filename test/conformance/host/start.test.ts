@@ -107,11 +107,12 @@ describe('a host that cannot start', () => {
     [
       'two functions share their leases',
       {
+        settings: { C: 'AccountEndpoint=http://localhost:1/;AccountKey=a2V5;' },
         code: `for (const name of ['a', 'b']) {
           app.cosmosDB(name, { connection: 'C', databaseName: 'd', containerName: 'c', handler: () => {} });
         }`,
       },
-      /Functions 'a' and 'b' share their leases/,
+      /function 'b': it shares its leases with 'a'/,
     ],
     ['a connection is missing', { code: queue('') }, /setting 'BUS' is missing/],
     [

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { z } from 'zod';
 import type { FunctionDefinition } from './function-definition.ts';
 import type { FunctionKeys } from './function-keys.ts';
 import type { FunctionsHostOptions } from './host.ts';
-import type { RequestTarget } from './http-request.ts';
+import type { Exchange } from './http-request.ts';
 import { writeJson, writeStatus } from './http-response.ts';
 
 const HOST_VERSION = '4.34.0';
@@ -26,9 +26,7 @@ export interface AdminEndpointsOptions {
   readonly keys: FunctionKeys | undefined;
 }
 
-interface AdminRequest {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
+interface AdminRequest extends Exchange {
   /** In `/admin/functions/{name}`. */
   readonly definition: FunctionDefinition | undefined;
 }
@@ -61,7 +59,8 @@ export class AdminEndpoints {
     this.#options = options;
   }
 
-  async answer(request: IncomingMessage, response: ServerResponse, target: RequestTarget): Promise<void> {
+  async answer(exchange: Exchange): Promise<void> {
+    const { request, response, target } = exchange;
     const { definitions, keys } = this.#options;
     const path = target.path.replace(/\/$/, '').toLowerCase();
     const name = /^\/admin\/functions\/([^/]+)$/.exec(path)?.[1];
@@ -75,7 +74,7 @@ export class AdminEndpoints {
     } else {
       if (request.headers.expect !== undefined) response.writeContinue();
       const definition = definitions.find((candidate) => candidate.name.toLowerCase() === name);
-      await endpoint({ request, response, definition });
+      await endpoint({ ...exchange, definition });
     }
     request.resume();
   }

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { AdminEndpoints } from './admin-endpoints.ts';
 import type { FunctionKeys } from './function-keys.ts';
 import type { HostJson } from './host-json.ts';
-import { parseRequestTarget, type RequestTarget, toHttpRequestData } from './http-request.ts';
+import { type Exchange, parseRequestTarget, type RequestTarget, toHttpRequestData } from './http-request.ts';
 import { writeResponse, writeStatus } from './http-response.ts';
 import type { HttpStream } from './http-stream.ts';
 import type { Invoker } from './invocation.ts';
@@ -97,22 +97,24 @@ export class FunctionsServer {
     const target = parseRequestTarget(request.url ?? '', request.headers.host);
     const refusal = this.#stopping ? 503 : refusalOf(request, target);
     if (refusal !== undefined || target === undefined) {
-      answerWithout(request, response, refusal ?? 400);
+      answerWithout({ request, response }, refusal ?? 400);
       return;
     }
+    const exchange = { request, response, target };
     if (/^\/(admin|runtime)(\/|$)/i.test(target.path)) {
-      void this.#options.admin.answer(request, response, target);
-    } else if (!this.#gate.enter(() => void this.#runGated(request, response, target))) {
+      void this.#options.admin.answer(exchange);
+    } else if (!this.#gate.enter(() => void this.#runGated(exchange))) {
       // The limits come before the routing: what no function answers counts as well.
-      answerWithout(request, response, 429, { 'x-function-scaleout': '1' });
+      answerWithout(exchange, 429, { 'x-function-scaleout': '1' });
     }
   };
 
-  async #runGated(request: IncomingMessage, response: ServerResponse, target: RequestTarget): Promise<void> {
+  async #runGated(exchange: Exchange): Promise<void> {
     const { http, log } = this.#options;
+    const { request, response, target } = exchange;
     try {
       for (const name in http.customHeaders) response.setHeader(name, http.customHeaders[name] ?? '');
-      await this.#run(request, response, target);
+      await this.#run(exchange);
     } catch (error) {
       // A function's own failure is logged by the invoker; the client never learns more than that it failed.
       const message = `500 for ${request.method} ${target.path}: ${describeError(error)}`;
@@ -123,23 +125,24 @@ export class FunctionsServer {
     }
   }
 
-  async #run(request: IncomingMessage, response: ServerResponse, target: RequestTarget): Promise<void> {
+  async #run(exchange: Exchange): Promise<void> {
     const { router, keys, stream, log, bodySizeLimit } = this.#options;
+    const { request, response, target } = exchange;
     const match = router.match(request.method ?? '', target.path);
-    if (match === undefined) return this.#answerUnmatched(request, response, target);
+    if (match === undefined) return this.#answerUnmatched(exchange);
     const { name, trigger, disabled } = match.definition;
     const level = keys?.levelOf(request.headers, target.query, name);
     const mayCall =
       level === undefined || level === 'admin' || ['anonymous', level].includes(trigger.authLevel);
-    if (!mayCall) return answerWithout(request, response, 401);
-    if (disabled && level !== 'admin') return answerWithout(request, response, 404);
+    if (!mayCall) return answerWithout(exchange, 401);
+    if (disabled && level !== 'admin') return answerWithout(exchange, 404);
 
     const length = Number(request.headers['content-length'] ?? 0);
-    if (length > bodySizeLimit) return answerWithout(request, response, 413);
+    if (length > bodySizeLimit) return answerWithout(exchange, 413);
     if (stream !== undefined) {
-      if (request.headers['transfer-encoding'] !== undefined) limitBody(request, response, bodySizeLimit);
+      if (request.headers['transfer-encoding'] !== undefined) limitBody(exchange, bodySizeLimit);
       if (request.headers.expect !== undefined) response.writeContinue();
-      return stream.answer(request, response, target, match);
+      return stream.answer(exchange, match);
     }
     if (request.headers['transfer-encoding'] !== undefined) {
       const message = `Function '${name}' gets no body: without Content-Length the Functions host drops it.`;
@@ -148,18 +151,17 @@ export class FunctionsServer {
     if (length > 0 && request.headers.expect !== undefined) response.writeContinue();
     const body = length > 0 ? await readBody(request, length) : undefined;
     if (length === 0) request.resume();
-    await this.#invoke(request, response, target, match, body);
+    await this.#invoke(exchange, match, body);
   }
 
   async #invoke(
-    request: IncomingMessage,
-    response: ServerResponse,
-    target: RequestTarget,
+    exchange: Exchange,
     { definition, values }: RouteMatch,
     body: Uint8Array | undefined,
   ): Promise<void> {
     const { invoker, log } = this.#options;
-    const http = toHttpRequestData(request, target, values, body);
+    const { response } = exchange;
+    const http = toHttpRequestData(exchange, values, body);
     const { traceparent, tracestate } = http.nullableHeaders;
     const { returnValue } = await invoker.invoke(definition, {
       input: { http },
@@ -177,9 +179,10 @@ export class FunctionsServer {
   }
 
   /** The root is left to the home page, whatever the method. */
-  #answerUnmatched(request: IncomingMessage, response: ServerResponse, { path }: RequestTarget): void {
-    if (path !== '/' || this.#options.homePageDisabled) {
-      answerWithout(request, response, path === '/' ? 204 : 404);
+  #answerUnmatched(exchange: Exchange): void {
+    const { request, response, target } = exchange;
+    if (target.path !== '/' || this.#options.homePageDisabled) {
+      answerWithout(exchange, target.path === '/' ? 204 : 404);
       return;
     }
     request.resume();
@@ -204,8 +207,7 @@ function refusalOf(
 
 /** Answers without running anything; a body that is still to come is read and forgotten, or the connection would stall. */
 function answerWithout(
-  request: IncomingMessage,
-  response: ServerResponse,
+  { request, response }: Pick<Exchange, 'request' | 'response'>,
   status: number,
   headers: Record<string, string> = {},
 ): void {
@@ -227,7 +229,7 @@ async function readBody(request: IncomingMessage, length: number): Promise<Uint8
  * Refuses a body of unknown length, and fails whoever reads it, when it grows beyond the limit. What still comes is read and
  * forgotten for a while, as Kestrel does: a connection that is cut at once can take the answer with it.
  */
-function limitBody(request: IncomingMessage, response: ServerResponse, limit: number): void {
+function limitBody({ request, response }: Exchange, limit: number): void {
   const push = request.push.bind(request);
   const fail = () => request.destroy(new Error('The request body is too large.'));
   let received = 0;

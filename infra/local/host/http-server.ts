@@ -1,4 +1,10 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+  STATUS_CODES,
+} from 'node:http';
 import type { Socket } from 'node:net';
 import type { AdminEndpoints } from './admin-endpoints.ts';
 import type { FunctionKeys } from './function-keys.ts';
@@ -61,9 +67,12 @@ export class FunctionsServer {
     this.#server.maxHeadersCount = 0;
     // A client that waits for `100 Continue` gets it when its body is to be read.
     for (const event of ['request', 'checkContinue'] as const) this.#server.on(event, this.#answer);
-    this.#server.on('connect', (_request, socket) =>
-      socket.end('HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n'),
-    );
+    this.#server.on('connect', (_request, socket) => socket.end(bareAnswer(404)));
+    this.#server.on('clientError', (error: NodeJS.ErrnoException & { rawPacket?: Buffer }, socket) => {
+      const isAnswering = [...this.#open].some((response) => response.socket === socket);
+      if (isAnswering || !socket.writable) socket.destroy();
+      else socket.end(bareAnswer(statusOfParseError(error)));
+    });
     // It never listens itself; but only now does it keep a list of its connections, and end those that say nothing.
     this.#server.emit('listening');
   }
@@ -189,6 +198,21 @@ export class FunctionsServer {
     const headers = { 'content-type': 'text/html', 'content-length': HOME_PAGE.length };
     response.writeHead(200, headers).end(HOME_PAGE);
   }
+}
+
+/** For a connection that has no request that node could answer. */
+function bareAnswer(status: number): string {
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`;
+}
+
+/** What node answers by itself, but for methods that it does not know, which no function has. */
+function statusOfParseError({ code, rawPacket }: NodeJS.ErrnoException & { rawPacket?: Buffer }): number {
+  if (code === 'HPE_HEADER_OVERFLOW') return 431;
+  if (code === 'HPE_CHUNK_EXTENSIONS_OVERFLOW') return 413;
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return 408;
+  const isMethodUnknown =
+    code === 'HPE_INVALID_METHOD' && /^[A-Z-]+ \/\S* HTTP\/1\.1\r\n/.test(`${rawPacket}`);
+  return isMethodUnknown ? 404 : 400;
 }
 
 /** The status with which Kestrel, or Azure's front end, turns a request away before the host sees it. */

@@ -99,7 +99,6 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
   const httpFunctions = definitions.filter((definition) => isFiredBy(definition, 'httpTrigger'));
   const { routePrefix } = hostJson.extensions.http;
   const router = new Router(httpFunctions, routePrefix);
-  if (keys === undefined) warnOfMissingKeys(httpFunctions, log);
 
   const stopping = new AbortController();
   const draining = new AbortController();
@@ -157,6 +156,7 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
     functionTimeout,
     accept: (socket) => server.accept(socket),
     async listen(first) {
+      if (first && keys === undefined) warnOfMissingKeys(httpFunctions, log);
       const start = (listener: Listener) => startListener(listener, first, draining.signal, log, errors);
       await Promise.all(listeners.map(start));
       log.write('information', CATEGORY, `${definitions.length} functions from ${appDirectory}`);

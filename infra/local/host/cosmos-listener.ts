@@ -63,16 +63,13 @@ export class CosmosListener implements Listener {
   }
 
   async start(signal: AbortSignal): Promise<void> {
-    let isStarting = true;
     const first = this.#open();
-    this.#listening = this.#openUntilAnswered(first, signal, () => isStarting)
-      .then((feed) => feed && this.#listenToAll(feed, signal))
-      .catch(() => undefined);
-    const answer = first.catch((error: unknown) => {
+    try {
+      await Promise.race([first, delay(START_PATIENCE, undefined, { ref: false })]);
+    } catch (error) {
       if (error instanceof MissingContainerError) throw error;
-    });
-    await Promise.race([answer, delay(START_PATIENCE, undefined, { ref: false })]);
-    isStarting = false;
+    }
+    this.#listening = this.#listenOnceOpen(first, signal).catch(() => undefined);
   }
 
   async close(): Promise<void> {
@@ -81,23 +78,21 @@ export class CosmosListener implements Listener {
     this.#leaseClient.dispose();
   }
 
-  /** A container that is missing ends a start; later it is one more reason to try on. */
-  async #openUntilAnswered(
-    first: Promise<OpenFeed>,
-    signal: AbortSignal,
-    isStarting: () => boolean,
-  ): Promise<OpenFeed | undefined> {
-    for (let attempt = first; !signal.aborted; attempt = this.#open()) {
+  /** From here on a container that is missing is one more reason to try on. */
+  async #listenOnceOpen(first: Promise<OpenFeed>, signal: AbortSignal): Promise<void> {
+    let attempt: Promise<OpenFeed> | undefined = first;
+    while (!signal.aborted) {
+      let feed: OpenFeed;
       try {
-        const feed = await attempt;
-        this.#outage.succeeded();
-        return feed;
+        feed = await (attempt ?? this.#open());
       } catch (error) {
-        if (error instanceof MissingContainerError && isStarting()) return undefined;
+        attempt = undefined;
         await hostClock.sleep(this.#outage.failed(error), signal);
+        continue;
       }
+      this.#outage.succeeded();
+      return this.#listenToAll(feed, signal);
     }
-    return undefined;
   }
 
   async #open(): Promise<OpenFeed> {

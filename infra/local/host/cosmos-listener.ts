@@ -11,11 +11,10 @@ import { hostClock } from './clock.ts';
 import { CosmosLeases, type Lease } from './cosmos-leases.ts';
 import { rewriteDate } from './dotnet-date.ts';
 import type { CosmosTrigger, FunctionDefinition } from './function-definition.ts';
-import { FunctionTimeoutError } from './invocation.ts';
+import { FunctionTimeoutError, type TriggerEvent } from './invocation.ts';
 import type { Listener } from './listener.ts';
 import type { Log } from './log.ts';
 import { Outage } from './outage.ts';
-import type { TypedData } from './rpc.ts';
 
 const CATEGORY = 'Host.CosmosDB';
 /** How long the start waits for an answer, in milliseconds, before HTTP is served without it; a fault is one too. */
@@ -33,7 +32,7 @@ export interface CosmosListenerOptions {
   readonly strict: boolean;
   readonly log: Log;
   /** Runs the function with its retry policy; failures are logged there. */
-  readonly run: (input: TypedData) => Promise<void>;
+  readonly run: (event: TriggerEvent) => Promise<void>;
 }
 
 /** A container or database that a trigger names is not there. */
@@ -190,7 +189,8 @@ export class CosmosListener implements Listener {
   async #deliver(documents: readonly unknown[], signal: AbortSignal): Promise<boolean> {
     const { definition, log, run } = this.#options;
     try {
-      await run({ string: JSON.stringify(documents, this.#options.strict ? rewriteDates : undefined) });
+      const text = JSON.stringify(documents, this.#options.strict ? rewriteDates : undefined);
+      await run({ input: { string: text } });
     } catch (error) {
       // What outlived functionTimeout has failed like any other batch, though its worker takes no new one.
       const isCutShort = !(error instanceof FunctionTimeoutError) || definition.retry !== undefined;

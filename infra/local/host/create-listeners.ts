@@ -6,7 +6,6 @@ import type { HostJson } from './host-json.ts';
 import type { TriggerEvent } from './invocation.ts';
 import type { Listener } from './listener.ts';
 import type { Log } from './log.ts';
-import type { TypedData } from './rpc.ts';
 import { TimerListener } from './timer-listener.ts';
 import { TimerStatuses } from './timer-status.ts';
 
@@ -34,9 +33,9 @@ export async function createListeners(options: CreateListenersOptions): Promise<
   const enabled = options.definitions.filter((definition) => !definition.disabled);
   const leaseOwners = new Map<string, string>();
   const listeners = await ofEach(enabled, async (definition): Promise<Listener[]> => {
-    const runWith = (input: TypedData) => run(definition, { input });
+    const tools = { log, run: (event: TriggerEvent) => run(definition, event) };
     if (isFiredBy(definition, 'timerTrigger')) {
-      return [new TimerListener({ definition, clock: hostClock, statuses, log, run: runWith })];
+      return [new TimerListener({ definition, clock: hostClock, statuses, ...tools })];
     }
     if (isFiredBy(definition, 'cosmosDBTrigger')) {
       refuseSharedLeases(definition, leaseOwners);
@@ -44,15 +43,13 @@ export async function createListeners(options: CreateListenersOptions): Promise<
       const { CosmosListener } = await import('./cosmos-listener.ts');
       const connectionString = settings.connection(connection);
       const leaseConnectionString = settings.connection(leaseConnection);
-      const feed = { connectionString, leaseConnectionString, strict, log, run: runWith };
-      return [new CosmosListener({ definition, ...feed })];
+      return [new CosmosListener({ definition, connectionString, leaseConnectionString, strict, ...tools })];
     }
     if (isFiredBy(definition, 'serviceBusTrigger')) {
       const { ServiceBusListener } = await import('./service-bus-listener.ts');
       const connectionString = settings.connection(definition.trigger.connection);
       const defaults = hostJson.extensions.serviceBus;
-      const runWithEvent = (event: TriggerEvent) => run(definition, event);
-      return [new ServiceBusListener({ definition, connectionString, defaults, log, run: runWithEvent })];
+      return [new ServiceBusListener({ definition, connectionString, defaults, ...tools })];
     }
     return [];
   });

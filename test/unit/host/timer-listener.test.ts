@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { FunctionDefinition, TimerTrigger } from '../../../infra/local/host/function-definition.ts';
+import type { TriggerEvent } from '../../../infra/local/host/invocation.ts';
 import { Log } from '../../../infra/local/host/log.ts';
-import type { TypedData } from '../../../infra/local/host/rpc.ts';
 import { TimerListener } from '../../../infra/local/host/timer-listener.ts';
 import type { TimerStatus } from '../../../infra/local/host/timer-status.ts';
 import { ManualClock } from './manual-clock.ts';
@@ -33,7 +33,7 @@ async function startTimer(
     clock,
     statuses,
     log: new Log({ default: 'none' }),
-    run: async (input: TypedData) => {
+    run: async ({ input }: TriggerEvent) => {
       const { IsPastDue } = JSON.parse((input as { json: string }).json) as { IsPastDue: boolean };
       runs.push({ at: clock.now(), isPastDue: IsPastDue });
       await running?.();

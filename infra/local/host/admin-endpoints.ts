@@ -7,6 +7,9 @@ import type { FunctionKeys } from './function-keys.ts';
 import type { FunctionsHostOptions } from './host.ts';
 import type { Exchange } from './http-request.ts';
 import { writeJson, writeStatus } from './http-response.ts';
+import type { TriggerEvent } from './invocation.ts';
+import type { Log } from './log.ts';
+import { timerInput } from './timer-listener.ts';
 
 const HOST_VERSION = '4.34.0';
 
@@ -18,8 +21,9 @@ export interface AdminEndpointsOptions {
   /** What keeps functions from being fired, now. */
   readonly errors: ReadonlyMap<unknown, string>;
   readonly state: () => 'Running' | 'Stopping';
-  /** Runs a function in the background. */
-  readonly fire: (definition: FunctionDefinition, input: string) => void;
+  /** Runs a function with its retry policy; failures are logged there. */
+  readonly run: (definition: FunctionDefinition, event: TriggerEvent) => Promise<void>;
+  readonly log: Log;
   readonly drainStatus: FunctionsHostOptions['drainStatus'];
   readonly routePrefix: string;
   /** Open to everybody if there are none. */
@@ -122,15 +126,27 @@ export class AdminEndpoints {
     };
   }
 
-  /** Also runs functions that are disabled. Unlike the real host it does not insist on a JSON content type. */
+  /**
+   * Also runs functions that are disabled; the caller does not learn how it ends. Unlike the real host it does not insist on
+   * a JSON content type.
+   */
   async #fire({ request, response, definition }: AdminRequest): Promise<void> {
+    const { run, log } = this.#options;
     const parse = (body: string) => invocationSchema.parse(JSON.parse(body));
     const invocation = await text(request)
       .then(parse)
       .catch(() => undefined);
     if (definition === undefined) return writeStatus(response, 404);
     if (invocation === undefined) return writeStatus(response, 400);
-    this.#options.fire(definition, invocation.input);
+    const { name, trigger } = definition;
+    if (trigger.type === 'httpTrigger') {
+      const message = `Executed 'Functions.${name}' (Failed): an HTTP function wants a request, not an input.`;
+      log.write('error', `Function.${name}`, message);
+    } else {
+      const isTimer = trigger.type === 'timerTrigger';
+      const input = isTimer ? timerInput(undefined, false) : { string: invocation.input };
+      run(definition, { input }).catch(() => undefined);
+    }
     writeStatus(response, 202);
   }
 }

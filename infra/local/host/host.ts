@@ -25,8 +25,6 @@ import { describeError, Log, messageOf } from './log.ts';
 import { readJson } from './read-json.ts';
 import { Retries } from './retry.ts';
 import { Router } from './router.ts';
-import type { TypedData } from './rpc.ts';
-import { timerInput } from './timer-listener.ts';
 import type { DrainStatus, Outstanding } from './worker-messages.ts';
 
 export interface FunctionsHostOptions {
@@ -134,7 +132,8 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
     definitions,
     errors,
     state: () => (stopping.signal.aborted ? 'Stopping' : 'Running'),
-    fire: (definition, input) => fire(run, log, definition, input),
+    run,
+    log,
     drainStatus,
     routePrefix,
     keys,
@@ -247,24 +246,6 @@ async function runWithRetry(
   await retries.run(definition.retry, (retryContext) => {
     return invoker.invoke(definition, { ...event, invocationId, retryContext });
   });
-}
-
-/** Runs what `POST /admin/functions/{name}` asks for; the caller does not learn how it ends. */
-function fire(
-  run: (definition: FunctionDefinition, event: TriggerEvent) => Promise<void>,
-  log: Log,
-  definition: FunctionDefinition,
-  input: string,
-): void {
-  if (definition.trigger.type === 'httpTrigger') {
-    const message = `Executed 'Functions.${definition.name}' (Failed): an HTTP function wants a request, not an input.`;
-    log.write('error', `Function.${definition.name}`, message);
-    return;
-  }
-  const data: TypedData =
-    definition.trigger.type === 'timerTrigger' ? timerInput(undefined, false) : { string: input };
-  // A failure has been logged by the invoker.
-  run(definition, { input: data }).catch(() => undefined);
 }
 
 function warnOfMissingKeys(functions: readonly FunctionDefinition<HttpTrigger>[], log: Log): void {

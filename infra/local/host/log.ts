@@ -61,6 +61,8 @@ function writeLine({ level, category, message }: LogEntry): void {
 
 /** What an error says, without its stack. */
 export function messageOf(error: unknown): string {
+  // What an SDK throws after several tries has nothing to say but what each of them met.
+  if (error instanceof AggregateError) return messageOf(error.errors.at(-1));
   return error instanceof Error ? error.message : String(error);
 }
 

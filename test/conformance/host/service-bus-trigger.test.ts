@@ -270,4 +270,12 @@ describe('a Service Bus that is away', () => {
       interval: 20,
     });
   });
+
+  it('says why it does not let the host in', async () => {
+    const wrong = bus.connectionString.replace(/SharedAccessKey=[^;]+/, 'SharedAccessKey=wrong');
+    const host = await startHost('service-bus', { BUS: wrong, QUEUE: 'tasks' });
+    onTestFinished(() => host.kill());
+    const why = /queue 'tasks' does not answer, trying on: .*invalid signature/;
+    await vi.waitFor(() => expect(host.output()).toMatch(why), QUICKLY);
+  });
 });

@@ -1,32 +1,36 @@
-import { randomUUID } from 'node:crypto';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createHash } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { z } from 'zod';
 import type { FunctionDefinition } from './function-definition.ts';
 import type { FunctionKeys } from './function-keys.ts';
 import type { FunctionsHostOptions } from './host.ts';
-import type { RequestTarget } from './http-request.ts';
+import type { Exchange } from './http-request.ts';
 import { writeJson, writeStatus } from './http-response.ts';
+import type { TriggerEvent } from './invocation.ts';
+import type { Log } from './log.ts';
+import { timerInput } from './timer-listener.ts';
 
 const HOST_VERSION = '4.34.0';
 
 export interface AdminEndpointsOptions {
+  /** Makes the host's id, the same in all workers. */
+  readonly appDirectory: string;
   /** All of the app's functions. */
   readonly definitions: readonly FunctionDefinition[];
   /** What keeps functions from being fired, now. */
   readonly errors: ReadonlyMap<unknown, string>;
   readonly state: () => 'Running' | 'Stopping';
-  /** Runs a function in the background. */
-  readonly fire: (definition: FunctionDefinition, input: string) => void;
+  /** Runs a function with its retry policy; failures are logged there. */
+  readonly run: (definition: FunctionDefinition, event: TriggerEvent) => Promise<void>;
+  readonly log: Log;
   readonly drainStatus: FunctionsHostOptions['drainStatus'];
   readonly routePrefix: string;
   /** Open to everybody if there are none. */
   readonly keys: FunctionKeys | undefined;
 }
 
-interface AdminRequest {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
+interface AdminRequest extends Exchange {
   /** In `/admin/functions/{name}`. */
   readonly definition: FunctionDefinition | undefined;
 }
@@ -34,7 +38,6 @@ interface AdminRequest {
 /** The few of the host's own endpoints that tools and tests use (azure-functions-host, `HostController`, `FunctionsController`). */
 export class AdminEndpoints {
   readonly #options: AdminEndpointsOptions;
-  readonly #id = randomUUID();
   readonly #endpoints: Readonly<Record<string, (request: AdminRequest) => void | Promise<void>>> = {
     'GET /admin/host/ping': ({ response }) => writeStatus(response, 200),
     'POST /admin/host/ping': ({ response }) => writeStatus(response, 200),
@@ -60,7 +63,8 @@ export class AdminEndpoints {
     this.#options = options;
   }
 
-  async answer(request: IncomingMessage, response: ServerResponse, target: RequestTarget): Promise<void> {
+  async answer(exchange: Exchange): Promise<void> {
+    const { request, response, target } = exchange;
     const { definitions, keys } = this.#options;
     const path = target.path.replace(/\/$/, '').toLowerCase();
     const name = /^\/admin\/functions\/([^/]+)$/.exec(path)?.[1];
@@ -74,7 +78,7 @@ export class AdminEndpoints {
     } else {
       if (request.headers.expect !== undefined) response.writeContinue();
       const definition = definitions.find((candidate) => candidate.name.toLowerCase() === name);
-      await endpoint({ request, response, definition });
+      await endpoint({ ...exchange, definition });
     }
     request.resume();
   }
@@ -82,7 +86,7 @@ export class AdminEndpoints {
   #status(): object {
     const { state, errors } = this.#options;
     return {
-      id: this.#id,
+      id: createHash('sha256').update(this.#options.appDirectory).digest('hex').slice(0, 32),
       state: state(),
       version: HOST_VERSION,
       versionDetails: HOST_VERSION,
@@ -122,15 +126,27 @@ export class AdminEndpoints {
     };
   }
 
-  /** Also runs functions that are disabled. Unlike the real host it does not insist on a JSON content type. */
+  /**
+   * Also runs functions that are disabled; the caller does not learn how it ends. Unlike the real host it does not insist on
+   * a JSON content type.
+   */
   async #fire({ request, response, definition }: AdminRequest): Promise<void> {
+    const { run, log } = this.#options;
     const parse = (body: string) => invocationSchema.parse(JSON.parse(body));
     const invocation = await text(request)
       .then(parse)
       .catch(() => undefined);
     if (definition === undefined) return writeStatus(response, 404);
     if (invocation === undefined) return writeStatus(response, 400);
-    this.#options.fire(definition, invocation.input);
+    const { name, trigger } = definition;
+    if (trigger.type === 'httpTrigger') {
+      const message = `Executed 'Functions.${name}' (Failed): an HTTP function wants a request, not an input.`;
+      log.write('error', `Function.${name}`, message);
+    } else {
+      const isTimer = trigger.type === 'timerTrigger';
+      const input = isTimer ? timerInput(undefined, false) : { string: invocation.input };
+      run(definition, { input }).catch(() => undefined);
+    }
     writeStatus(response, 202);
   }
 }

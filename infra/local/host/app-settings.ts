@@ -1,36 +1,31 @@
-import { readFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { readJson } from './read-json.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 const localSettingsSchema = z.object({
-  IsEncrypted: z.literal(false).default(false),
+  IsEncrypted: z.literal(false, 'encrypted settings are not supported here').default(false),
   Values: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]).transform(String)).default({}),
   ConnectionStrings: z.record(z.string(), z.string()).default({}),
-  Host: z.object({ CORS: z.undefined('CORS is not supported here') }).optional(),
+  Host: z.object({ CORS: z.undefined('CORS is not supported here').optional() }).optional(),
 });
 
 /**
  * The app's settings from `local.settings.json`, if there is one; connection strings appear under `ConnectionStrings:<name>`.
  *
- * @throws Error if the file is there but malformed or encrypted.
+ * @throws Error if the file is there but malformed, encrypted, or asks for what is not supported here.
  */
 export async function readLocalSettings(appDirectory: string): Promise<Record<string, string>> {
-  const text = await readFile(join(appDirectory, 'local.settings.json'), 'utf8').catch(() => undefined);
-  if (text === undefined) return {};
-  try {
-    const { Values, ConnectionStrings } = localSettingsSchema.parse(JSON.parse(text));
-    const connections = Object.entries(ConnectionStrings).map(([name, value]) => [
-      `ConnectionStrings:${name}`,
-      value,
-    ]);
-    return { ...Object.fromEntries(connections), ...Values };
-  } catch (error) {
-    throw new Error('local.settings.json is malformed, encrypted, or asks for what is not supported here.', {
-      cause: error,
-    });
-  }
+  const path = join(appDirectory, 'local.settings.json');
+  if (!existsSync(path)) return {};
+  const { Values, ConnectionStrings } = await readJson(path, localSettingsSchema);
+  const connections = Object.entries(ConnectionStrings).map(([name, value]) => [
+    `ConnectionStrings:${name}`,
+    value,
+  ]);
+  return { ...Object.fromEntries(connections), ...Values };
 }
 
 /** The settings of an app as triggers name them (webjobs-sdk, `NameResolver` and `GetWebJobsConnectionString`). */

@@ -17,7 +17,7 @@ export const hostClock: HostClock = {
     const end = performance.now() + milliseconds;
     let left = milliseconds;
     do {
-      await delay(Math.min(left, LONGEST_TIMEOUT), undefined, { signal }).catch(() => undefined);
+      await delay(Math.min(Math.max(left, 0), LONGEST_TIMEOUT), undefined, { signal }).catch(() => undefined);
       left = end - performance.now();
     } while (left > 0 && !signal.aborted);
   },

@@ -7,16 +7,14 @@ import {
   CosmosClient,
   type FeedRange,
 } from '@azure/cosmos';
-import type { Random } from '../../../shared/platform/random.ts';
-import type { HostClock } from './clock.ts';
+import { hostClock } from './clock.ts';
 import { CosmosLeases, type Lease } from './cosmos-leases.ts';
 import { rewriteDate } from './dotnet-date.ts';
 import type { CosmosTrigger, FunctionDefinition } from './function-definition.ts';
-import { FunctionTimeoutError } from './invocation.ts';
+import { FunctionTimeoutError, type TriggerEvent } from './invocation.ts';
 import type { Listener } from './listener.ts';
 import type { Log } from './log.ts';
 import { Outage } from './outage.ts';
-import type { TypedData } from './rpc.ts';
 
 const CATEGORY = 'Host.CosmosDB';
 /** How long the start waits for an answer, in milliseconds, before HTTP is served without it; a fault is one too. */
@@ -32,11 +30,9 @@ export interface CosmosListenerOptions {
   readonly leaseConnectionString: string;
   /** Whether what looks like a date is written anew, as in Azure, where .NET reads the documents on their way. */
   readonly strict: boolean;
-  readonly clock: HostClock;
-  readonly random: Pick<Random, 'fraction'>;
   readonly log: Log;
   /** Runs the function with its retry policy; failures are logged there. */
-  readonly run: (input: TypedData) => Promise<void>;
+  readonly run: (event: TriggerEvent) => Promise<void>;
 }
 
 /** A container or database that a trigger names is not there. */
@@ -56,26 +52,23 @@ export class CosmosListener implements Listener {
 
   /** @throws Error if a connection string is malformed. */
   constructor(options: CosmosListenerOptions) {
-    const { definition, connectionString, leaseConnectionString, log, random } = options;
+    const { definition, connectionString, leaseConnectionString, log } = options;
     this.#options = options;
     this.#trigger = definition.trigger;
     this.#client = createClient(connectionString);
     this.#leaseClient =
       leaseConnectionString === connectionString ? this.#client : createClient(leaseConnectionString);
-    this.#outage = new Outage(`Cosmos DB for function '${definition.name}'`, CATEGORY, log, random);
+    this.#outage = new Outage(`Cosmos DB for function '${definition.name}'`, CATEGORY, log);
   }
 
   async start(signal: AbortSignal): Promise<void> {
-    let isStarting = true;
     const first = this.#open();
-    this.#listening = this.#openUntilAnswered(first, signal, () => isStarting)
-      .then((feed) => feed && this.#listenToAll(feed, signal))
-      .catch(() => undefined);
-    const answer = first.catch((error: unknown) => {
+    try {
+      await Promise.race([first, delay(START_PATIENCE, undefined, { ref: false })]);
+    } catch (error) {
       if (error instanceof MissingContainerError) throw error;
-    });
-    await Promise.race([answer, delay(START_PATIENCE, undefined, { ref: false })]);
-    isStarting = false;
+    }
+    this.#listening = this.#listenOnceOpen(first, signal).catch(() => undefined);
   }
 
   async close(): Promise<void> {
@@ -84,23 +77,21 @@ export class CosmosListener implements Listener {
     this.#leaseClient.dispose();
   }
 
-  /** A container that is missing ends a start; later it is one more reason to try on. */
-  async #openUntilAnswered(
-    first: Promise<OpenFeed>,
-    signal: AbortSignal,
-    isStarting: () => boolean,
-  ): Promise<OpenFeed | undefined> {
-    for (let attempt = first; !signal.aborted; attempt = this.#open()) {
+  /** From here on a container that is missing is one more reason to try on. */
+  async #listenOnceOpen(first: Promise<OpenFeed>, signal: AbortSignal): Promise<void> {
+    let attempt: Promise<OpenFeed> | undefined = first;
+    while (!signal.aborted) {
+      let feed: OpenFeed;
       try {
-        const feed = await attempt;
-        this.#outage.succeeded();
-        return feed;
+        feed = await (attempt ?? this.#open());
       } catch (error) {
-        if (error instanceof MissingContainerError && isStarting()) return undefined;
-        await this.#options.clock.sleep(this.#outage.failed(error), signal);
+        attempt = undefined;
+        await hostClock.sleep(this.#outage.failed(error), signal);
+        continue;
       }
+      this.#outage.succeeded();
+      return this.#listenToAll(feed, signal);
     }
-    return undefined;
   }
 
   async #open(): Promise<OpenFeed> {
@@ -166,22 +157,22 @@ export class CosmosListener implements Listener {
   ): Promise<void> {
     let lease = first;
     let iterator = this.#iterate(container, lease);
-    let lastChangeAt = this.#options.clock.now();
+    let lastChangeAt = hostClock.now();
     while (!signal.aborted) {
       try {
         const page = await iterator.readNext();
         this.#outage.succeeded();
         if (signal.aborted) return;
         if (page.count === 0) {
-          await this.#options.clock.sleep(this.#pollDelay(lastChangeAt), signal);
+          await hostClock.sleep(this.#pollDelay(lastChangeAt), signal);
           continue;
         }
-        lastChangeAt = this.#options.clock.now();
+        lastChangeAt = hostClock.now();
         if (!(await this.#deliver(page.result, signal))) return;
         lease = { ...lease, continuation: page.continuationToken };
         await this.#checkpoint(leases, lease, signal);
       } catch (error) {
-        await this.#options.clock.sleep(this.#outage.failed(error), signal);
+        await hostClock.sleep(this.#outage.failed(error), signal);
         iterator = this.#iterate(container, lease);
       }
     }
@@ -190,7 +181,7 @@ export class CosmosListener implements Listener {
   /** The trigger's own delay, but for feeds that are asked often and have been idle for long. */
   #pollDelay(lastChangeAt: number): number {
     const { feedPollDelay } = this.#trigger;
-    const isIdle = this.#options.clock.now() - lastChangeAt > IDLE_AFTER;
+    const isIdle = hostClock.now() - lastChangeAt > IDLE_AFTER;
     return isIdle ? Math.max(feedPollDelay, IDLE_POLL_DELAY) : feedPollDelay;
   }
 
@@ -198,7 +189,8 @@ export class CosmosListener implements Listener {
   async #deliver(documents: readonly unknown[], signal: AbortSignal): Promise<boolean> {
     const { definition, log, run } = this.#options;
     try {
-      await run({ string: JSON.stringify(documents, this.#options.strict ? rewriteDates : undefined) });
+      const text = JSON.stringify(documents, this.#options.strict ? rewriteDates : undefined);
+      await run({ input: { string: text } });
     } catch (error) {
       // What outlived functionTimeout has failed like any other batch, though its worker takes no new one.
       const isCutShort = !(error instanceof FunctionTimeoutError) || definition.retry !== undefined;
@@ -218,7 +210,7 @@ export class CosmosListener implements Listener {
       try {
         return await leases.save(lease);
       } catch (error) {
-        await this.#options.clock.sleep(this.#outage.failed(error), signal);
+        await hostClock.sleep(this.#outage.failed(error), signal);
       }
     } while (!signal.aborted);
   }

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import type { AppSettings } from './app-settings.ts';
 import type { RegisteredFunction } from './core-api.ts';
+import { messageOf } from './log.ts';
+import { describeFaults } from './read-json.ts';
 import { type RetryPolicy, toRetryPolicy } from './retry.ts';
 import type { BindingInfo, FunctionCallback, FunctionMetadata } from './rpc.ts';
 
@@ -77,20 +79,15 @@ const triggerSchema = z.discriminatedUnion('type', [
   cosmosTrigger,
   serviceBusTrigger,
 ]);
+const TRIGGER_TYPES: readonly string[] = triggerSchema.options.map(({ shape }) => shape.type.value);
 /** What every binding has besides its own options. */
 const BINDING_PROPERTIES: ReadonlySet<string> = new Set(['name', 'direction', 'properties', 'sdkBinding']);
-const TRIGGER_TYPES: readonly string[] = [
-  'httpTrigger',
-  'timerTrigger',
-  'cosmosDBTrigger',
-  'serviceBusTrigger',
-];
 
 export type HttpTrigger = z.output<typeof httpTrigger>;
 export type TimerTrigger = z.output<typeof timerTrigger>;
 export type CosmosTrigger = z.output<typeof cosmosTrigger>;
 export type ServiceBusTrigger = z.output<typeof serviceBusTrigger>;
-type Trigger = HttpTrigger | TimerTrigger | CosmosTrigger | ServiceBusTrigger;
+type Trigger = z.output<typeof triggerSchema>;
 
 /** A registered function, checked, with its settings resolved. */
 export interface FunctionDefinition<TriggerType extends Trigger = Trigger> {
@@ -111,28 +108,41 @@ const FUNCTION_NAME = /^[a-z][a-z0-9_-]{0,127}$/i;
  *
  * @throws Error that names every fault.
  */
-export function defineFunctions(
+export async function defineFunctions(
   registered: readonly RegisteredFunction[],
   settings: AppSettings,
   defaultRetry: RetryPolicy | undefined,
-): FunctionDefinition[] {
+): Promise<FunctionDefinition[]> {
+  const names = new Set<string>();
+  return ofEach(registered, async ({ metadata, callback }) => {
+    const definition = defineFunction(metadata, callback, settings, defaultRetry);
+    const key = definition.name.toLowerCase();
+    if (names.has(key)) throw new Error('the name is taken (names ignore case)');
+    names.add(key);
+    return definition;
+  });
+}
+
+/**
+ * Makes something of each function, one after another.
+ *
+ * @throws Error that names every fault.
+ */
+export async function ofEach<Subject extends { readonly metadata: FunctionMetadata }, Made>(
+  functions: readonly Subject[],
+  make: (subject: Subject) => Promise<Made>,
+): Promise<Made[]> {
+  const made: Made[] = [];
   const faults: string[] = [];
-  const definitions: FunctionDefinition[] = [];
-  for (const { metadata, callback } of registered) {
+  for (const subject of functions) {
     try {
-      definitions.push(defineFunction(metadata, callback, settings, defaultRetry));
+      made.push(await make(subject));
     } catch (error) {
-      faults.push(`function '${metadata.name}': ${error instanceof Error ? error.message : String(error)}`);
+      faults.push(`function '${subject.metadata.name}': ${messageOf(error)}`);
     }
   }
-  const names = new Set<string>();
-  for (const { name } of definitions) {
-    if (names.has(name.toLowerCase()))
-      faults.push(`function '${name}': the name is taken (names ignore case)`);
-    names.add(name.toLowerCase());
-  }
   if (faults.length > 0) throw new Error(`The app cannot be started:\n  ${faults.join('\n  ')}`);
-  return definitions;
+  return made;
 }
 
 function defineFunction(
@@ -181,7 +191,7 @@ function parseTrigger(binding: BindingInfo, settings: AppSettings): Trigger {
     .map(([option, value]) => [option, typeof value === 'string' ? settings.resolve(value) : value]);
   const parsed = triggerSchema.safeParse(Object.fromEntries(resolved));
   if (parsed.success) return parsed.data;
-  throw new Error(parsed.error.issues.map(({ path, message }) => [...path, message].join(': ')).join('; '));
+  throw new Error(describeFaults(parsed.error).join('; '));
 }
 
 function retryOf(
@@ -195,14 +205,9 @@ function retryOf(
   return toRetryPolicy(retryOptions);
 }
 
-/** Narrows definitions to those of one trigger type. */
-export function functionsOf<Type extends Trigger['type']>(
-  definitions: readonly FunctionDefinition[],
+export function isFiredBy<Type extends Trigger['type']>(
+  definition: FunctionDefinition,
   type: Type,
-): FunctionDefinition<Extract<Trigger, { type: Type }>>[] {
-  return definitions.filter(
-    (definition): definition is FunctionDefinition<Extract<Trigger, { type: Type }>> => {
-      return definition.trigger.type === type;
-    },
-  );
+): definition is FunctionDefinition<Extract<Trigger, { type: Type }>> {
+  return definition.trigger.type === type;
 }

@@ -1,8 +1,9 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import type { IncomingHttpHeaders } from 'node:http';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { readJson } from './read-json.ts';
 
 /** What a caller's key opens. */
 export type AuthorizationLevel = 'anonymous' | 'function' | 'system' | 'admin';
@@ -25,12 +26,12 @@ const functionSecrets = z.object({ keys });
 export class FunctionKeys {
   /** @throws Error that names the file which is missing or malformed. */
   static async read(directory: string): Promise<FunctionKeys> {
-    const host = await readSecrets(join(directory, 'host.json'), hostSecrets);
+    const host = await readJson(join(directory, 'host.json'), hostSecrets);
     const ownKeys = new Map<string, Buffer[]>();
     for (const file of await readdir(directory)) {
       const name = /^(.+)\.json$/i.exec(file)?.[1]?.toLowerCase();
       if (name === undefined || name === 'host' || name.includes('.')) continue;
-      ownKeys.set(name, (await readSecrets(join(directory, file), functionSecrets)).keys);
+      ownKeys.set(name, (await readJson(join(directory, file), functionSecrets)).keys);
     }
     return new FunctionKeys(host, ownKeys);
   }
@@ -69,20 +70,4 @@ function keyInHeaders(headers: IncomingHttpHeaders): string | undefined {
 function keyInQuery(query: string): string | undefined {
   for (const [name, value] of new URLSearchParams(query)) if (name.toLowerCase() === 'code') return value;
   return undefined;
-}
-
-async function readSecrets<Schema extends z.ZodType>(
-  path: string,
-  schema: Schema,
-): Promise<z.output<Schema>> {
-  let content: unknown;
-  try {
-    content = JSON.parse(await readFile(path, 'utf8'));
-  } catch (error) {
-    throw new Error(`The secrets file ${path} is missing or not JSON.`, { cause: error });
-  }
-  const parsed = schema.safeParse(content);
-  if (parsed.success) return parsed.data;
-  const faults = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
-  throw new Error(`The secrets file ${path} is not valid: ${faults.join('; ')}`);
 }

@@ -1,8 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
 import { z } from 'zod';
 import { LOG_LEVELS } from './log.ts';
+import { retryPolicySchema } from './retry.ts';
 import { parseTimeSpan } from './time-span.ts';
 
 function duration(parse: (text: string) => number | undefined) {
@@ -21,16 +20,6 @@ const MINUTES = 60_000;
 
 const logLevel = z.string().toLowerCase().pipe(z.enum(LOG_LEVELS));
 
-const retry = z.discriminatedUnion('strategy', [
-  z.object({ strategy: z.literal('fixedDelay'), maxRetryCount: z.int().min(-1), delayInterval: timeSpan }),
-  z.object({
-    strategy: z.literal('exponentialBackoff'),
-    maxRetryCount: z.int().min(-1),
-    minimumInterval: timeSpan,
-    maximumInterval: timeSpan,
-  }),
-]);
-
 /** A limit of requests; -1 is none, and 0 is not one. */
 const requestLimit = z
   .int()
@@ -41,13 +30,14 @@ const requestLimit = z
 /** Keys that would change what the host does are refused rather than ignored. */
 const unsupported = z.undefined('is not supported here').optional();
 
-const hostJsonSchema = z.object({
+/** A malformed host.json is fatal in Azure too. */
+export const hostJsonSchema = z.object({
   version: z.literal('2.0'),
   functionTimeout: timeout
     .refine((milliseconds) => milliseconds >= 1000, 'must be at least one second')
     .default(30 * MINUTES),
   logging: z.object({ logLevel: z.record(z.string(), logLevel).default({}) }).prefault({}),
-  retry: retry.optional(),
+  retry: retryPolicySchema(timeSpan).optional(),
   /** The only functions that are run, if given. */
   functions: z.array(z.string().toLowerCase()).optional(),
   concurrency: z
@@ -89,28 +79,3 @@ const hostJsonSchema = z.object({
 
 /** host.json as this host uses it: durations in milliseconds, defaults filled in, other keys left out. */
 export type HostJson = z.output<typeof hostJsonSchema>;
-
-/** @throws Error that names each wrong key; a malformed host.json is fatal in Azure too. */
-export function parseHostJson(text: string): HostJson {
-  const parsed = hostJsonSchema.safeParse(parseJson(text));
-  if (parsed.success) return parsed.data;
-  const faults = parsed.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`);
-  throw new Error(`host.json is not valid:\n${faults.join('\n')}`);
-}
-
-/** Reads `host.json` of an app folder. */
-export async function readHostJson(appDirectory: string): Promise<HostJson> {
-  const path = join(appDirectory, 'host.json');
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    throw new Error(`There is no readable host.json in ${appDirectory}.`, { cause: error });
-  });
-  return parseHostJson(text);
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new Error('host.json is not JSON.', { cause: error });
-  }
-}

@@ -11,21 +11,20 @@ import { createListeners } from './create-listeners.ts';
 import {
   defineFunctions,
   type FunctionDefinition,
-  functionsOf,
   type HttpTrigger,
+  isFiredBy,
 } from './function-definition.ts';
 import { FunctionKeys } from './function-keys.ts';
-import { readHostJson } from './host-json.ts';
+import { hostJsonSchema } from './host-json.ts';
 import { FunctionsServer } from './http-server.ts';
 import { HttpStream } from './http-stream.ts';
 import { Invoker, type TriggerEvent } from './invocation.ts';
 import type { Listener } from './listener.ts';
 import { loadApp } from './load-app.ts';
-import { describeError, Log } from './log.ts';
+import { describeError, Log, messageOf } from './log.ts';
+import { readJson } from './read-json.ts';
 import { Retries } from './retry.ts';
 import { Router } from './router.ts';
-import type { TypedData } from './rpc.ts';
-import { timerInput } from './timer-listener.ts';
 import type { DrainStatus, Outstanding } from './worker-messages.ts';
 
 export interface FunctionsHostOptions {
@@ -76,12 +75,12 @@ const CATEGORY = 'Host.Startup';
  * @throws Error that says what is wrong with the app or its settings.
  */
 export async function startFunctionsHost(options: FunctionsHostOptions): Promise<FunctionsHost> {
-  const { appDirectory, secretsDirectory, strict, onTimeout, drainStatus } = options;
+  const { appDirectory, secretsDirectory, strict, stateFolder, onTimeout, drainStatus } = options;
   const settings = new AppSettings(options.settings);
   const runtime = settings.get('FUNCTIONS_WORKER_RUNTIME');
   if (runtime !== undefined && runtime !== 'node')
     throw new Error(`FUNCTIONS_WORKER_RUNTIME is '${runtime}', not 'node'.`);
-  const hostJson = await readHostJson(appDirectory);
+  const hostJson = await readJson(join(appDirectory, 'host.json'), hostJsonSchema);
   const { functionTimeout } = hostJson;
   const log = new Log(hostJson.logging.logLevel);
 
@@ -94,11 +93,10 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
   if (model === undefined) throw new Error(`The app in ${appDirectory} registers no function.`);
   const isChosen = (name: string) => hostJson.functions?.includes(name.toLowerCase()) ?? true;
   const chosen = core.functions.filter(({ metadata }) => isChosen(metadata.name));
-  const definitions = defineFunctions(chosen, settings, hostJson.retry);
-  const httpFunctions = functionsOf(definitions, 'httpTrigger');
+  const definitions = await defineFunctions(chosen, settings, hostJson.retry);
+  const httpFunctions = definitions.filter((definition) => isFiredBy(definition, 'httpTrigger'));
   const { routePrefix } = hostJson.extensions.http;
   const router = new Router(httpFunctions, routePrefix);
-  if (keys === undefined) warnOfMissingKeys(httpFunctions, log);
 
   const stopping = new AbortController();
   const draining = new AbortController();
@@ -126,14 +124,16 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
     log,
     run,
     strict,
-    stateFolder: timerFolder(options),
+    stateFolder,
   });
   const errors = new Map<Listener, string>();
   const admin = new AdminEndpoints({
+    appDirectory,
     definitions,
     errors,
     state: () => (stopping.signal.aborted ? 'Stopping' : 'Running'),
-    fire: (definition, input) => fire(run, log, definition, input),
+    run,
+    log,
     drainStatus,
     routePrefix,
     keys,
@@ -155,6 +155,7 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
     functionTimeout,
     accept: (socket) => server.accept(socket),
     async listen(first) {
+      if (first && keys === undefined) warnOfMissingKeys(httpFunctions, log);
       const start = (listener: Listener) => startListener(listener, first, draining.signal, log, errors);
       await Promise.all(listeners.map(start));
       log.write('information', CATEGORY, `${definitions.length} functions from ${appDirectory}`);
@@ -186,7 +187,7 @@ async function startListener(
       return;
     } catch (error) {
       if (first) throw error;
-      errors.set(listener, error instanceof Error ? error.message : String(error));
+      errors.set(listener, messageOf(error));
       log.write('error', CATEGORY, `A listener cannot start, trying on: ${describeError(error)}`);
       await hostClock.sleep(LISTENER_PAUSE, signal);
     }
@@ -247,24 +248,6 @@ async function runWithRetry(
   });
 }
 
-/** Runs what `POST /admin/functions/{name}` asks for; the caller does not learn how it ends. */
-function fire(
-  run: (definition: FunctionDefinition, event: TriggerEvent) => Promise<void>,
-  log: Log,
-  definition: FunctionDefinition,
-  input: string,
-): void {
-  if (definition.trigger.type === 'httpTrigger') {
-    const message = `Executed 'Functions.${definition.name}' (Failed): an HTTP function wants a request, not an input.`;
-    log.write('error', `Function.${definition.name}`, message);
-    return;
-  }
-  const data: TypedData =
-    definition.trigger.type === 'timerTrigger' ? timerInput(undefined, false) : { string: input };
-  // A failure has been logged by the invoker.
-  run(definition, { input: data }).catch(() => undefined);
-}
-
 function warnOfMissingKeys(functions: readonly FunctionDefinition<HttpTrigger>[], log: Log): void {
   const guarded = functions.filter(({ trigger }) => trigger.authLevel !== 'anonymous');
   const message = 'No keys are checked, as under `func start`: every caller is an administrator.';
@@ -275,8 +258,4 @@ function warnOfMissingKeys(functions: readonly FunctionDefinition<HttpTrigger>[]
       CATEGORY,
       `${message} Keys guard ${guarded.map(({ name }) => name).join(', ')} in Azure.`,
     );
-}
-
-function timerFolder({ stateFolder }: FunctionsHostOptions): string | undefined {
-  return stateFolder === undefined ? undefined : join(stateFolder, 'timers');
 }

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { RouteValues } from './route-template.ts';
 import type { HttpRequestData, NullableString, TypedData } from './rpc.ts';
 
@@ -19,6 +19,13 @@ export interface RequestTarget {
   readonly path: string;
   /** With its question mark, or empty. */
   readonly query: string;
+}
+
+/** A request, and what answers it. */
+export interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly target: RequestTarget;
 }
 
 /** Takes a request target apart as Kestrel does; undefined if it refuses the target, or the target is no path, as in `OPTIONS *`. */
@@ -77,8 +84,7 @@ export function encodePath(path: string): string {
 
 /** The request as the host hands it to the worker (azure-functions-host, `GrpcMessageConversionExtensions`, without streaming). */
 export function toHttpRequestData(
-  request: IncomingMessage,
-  target: RequestTarget,
+  { request, target }: Exchange,
   values: RouteValues,
   body: Uint8Array | undefined,
 ): HttpRequestData {

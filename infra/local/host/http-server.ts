@@ -1,9 +1,15 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+  STATUS_CODES,
+} from 'node:http';
 import type { Socket } from 'node:net';
 import type { AdminEndpoints } from './admin-endpoints.ts';
 import type { FunctionKeys } from './function-keys.ts';
 import type { HostJson } from './host-json.ts';
-import { parseRequestTarget, type RequestTarget, toHttpRequestData } from './http-request.ts';
+import { type Exchange, parseRequestTarget, type RequestTarget, toHttpRequestData } from './http-request.ts';
 import { writeResponse, writeStatus } from './http-response.ts';
 import type { HttpStream } from './http-stream.ts';
 import type { Invoker } from './invocation.ts';
@@ -61,9 +67,12 @@ export class FunctionsServer {
     this.#server.maxHeadersCount = 0;
     // A client that waits for `100 Continue` gets it when its body is to be read.
     for (const event of ['request', 'checkContinue'] as const) this.#server.on(event, this.#answer);
-    this.#server.on('connect', (_request, socket) =>
-      socket.end('HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n'),
-    );
+    this.#server.on('connect', (_request, socket) => socket.end(bareAnswer(404)));
+    this.#server.on('clientError', (error: NodeJS.ErrnoException & { rawPacket?: Buffer }, socket) => {
+      const isAnswering = [...this.#open].some((response) => response.socket === socket);
+      if (isAnswering || !socket.writable) socket.destroy();
+      else socket.end(bareAnswer(statusOfParseError(error)));
+    });
     // It never listens itself; but only now does it keep a list of its connections, and end those that say nothing.
     this.#server.emit('listening');
   }
@@ -97,22 +106,24 @@ export class FunctionsServer {
     const target = parseRequestTarget(request.url ?? '', request.headers.host);
     const refusal = this.#stopping ? 503 : refusalOf(request, target);
     if (refusal !== undefined || target === undefined) {
-      answerWithout(request, response, refusal ?? 400);
+      answerWithout({ request, response }, refusal ?? 400);
       return;
     }
+    const exchange = { request, response, target };
     if (/^\/(admin|runtime)(\/|$)/i.test(target.path)) {
-      void this.#options.admin.answer(request, response, target);
-    } else if (!this.#gate.enter(() => void this.#runGated(request, response, target))) {
+      void this.#options.admin.answer(exchange);
+    } else if (!this.#gate.enter(() => void this.#runGated(exchange))) {
       // The limits come before the routing: what no function answers counts as well.
-      answerWithout(request, response, 429, { 'x-function-scaleout': '1' });
+      answerWithout(exchange, 429, { 'x-function-scaleout': '1' });
     }
   };
 
-  async #runGated(request: IncomingMessage, response: ServerResponse, target: RequestTarget): Promise<void> {
+  async #runGated(exchange: Exchange): Promise<void> {
     const { http, log } = this.#options;
+    const { request, response, target } = exchange;
     try {
       for (const name in http.customHeaders) response.setHeader(name, http.customHeaders[name] ?? '');
-      await this.#run(request, response, target);
+      await this.#run(exchange);
     } catch (error) {
       // A function's own failure is logged by the invoker; the client never learns more than that it failed.
       const message = `500 for ${request.method} ${target.path}: ${describeError(error)}`;
@@ -123,23 +134,24 @@ export class FunctionsServer {
     }
   }
 
-  async #run(request: IncomingMessage, response: ServerResponse, target: RequestTarget): Promise<void> {
+  async #run(exchange: Exchange): Promise<void> {
     const { router, keys, stream, log, bodySizeLimit } = this.#options;
+    const { request, response, target } = exchange;
     const match = router.match(request.method ?? '', target.path);
-    if (match === undefined) return this.#answerUnmatched(request, response, target);
+    if (match === undefined) return this.#answerUnmatched(exchange);
     const { name, trigger, disabled } = match.definition;
     const level = keys?.levelOf(request.headers, target.query, name);
     const mayCall =
       level === undefined || level === 'admin' || ['anonymous', level].includes(trigger.authLevel);
-    if (!mayCall) return answerWithout(request, response, 401);
-    if (disabled && level !== 'admin') return answerWithout(request, response, 404);
+    if (!mayCall) return answerWithout(exchange, 401);
+    if (disabled && level !== 'admin') return answerWithout(exchange, 404);
 
     const length = Number(request.headers['content-length'] ?? 0);
-    if (length > bodySizeLimit) return answerWithout(request, response, 413);
+    if (length > bodySizeLimit) return answerWithout(exchange, 413);
     if (stream !== undefined) {
-      if (request.headers['transfer-encoding'] !== undefined) limitBody(request, response, bodySizeLimit);
+      if (request.headers['transfer-encoding'] !== undefined) limitBody(exchange, bodySizeLimit);
       if (request.headers.expect !== undefined) response.writeContinue();
-      return stream.answer(request, response, target, match);
+      return stream.answer(exchange, match);
     }
     if (request.headers['transfer-encoding'] !== undefined) {
       const message = `Function '${name}' gets no body: without Content-Length the Functions host drops it.`;
@@ -148,18 +160,17 @@ export class FunctionsServer {
     if (length > 0 && request.headers.expect !== undefined) response.writeContinue();
     const body = length > 0 ? await readBody(request, length) : undefined;
     if (length === 0) request.resume();
-    await this.#invoke(request, response, target, match, body);
+    await this.#invoke(exchange, match, body);
   }
 
   async #invoke(
-    request: IncomingMessage,
-    response: ServerResponse,
-    target: RequestTarget,
+    exchange: Exchange,
     { definition, values }: RouteMatch,
     body: Uint8Array | undefined,
   ): Promise<void> {
     const { invoker, log } = this.#options;
-    const http = toHttpRequestData(request, target, values, body);
+    const { response } = exchange;
+    const http = toHttpRequestData(exchange, values, body);
     const { traceparent, tracestate } = http.nullableHeaders;
     const { returnValue } = await invoker.invoke(definition, {
       input: { http },
@@ -177,15 +188,31 @@ export class FunctionsServer {
   }
 
   /** The root is left to the home page, whatever the method. */
-  #answerUnmatched(request: IncomingMessage, response: ServerResponse, { path }: RequestTarget): void {
-    if (path !== '/' || this.#options.homePageDisabled) {
-      answerWithout(request, response, path === '/' ? 204 : 404);
+  #answerUnmatched(exchange: Exchange): void {
+    const { request, response, target } = exchange;
+    if (target.path !== '/' || this.#options.homePageDisabled) {
+      answerWithout(exchange, target.path === '/' ? 204 : 404);
       return;
     }
     request.resume();
     const headers = { 'content-type': 'text/html', 'content-length': HOME_PAGE.length };
     response.writeHead(200, headers).end(HOME_PAGE);
   }
+}
+
+/** For a connection that has no request that node could answer. */
+function bareAnswer(status: number): string {
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`;
+}
+
+/** What node answers by itself, but for methods that it does not know, which no function has. */
+function statusOfParseError({ code, rawPacket }: NodeJS.ErrnoException & { rawPacket?: Buffer }): number {
+  if (code === 'HPE_HEADER_OVERFLOW') return 431;
+  if (code === 'HPE_CHUNK_EXTENSIONS_OVERFLOW') return 413;
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return 408;
+  const isMethodUnknown =
+    code === 'HPE_INVALID_METHOD' && /^[A-Z-]+ \/\S* HTTP\/1\.1\r\n/.test(`${rawPacket}`);
+  return isMethodUnknown ? 404 : 400;
 }
 
 /** The status with which Kestrel, or Azure's front end, turns a request away before the host sees it. */
@@ -204,8 +231,7 @@ function refusalOf(
 
 /** Answers without running anything; a body that is still to come is read and forgotten, or the connection would stall. */
 function answerWithout(
-  request: IncomingMessage,
-  response: ServerResponse,
+  { request, response }: Pick<Exchange, 'request' | 'response'>,
   status: number,
   headers: Record<string, string> = {},
 ): void {
@@ -227,7 +253,7 @@ async function readBody(request: IncomingMessage, length: number): Promise<Uint8
  * Refuses a body of unknown length, and fails whoever reads it, when it grows beyond the limit. What still comes is read and
  * forgotten for a while, as Kestrel does: a connection that is cut at once can take the answer with it.
  */
-function limitBody(request: IncomingMessage, response: ServerResponse, limit: number): void {
+function limitBody({ request, response }: Exchange, limit: number): void {
   const push = request.push.bind(request);
   const fail = () => request.destroy(new Error('The request body is too large.'));
   let received = 0;

@@ -3,10 +3,10 @@ import type { EventEmitter } from 'node:events';
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { encodePath, type RequestTarget, toHeaders, toTriggerMetadata } from './http-request.ts';
+import { type Exchange, encodePath, toHeaders, toTriggerMetadata } from './http-request.ts';
 import { writeStatus } from './http-response.ts';
 import type { Invoker } from './invocation.ts';
-import { describeError, type Log } from './log.ts';
+import type { Log } from './log.ts';
 import type { RouteMatch } from './router.ts';
 
 /** After so long without a byte in either direction the real host's proxy gives up. */
@@ -43,12 +43,7 @@ export class HttpStream {
    *
    * @throws Error if the client goes away before the whole of a body is there that has to be.
    */
-  async answer(
-    request: IncomingMessage,
-    response: ServerResponse,
-    target: RequestTarget,
-    { definition, values }: RouteMatch,
-  ): Promise<void> {
+  async answer({ request, response, target }: Exchange, { definition, values }: RouteMatch): Promise<void> {
     const { server, invoker, log, strict, activityTimeout = ACTIVITY_TIMEOUT } = this.#options;
     const invocationId = randomUUID();
     // The real host reads a body of known length whole, and sends it on as a stream after that.
@@ -76,7 +71,8 @@ export class HttpStream {
       })
       .then(
         () => ({ status: 204, what: 'returned nothing' }),
-        (error: unknown) => ({ status: 500, what: `failed: ${describeError(error)}` }),
+        // Why, the invoker has logged.
+        () => ({ status: 500, what: 'failed' }),
       );
     if (!response.writableEnded) {
       if (!response.destroyed) {

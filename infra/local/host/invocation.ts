@@ -49,20 +49,17 @@ const NO_METADATA: Readonly<Record<string, TypedData>> = {};
 
 /** Runs functions through the programming model, and knows which are running. */
 export class Invoker {
-  readonly #core: CoreApi;
-  readonly #model: ProgrammingModel;
-  readonly #log: Log;
+  readonly #options: InvokerOptions;
   readonly #running = new Set<RunningInvocation>();
   readonly #watchdog: NodeJS.Timeout | undefined;
   #idleWaiters: (() => void)[] = [];
 
-  constructor({ core, model, log, functionTimeout, onTimeout }: InvokerOptions) {
-    this.#core = core;
-    this.#model = model;
-    this.#log = log;
+  constructor(options: InvokerOptions) {
+    this.#options = options;
+    const { functionTimeout } = options;
     if (Number.isFinite(functionTimeout)) {
       // One timer for all: a timer of its own would cost every request more than this check costs in a second.
-      const check = () => this.#failOverdue(functionTimeout, onTimeout);
+      const check = () => this.#failOverdue();
       this.#watchdog = setInterval(check, Math.min(functionTimeout / 4, 1000)).unref();
     }
   }
@@ -115,7 +112,7 @@ export class Invoker {
     event: TriggerEvent,
     invocationId: string,
   ): Promise<InvocationResponse> {
-    const core = this.#core;
+    const { core } = this.#options;
     const { name, metadata } = definition;
     const hookData = {};
     let origin: LogOrigin = { functionName: name, hookData, invocationContext: undefined };
@@ -126,7 +123,7 @@ export class Invoker {
       state: undefined,
       log: (level, category, message) => core.log(level, category, message, origin),
     };
-    const model = await this.#model.getInvocationModel(coreContext);
+    const model = await this.#options.model.getInvocationModel(coreContext);
     const { context, inputs } = await model.getArguments();
     origin = { functionName: name, hookData, invocationContext: context };
 
@@ -150,7 +147,7 @@ export class Invoker {
     const request = toInvocationRequest(definition, { input: { http: {} } }, invocationId);
     const { metadata } = definition;
     const coreContext = { invocationId, request, metadata, state: undefined, log: () => {} };
-    const model = await this.#model.getInvocationModel(coreContext);
+    const model = await this.#options.model.getInvocationModel(coreContext);
     const context = { invocationId, extraOutputs: new Map() };
     // It forgets first; what it does then to an answer that is written or gone does not matter.
     await model.getResponse(context, { status: 500 }).catch(() => undefined);
@@ -163,7 +160,7 @@ export class Invoker {
     properties: object,
     { invocationContext, hookData }: LogOrigin,
   ): Promise<void> {
-    const core = this.#core;
+    const { core } = this.#options;
     coreContext.state = `${name}Hooks`;
     try {
       const readOnly = { invocationContext, hookData, appHookData: core.appHookData };
@@ -180,7 +177,8 @@ export class Invoker {
     for (const wake of this.#idleWaiters.splice(0)) wake();
   }
 
-  #failOverdue(functionTimeout: number, onTimeout: () => void): void {
+  #failOverdue(): void {
+    const { functionTimeout, onTimeout } = this.#options;
     const overdueBefore = performance.now() - functionTimeout;
     for (const running of this.#running) {
       // A set iterates in the order of insertion: the first one that is young enough ends the search.
@@ -197,18 +195,18 @@ export class Invoker {
 
   #logExecuting({ definition: { name }, invocationId }: RunningInvocation): void {
     const category = `Function.${name}`;
-    if (!this.#log.isEnabled('debug', category)) return;
-    this.#log.write('debug', category, `Executing 'Functions.${name}' (Id=${invocationId})`);
+    if (!this.#options.log.isEnabled('debug', category)) return;
+    this.#options.log.write('debug', category, `Executing 'Functions.${name}' (Id=${invocationId})`);
   }
 
   #logExecuted({ definition: { name }, invocationId, startedAt }: RunningInvocation, error: unknown): void {
     const category = `Function.${name}`;
     const level = error === undefined ? 'debug' : 'error';
-    if (!this.#log.isEnabled(level, category)) return;
+    if (!this.#options.log.isEnabled(level, category)) return;
     const outcome = error === undefined ? 'Succeeded' : 'Failed';
     const duration = Math.round(performance.now() - startedAt);
     const line = `Executed 'Functions.${name}' (${outcome}, Id=${invocationId}, Duration=${duration}ms)`;
-    this.#log.write(level, category, error === undefined ? line : `${line}: ${describeError(error)}`);
+    this.#options.log.write(level, category, error === undefined ? line : `${line}: ${describeError(error)}`);
   }
 }
 

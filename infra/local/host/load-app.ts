@@ -1,11 +1,18 @@
 import { EventEmitter } from 'node:events';
-import { glob, readFile } from 'node:fs/promises';
+import { glob } from 'node:fs/promises';
 import http from 'node:http';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { z } from 'zod';
 import type { CoreApi } from './core-api.ts';
+import { describeError } from './log.ts';
+import { readJson } from './read-json.ts';
 
+const packageJson = z.object({
+  main: z.string('must be the pattern of the entry files'),
+  type: z.unknown().optional(),
+});
 const WORKER_CAPABILITIES = [
   'RawHttpBodyBytes',
   'RpcHttpTriggerMetadataRemoved',
@@ -25,7 +32,7 @@ const WORKER_CAPABILITIES = [
  * @throws Error if an entry file or a hook fails.
  */
 export async function loadApp(appDirectory: string, core: CoreApi): Promise<EventEmitter | undefined> {
-  const { main, type } = await readPackageJson(appDirectory);
+  const { main, type } = await readJson(join(appDirectory, 'package.json'), packageJson);
   const requireFromApp = createRequire(join(appDirectory, 'package.json'));
   for (const file of await entryFiles(appDirectory, main)) {
     const isModule = file.endsWith('.mjs') || (type === 'module' && !file.endsWith('.cjs'));
@@ -44,17 +51,8 @@ async function runAppCode(failure: string, run: () => unknown): Promise<void> {
   try {
     await run();
   } catch (error) {
-    throw new Error(`${failure}:`, { cause: error });
+    throw new Error(`${failure}: ${describeError(error)}`);
   }
-}
-
-async function readPackageJson(appDirectory: string): Promise<{ main: string; type: string | undefined }> {
-  const path = join(appDirectory, 'package.json');
-  const content: unknown = JSON.parse(await readFile(path, 'utf8'));
-  const { main, type } = content as { main?: unknown; type?: unknown };
-  if (typeof main !== 'string')
-    throw new Error(`package.json of ${appDirectory} has no 'main', the pattern of its entry files.`);
-  return { main, type: typeof type === 'string' ? type : undefined };
 }
 
 async function entryFiles(appDirectory: string, pattern: string): Promise<string[]> {

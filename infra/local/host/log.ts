@@ -59,6 +59,13 @@ function writeLine({ level, category, message }: LogEntry): void {
   stream.write(line);
 }
 
+/** What an error says, without its stack. */
+export function messageOf(error: unknown): string {
+  // What an SDK throws after several tries has nothing to say but what each of them met.
+  if (error instanceof AggregateError) return messageOf(error.errors.at(-1));
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** The stack of an error, or whatever else was thrown as text. */
 export function describeError(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);

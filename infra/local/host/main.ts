@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { shareCompiledCode } from '../launch/share-compiled-code.ts';
 import { Supervisor } from './supervisor.ts';
 
 const USAGE =
@@ -12,6 +13,7 @@ const MOST_WORKERS = 10;
  * parent; ends at once, workers and all, if the parent is gone, and drains on SIGTERM, SIGINT or `{type: 'stop'}`.
  */
 async function main(): Promise<void> {
+  shareCompiledCode();
   const { values } = parseArgs({
     options: {
       app: { type: 'string' },
@@ -25,7 +27,7 @@ async function main(): Promise<void> {
   if (values.app === undefined) throw new Error(USAGE);
   const supervisor = new Supervisor({
     host: values.host,
-    port: Number(values.port),
+    port: integerOf('port', values.port, 0, 65_535),
     workers: await workerCount(values.app, values.workers, values.strict),
     commandLine: [
       ...['--app', values.app],
@@ -47,9 +49,13 @@ async function main(): Promise<void> {
 /** One worker unless told, as in Azure; two in strict mode, so that an app that relies on one is found out. */
 async function workerCount(app: string, flag: string | undefined, strict: boolean): Promise<number> {
   const text = flag ?? (await processCountSetting(app)) ?? (strict ? '2' : '1');
-  const count = Number(text);
-  if (Number.isInteger(count) && count >= 1 && count <= MOST_WORKERS) return count;
-  throw new Error(`'${text}' is no number of workers. ${USAGE}`);
+  return integerOf('number of workers', text, 1, MOST_WORKERS);
+}
+
+function integerOf(what: string, text: string, least: number, most: number): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value >= least && value <= most) return value;
+  throw new Error(`'${text}' is no ${what}. ${USAGE}`);
 }
 
 async function processCountSetting(app: string): Promise<string | undefined> {

@@ -1,5 +1,5 @@
-import type { Random } from '../../../shared/platform/random.ts';
-import type { Log } from './log.ts';
+import { systemRandom } from '../../../shared/platform/random.ts';
+import { type Log, messageOf } from './log.ts';
 
 const SHORTEST_PAUSE = 200;
 const LONGEST_PAUSE = 5_000;
@@ -11,15 +11,13 @@ export class Outage {
   readonly #service: string;
   readonly #log: Log;
   readonly #category: string;
-  readonly #random: Pick<Random, 'fraction'>;
   #failures = 0;
   #lastFailure = 0;
 
-  constructor(service: string, category: string, log: Log, random: Pick<Random, 'fraction'>) {
+  constructor(service: string, category: string, log: Log) {
     this.#service = service;
     this.#category = category;
     this.#log = log;
-    this.#random = random;
   }
 
   /** Notes a failure and returns the milliseconds to wait before the next try. */
@@ -28,12 +26,15 @@ export class Outage {
     if (now - this.#lastFailure > QUIET) this.#failures = 0;
     this.#lastFailure = now;
     if (this.#failures === 0) {
-      const reason = error instanceof Error ? error.message : String(error);
-      this.#log.write('warning', this.#category, `${this.#service} does not answer, trying on: ${reason}`);
+      this.#log.write(
+        'warning',
+        this.#category,
+        `${this.#service} does not answer, trying on: ${messageOf(error)}`,
+      );
     }
     const pause = Math.min(SHORTEST_PAUSE * 2 ** this.#failures, LONGEST_PAUSE);
     this.#failures++;
-    return pause * (0.5 + 0.5 * this.#random.fraction());
+    return pause * (0.5 + 0.5 * systemRandom.fraction());
   }
 
   /** Whether nothing has succeeded since the last failure. */

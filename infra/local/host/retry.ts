@@ -1,38 +1,38 @@
+import { z } from 'zod';
 import type { Random } from '../../../shared/platform/random.ts';
 import type { HostClock } from './clock.ts';
-import type { HostJson } from './host-json.ts';
-import type { RetryContext, RpcRetryOptions } from './rpc.ts';
+import { describeFaults } from './read-json.ts';
+import type { FunctionMetadata, RetryContext } from './rpc.ts';
 
-/** Intervals in milliseconds; `maxRetryCount` -1 retries for ever. */
-export type RetryPolicy = NonNullable<HostJson['retry']>;
+/** A policy whose intervals are written as `interval` reads them; `maxRetryCount` -1 retries for ever. */
+export function retryPolicySchema(interval: z.ZodType<number>) {
+  const maxRetryCount = z.int().min(-1);
+  return z.discriminatedUnion('strategy', [
+    z.object({ strategy: z.literal('fixedDelay'), maxRetryCount, delayInterval: interval }),
+    z.object({
+      strategy: z.literal('exponentialBackoff'),
+      maxRetryCount,
+      minimumInterval: interval,
+      maximumInterval: interval,
+    }),
+  ]);
+}
+
+/** Intervals in milliseconds. */
+export type RetryPolicy = z.output<ReturnType<typeof retryPolicySchema>>;
+
+const seconds = z.object({ seconds: z.number() }).transform((duration) => duration.seconds * 1000);
+const registeredPolicy = retryPolicySchema(seconds);
 
 /**
  * The policy that a function registered. The library has rounded its intervals to whole seconds.
  *
  * @throws Error for an unknown strategy or a missing interval.
  */
-export function toRetryPolicy(options: RpcRetryOptions): RetryPolicy {
-  const { retryStrategy, maxRetryCount } = options;
-  if (maxRetryCount === undefined || maxRetryCount < -1)
-    throw new Error('retry.maxRetryCount must be -1 or more');
-  const interval = (name: 'delayInterval' | 'minimumInterval' | 'maximumInterval') => {
-    const seconds = options[name]?.seconds;
-    if (seconds === undefined) throw new Error(`retry.${name} is missing`);
-    return seconds * 1000;
-  };
-  if (retryStrategy === 'fixedDelay') {
-    return { strategy: retryStrategy, maxRetryCount, delayInterval: interval('delayInterval') };
-  }
-  if (retryStrategy === 'exponentialBackoff') {
-    const minimumInterval = interval('minimumInterval');
-    return {
-      strategy: retryStrategy,
-      maxRetryCount,
-      minimumInterval,
-      maximumInterval: interval('maximumInterval'),
-    };
-  }
-  throw new Error(`retry.strategy '${retryStrategy}' is unknown`);
+export function toRetryPolicy(options: NonNullable<FunctionMetadata['retryOptions']>): RetryPolicy {
+  const parsed = registeredPolicy.safeParse({ ...options, strategy: options.retryStrategy });
+  if (parsed.success) return parsed.data;
+  throw new Error(`its retry policy is not valid: ${describeFaults(parsed.error).join('; ')}`);
 }
 
 /** The pause before retry number `retry` (1 is the first), in milliseconds (webjobs-sdk, `ExponentialBackoffRetryAttribute`). */

@@ -9,112 +9,108 @@ interface Parameter {
 }
 
 type Part = { readonly literal: string } | { readonly parameter: Parameter };
-
-type Segment =
-  | { readonly kind: 'literal'; readonly text: string }
-  | { readonly kind: 'parameter'; readonly parameter: Parameter }
-  /** Literals and parameters mixed, as in `{name}.{extension}`. */
-  | { readonly kind: 'mixed'; readonly pattern: RegExp; readonly parameters: readonly Parameter[] };
+/** A literal, a parameter, or several of both, as in `{name}.{extension}`. */
+type Segment = readonly Part[];
 
 /** By parameter name; undefined where the path leaves a parameter out. */
 export type RouteValues = Record<string, string | undefined>;
-
-/** A request's path, taken apart once for all the routes that it is tried against. */
-export interface RequestPath {
-  readonly segments: readonly string[];
-  readonly lowerCaseSegments: readonly string[];
-}
-
-/** Takes a percent-decoded path apart. */
-export function parseRequestPath(path: string): RequestPath {
-  const segments = path.slice(1).split('/');
-  return { segments, lowerCaseSegments: path.slice(1).toLowerCase().split('/') };
-}
 
 /**
  * A route template, `prefix/literal/{parameter:constraint}/{*rest}` (ASP.NET Core routing, as the Functions host uses it).
  */
 export class RouteTemplate {
-  readonly #segments: readonly Segment[];
-  readonly #catchAll: Parameter | undefined;
-  /** How many leading segments a path must have; those after them are optional or have defaults. */
-  readonly #required: number;
+  /** In the order of the groups of the pattern. */
+  readonly #parameters: readonly Parameter[];
+  readonly #pattern: RegExp;
 
   /** @throws Error if the template is malformed or names an unknown constraint. */
   constructor(template: string) {
-    const segments = splitOutsideBraces(template).map(parseSegment);
-    const last = segments.at(-1);
-    this.#catchAll = last?.kind === 'parameter' && last.parameter.catchAll ? last.parameter : undefined;
-    this.#segments = this.#catchAll === undefined ? segments : segments.slice(0, -1);
+    const segments = splitOutsideBraces(template).map(splitParts);
     refuseMisplaced(segments);
-    let required = this.#segments.length;
-    while (required > 0 && mayBeMissing(this.#segments[required - 1])) required--;
-    this.#required = required;
+    this.#parameters = segments.flatMap(parametersOf);
+    // One trailing slash is ignored, unless a catch-all takes it, which takes the rest as it stands.
+    this.#pattern = new RegExp(`^${toPattern(segments)}/?$`, 'is');
   }
 
-  /** The route values if the template matches, otherwise undefined. */
-  match({ segments, lowerCaseSegments }: RequestPath): RouteValues | undefined {
-    // One trailing slash is ignored; only a catch-all, which takes the rest as it stands, sees it.
-    const count = segments.at(-1) === '' ? segments.length - 1 : segments.length;
-    if (count < this.#required || (this.#catchAll === undefined && count > this.#segments.length))
-      return undefined;
+  /** The route values if the template matches a percent-decoded path, otherwise undefined. */
+  match(path: string): RouteValues | undefined {
+    const match = this.#pattern.exec(path);
+    if (match === null) return undefined;
     const values: RouteValues = {};
-    for (const [index, segment] of this.#segments.entries()) {
-      const text = index < count ? segments[index] : undefined;
-      if (text === '' || !matchSegment(segment, text, lowerCaseSegments[index], values)) return undefined;
+    for (const [
+      index,
+      { name, constraints, catchAll, optional, defaultValue },
+    ] of this.#parameters.entries()) {
+      const value = match[index + 1] || defaultValue;
+      values[name] = value;
+      // Every constraint refuses what is not there, unless it may be missing.
+      const satisfied =
+        value === undefined
+          ? optional || (catchAll && constraints.length === 0)
+          : constraints.every((satisfies) => satisfies(value));
+      if (!satisfied) return undefined;
     }
-    return this.#matchCatchAll(segments, values) ? values : undefined;
-  }
-
-  #matchCatchAll(segments: readonly string[], values: RouteValues): boolean {
-    if (this.#catchAll === undefined) return true;
-    return assign(this.#catchAll, segments.slice(this.#segments.length).join('/'), values);
+    return values;
   }
 }
 
-/** `text` is undefined where the path has ended before this segment. */
-function matchSegment(
-  segment: Segment,
-  text: string | undefined,
-  lowerCaseText: string | undefined,
-  values: RouteValues,
-): boolean {
-  if (segment.kind === 'literal') return segment.text === lowerCaseText;
-  if (segment.kind === 'parameter') return assign(segment.parameter, text ?? '', values);
-  const match = segment.pattern.exec(text ?? '');
-  return (
-    match !== null &&
-    segment.parameters.every((parameter, index) => assign(parameter, match[index + 1] ?? '', values))
+function parametersOf(segment: Segment): Parameter[] {
+  return segment.flatMap((part) => ('parameter' in part ? [part.parameter] : []));
+}
+
+/** From the end, where what may be missing can only be missing together with all that follows it. */
+function toPattern(segments: readonly Segment[]): string {
+  let pattern = '';
+  let followersMayBeMissing = true;
+  for (const segment of segments.toReversed()) {
+    const [first] = segment;
+    const alone = segment.length === 1 && first !== undefined && 'parameter' in first && first.parameter;
+    followersMayBeMissing &&=
+      alone !== false && (alone.catchAll || alone.optional || alone.defaultValue !== undefined);
+    const own = alone === false ? toMixedPattern(segment) : alone.catchAll ? '(.*)' : '([^/]+)';
+    pattern = followersMayBeMissing ? `(?:/${own}${pattern})?` : `/${own}${pattern}`;
+  }
+  return pattern;
+}
+
+/** Mixed segments match from the right, each literal at its last occurrence, which is what a greedy expression does. */
+function toMixedPattern(segment: Segment): string {
+  const last = segment.at(-1);
+  const hasOptionalTail = last !== undefined && 'parameter' in last && last.parameter.optional;
+  const patterns = segment.map((part) =>
+    'literal' in part ? part.literal.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&') : '([^/]+)',
   );
-}
-
-/** Stores a parameter's value; an empty one is that of a parameter that is missing. */
-function assign(parameter: Parameter, text: string, values: RouteValues): boolean {
-  const value = text === '' ? parameter.defaultValue : text;
-  values[parameter.name] = value;
-  // Every constraint refuses what is not there, unless it may be missing.
-  if (value === undefined)
-    return parameter.optional || (parameter.catchAll && parameter.constraints.length === 0);
-  return parameter.constraints.every((satisfies) => satisfies(value));
-}
-
-function mayBeMissing(segment: Segment | undefined): boolean {
-  if (segment?.kind !== 'parameter') return false;
-  return segment.parameter.optional || segment.parameter.defaultValue !== undefined;
+  if (!hasOptionalTail) return patterns.join('');
+  // The part before an optional tail must not swallow it.
+  const [before = '', dot = '', tail = ''] = patterns.splice(-3);
+  return `${patterns.join('')}${before.replace('+', '+?')}(?:${dot}${tail})?`;
 }
 
 function refuseMisplaced(segments: readonly Segment[]): void {
   const names = new Set<string>();
   for (const [index, segment] of segments.entries()) {
-    if (segment.kind === 'literal') continue;
-    for (const { name, catchAll } of segment.kind === 'parameter'
-      ? [segment.parameter]
-      : segment.parameters) {
+    for (const { name, catchAll } of parametersOf(segment)) {
       if (names.has(name.toLowerCase())) throw new Error(`route parameter '${name}' appears twice`);
       names.add(name.toLowerCase());
-      if (catchAll && (segment.kind === 'mixed' || index < segments.length - 1)) {
+      if (catchAll && (segment.length > 1 || index < segments.length - 1)) {
         throw new Error(`route parameter '*${name}' must be the whole last segment`);
       }
+    }
+    if (segment.length > 1) refuseMisplacedParts(segment);
+  }
+}
+
+function refuseMisplacedParts(segment: Segment): void {
+  for (const [index, part] of segment.entries()) {
+    if ('literal' in part) continue;
+    const previous = segment[index - 1];
+    if (previous !== undefined && 'parameter' in previous)
+      throw new Error('two route parameters must not touch');
+    const followsPeriod = index === segment.length - 1 && previous?.literal === '.';
+    if (part.parameter.optional && !followsPeriod) {
+      throw new Error(
+        `route parameter '${part.parameter.name}?' must follow a period at the end of its segment`,
+      );
     }
   }
 }
@@ -138,17 +134,6 @@ function splitOutsideBraces(template: string): string[] {
   return segments;
 }
 
-function parseSegment(text: string): Segment {
-  const parts = splitParts(text);
-  const [first] = parts;
-  if (first !== undefined && parts.length === 1) {
-    return 'literal' in first
-      ? { kind: 'literal', text: first.literal.toLowerCase() }
-      : { kind: 'parameter', parameter: first.parameter };
-  }
-  return parseMixed(parts);
-}
-
 /** `{{` and `}}` stand for braces inside a constraint's regular expression. */
 function splitParts(text: string): Part[] {
   const parts: Part[] = [];
@@ -160,37 +145,6 @@ function splitParts(text: string): Part[] {
     else throw new Error(`route segment '${text}' has a stray '${whole}'`);
   }
   return parts;
-}
-
-/** Mixed segments match from the right, each literal at its last occurrence, which is what a greedy expression does. */
-function parseMixed(parts: readonly Part[]): Segment {
-  const parameters: Parameter[] = [];
-  let source = '';
-  let optionalTail = '';
-  for (const [index, part] of parts.entries()) {
-    const next = parts[index + 1];
-    const isLast = index === parts.length - 1;
-    if ('literal' in part) {
-      const literal = part.literal.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
-      const precedesOptional = part.literal === '.' && index === parts.length - 2 && next !== undefined;
-      if (precedesOptional && 'parameter' in next && next.parameter.optional) optionalTail = literal;
-      else source += literal;
-      continue;
-    }
-    const previous = parts[index - 1];
-    if (previous !== undefined && 'parameter' in previous)
-      throw new Error('two route parameters must not touch');
-    if (part.parameter.optional && (!isLast || optionalTail === '')) {
-      throw new Error(
-        `route parameter '${part.parameter.name}?' must follow a period at the end of its segment`,
-      );
-    }
-    parameters.push(part.parameter);
-    source += optionalTail === '' ? '(.+)' : `(?:${optionalTail}(.+))?`;
-  }
-  // With an optional tail the part before it must not swallow that tail.
-  const lazy = optionalTail === '' ? source : source.replace(/\(\.\+\)(?=\(\?:)/, '(.+?)');
-  return { kind: 'mixed', pattern: new RegExp(`^${optionalTail === '' ? source : lazy}$`, 'is'), parameters };
 }
 
 function parseParameter(text: string): Parameter {

@@ -1,5 +1,6 @@
 import type { FunctionDefinition, HttpTrigger } from './function-definition.ts';
-import { parseRequestPath, RouteTemplate, type RouteValues } from './route-template.ts';
+import { messageOf } from './log.ts';
+import { RouteTemplate, type RouteValues } from './route-template.ts';
 
 export interface RouteMatch {
   readonly definition: FunctionDefinition<HttpTrigger>;
@@ -32,10 +33,9 @@ export class Router {
 
   /** `path` is percent-decoded but for `%2F`, and starts with a slash. */
   match(method: string, path: string): RouteMatch | undefined {
-    const requestPath = parseRequestPath(path);
     for (const { definition, template, methods } of this.#routes) {
       if (methods.size > 0 && !methods.has(method)) continue;
-      const values = template.match(requestPath);
+      const values = template.match(path);
       if (values !== undefined) return { definition, values };
     }
     return undefined;
@@ -53,7 +53,7 @@ function toRoute(definition: FunctionDefinition<HttpTrigger>, routePrefix: strin
     const template = new RouteTemplate(trimSlashes(`${prefix}/${route}`));
     return { definition, template, methods: new Set(trigger.methods) };
   } catch (error) {
-    throw new Error(`function '${name}': ${error instanceof Error ? error.message : String(error)}`, {
+    throw new Error(`function '${name}': ${messageOf(error)}`, {
       cause: error,
     });
   }

@@ -103,21 +103,9 @@ export interface BindingInfo {
   readonly [option: string]: unknown;
 }
 
-interface RpcDuration {
-  readonly seconds?: number;
-}
-
-export interface RpcRetryOptions {
-  readonly retryStrategy?: string | undefined;
-  readonly maxRetryCount?: number | undefined;
-  readonly delayInterval?: RpcDuration | undefined;
-  readonly minimumInterval?: RpcDuration | undefined;
-  readonly maximumInterval?: RpcDuration | undefined;
-}
-
 export interface FunctionMetadata {
   readonly name: string;
   readonly functionId?: string;
   readonly bindings: Readonly<Record<string, BindingInfo>>;
-  readonly retryOptions?: RpcRetryOptions | undefined;
+  readonly retryOptions?: { readonly retryStrategy?: string; readonly [option: string]: unknown };
 }

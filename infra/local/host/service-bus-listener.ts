@@ -1,10 +1,10 @@
 import { once } from 'node:events';
+import { setImmediate } from 'node:timers/promises';
 import {
   ServiceBusClient,
   type ServiceBusReceivedMessage,
   type ServiceBusReceiver,
 } from '@azure/service-bus';
-import type { Random } from '../../../shared/platform/random.ts';
 import { hostClock } from './clock.ts';
 import type { FunctionDefinition, ServiceBusTrigger } from './function-definition.ts';
 import type { HostJson } from './host-json.ts';
@@ -29,7 +29,6 @@ export interface ServiceBusListenerOptions {
   readonly connectionString: string;
   /** host.json's settings, where the trigger has none of its own. */
   readonly defaults: HostJson['extensions']['serviceBus'];
-  readonly random: Pick<Random, 'fraction'>;
   readonly log: Log;
   /** Runs the function; failures are logged there. */
   readonly run: (event: TriggerEvent) => Promise<void>;
@@ -49,13 +48,13 @@ export class ServiceBusListener implements Listener {
 
   /** @throws Error if the connection string is malformed. */
   constructor(options: ServiceBusListenerOptions) {
-    const { definition, log, random } = options;
+    const { definition, log } = options;
     this.#options = options;
     this.#trigger = definition.trigger;
     const { queueName, topicName, subscriptionName } = this.#trigger;
     const entity = queueName ?? `${topicName}/${subscriptionName}`;
     const kind = queueName === undefined ? 'subscription' : 'queue';
-    this.#outage = new Outage(`Service Bus ${kind} '${entity}'`, CATEGORY, log, random);
+    this.#outage = new Outage(`Service Bus ${kind} '${entity}'`, CATEGORY, log);
     this.#client = this.#createClient();
   }
 
@@ -170,8 +169,11 @@ export class ServiceBusListener implements Listener {
     const succeeded = !signal.aborted && (await this.#run(message));
     const { autoCompleteMessages = this.#options.defaults.autoCompleteMessages } = this.#trigger;
     try {
-      if (!succeeded) await receiver.abandonMessage(message);
-      else if (autoCompleteMessages) await receiver.completeMessage(message);
+      if (!succeeded) {
+        // rhea writes outcomes once a turn of the event loop, and gives the second one what the first one is.
+        await setImmediate();
+        await receiver.abandonMessage(message);
+      } else if (autoCompleteMessages) await receiver.completeMessage(message);
     } catch (error) {
       const { definition, log } = this.#options;
       const outcome = `Message '${String(message.messageId)}' of function '${definition.name}' could not be settled and will come again`;

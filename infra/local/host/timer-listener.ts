@@ -1,19 +1,20 @@
 import type { HostClock } from './clock.ts';
 import { localOffset, toOffsetDate } from './dotnet-date.ts';
 import type { FunctionDefinition, TimerTrigger } from './function-definition.ts';
+import type { TriggerEvent } from './invocation.ts';
 import type { Listener } from './listener.ts';
 import { describeError, type Log } from './log.ts';
 import type { TypedData } from './rpc.ts';
 import { firesOftenerThanEachMinute, parseSchedule, type Schedule } from './schedule.ts';
-import type { TimerStatus, TimerStatusStore } from './timer-status.ts';
+import type { TimerStatus, TimerStatuses } from './timer-status.ts';
 
 export interface TimerListenerOptions {
   readonly definition: FunctionDefinition<TimerTrigger>;
   readonly clock: HostClock;
-  readonly statuses: TimerStatusStore;
+  readonly statuses: Pick<TimerStatuses, 'read' | 'write'>;
   readonly log: Log;
   /** Runs the function with its retry policy; failures are logged there. */
-  readonly run: (input: TypedData) => Promise<unknown>;
+  readonly run: (event: TriggerEvent) => Promise<void>;
 }
 
 interface Occurrence {
@@ -61,7 +62,7 @@ export class TimerListener implements Listener {
       if (signal.aborted) return;
       const startedAt = clock.now();
       if (startedAt < next) continue;
-      await run(timerInput(status, isPastDue)).catch(() => undefined);
+      await run({ input: timerInput(status, isPastDue) }).catch(() => undefined);
       // From the run's start: ticks that it slept through collapse into one run at once.
       next = this.#schedule.next(startedAt);
       if (status !== undefined) {

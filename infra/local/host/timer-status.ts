@@ -1,6 +1,7 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { readJson } from './read-json.ts';
 
 const timerStatusSchema = z.object({
   /** Start of the last run, 0 if there was none; all three in milliseconds since the epoch. */
@@ -11,25 +12,21 @@ const timerStatusSchema = z.object({
 
 export type TimerStatus = z.output<typeof timerStatusSchema>;
 
-/** Remembers when a timer ran, so that a run that was missed while the host was away is made up for. */
-export interface TimerStatusStore {
-  read(functionName: string): Promise<TimerStatus | undefined>;
-  write(functionName: string, status: TimerStatus): Promise<void>;
-}
+/**
+ * Remembers when timers ran, so that a run that was missed while the host was away is made up for: one JSON file for each
+ * function, nothing without a folder.
+ */
+export class TimerStatuses {
+  readonly #folder: string | undefined;
 
-/** Keeps one JSON file for each function. */
-export class TimerStatusFiles implements TimerStatusStore {
-  readonly #folder: string;
-
-  constructor(folder: string) {
+  constructor(folder: string | undefined) {
     this.#folder = folder;
   }
 
   async read(functionName: string): Promise<TimerStatus | undefined> {
-    const text = await readFile(this.#path(functionName), 'utf8').catch(() => undefined);
-    if (text === undefined) return undefined;
+    if (this.#folder === undefined) return undefined;
     try {
-      return timerStatusSchema.parse(JSON.parse(text));
+      return await readJson(join(this.#folder, `${functionName}.json`), timerStatusSchema);
     } catch {
       // A file that a crash of the machine left torn counts as none, as in Azure.
       return undefined;
@@ -37,26 +34,10 @@ export class TimerStatusFiles implements TimerStatusStore {
   }
 
   async write(functionName: string, status: TimerStatus): Promise<void> {
+    if (this.#folder === undefined) return;
     await mkdir(this.#folder, { recursive: true });
-    const path = this.#path(functionName);
+    const path = join(this.#folder, `${functionName}.json`);
     await writeFile(`${path}.new`, JSON.stringify(status));
     await rename(`${path}.new`, path);
-  }
-
-  #path(functionName: string): string {
-    return join(this.#folder, `${functionName}.json`);
-  }
-}
-
-/** Remembers for as long as the process lives. */
-export class TimerStatusMemory implements TimerStatusStore {
-  readonly #statuses = new Map<string, TimerStatus>();
-
-  async read(functionName: string): Promise<TimerStatus | undefined> {
-    return this.#statuses.get(functionName);
-  }
-
-  async write(functionName: string, status: TimerStatus): Promise<void> {
-    this.#statuses.set(functionName, status);
   }
 }

@@ -1,10 +1,11 @@
+import { flushCompileCache } from 'node:module';
 import type { Socket } from 'node:net';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Worker as Thread } from 'node:worker_threads';
 import { readLocalSettings } from './app-settings.ts';
 import { type FunctionsHost, startFunctionsHost } from './host.ts';
-import { describeError } from './log.ts';
+import { describeError, messageOf } from './log.ts';
 import { type DrainStatus, isEnvelope, type WorkerNews, type WorkerOrder } from './worker-messages.ts';
 
 /** How long the event loop may be blocked, in milliseconds: functionTimeout, within these bounds. */
@@ -27,12 +28,14 @@ async function main(): Promise<void> {
   try {
     host = await start();
   } catch (error) {
-    fail(error instanceof Error ? describeStartError(error) : String(error));
+    fail(messageOf(error));
     return;
   }
   const patience = Math.min(Math.max(host.functionTimeout, SHORTEST_HANG), LONGEST_HANG);
   tell({ type: 'loaded', patience });
   watchSupervisor();
+  // Workers that are killed would write nothing down.
+  flushCompileCache();
 }
 
 async function start(): Promise<FunctionsHost> {
@@ -101,11 +104,6 @@ function tell(news: WorkerNews, onSent: () => void = () => {}): void {
 
 function fail(message: string): void {
   tell({ type: 'failed', message }, () => process.exit(1));
-}
-
-/** What the host found wrong as a message; an error behind it, such as one of the app's code, with its stack. */
-function describeStartError(error: Error): string {
-  return error.cause === undefined ? error.message : `${error.message} ${describeError(error.cause)}`;
 }
 
 /** As Azure's worker does, whatever handlers the app has. A promise that nobody catches gets here too, unless the app handles it. */

@@ -1,6 +1,6 @@
-import { enableCompileCache, getCompileCacheDir } from 'node:module';
 import { LaunchError } from './launch-error.ts';
 import { UsageError } from './options.ts';
+import { shareCompiledCode } from './share-compiled-code.ts';
 import { Teardown } from './teardown.ts';
 
 /** npm passes on a Ctrl-C that the terminal has already sent to this process: signals this close together are one. */
@@ -38,15 +38,6 @@ export async function runUntilStopped<Options>(program: Program<Options>): Promi
     console.error(error instanceof LaunchError ? error.message : error);
     await teardown.run();
     process.exit(1);
-  }
-}
-
-/** Loading the SDKs is most of a start; compiled once, they load in half the time here and in the children. */
-function shareCompiledCode(): void {
-  enableCompileCache();
-  const folder = getCompileCacheDir();
-  if (folder !== undefined) {
-    process.env.NODE_COMPILE_CACHE ??= folder;
   }
 }
 

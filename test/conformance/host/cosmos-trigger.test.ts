@@ -343,4 +343,15 @@ describe('a Cosmos DB', () => {
     await vi.waitFor(() => expect(deliveredTo(host, 'careless')).toEqual([id('back'), id('again')]), QUICKLY);
     expect(outages()).toBe(2);
   });
+
+  it('that is away when the host stops makes no worker fail', async () => {
+    const { port } = cosmos;
+    await cosmos.stop();
+    const host = await start();
+    await vi.waitFor(() => expect(host.output()).toContain('does not answer'), QUICKLY);
+    host.signal('SIGTERM');
+    expect(await host.exited).toBe(0);
+    expect(host.output()).not.toContain('uncaught');
+    cosmos = await startCosmosServer({ port, dataFolder });
+  });
 });

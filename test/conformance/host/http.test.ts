@@ -300,6 +300,7 @@ describe('a request is refused', () => {
     [400, 'with a target that is neither path nor URL', 'GET x HTTP/1.1\r\nHost: x'],
     [400, 'with an asterisk for another method than OPTIONS', 'GET * HTTP/1.1\r\nHost: x'],
     [404, 'with OPTIONS for the server as a whole', 'OPTIONS * HTTP/1.1\r\nHost: x'],
+    [404, 'with a method of its own', 'BREW /echo HTTP/1.1\r\nHost: x'],
     [404, 'with CONNECT', 'CONNECT x:80 HTTP/1.1\r\nHost: x:80'],
     [500, 'with TRACE, which the library does not take', 'TRACE /echo HTTP/1.1\r\nHost: x'],
     [413, 'with too large a body', 'POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 104857601'],

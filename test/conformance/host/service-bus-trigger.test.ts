@@ -137,6 +137,21 @@ describe('a message', () => {
     expect(counts).toEqual([1, 2]);
   });
 
+  it.each([[['good', 'bad']], [['bad', 'good']]])(
+    'has an outcome of its own, whatever that of another at the same moment: %j',
+    async (names) => {
+      const host = await start();
+      for (const name of names) await send({ body: { name, hold: true, failOnce: name === 'bad' } });
+      const started = () => messagesOf(host, 'started').map((message) => (message as { name: string }).name);
+      await vi.waitFor(() => expect(started()).toEqual(names), QUICKLY);
+      host.send({ type: 'let go' });
+      await vi.waitFor(() => expect(started().slice(2)).toEqual(['bad']), QUICKLY);
+      host.send({ type: 'let go' });
+      await vi.waitFor(async () => expect(await countIn()).toBe(0), QUICKLY);
+      expect(started()).toEqual([...names, 'bad']);
+    },
+  );
+
   it('is dead-lettered by the broker after its last delivery', async () => {
     const host = await start();
     await send({ body: Buffer.from('fail') });
@@ -254,5 +269,13 @@ describe('a Service Bus that is away', () => {
       timeout: 25_000,
       interval: 20,
     });
+  });
+
+  it('says why it does not let the host in', async () => {
+    const wrong = bus.connectionString.replace(/SharedAccessKey=[^;]+/, 'SharedAccessKey=wrong');
+    const host = await startHost('service-bus', { BUS: wrong, QUEUE: 'tasks' });
+    onTestFinished(() => host.kill());
+    const why = /queue 'tasks' does not answer, trying on: .*invalid signature/;
+    await vi.waitFor(() => expect(host.output()).toMatch(why), QUICKLY);
   });
 });

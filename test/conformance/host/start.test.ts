@@ -18,7 +18,9 @@ afterAll(() => rm(folder, { recursive: true }));
 
 interface AppFiles {
   readonly hostJson?: string;
-  readonly main?: string;
+  readonly main?: unknown;
+  readonly localSettings?: string;
+  readonly settings?: Record<string, string>;
   readonly code?: string;
 }
 
@@ -26,24 +28,24 @@ async function writeApp({
   hostJson = '{"version":"2.0"}',
   main = 'app.mjs',
   code = '',
+  localSettings = '{}',
 }: AppFiles): Promise<void> {
   await writeFile(path.join(folder, 'host.json'), hostJson);
   await writeFile(path.join(folder, 'package.json'), JSON.stringify({ main }));
+  await writeFile(path.join(folder, 'local.settings.json'), localSettings);
   const head = "import { app, output } from '@azure/functions';";
   await writeFile(path.join(folder, 'app.mjs'), `${head}\n${code}`);
 }
 
 describe('local.settings.json', () => {
   it('gives the app its settings, but those of the environment win', async () => {
+    const values = { FROM_FILE: 'file', FROM_BOTH: 'file', AzureWebJobsDisableHomepage: true };
     await writeApp({
+      localSettings: JSON.stringify({ IsEncrypted: false, Values: values, Host: { LocalHttpPort: 7071 } }),
       code: `app.http('settings', {
         handler: () => ({ jsonBody: [process.env.FROM_FILE, process.env.FROM_BOTH] }),
       });`,
     });
-    const settings = path.join(folder, 'local.settings.json');
-    const values = { FROM_FILE: 'file', FROM_BOTH: 'file', AzureWebJobsDisableHomepage: true };
-    await writeFile(settings, JSON.stringify({ IsEncrypted: false, Values: values }));
-    onTestFinished(() => rm(settings));
     const host = await startHost(folder, { FROM_BOTH: 'environment' });
     onTestFinished(() => host.kill());
     expect(await (await fetch(`${host.url}/api/settings`)).json()).toEqual(['file', 'environment']);
@@ -64,7 +66,7 @@ it('runs only the functions that host.json names, if it names any', async () => 
 describe('a host that cannot start', () => {
   async function refusal(files: AppFiles, extraArguments: readonly string[] = []): Promise<string> {
     await writeApp(files);
-    const error: unknown = await startHost(folder, {}, extraArguments).then(
+    const error: unknown = await startHost(folder, files.settings, extraArguments).then(
       (host) => host.kill(),
       (reason: unknown) => reason,
     );
@@ -105,11 +107,12 @@ describe('a host that cannot start', () => {
     [
       'two functions share their leases',
       {
+        settings: { C: 'AccountEndpoint=http://localhost:1/;AccountKey=a2V5;' },
         code: `for (const name of ['a', 'b']) {
           app.cosmosDB(name, { connection: 'C', databaseName: 'd', containerName: 'c', handler: () => {} });
         }`,
       },
-      /Functions 'a' and 'b' share their leases/,
+      /function 'b': it shares its leases with 'a'/,
     ],
     ['a connection is missing', { code: queue('') }, /setting 'BUS' is missing/],
     [
@@ -159,6 +162,42 @@ describe('a host that cannot start', () => {
       "  function 'host': the name 'host' is reserved",
       expect.stringContaining("  function 'two words': the name must match"),
     ]);
+  });
+
+  it('names every function that cannot be fired, and why', async () => {
+    const message = await refusal({
+      code: `const handler = () => {};
+        app.timer('often', { schedule: 'often', handler });
+        app.serviceBusQueue('work', { connection: 'BUS', queueName: 'q', handler });
+        app.serviceBusQueue('odd', { connection: 'ODD', queueName: 'q', handler });
+        app.cosmosDB('feed', { connection: 'COSMOS', databaseName: 'd', containerName: 'c', handler });`,
+      settings: { ODD: 'odd' },
+    });
+    expect(message).not.toContain('    at ');
+    expect(message.split('\n').filter((line) => line.startsWith('  function'))).toEqual([
+      "  function 'often': schedule 'often' is not NCRONTAB",
+      "  function 'work': setting 'BUS' is missing, which should hold a connection string",
+      expect.stringContaining("  function 'odd': Connection string malformed"),
+      "  function 'feed': setting 'COSMOS' is missing, which should hold a connection string",
+    ]);
+  });
+
+  it.each<[string, AppFiles, readonly string[], RegExp]>([
+    ['host.json', { hostJson: '{' }, [], /host\.json is not JSON: /],
+    ['package.json', { main: 3 }, [], /package\.json is not valid:\n {2}main: must be the pattern/],
+    [
+      'local.settings.json',
+      { localSettings: '{"IsEncrypted":true}' },
+      [],
+      /local\.settings\.json is not valid/,
+    ],
+    ['the folder of the app', {}, ['--app', '/nowhere'], /\/nowhere/],
+    ['the port', {}, ['--port', 'x'], /^'x' is no port\. Usage: /],
+    ['the number of workers', {}, ['--workers', '11'], /^'11' is no number of workers\. Usage: /],
+  ])('says what is wrong with %s, without a stack', async (_, files, commandLine, message) => {
+    const said = await refusal(files, commandLine);
+    expect(said).toMatch(message);
+    expect(said).not.toContain('    at ');
   });
 
   it('says that the port is taken', async () => {

@@ -95,6 +95,14 @@ describe('workers', () => {
     await expect(refusal).rejects.toThrow(`'${count}' is no number of workers`);
     await expect(refusal).rejects.toBeInstanceOf(HostStartError);
   });
+
+  it('are one host, which has one id', async () => {
+    const host = await start(['--workers', '2']);
+    const statuses: unknown[] = [];
+    for (let each = 0; each < 2; each++) statuses.push((await ask(host, '/admin/host/status')).body);
+    expect(statuses[0]).toMatchObject({ id: expect.stringMatching(/^[0-9a-f]{32}$/), state: 'Running' });
+    expect(statuses[1]).toMatchObject({ id: (statuses[0] as { id: string }).id });
+  });
 });
 
 describe('a worker that crashes', () => {

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { parseHostJson } from '../../../infra/local/host/host-json.ts';
+import { hostJsonSchema } from '../../../infra/local/host/host-json.ts';
+import { parseJson } from '../../../infra/local/host/read-json.ts';
 
-const parse = (content: object) => parseHostJson(JSON.stringify({ version: '2.0', ...content }));
+const parse = (content: object) =>
+  parseJson('host.json', JSON.stringify({ version: '2.0', ...content }), hostJsonSchema);
 
 describe('host.json', () => {
   it("has the host's own defaults", () => {

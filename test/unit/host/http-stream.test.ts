@@ -32,7 +32,7 @@ async function serve(
   const match = { definition: { name: 'f' }, values: {} } as unknown as RouteMatch;
   const server = createServer((request, response) => {
     void turn(response)
-      .then(() => stream.answer(request, response, { path: '/', query: '' }, match))
+      .then(() => stream.answer({ request, response, target: { path: '/', query: '' } }, match))
       .then(() => answered.push(response));
   }).listen(0, '127.0.0.1');
   onTestFinished(() => void server.close());

@@ -81,9 +81,9 @@ describe("a function's policy", () => {
   });
 
   it.each([
-    [{ retryStrategy: 'fixedDelay', maxRetryCount: 1 }, 'delayInterval is missing'],
+    [{ retryStrategy: 'fixedDelay', maxRetryCount: 1 }, 'delayInterval: Invalid input'],
     [{ retryStrategy: 'fixedDelay', delayInterval: { seconds: 1 } }, 'maxRetryCount'],
-    [{ retryStrategy: 'linear', maxRetryCount: 1 }, "'linear' is unknown"],
+    [{ retryStrategy: 'linear', maxRetryCount: 1 }, 'strategy: Invalid'],
   ])('%j is refused', (options, message) => {
     expect(() => toRetryPolicy(options)).toThrow(message);
   });

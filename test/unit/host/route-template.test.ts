@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseRequestPath, RouteTemplate } from '../../../infra/local/host/route-template.ts';
+import { RouteTemplate } from '../../../infra/local/host/route-template.ts';
 
-const match = (template: string, path: string) => new RouteTemplate(template).match(parseRequestPath(path));
+const match = (template: string, path: string) => new RouteTemplate(template).match(path);
 
 describe('a route template', () => {
   it.each<[string, string, Record<string, string>]>([

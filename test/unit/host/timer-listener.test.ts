@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { FunctionDefinition, TimerTrigger } from '../../../infra/local/host/function-definition.ts';
+import type { TriggerEvent } from '../../../infra/local/host/invocation.ts';
 import { Log } from '../../../infra/local/host/log.ts';
-import type { TypedData } from '../../../infra/local/host/rpc.ts';
 import { TimerListener } from '../../../infra/local/host/timer-listener.ts';
-import { type TimerStatus, TimerStatusMemory } from '../../../infra/local/host/timer-status.ts';
+import type { TimerStatus } from '../../../infra/local/host/timer-status.ts';
 import { ManualClock } from './manual-clock.ts';
 
 const MINUTE = 60_000;
@@ -19,8 +19,13 @@ async function startTimer(
   options: { stored?: TimerStatus; trigger?: Partial<TimerTrigger>; now?: number } = {},
 ) {
   const clock = new ManualClock(options.now ?? NOON);
-  const statuses = new TimerStatusMemory();
-  if (options.stored) await statuses.write('timer', options.stored);
+  let { stored } = options;
+  const statuses = {
+    read: async () => stored,
+    write: async (_: string, status: TimerStatus) => {
+      stored = status;
+    },
+  };
   const runs: Run[] = [];
   let running: (() => Promise<void>) | undefined;
   const listener = new TimerListener({
@@ -28,7 +33,7 @@ async function startTimer(
     clock,
     statuses,
     log: new Log({ default: 'none' }),
-    run: async (input: TypedData) => {
+    run: async ({ input }: TriggerEvent) => {
       const { IsPastDue } = JSON.parse((input as { json: string }).json) as { IsPastDue: boolean };
       runs.push({ at: clock.now(), isPastDue: IsPastDue });
       await running?.();
@@ -41,7 +46,7 @@ async function startTimer(
     clock,
     runs,
     stop,
-    status: () => statuses.read('timer'),
+    status: statuses.read,
     whileRunning: (behaviour: () => Promise<void>) => {
       running = behaviour;
     },

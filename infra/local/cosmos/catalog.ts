@@ -1,5 +1,6 @@
 import { badRequest, CosmosError, notFound, notSupported, SUB_STATUS } from './cosmos-error.ts';
-import { type IndexingPolicy, parseIndexingPolicy } from './indexing-policy.ts';
+import { type IndexingPolicy, parseIndexingPolicy, splitPath } from './indexing-policy.ts';
+import { timeToLive } from './item.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from './json.ts';
 import { type PartitionRange, partitionRanges } from './partition-ranges.ts';
 import { containerResourceId, databaseResourceId } from './resource-id.ts';
@@ -83,15 +84,21 @@ export class Catalog {
     return database;
   }
 
-  /** @throws CosmosError 404; sub-status 1003 when it was named as the owner of what is asked for */
-  container(databaseId: string, containerId: string, asOwner = true): ContainerEntry {
-    const container = this.#containers.get(`dbs/${databaseId}/colls/${containerId}`);
-    if (container !== undefined) return container;
-    if (!asOwner) this.database(databaseId);
-    throw notFound(
-      'Owner resource does not exist',
-      asOwner ? SUB_STATUS.ownerResourceNotFound : SUB_STATUS.none,
-    );
+  /** The database of containers. @throws CosmosError 404/1003 */
+  owner(databaseId: string): DatabaseEntry {
+    return this.#databases.get(databaseId) ?? refuseOwner();
+  }
+
+  /** @throws CosmosError 404, or 404/1003 when its database is not there */
+  container(databaseId: string, id: string): ContainerEntry {
+    const container = this.#containers.get(linkOf(this.owner(databaseId).id, id));
+    if (container === undefined) throw notFound();
+    return container;
+  }
+
+  /** The container of items. @throws CosmosError 404/1003 */
+  ownerOfItems(databaseId: string, id: string): ContainerEntry {
+    return this.#containers.get(linkOf(databaseId, id)) ?? refuseOwner();
   }
 
   async createDatabase(body: JsonObject): Promise<DatabaseEntry> {
@@ -122,8 +129,8 @@ export class Catalog {
       if (isUsed(body[feature])) throw notSupported(`The container property ${feature}`);
     }
     return this.#store.commit(() => {
-      const database = this.database(databaseId);
-      if (this.#containers.has(`dbs/${databaseId}/colls/${id}`)) throw alreadyExists();
+      const database = this.owner(databaseId);
+      if (this.#containers.has(linkOf(databaseId, id))) throw alreadyExists();
       const number = this.#nextNumber('nextContainer');
       const rid = containerResourceId(database.number, number);
       const resource: JsonObject = {
@@ -159,7 +166,7 @@ export class Catalog {
   }
 
   async deleteContainer(databaseId: string, containerId: string): Promise<void> {
-    await this.#store.commit(() => this.#removeContainer(this.container(databaseId, containerId, false)));
+    await this.#store.commit(() => this.#removeContainer(this.container(databaseId, containerId)));
   }
 
   #removeContainer(container: ContainerEntry): void {
@@ -196,13 +203,13 @@ function containerEntry(
     databaseNumber: database.number,
     id: String(resource.id),
     resourceId: String(resource._rid),
-    link: `dbs/${database.id}/colls/${String(resource.id)}`,
+    link: linkOf(database.id, String(resource.id)),
     selfLink: String(resource._self),
     resource,
     partitionKeyPath: partitionKeyPath(resource.partitionKey),
     ranges,
     indexing: parseIndexingPolicy(resource.indexingPolicy),
-    defaultTtl: defaultTtl(resource.defaultTtl),
+    defaultTtl: timeToLive(resource.defaultTtl),
   };
 }
 
@@ -225,13 +232,7 @@ function partitionKeyDefinition(given: JsonValue | undefined): JsonObject {
 
 function partitionKeyPath(definition: JsonValue | undefined): string[] {
   const [path] = isJsonObject(definition) && Array.isArray(definition.paths) ? definition.paths : [];
-  return String(path).slice(1).split('/');
-}
-
-function defaultTtl(value: JsonValue | undefined): number | undefined {
-  if (value === undefined || value === null) return undefined;
-  if (typeof value === 'number' && Number.isInteger(value) && (value === -1 || value > 0)) return value;
-  throw badRequest('The defaultTtl must be a positive whole number of seconds or -1.');
+  return splitPath(String(path));
 }
 
 function resourceName(body: JsonObject): string {
@@ -246,6 +247,14 @@ function isUsed(value: JsonValue | undefined): boolean {
   if (value === undefined || value === null) return false;
   if (Array.isArray(value)) return value.length > 0;
   return !isJsonObject(value) || Object.values(value).some(isUsed);
+}
+
+function linkOf(databaseId: string, id: string): string {
+  return `dbs/${databaseId}/colls/${id}`;
+}
+
+function refuseOwner(): never {
+  throw notFound('Owner resource does not exist', SUB_STATUS.ownerResourceNotFound);
 }
 
 function alreadyExists(): CosmosError {

@@ -62,6 +62,7 @@ export class Gateway {
     if (unsupported !== undefined) throw notSupported(`The header ${unsupported}`);
     switch (operation) {
       case 'account':
+        if (request.method !== 'GET') throw methodNotAllowed(request);
         return resourceReply(200, accountResource(endpoint));
       case 'offers':
         throw badRequest('Reading or replacing offers is not supported for serverless accounts.');
@@ -71,6 +72,8 @@ export class Gateway {
         return this.#containers(request);
       case 'ranges':
         return this.#ranges(request);
+      case 'notAllowed':
+        throw methodNotAllowed(request);
       case 'other':
         throw notSupported(`${request.method} /${request.segments.join('/')}`);
       default:
@@ -96,11 +99,14 @@ export class Gateway {
     const catalog = this.#catalog;
     const [, databaseId = '', , id] = request.segments;
     if (id !== undefined) {
-      const read = () => catalog.container(databaseId, id, false);
-      return this.#entity(request, read, () => catalog.deleteContainer(databaseId, id));
+      return this.#entity(
+        request,
+        () => catalog.container(databaseId, id),
+        () => catalog.deleteContainer(databaseId, id),
+      );
     }
     if (isList(request)) {
-      const database = catalog.database(databaseId);
+      const database = catalog.owner(databaseId);
       const owner = String(database.resource._rid);
       return listReply(request, 'DocumentCollections', owner, catalog.containers(database));
     }
@@ -109,7 +115,7 @@ export class Gateway {
 
   async #create(request: CosmosRequest, create: (body: JsonObject) => Promise<Entry>): Promise<CosmosReply> {
     this.#requireControlPlane(request);
-    if (request.method !== 'POST') throw notSupported(`${request.method} of a list`);
+    if (request.method !== 'POST') throw methodNotAllowed(request);
     if (OFFER_HEADERS.some((name) => header(request, name) !== undefined)) {
       throw badRequest(
         'Setting offer throughput or autopilot on container is not supported for serverless accounts.',
@@ -133,7 +139,8 @@ export class Gateway {
 
   #ranges(request: CosmosRequest): CosmosReply {
     const container = this.#containerOf(request);
-    if (request.method !== 'GET' || request.segments.length !== 5) throw notSupported('This use of pkranges');
+    if (request.method !== 'GET') throw methodNotAllowed(request);
+    if (request.segments.length !== 5) throw notSupported('Reading one partition key range');
     const headers = { ...masterHeaders(), etag: RANGES_ETAG };
     if (header(request, 'if-none-match') === RANGES_ETAG) return { status: 304, headers };
     const ranges = container.ranges.map((range) => ({
@@ -160,7 +167,7 @@ export class Gateway {
   }
 
   #containerOf({ segments: [, databaseId = '', , containerId = ''] }: CosmosRequest): ContainerEntry {
-    return this.#catalog.container(databaseId, containerId);
+    return this.#catalog.ownerOfItems(databaseId, containerId);
   }
 
   #refusalHeaders(request: CosmosRequest): CosmosReply['headers'] {
@@ -197,6 +204,10 @@ export function errorReply(error: unknown, headers: CosmosReply['headers'] = {})
     headers: { ...headers, ...retryAfter, 'x-ms-substatus': known.subStatus },
     body,
   };
+}
+
+function methodNotAllowed({ method, segments }: CosmosRequest): CosmosError {
+  return new CosmosError(405, `The method ${method} is not allowed for /${segments.join('/')}.`);
 }
 
 function resourceReply(status: number, resource: JsonObject): CosmosReply {

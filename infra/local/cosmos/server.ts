@@ -5,10 +5,11 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { QueryPlanner } from './access-path.ts';
 import { Catalog } from './catalog.ts';
-import { CosmosError } from './cosmos-error.ts';
+import { badRequest, CosmosError } from './cosmos-error.ts';
 import { ExpirySweeper } from './expiry-sweeper.ts';
 import { Faults, faultError } from './faults.ts';
 import { errorReply, Gateway } from './gateway.ts';
@@ -63,6 +64,7 @@ export async function startCosmosServer(options: CosmosServerOptions): Promise<C
   }
   const http = createServer({ noDelay: true, keepAliveTimeout: KEEP_ALIVE_MS });
   http.requestTimeout = 0;
+  http.on('clientError', refuseConnection);
   await listen(http, options.port, host);
   const { port } = http.address() as AddressInfo;
   const endpoint = `http://${host}:${port}/`;
@@ -185,6 +187,16 @@ function send(response: ServerResponse, { status, headers, body }: CosmosReply):
     ...(hasBody ? { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) } : {}),
   });
   response.end(hasBody ? body : undefined);
+}
+
+/** Answers what is not HTTP, or has headers of more than 16 KB, in the form of all other refusals. */
+function refuseConnection(error: Error & { code?: string }, socket: Duplex): void {
+  if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy();
+  const isLarge = error.code === 'HPE_HEADER_OVERFLOW';
+  const reason = isLarge ? 'The size of the request headers is too long.' : 'The request is not valid HTTP.';
+  const { body = '' } = errorReply(badRequest(reason));
+  const headers = `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}`;
+  socket.end(`HTTP/1.1 400 Bad Request\r\nConnection: close\r\n${headers}\r\n\r\n${String(body)}`);
 }
 
 function listen(http: Server, port: number, host: string): Promise<void> {

@@ -168,6 +168,8 @@ describe('queries: refusals', () => {
     ['SELECT * FROM c WHERE', 'unexpected end'],
     ['SELECT * FROM c WHERE c.a = ', 'unexpected end'],
     ["SELECT * FROM c WHERE c.a == 'x'", '='],
+    ['SELECT * WHERE c.a = 1', "'WHERE'"],
+    ['SELECT VALUE c.a FROM c OFFSET 1', 'unexpected end'],
     ['SELECT c.value FROM c', 'value'],
     ['SELECT * FROM c WHERE x.a = 1', "'x'"],
     ['SELECT * FROM c WHERE MYSTERY(c.a)', "'MYSTERY'"],
@@ -190,6 +192,14 @@ describe('queries: refusals', () => {
     ['SELECT COUNT(1) AS n FROM c', 'COUNT'],
     ['SELECT VALUE MAX(c.a) FROM c', 'MAX'],
     ['SELECT c.id, COUNT(1) AS n FROM c', 'COUNT'],
+    ['SELECT VALUE d FROM c JOIN d IN c.list', 'JOIN'],
+    ['SELECT c.a, COUNT(1) AS n FROM c GROUP BY c.a', 'GROUP'],
+    ['SELECT * FROM c WHERE EXISTS(SELECT VALUE t FROM t IN c.tags)', 'EXISTS'],
+    ['SELECT TOP 1 VALUE COUNT(1) FROM c', "'TOP'"],
+    ['SELECT VALUE COUNT(1) FROM c ORDER BY c.id', "'ORDER'"],
+    ['SELECT VALUE COUNT(1) FROM c OFFSET 0 LIMIT 1', "'OFFSET'"],
+    ['SELECT TOP 1 * FROM c OFFSET 0 LIMIT 1', "'OFFSET'"],
+    ['SELECT 1', 'FROM'],
     ['SELECT VALUE c.id FROM c WHERE EXISTS(c.a)', 'EXISTS'],
   ];
   it.each(unsupported)('%s is refused by name, not answered wrongly', async (query, named) => {

@@ -25,6 +25,8 @@ const RESERVED = new Set(
   `AND ARRAY AS ASC BETWEEN BY DESC DISTINCT ESCAPE EXISTS FALSE FROM GROUP HAVING IN JOIN LIKE LIMIT NOT NULL OFFSET OR
   ORDER SELECT TOP TRUE UDF UNDEFINED VALUE WHERE`.split(/\s+/),
 );
+/** Words of the service's SQL that this emulator does not know: named first, whatever else is wrong because of them. */
+const UNSUPPORTED = ['ARRAY', 'DISTINCT', 'EXISTS', 'GROUP', 'JOIN', 'LIKE', 'UDF'];
 /** The tokens of `[{"item":`, before the aggregate. */
 const PARTIAL_START = 4;
 /** The service takes so many ANDs and ORs. */
@@ -58,45 +60,55 @@ class Parser {
   constructor(text: string) {
     this.#text = text;
     this.#tokens = tokenize(text);
+    const unsupported = this.#tokens.find((token) => UNSUPPORTED.some((word) => isWord(token, word)));
+    if (unsupported !== undefined) {
+      const message = `Syntax error, incorrect syntax near '${unsupported.text}', which this emulator does not support.`;
+      throw queryError(unsupported, 'SC1001', message);
+    }
     this.#alias = this.#findAlias();
   }
 
   query(): SelectQuery {
     this.#expectWord('SELECT');
+    const topToken = this.#peek();
     const top = this.#takeWord('TOP') ? this.#count() : undefined;
     const [selection, selectionText] = this.#withText(() => this.#selection());
-    this.#expectWord('FROM');
+    const isCount = selection.kind === 'count';
+    if (isCount && top !== undefined) throw syntaxError(topToken);
+    if (!this.#takeWord('FROM')) {
+      const message = `Syntax error, incorrect syntax near '${this.#peek().text}': this emulator needs FROM here.`;
+      throw queryError(this.#peek(), 'SC1001', message);
+    }
     const [, from] = this.#withText(() => this.#source());
     const filterStart = this.#peek().start;
     const [where, whereText] = this.#takeWord('WHERE') ? this.#withText(() => this.#expression()) : [];
     const shape = this.#text.slice(0, filterStart) + this.#text.slice(this.#peek().start);
+    if (isCount && this.#peek().kind !== 'end') throw syntaxError(this.#peek());
     const orderBy = this.#orderBy();
+    if (top !== undefined && isWord(this.#peek(), 'OFFSET')) throw syntaxError(this.#peek());
     const offset = this.#takeWord('OFFSET') ? this.#count() : undefined;
     if (offset !== undefined) this.#expectWord('LIMIT');
     const limit = offset === undefined ? undefined : this.#count();
-    const rest = this.#peek();
-    const isCut = top !== undefined || limit !== undefined || orderBy.length > 0;
-    const isContradictory = selection.kind === 'count' ? isCut : top !== undefined && limit !== undefined;
-    if (rest.kind !== 'end' || isContradictory) throw syntaxError(rest);
+    if (this.#peek().kind !== 'end') throw syntaxError(this.#peek());
     const clauses = { selection: selectionText, from, where: whereText };
     return { selection, top, where, orderBy, offset, limit, alias: this.#alias, clauses, shape };
   }
 
-  /** The selection comes before FROM names what its paths begin with, so look ahead. */
+  /** The selection comes before FROM names what its paths begin with, so look ahead; the clause itself is read later. */
   #findAlias(): string {
     const from = this.#tokens.findIndex((token) => isWord(token, 'FROM'));
-    const [name, next, afterNext] = this.#tokens.slice(from + 1, from + 4);
-    if (from < 0 || name?.kind !== 'word' || RESERVED.has(name.text.toUpperCase())) {
-      throw syntaxError(name ?? this.#end());
+    if (from < 0) return this.#alias;
+    this.#position = from + 1;
+    try {
+      return this.#source();
+    } finally {
+      this.#position = 0;
     }
-    const alias = next !== undefined && isWord(next, 'AS') ? afterNext : next;
-    return alias?.kind === 'word' && !RESERVED.has(alias.text.toUpperCase()) ? alias.text : name.text;
   }
 
-  #source(): void {
-    this.#next();
-    if (this.#takeWord('AS')) this.#next();
-    else if (this.#peek().kind === 'word' && this.#peek().text === this.#alias) this.#next();
+  #source(): string {
+    const name = this.#name();
+    return this.#takeWord('AS') || isName(this.#peek()) ? this.#name() : name;
   }
 
   #selection(): Selection {
@@ -140,10 +152,7 @@ class Parser {
 
   #selectedItem(ordinal: number): SelectedItem {
     const [expression, text] = this.#withText(() => this.#expression());
-    if (this.#takeWord('AS')) return { name: this.#name(), expression, text };
-    const next = this.#peek();
-    if (next.kind === 'word' && !RESERVED.has(next.text.toUpperCase()))
-      return { name: this.#name(), expression, text };
+    if (this.#takeWord('AS') || isName(this.#peek())) return { name: this.#name(), expression, text };
     const path = expression.kind === 'path' ? expression.path : undefined;
     const name = path === undefined ? `$${ordinal}` : (path.at(-1) ?? this.#alias);
     return { name, expression, text };
@@ -327,7 +336,7 @@ class Parser {
 
   #name(): string {
     const token = this.#next();
-    if (token.kind !== 'word' || RESERVED.has(token.text.toUpperCase())) throw syntaxError(token);
+    if (!isName(token)) throw syntaxError(token);
     return token.text;
   }
 
@@ -391,6 +400,10 @@ function anyOf(choices: readonly Expression[]): Expression {
 
 function isWord(token: Token, word: string): boolean {
   return token.kind === 'word' && token.text.toUpperCase() === word;
+}
+
+function isName({ kind, text }: Token): boolean {
+  return kind === 'word' && !RESERVED.has(text.toUpperCase());
 }
 
 function isSymbol(token: Token, symbol: string): boolean {

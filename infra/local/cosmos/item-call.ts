@@ -1,4 +1,3 @@
-import type { QueryPlanner } from './access-path.ts';
 import { type BatchOperation, batchAnswer, batchOperations } from './batch-body.ts';
 import type { ContainerEntry } from './catalog.ts';
 import { readFeed } from './change-feed.ts';
@@ -48,7 +47,6 @@ import type { Store } from './store.ts';
 
 export interface ItemServices {
   readonly store: Store;
-  readonly planner: QueryPlanner;
   /** Absent: no read is stale. */
   readonly history: StaleHistory | undefined;
 }
@@ -225,8 +223,7 @@ export class ItemCall {
     const following = ranges[number + 1];
     if (range === undefined) throw badRequest('Invalid Continuation Token.');
     const view = this.#viewOf(range);
-    const { store, planner } = this.#services;
-    const run = new QueryRun(store, planner, this.#container, {
+    const run = new QueryRun(this.#services.store, this.#container, {
       query,
       parameters,
       partitionKey: partitionKey?.keyPart,

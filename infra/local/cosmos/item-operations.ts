@@ -1,7 +1,7 @@
 import type { ContainerEntry } from './catalog.ts';
 import { badRequest, CosmosError, notFound, SUB_STATUS } from './cosmos-error.ts';
 import { buildItem, type Item, isExpired, itemId } from './item.ts';
-import { putItem, readCounters, removeItem, writeCounters } from './item-store.ts';
+import { readCounters, writeCounters, writeItem } from './item-store.ts';
 import type { JsonObject } from './json.ts';
 import { type PartitionKey, partitionKeyOfItem } from './partition-key.ts';
 import { type PartitionRange, rangeOf } from './partition-ranges.ts';
@@ -212,8 +212,7 @@ class AtomicGroup {
       : [];
     for (const [id, draft] of changed) {
       const place = { container: this.#container, partitionKey, id };
-      if (draft.stored !== undefined) removeItem(this.#store, place, draft.stored);
-      if (draft.current !== undefined) putItem(this.#store, place, draft.current);
+      writeItem(this.#store, place, draft.stored, draft.current);
     }
     if (changed.length > 0) {
       this.#lsn += 1;

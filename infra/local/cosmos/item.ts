@@ -28,7 +28,7 @@ const MAX_DEPTH = 128;
 
 /** Adds what the service adds. @throws CosmosError 400 or 413 */
 export function buildItem(container: ContainerEntry, given: JsonObject, placement: Placement): Item {
-  if (isDeeper(given, MAX_DEPTH)) throw badRequest(`The item is nested more than ${MAX_DEPTH} levels deep.`);
+  checkValues(given, MAX_DEPTH);
   const { _rid, _self, _etag, _attachments, _ts, _lsn, ...own } = given;
   const { lsn, sequence, itemNumber, now } = placement;
   const rid = itemResourceId(container.databaseNumber, container.number, itemNumber);
@@ -55,9 +55,13 @@ export function buildItem(container: ContainerEntry, given: JsonObject, placemen
   };
 }
 
-function isDeeper(value: JsonValue, levels: number): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  return levels === 0 || Object.values(value).some((child) => isDeeper(child, levels - 1));
+/** @throws CosmosError 400 for too deep an item, and for a number (`1e999`) that no double holds */
+function checkValues(value: JsonValue, levels: number): void {
+  if (typeof value === 'number' && !Number.isFinite(value))
+    throw badRequest('The item holds too large a number.');
+  if (typeof value !== 'object' || value === null) return;
+  if (levels === 0) throw badRequest(`The item is nested more than ${MAX_DEPTH} levels deep.`);
+  for (const child of Object.values(value)) checkValues(child, levels - 1);
 }
 
 /** @throws CosmosError 400 for an id that the service does not take */

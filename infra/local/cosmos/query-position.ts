@@ -1,12 +1,8 @@
 import { createHash } from 'node:crypto';
-import type { AccessPath } from './access-path.ts';
 import { badRequest } from './cosmos-error.ts';
-import { entryParts, indexedValueOf } from './indexed-value.ts';
 import { isJsonObject, type JsonValue } from './json.ts';
 import type { EpkRange } from './partition-ranges.ts';
-import { indexPrefix, type KeyBounds } from './query-source.ts';
 import type { SelectQuery } from './sql/syntax.ts';
-import { AFTER_ALL } from './store.ts';
 
 /**
  * A place in the results: the sort values and the item after which to go on, and how much of OFFSET and LIMIT is used. A physical
@@ -55,16 +51,6 @@ export function readContinuation(token: string, { shape }: SelectQuery): Positio
 
 function fingerprintOf(shape: string): string {
   return createHash('sha1').update(shape).digest('base64url').slice(0, 12);
-}
-
-/** Where an index scan goes on: at the last item's value, whose items are sorted anew; without sort keys, past its id. */
-export function resumeAt(
-  { bounds, descending }: Extract<AccessPath, { kind: 'ordered' }>,
-  from: Position,
-): KeyBounds {
-  if (from.sortValues.length === 0) return { ...bounds, start: [...bounds.start, from.id] };
-  const key = [...indexPrefix(bounds), ...entryParts(indexedValueOf(from.sortValues[0]))];
-  return descending ? { ...bounds, end: [...key, AFTER_ALL] } : { ...bounds, start: key };
 }
 
 function parse(text: string): unknown {

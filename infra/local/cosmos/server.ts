@@ -7,7 +7,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { QueryPlanner } from './access-path.ts';
 import { Catalog } from './catalog.ts';
 import { badRequest, CosmosError } from './cosmos-error.ts';
 import { ExpirySweeper } from './expiry-sweeper.ts';
@@ -76,7 +75,7 @@ export async function startCosmosServer(options: CosmosServerOptions): Promise<C
   const sweeper = new ExpirySweeper(store, catalog);
   const { staleMs = 0 } = options;
   const history = staleMs > 0 ? new StaleHistory(staleMs) : undefined;
-  const gateway = new Gateway(catalog, { store, planner: new QueryPlanner(store), history });
+  const gateway = new Gateway(catalog, { store, history });
   const front = new Front(gateway, endpoint, options.faults === true ? new Faults() : undefined);
   const active = new Set<Promise<void>>();
   http.on('request', (request, response) => {

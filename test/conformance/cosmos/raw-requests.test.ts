@@ -58,6 +58,16 @@ describe('requests that no SDK sends', () => {
     expect((await container.item('b', 's').read()).statusCode).toBe(404);
   });
 
+  it('a number that no double holds is 400, -0 is 0', async () => {
+    const create = (id: string, number: string) => {
+      const body = `{"id":"${id}","scope":"s","n":[${number}]}`;
+      return sendRaw(account, { method: 'POST', path: items, headers: OWN_KEY, body });
+    };
+    expect(await create('large', '1e999')).toMatchObject({ status: 400 });
+    expect(await create('zero', '-0')).toMatchObject({ status: 201 });
+    expect((await container.item('zero', 's').read()).resource?.n).toEqual([0]);
+  });
+
   it('a signature of another hour is 403, a date that is none is 401', async () => {
     const hour = 3_600_000;
     for (const date of [new Date(Date.now() - hour), new Date(Date.now() + hour)]) {

@@ -8,7 +8,9 @@ export function queryError(token: Pick<Token, 'start' | 'end'>, code: string, me
   return new CosmosError(400, `Message: ${JSON.stringify({ errors })}`);
 }
 
-export function syntaxError(token: Token): CosmosError {
-  if (token.kind === 'end') return queryError(token, 'SC1001', 'Syntax error, unexpected end of query.');
-  return queryError(token, 'SC1001', `Syntax error, incorrect syntax near '${token.text}'.`);
+/** @param why is added, as an explanation */
+export function syntaxError(token: Token, why = ''): CosmosError {
+  if (token.kind === 'end')
+    return queryError(token, 'SC1001', `Syntax error, unexpected end of query${why}.`);
+  return queryError(token, 'SC1001', `Syntax error, incorrect syntax near '${token.text}'${why}.`);
 }

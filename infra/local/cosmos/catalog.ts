@@ -4,7 +4,7 @@ import { timeToLive } from './item.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from './json.ts';
 import { type PartitionRange, partitionRanges } from './partition-ranges.ts';
 import { containerResourceId, databaseResourceId } from './resource-id.ts';
-import { AFTER_ALL, type Store, withPrefix } from './store.ts';
+import { type Store, withPrefix } from './store.ts';
 
 export interface DatabaseEntry {
   readonly number: number;
@@ -172,15 +172,10 @@ export class Catalog {
   #removeContainer(container: ContainerEntry): void {
     const { meta, heads, bodies, feed, partitionFeed, index, expiry } = this.#store;
     for (const table of [heads, bodies, feed, partitionFeed, index]) {
-      const keys = [...table.getKeys(withPrefix(container.number))];
-      for (const key of keys) table.removeSync(key);
+      for (const key of [...table.getKeys(withPrefix(container.number))]) table.removeSync(key);
     }
     for (const key of [...expiry.getKeys({})]) if (key[1] === container.number) expiry.removeSync(key);
-    for (const key of [
-      ...meta.getKeys({ start: ['lsn', container.number], end: ['lsn', container.number, AFTER_ALL] }),
-    ]) {
-      meta.removeSync(key);
-    }
+    for (const key of [...meta.getKeys(withPrefix('lsn', container.number))]) meta.removeSync(key);
     meta.removeSync(['container', container.databaseNumber, container.number]);
     this.#containers.delete(container.link);
   }

@@ -21,11 +21,7 @@ interface FaultRule {
   fired: number;
 }
 
-export interface FaultSubject {
-  readonly method: string;
-  readonly path: string;
-  readonly operation: string;
-}
+type Subject = { readonly method: string; readonly path: string; readonly operation: string };
 
 const STATUSES = [408, 410, 429, 449, 503];
 const DEFAULT_RETRY_AFTER_MS = 100;
@@ -49,7 +45,7 @@ export class Faults {
     return { rules: this.#rules.map(({ definition, fired }) => ({ ...definition, fired })) };
   }
 
-  actionFor(subject: FaultSubject): FaultAction | undefined {
+  actionFor(subject: Subject): FaultAction | undefined {
     const rule = this.#rules.find(
       (candidate) => matches(candidate, subject) && candidate.random() < candidate.probability,
     );
@@ -69,7 +65,7 @@ export function faultError({ status, retryAfterMs }: Extract<FaultAction, { kind
   return new CosmosError(status, message, subStatus, retryAfterMs);
 }
 
-function matches(rule: FaultRule, { method, path, operation }: FaultSubject): boolean {
+function matches(rule: FaultRule, { method, path, operation }: Subject): boolean {
   return (
     rule.fired < rule.count &&
     (rule.method === undefined || rule.method === method) &&
@@ -106,9 +102,11 @@ function readAction(given: JsonValue | undefined): FaultAction {
       `A fault is one of drop-before, drop-after, delay, or status with ${STATUSES.join(', ')}.`,
     );
   }
-  return typeof given.retryAfterMs === 'number'
-    ? { kind, status, retryAfterMs: given.retryAfterMs }
-    : { kind, status };
+  return {
+    kind,
+    status,
+    ...(typeof given.retryAfterMs === 'number' ? { retryAfterMs: given.retryAfterMs } : {}),
+  };
 }
 
 function optionalText(value: JsonValue | undefined): string | undefined {

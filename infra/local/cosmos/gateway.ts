@@ -67,9 +67,9 @@ export class Gateway {
       case 'offers':
         throw badRequest('Reading or replacing offers is not supported for serverless accounts.');
       case 'database':
-        return this.#databases(request);
       case 'container':
-        return this.#containers(request);
+        if (!isRead(request)) this.#requireControlPlane(request);
+        return operation === 'database' ? this.#databases(request) : this.#containers(request);
       case 'ranges':
         return this.#ranges(request);
       case 'notAllowed':
@@ -84,14 +84,9 @@ export class Gateway {
   async #databases(request: CosmosRequest): Promise<CosmosReply> {
     const catalog = this.#catalog;
     const [, id] = request.segments;
-    if (id !== undefined) {
-      return this.#entity(
-        request,
-        () => catalog.database(id),
-        () => catalog.deleteDatabase(id),
-      );
-    }
-    if (isList(request)) return listReply(request, 'Databases', '', catalog.databases());
+    if (id !== undefined)
+      return this.#entity(request, catalog.database(id), () => catalog.deleteDatabase(id));
+    if (isRead(request)) return listReply(request, 'Databases', '', catalog.databases());
     return this.#create(request, (body) => catalog.createDatabase(body));
   }
 
@@ -99,13 +94,10 @@ export class Gateway {
     const catalog = this.#catalog;
     const [, databaseId = '', , id] = request.segments;
     if (id !== undefined) {
-      return this.#entity(
-        request,
-        () => catalog.container(databaseId, id),
-        () => catalog.deleteContainer(databaseId, id),
-      );
+      const container = catalog.container(databaseId, id);
+      return this.#entity(request, container, () => catalog.deleteContainer(databaseId, id));
     }
-    if (isList(request)) {
+    if (isRead(request)) {
       const database = catalog.owner(databaseId);
       const owner = String(database.resource._rid);
       return listReply(request, 'DocumentCollections', owner, catalog.containers(database));
@@ -114,7 +106,6 @@ export class Gateway {
   }
 
   async #create(request: CosmosRequest, create: (body: JsonObject) => Promise<Entry>): Promise<CosmosReply> {
-    this.#requireControlPlane(request);
     if (request.method !== 'POST') throw methodNotAllowed(request);
     if (OFFER_HEADERS.some((name) => header(request, name) !== undefined)) {
       throw badRequest(
@@ -126,12 +117,10 @@ export class Gateway {
 
   async #entity(
     request: CosmosRequest,
-    read: () => Entry,
+    { resource }: Entry,
     remove: () => Promise<void>,
   ): Promise<CosmosReply> {
-    if (request.method === 'GET') return resourceReply(200, read().resource);
-    this.#requireControlPlane(request);
-    read();
+    if (request.method === 'GET') return resourceReply(200, resource);
     if (request.method !== 'DELETE') throw notSupported(`${request.method} of a database or container`);
     await remove();
     return { status: 204, headers: masterHeaders() };
@@ -215,7 +204,8 @@ function resourceReply(status: number, resource: JsonObject): CosmosReply {
   return { status, headers: { ...masterHeaders(), ...etag }, body: JSON.stringify(resource) };
 }
 
-function isList(request: CosmosRequest): boolean {
+/** Of databases or containers: reads are GETs, and queries that are sent as POSTs. */
+function isRead(request: CosmosRequest): boolean {
   return request.method === 'GET' || flag(request, 'x-ms-documentdb-isquery');
 }
 

@@ -1,9 +1,11 @@
 import type { ContainerEntry } from './catalog.ts';
 import { indexedValueOf, isCut, isSamePath, TYPE_RANK } from './indexed-value.ts';
-import type { EpkRange } from './partition-ranges.ts';
+import { type EpkRange, isWithin } from './partition-ranges.ts';
 import type { Position } from './query-position.ts';
+import { compareById } from './sort-order.ts';
 import type { PathConstraint } from './sql/constraints.ts';
 import type { SortKey } from './sql/syntax.ts';
+import { overlayKey, type ReadView } from './stale-history.ts';
 import { AFTER_ALL, type ItemHead, type KeyPart, type Store } from './store.ts';
 
 /** Where an item is and what is known of it before its body is read. */
@@ -40,36 +42,59 @@ const MANY = 1000;
 /** The index of a sort key is expected to show so many items for each that passes. */
 const LOOKED_AT_FOR_EACH = 20;
 
-/** Reads items as they stood when it was made; call `close` at the end. */
+/** Reads items as they stood when it was made, or as a view has them; call `close` at the end. */
 export class QuerySource {
   readonly #store: Store;
   readonly #container: ContainerEntry;
   readonly #transaction: ReturnType<Store['snapshot']>;
+  readonly #overlay: ReadView['overlay'];
 
-  constructor(store: Store, container: ContainerEntry) {
+  constructor(store: Store, container: ContainerEntry, { overlay }: ReadView) {
     this.#store = store;
     this.#container = container;
     this.#transaction = store.snapshot();
+    this.#overlay = overlay;
   }
 
   close(): void {
     this.#transaction.done();
   }
 
-  head(partitionKey: string, id: string): ItemHead | undefined {
-    const transaction = this.#transaction;
-    return this.#store.heads.get([this.#container.number, partitionKey, id], { transaction });
+  /** The one item, if it is there. */
+  find(partitionKey: string, id: string): Located[] {
+    const overlaid = this.#overlay?.get(overlayKey(partitionKey, id));
+    const head = overlaid === undefined ? this.#storedHead(partitionKey, id) : overlaid.item?.head;
+    return head === undefined ? [] : [{ partitionKey, id, head }];
   }
 
-  body(partitionKey: string, id: string): Buffer {
-    const transaction = this.#transaction;
-    const body = this.#store.bodies.get([this.#container.number, partitionKey, id], { transaction });
+  body({ partitionKey, id }: Located): Buffer {
+    const overlaid = this.#overlay?.get(overlayKey(partitionKey, id))?.item;
+    const key = [this.#container.number, partitionKey, id];
+    const body = overlaid?.body ?? this.#store.bodies.get(key, { transaction: this.#transaction });
     if (body === undefined) throw new Error(`The body of item ${id} is missing.`);
     return body;
   }
 
-  /** The items of the partitions in `keys`, or of one partition, by partition key and id. */
-  *scan(keys: EpkRange | string, after: Position | undefined): Generator<Located> {
+  /** The items of the partitions in `keys`, or of one partition, by partition key and id, from a position on. */
+  scan(keys: EpkRange | string, after: Position | undefined): Iterable<Located> {
+    const overlay = this.#overlay;
+    if (overlay === undefined) return this.#scanStored(keys, after);
+    const items = [...this.#scanStored(keys, after)].filter(
+      ({ partitionKey, id }) => !overlay.has(overlayKey(partitionKey, id)),
+    );
+    for (const { partitionKey, id, item } of overlay.values()) {
+      const isInScope = typeof keys === 'string' ? keys === partitionKey : isWithin(keys, partitionKey);
+      if (isInScope && item !== undefined) items.push({ partitionKey, id, head: item.head });
+    }
+    return items.sort(compareById);
+  }
+
+  #storedHead(partitionKey: string, id: string): ItemHead | undefined {
+    const transaction = this.#transaction;
+    return this.#store.heads.get([this.#container.number, partitionKey, id], { transaction });
+  }
+
+  *#scanStored(keys: EpkRange | string, after: Position | undefined): Generator<Located> {
     const { number } = this.#container;
     const bounds =
       typeof keys === 'string'
@@ -145,17 +170,18 @@ export class QuerySource {
     const range = descending ? { start: end, end: start, reverse: true } : { start, end };
     for (const key of this.#store.index.getKeys({ ...range, transaction: this.#transaction })) {
       const id = String(key[5]);
-      const head = this.head(partitionKey, id);
+      const head = this.#storedHead(partitionKey, id);
       if (head !== undefined) yield { partitionKey, id, head, entry: JSON.stringify(key.slice(3, 5)) };
     }
   }
 
-  /** Whether a constraint can be sought in an index. */
+  /** Whether a constraint can be sought in an index; the indexes know nothing of an overlay. */
   isIndexed({ path }: PathConstraint): boolean {
     return this.#pathNumber(path) >= 0;
   }
 
   #pathNumber(path: readonly string[]): number {
+    if (this.#overlay !== undefined) return -1;
     return this.#container.indexing.scalarPaths.findIndex((candidate) => isSamePath(candidate, path));
   }
 

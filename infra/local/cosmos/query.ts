@@ -11,7 +11,7 @@ import { checkOrderBy, compareById, type Sortable, sortOrder } from './sort-orde
 import { constraintsOf, type PathConstraint } from './sql/constraints.ts';
 import { compile, type Evaluator, type Parameters } from './sql/evaluate.ts';
 import type { Selection, SelectQuery } from './sql/syntax.ts';
-import { overlayKey, type ReadView } from './stale-history.ts';
+import type { ReadView } from './stale-history.ts';
 import { idKeyPart } from './storage-key.ts';
 import type { Store } from './store.ts';
 
@@ -67,7 +67,7 @@ export class QueryRun {
     this.#sortKeys = orderBy.map(({ path }) => compile({ kind: 'path', path }, parameters));
     this.#filter = where && compile(where, parameters);
     this.#constraints = constraintsOf(where, parameters);
-    this.#source = new QuerySource(store, container);
+    this.#source = new QuerySource(store, container, request.view);
   }
 
   async page(): Promise<QueryPage> {
@@ -128,7 +128,9 @@ export class QueryRun {
     const { from, partitionKey, query } = this.#request;
     const isSorted = query.orderBy.length > 0;
     const isPlanned = partitionKey !== undefined && this.#wantedId() === undefined;
-    const access = isPlanned ? this.#accessPath(partitionKey, wanted) : SCAN;
+    const access = isPlanned
+      ? this.#source.accessPath(partitionKey, this.#constraints, query.orderBy, wanted)
+      : SCAN;
     const isStreamed = access.order === (isSorted ? 'sortKey' : 'id');
     // An index keeps only its own path in order, and long strings cut: items that are equal there are sorted by the rest.
     let group: Found[] = [];
@@ -147,19 +149,12 @@ export class QueryRun {
     yield* group.sort(this.#compare);
   }
 
-  #accessPath(partitionKey: string, wanted: number): AccessPath {
-    const { query, view } = this.#request;
-    if (view.overlay !== undefined) return SCAN;
-    return this.#source.accessPath(partitionKey, this.#constraints, query.orderBy, wanted);
-  }
-
   /** Undefined stands for work that found nothing, so that it counts towards a turn. */
   #located(access: AccessPath): Iterable<Located | undefined> {
-    const { query, partitionKey, keys, from, view } = this.#request;
+    const { query, partitionKey, keys, from } = this.#request;
     if (partitionKey !== undefined && !isWithin(keys, partitionKey)) return [];
     const id = this.#wantedId();
-    if (id !== undefined && partitionKey !== undefined) return this.#byId(partitionKey, idKeyPart(id));
-    if (view.overlay !== undefined) return this.#scanWithOverlay();
+    if (id !== undefined && partitionKey !== undefined) return this.#source.find(partitionKey, idKeyPart(id));
     const resume = query.orderBy.length === 0 || access.order === 'sortKey' ? from : undefined;
     if (partitionKey === undefined) return this.#acrossPartitions(resume);
     return this.#source.follow(partitionKey, access, resume);
@@ -180,36 +175,15 @@ export class QueryRun {
     }
   }
 
-  /** `c.id = x` within a partition is a point read. */
-  #byId(partitionKey: string, id: string): Located[] {
-    const overlaid = this.#request.view.overlay?.get(overlayKey(partitionKey, id));
-    const head = overlaid === undefined ? this.#source.head(partitionKey, id) : overlaid.item?.head;
-    return head === undefined ? [] : [{ partitionKey, id, head }];
-  }
-
+  /** `c.id = x`, within a partition, is a point read. */
   #wantedId(): string | undefined {
     const id = this.#constraints.find(({ path }) => isSamePath(path, ['id']))?.equals;
     return typeof id === 'string' ? id : undefined;
   }
 
-  #scanWithOverlay(): Located[] {
-    const { partitionKey: wanted, keys, view } = this.#request;
-    const overlay = view.overlay ?? new Map();
-    const items = [...this.#source.scan(wanted ?? keys, undefined)].filter(
-      ({ partitionKey, id }) => !overlay.has(overlayKey(partitionKey, id)),
-    );
-    for (const { partitionKey, id, item } of overlay.values()) {
-      const isInScope = wanted === undefined ? isWithin(keys, partitionKey) : wanted === partitionKey;
-      if (isInScope && item !== undefined) items.push({ partitionKey, id, head: item.head });
-    }
-    return items.sort(compareById);
-  }
-
   #passing(located: Located): Found | undefined {
     if (isExpired(located.head, this.#now)) return undefined;
-    const { partitionKey, id } = located;
-    const overlaid = this.#request.view.overlay?.get(overlayKey(partitionKey, id))?.item;
-    const body = once(() => overlaid?.body ?? this.#source.body(partitionKey, id));
+    const body = once(() => this.#source.body(located));
     const item = once(() => parseItem(body()));
     if (this.#filter !== undefined && this.#filter(item()) !== true) return undefined;
     const sortValues = this.#sortKeys.map((evaluate) => evaluate(item()));

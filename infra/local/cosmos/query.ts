@@ -5,7 +5,7 @@ import { isExpired } from './item.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from './json.ts';
 import { type EpkRange, isWithin } from './partition-ranges.ts';
 import { cutOf } from './query-plan.ts';
-import type { Position } from './query-position.ts';
+import { type Position, withSortValues } from './query-position.ts';
 import { type AccessPath, type Located, QuerySource, SCAN } from './query-source.ts';
 import { checkOrderBy, compareById, type Sortable, sortOrder } from './sort-order.ts';
 import { constraintsOf, type PathConstraint } from './sql/constraints.ts';
@@ -57,6 +57,7 @@ export class QueryRun {
   readonly #filter: Evaluator | undefined;
   readonly #constraints: readonly PathConstraint[];
   readonly #now = Math.floor(Date.now() / 1000);
+  #from: Position | undefined;
 
   constructor(store: Store, container: ContainerEntry, request: QueryRequest) {
     this.#request = request;
@@ -72,6 +73,7 @@ export class QueryRun {
 
   async page(): Promise<QueryPage> {
     try {
+      this.#from = this.#start();
       const { selection } = this.#request.query;
       return await (selection.kind === 'count' ? this.#count(selection) : this.#select(selection));
     } finally {
@@ -79,13 +81,20 @@ export class QueryRun {
     }
   }
 
+  #start(): Position | undefined {
+    const { from } = this.#request;
+    if (from?.fingerprint === undefined) return from;
+    const [last] = this.#source.find(from.partitionKey, from.id);
+    return withSortValues(from, last && this.#sortValues(parseItem(this.#source.body(last))));
+  }
+
   async #select(selection: Rows): Promise<QueryPage> {
-    const { query, from, parameters, maxItems } = this.#request;
+    const { query, parameters, maxItems } = this.#request;
     const { top, offset = 0, limit = top ?? Number.POSITIVE_INFINITY } = cutOf(query, parameters);
     const project = projection(selection, parameters);
     const results: (Buffer | string)[] = [];
     const loadedBytes: number[] = [];
-    const { skipped: alreadySkipped = 0, returned: alreadyReturned = 0 } = from ?? {};
+    const { skipped: alreadySkipped = 0, returned: alreadyReturned = 0 } = this.#from ?? {};
     const wanted = Math.min(maxItems, limit - alreadyReturned);
     let skipped = alreadySkipped;
     let returned = 0;
@@ -125,7 +134,8 @@ export class QueryRun {
 
   /** The items that pass the filter, in the order of the results, from a position on. */
   async *#found(wanted: number): AsyncGenerator<Found> {
-    const { from, partitionKey, query } = this.#request;
+    const { partitionKey, query } = this.#request;
+    const from = this.#from;
     const isSorted = query.orderBy.length > 0;
     const isPlanned = partitionKey !== undefined && this.#wantedId() === undefined;
     const access = isPlanned
@@ -151,11 +161,11 @@ export class QueryRun {
 
   /** Undefined stands for work that found nothing, so that it counts towards a turn. */
   #located(access: AccessPath): Iterable<Located | undefined> {
-    const { query, partitionKey, keys, from } = this.#request;
+    const { query, partitionKey, keys } = this.#request;
     if (partitionKey !== undefined && !isWithin(keys, partitionKey)) return [];
     const id = this.#wantedId();
     if (id !== undefined && partitionKey !== undefined) return this.#source.find(partitionKey, idKeyPart(id));
-    const resume = query.orderBy.length === 0 || access.order === 'sortKey' ? from : undefined;
+    const resume = query.orderBy.length === 0 || access.order === 'sortKey' ? this.#from : undefined;
     if (partitionKey === undefined) return this.#acrossPartitions(resume);
     return this.#source.follow(partitionKey, access, resume);
   }
@@ -186,8 +196,12 @@ export class QueryRun {
     const body = once(() => this.#source.body(located));
     const item = once(() => parseItem(body()));
     if (this.#filter !== undefined && this.#filter(item()) !== true) return undefined;
-    const sortValues = this.#sortKeys.map((evaluate) => evaluate(item()));
+    const sortValues = this.#sortKeys.length > 0 ? this.#sortValues(item()) : [];
     return { ...located, itemNumber: located.head.itemNumber, sortValues, body, item };
+  }
+
+  #sortValues(item: JsonObject): (JsonValue | undefined)[] {
+    return this.#sortKeys.map((evaluate) => evaluate(item));
   }
 }
 

@@ -120,9 +120,8 @@ export class ItemCall {
     );
     const { status, charge, item } = result;
     const headers = this.#headers([range], charge, lsn);
-    return item === undefined
-      ? { status, headers }
-      : { status, headers: { ...headers, etag: item.head.etag }, body: item.body };
+    if (item === undefined) return { status, headers };
+    return { status, headers: { ...headers, etag: item.head.etag }, body: item.body };
   }
 
   #read(id: string): CosmosReply {
@@ -329,12 +328,8 @@ export class ItemCall {
     const keys = isPart ? { minInclusive, maxExclusive } : ALL_KEYS;
     const id = this.#header('x-ms-documentdb-partitionkeyrangeid');
     if (id !== undefined) {
-      return {
-        partitionKey,
-        ranges: [rangeById(ranges, id, isPart ? keys : undefined)],
-        keys,
-        isNamed: true,
-      };
+      const range = rangeById(ranges, id, isPart ? keys : undefined);
+      return { partitionKey, ranges: [range], keys, isNamed: true };
     }
     if (isPart) throw notSupported('A range of keys without its partition key range id');
     return { partitionKey, ranges, keys, isNamed: false };

@@ -63,7 +63,7 @@ export async function startCosmosServer(options: CosmosServerOptions): Promise<C
   if (!Number.isInteger(partitions) || partitions < 1 || partitions > MAX_PARTITIONS) {
     throw new RangeError(`A container has 1 to ${MAX_PARTITIONS} physical partitions, not ${partitions}.`);
   }
-  const http = createServer({ noDelay: true, keepAliveTimeout: KEEP_ALIVE_MS });
+  const http = createServer({ noDelay: true, keepAliveTimeout: KEEP_ALIVE_MS, requireHostHeader: false });
   http.requestTimeout = 0;
   http.on('clientError', refuseConnection);
   await listen(http, options.port, host);
@@ -80,10 +80,13 @@ export async function startCosmosServer(options: CosmosServerOptions): Promise<C
   const gateway = new Gateway(catalog, { store, history });
   const front: Front = { gateway, endpoint, faults: options.faults === true ? new Faults() : undefined };
   const active = new Set<Promise<void>>();
-  http.on('request', (request, response) => {
+  const onRequest = (request: IncomingMessage, response: ServerResponse) => {
     const served = serve(front, request, response).finally(() => active.delete(served));
     active.add(served);
-  });
+  };
+  http.on('request', onRequest);
+  // What Node would refuse without a body.
+  http.on('checkExpectation', onRequest);
   return {
     endpoint,
     key: WELL_KNOWN_KEY,

@@ -96,6 +96,11 @@ describe('requests that no SDK sends', () => {
     const nonsense = await answerTo('NONSENSE\r\n\r\n');
     expect(nonsense).toMatch(/^HTTP\/1\.1 400 /);
     expect(bodyOf(nonsense)).toMatchObject({ code: 'BadRequest', message: expect.any(String) });
+    for (const header of ['X: y', 'Host: x\r\nExpect: more']) {
+      const unsigned = await answerTo(`GET / HTTP/1.1\r\n${header}\r\nConnection: close\r\n\r\n`);
+      expect(unsigned).toMatch(/^HTTP\/1\.1 401 /);
+      expect(bodyOf(unsigned)).toMatchObject({ code: 'Unauthorized', message: expect.any(String) });
+    }
     const large = await answerTo(`GET / HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`);
     expect(large).toMatch(/^HTTP\/1\.1 400 /);
     expect(bodyOf(large)).toMatchObject({ code: 'BadRequest', message: expect.stringContaining('header') });

@@ -124,20 +124,25 @@ export class Catalog {
   }
 
   async createContainer(databaseId: string, body: JsonObject): Promise<ContainerEntry> {
+    // All is checked before the commit, as what refuses inside of it must not have written.
     const id = resourceName(body);
     for (const feature of UNSUPPORTED_FEATURES) {
       if (isUsed(body[feature])) throw notSupported(`The container property ${feature}`);
     }
+    const definition = {
+      ...body,
+      id,
+      partitionKey: partitionKeyDefinition(body.partitionKey),
+      indexingPolicy: parseIndexingPolicy(body.indexingPolicy).definition,
+    };
+    timeToLive(body.defaultTtl);
     return this.#store.commit(() => {
       const database = this.owner(databaseId);
       if (this.#containers.has(linkOf(databaseId, id))) throw alreadyExists();
       const number = this.#nextNumber('nextContainer');
       const rid = containerResourceId(database.number, number);
       const resource: JsonObject = {
-        ...body,
-        id,
-        partitionKey: partitionKeyDefinition(body.partitionKey),
-        indexingPolicy: parseIndexingPolicy(body.indexingPolicy).definition,
+        ...definition,
         _rid: rid,
         _self: `dbs/${databaseResourceId(database.number)}/colls/${rid}/`,
         _etag: resourceEtag(number),

@@ -1,9 +1,10 @@
 import { badRequest, CosmosError, notFound, notSupported, SUB_STATUS } from './cosmos-error.ts';
-import { type IndexingPolicy, parseIndexingPolicy } from './indexing-policy.ts';
+import { type IndexingPolicy, parseIndexingPolicy, splitPath } from './indexing-policy.ts';
+import { timeToLive } from './item.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from './json.ts';
 import { type PartitionRange, partitionRanges } from './partition-ranges.ts';
 import { containerResourceId, databaseResourceId } from './resource-id.ts';
-import { AFTER_ALL, type Store, withPrefix } from './store.ts';
+import { type Store, withPrefix } from './store.ts';
 
 export interface DatabaseEntry {
   readonly number: number;
@@ -83,15 +84,21 @@ export class Catalog {
     return database;
   }
 
-  /** @throws CosmosError 404; sub-status 1003 when it was named as the owner of what is asked for */
-  container(databaseId: string, containerId: string, asOwner = true): ContainerEntry {
-    const container = this.#containers.get(`dbs/${databaseId}/colls/${containerId}`);
-    if (container !== undefined) return container;
-    if (!asOwner) this.database(databaseId);
-    throw notFound(
-      'Owner resource does not exist',
-      asOwner ? SUB_STATUS.ownerResourceNotFound : SUB_STATUS.none,
-    );
+  /** The database of containers. @throws CosmosError 404/1003 */
+  owner(databaseId: string): DatabaseEntry {
+    return this.#databases.get(databaseId) ?? refuseOwner();
+  }
+
+  /** @throws CosmosError 404, or 404/1003 when its database is not there */
+  container(databaseId: string, id: string): ContainerEntry {
+    const container = this.#containers.get(linkOf(this.owner(databaseId).id, id));
+    if (container === undefined) throw notFound();
+    return container;
+  }
+
+  /** The container of items. @throws CosmosError 404/1003 */
+  ownerOfItems(databaseId: string, id: string): ContainerEntry {
+    return this.#containers.get(linkOf(databaseId, id)) ?? refuseOwner();
   }
 
   async createDatabase(body: JsonObject): Promise<DatabaseEntry> {
@@ -117,20 +124,25 @@ export class Catalog {
   }
 
   async createContainer(databaseId: string, body: JsonObject): Promise<ContainerEntry> {
+    // All is checked before the commit, as what refuses inside of it must not have written.
     const id = resourceName(body);
     for (const feature of UNSUPPORTED_FEATURES) {
       if (isUsed(body[feature])) throw notSupported(`The container property ${feature}`);
     }
+    const definition = {
+      ...body,
+      id,
+      partitionKey: partitionKeyDefinition(body.partitionKey),
+      indexingPolicy: parseIndexingPolicy(body.indexingPolicy).definition,
+    };
+    timeToLive(body.defaultTtl);
     return this.#store.commit(() => {
-      const database = this.database(databaseId);
-      if (this.#containers.has(`dbs/${databaseId}/colls/${id}`)) throw alreadyExists();
+      const database = this.owner(databaseId);
+      if (this.#containers.has(linkOf(databaseId, id))) throw alreadyExists();
       const number = this.#nextNumber('nextContainer');
       const rid = containerResourceId(database.number, number);
       const resource: JsonObject = {
-        ...body,
-        id,
-        partitionKey: partitionKeyDefinition(body.partitionKey),
-        indexingPolicy: parseIndexingPolicy(body.indexingPolicy).definition,
+        ...definition,
         _rid: rid,
         _self: `dbs/${databaseResourceId(database.number)}/colls/${rid}/`,
         _etag: resourceEtag(number),
@@ -159,21 +171,16 @@ export class Catalog {
   }
 
   async deleteContainer(databaseId: string, containerId: string): Promise<void> {
-    await this.#store.commit(() => this.#removeContainer(this.container(databaseId, containerId, false)));
+    await this.#store.commit(() => this.#removeContainer(this.container(databaseId, containerId)));
   }
 
   #removeContainer(container: ContainerEntry): void {
     const { meta, heads, bodies, feed, partitionFeed, index, expiry } = this.#store;
     for (const table of [heads, bodies, feed, partitionFeed, index]) {
-      const keys = [...table.getKeys(withPrefix(container.number))];
-      for (const key of keys) table.removeSync(key);
+      for (const key of [...table.getKeys(withPrefix(container.number))]) table.removeSync(key);
     }
     for (const key of [...expiry.getKeys({})]) if (key[1] === container.number) expiry.removeSync(key);
-    for (const key of [
-      ...meta.getKeys({ start: ['lsn', container.number], end: ['lsn', container.number, AFTER_ALL] }),
-    ]) {
-      meta.removeSync(key);
-    }
+    for (const key of [...meta.getKeys(withPrefix('lsn', container.number))]) meta.removeSync(key);
     meta.removeSync(['container', container.databaseNumber, container.number]);
     this.#containers.delete(container.link);
   }
@@ -196,13 +203,13 @@ function containerEntry(
     databaseNumber: database.number,
     id: String(resource.id),
     resourceId: String(resource._rid),
-    link: `dbs/${database.id}/colls/${String(resource.id)}`,
+    link: linkOf(database.id, String(resource.id)),
     selfLink: String(resource._self),
     resource,
     partitionKeyPath: partitionKeyPath(resource.partitionKey),
     ranges,
     indexing: parseIndexingPolicy(resource.indexingPolicy),
-    defaultTtl: defaultTtl(resource.defaultTtl),
+    defaultTtl: timeToLive(resource.defaultTtl),
   };
 }
 
@@ -225,13 +232,7 @@ function partitionKeyDefinition(given: JsonValue | undefined): JsonObject {
 
 function partitionKeyPath(definition: JsonValue | undefined): string[] {
   const [path] = isJsonObject(definition) && Array.isArray(definition.paths) ? definition.paths : [];
-  return String(path).slice(1).split('/');
-}
-
-function defaultTtl(value: JsonValue | undefined): number | undefined {
-  if (value === undefined || value === null) return undefined;
-  if (typeof value === 'number' && Number.isInteger(value) && (value === -1 || value > 0)) return value;
-  throw badRequest('The defaultTtl must be a positive whole number of seconds or -1.');
+  return splitPath(String(path));
 }
 
 function resourceName(body: JsonObject): string {
@@ -246,6 +247,14 @@ function isUsed(value: JsonValue | undefined): boolean {
   if (value === undefined || value === null) return false;
   if (Array.isArray(value)) return value.length > 0;
   return !isJsonObject(value) || Object.values(value).some(isUsed);
+}
+
+function linkOf(databaseId: string, id: string): string {
+  return `dbs/${databaseId}/colls/${id}`;
+}
+
+function refuseOwner(): never {
+  throw notFound('Owner resource does not exist', SUB_STATUS.ownerResourceNotFound);
 }
 
 function alreadyExists(): CosmosError {

@@ -2,7 +2,7 @@ import type { ContainerEntry } from './catalog.ts';
 import { isExpired } from './item.ts';
 import type { PartitionKey } from './partition-key.ts';
 import { type EpkRange, isWithin } from './partition-ranges.ts';
-import { AFTER_ALL, type Store } from './store.ts';
+import { AFTER_ALL, type FeedEntry, type Store } from './store.ts';
 
 export interface FeedRequest {
   /** One logical partition, or all of the physical one whose keys fall in `keys`. */
@@ -26,6 +26,11 @@ export interface FeedPage {
   readonly position: number;
 }
 
+interface Change {
+  readonly lsn: number;
+  readonly place: FeedEntry;
+}
+
 const MAX_PAGE_BYTES = 4 * 1024 * 1024;
 
 /**
@@ -42,7 +47,7 @@ export function readFeed(store: Store, container: ContainerEntry, request: FeedR
     const isFull = bodies.length >= request.maxItems || bytes >= MAX_PAGE_BYTES;
     if (change.lsn !== position && isFull) return { bodies, sizes, position };
     position = change.lsn;
-    const key = [container.number, change.partitionKey, change.id];
+    const key = [container.number, ...change.place];
     const head = store.heads.get(key);
     const body = store.bodies.get(key);
     if (head === undefined || body === undefined || isExpired(head, now) || head.timestamp < request.since)
@@ -54,25 +59,18 @@ export function readFeed(store: Store, container: ContainerEntry, request: FeedR
   return { bodies, sizes, position: Math.max(request.after, request.upTo) };
 }
 
-interface Change {
-  readonly lsn: number;
-  readonly partitionKey: string;
-  readonly id: string;
-}
-
 function* changesOf(store: Store, container: ContainerEntry, request: FeedRequest): Generator<Change> {
   const { partitionKey, range, keys, after, upTo } = request;
-  const part = partitionKey?.keyPart;
-  const prefix = [container.number, part ?? range];
+  const prefix = [container.number, partitionKey?.keyPart ?? range];
   const bounds = { start: [...prefix, after, AFTER_ALL], end: [...prefix, upTo, AFTER_ALL] };
-  if (part !== undefined) {
-    for (const { key, value } of store.partitionFeed.getRange(bounds)) {
-      yield { lsn: Number(key[2]), partitionKey: part, id: value };
+  if (partitionKey !== undefined) {
+    for (const { key, value: id } of store.partitionFeed.getRange(bounds)) {
+      yield { lsn: Number(key[2]), place: [partitionKey.keyPart, id] };
     }
     return;
   }
-  for (const { key, value } of store.feed.getRange(bounds)) {
-    if (isWithin(keys, value[0])) yield { lsn: Number(key[2]), partitionKey: value[0], id: value[1] };
+  for (const { key, value: place } of store.feed.getRange(bounds)) {
+    if (isWithin(keys, place[0])) yield { lsn: Number(key[2]), place };
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Catalog } from './catalog.ts';
-import { removeItem } from './item-store.ts';
+import { writeItem } from './item-store.ts';
 import type { Store } from './store.ts';
 
 const SWEEP_EVERY_MS = 1000;
@@ -38,7 +38,7 @@ export class ExpirySweeper {
       const container = containers.get(Number(key[1]));
       const head = container && this.#store.heads.get([container.number, partitionKey, id]);
       if (container !== undefined && head !== undefined) {
-        removeItem(this.#store, { container, partitionKey, id }, head);
+        writeItem(this.#store, { container, partitionKey, id }, head, undefined);
       }
     }
   }

@@ -62,15 +62,18 @@ export class Gateway {
     if (unsupported !== undefined) throw notSupported(`The header ${unsupported}`);
     switch (operation) {
       case 'account':
+        if (request.method !== 'GET') throw methodNotAllowed(request);
         return resourceReply(200, accountResource(endpoint));
       case 'offers':
         throw badRequest('Reading or replacing offers is not supported for serverless accounts.');
       case 'database':
-        return this.#databases(request);
       case 'container':
-        return this.#containers(request);
+        if (!isRead(request)) this.#requireControlPlane(request);
+        return operation === 'database' ? this.#databases(request) : this.#containers(request);
       case 'ranges':
         return this.#ranges(request);
+      case 'notAllowed':
+        throw methodNotAllowed(request);
       case 'other':
         throw notSupported(`${request.method} /${request.segments.join('/')}`);
       default:
@@ -81,14 +84,9 @@ export class Gateway {
   async #databases(request: CosmosRequest): Promise<CosmosReply> {
     const catalog = this.#catalog;
     const [, id] = request.segments;
-    if (id !== undefined) {
-      return this.#entity(
-        request,
-        () => catalog.database(id),
-        () => catalog.deleteDatabase(id),
-      );
-    }
-    if (isList(request)) return listReply(request, 'Databases', '', catalog.databases());
+    if (id !== undefined)
+      return this.#entity(request, catalog.database(id), () => catalog.deleteDatabase(id));
+    if (isRead(request)) return listReply(request, 'Databases', '', catalog.databases());
     return this.#create(request, (body) => catalog.createDatabase(body));
   }
 
@@ -96,11 +94,11 @@ export class Gateway {
     const catalog = this.#catalog;
     const [, databaseId = '', , id] = request.segments;
     if (id !== undefined) {
-      const read = () => catalog.container(databaseId, id, false);
-      return this.#entity(request, read, () => catalog.deleteContainer(databaseId, id));
+      const container = catalog.container(databaseId, id);
+      return this.#entity(request, container, () => catalog.deleteContainer(databaseId, id));
     }
-    if (isList(request)) {
-      const database = catalog.database(databaseId);
+    if (isRead(request)) {
+      const database = catalog.owner(databaseId);
       const owner = String(database.resource._rid);
       return listReply(request, 'DocumentCollections', owner, catalog.containers(database));
     }
@@ -108,8 +106,7 @@ export class Gateway {
   }
 
   async #create(request: CosmosRequest, create: (body: JsonObject) => Promise<Entry>): Promise<CosmosReply> {
-    this.#requireControlPlane(request);
-    if (request.method !== 'POST') throw notSupported(`${request.method} of a list`);
+    if (request.method !== 'POST') throw methodNotAllowed(request);
     if (OFFER_HEADERS.some((name) => header(request, name) !== undefined)) {
       throw badRequest(
         'Setting offer throughput or autopilot on container is not supported for serverless accounts.',
@@ -120,12 +117,10 @@ export class Gateway {
 
   async #entity(
     request: CosmosRequest,
-    read: () => Entry,
+    { resource }: Entry,
     remove: () => Promise<void>,
   ): Promise<CosmosReply> {
-    if (request.method === 'GET') return resourceReply(200, read().resource);
-    this.#requireControlPlane(request);
-    read();
+    if (request.method === 'GET') return resourceReply(200, resource);
     if (request.method !== 'DELETE') throw notSupported(`${request.method} of a database or container`);
     await remove();
     return { status: 204, headers: masterHeaders() };
@@ -133,7 +128,8 @@ export class Gateway {
 
   #ranges(request: CosmosRequest): CosmosReply {
     const container = this.#containerOf(request);
-    if (request.method !== 'GET' || request.segments.length !== 5) throw notSupported('This use of pkranges');
+    if (request.method !== 'GET') throw methodNotAllowed(request);
+    if (request.segments.length !== 5) throw notSupported('Reading one partition key range');
     const headers = { ...masterHeaders(), etag: RANGES_ETAG };
     if (header(request, 'if-none-match') === RANGES_ETAG) return { status: 304, headers };
     const ranges = container.ranges.map((range) => ({
@@ -160,7 +156,7 @@ export class Gateway {
   }
 
   #containerOf({ segments: [, databaseId = '', , containerId = ''] }: CosmosRequest): ContainerEntry {
-    return this.#catalog.container(databaseId, containerId);
+    return this.#catalog.ownerOfItems(databaseId, containerId);
   }
 
   #refusalHeaders(request: CosmosRequest): CosmosReply['headers'] {
@@ -199,12 +195,17 @@ export function errorReply(error: unknown, headers: CosmosReply['headers'] = {})
   };
 }
 
+function methodNotAllowed({ method, segments }: CosmosRequest): CosmosError {
+  return new CosmosError(405, `The method ${method} is not allowed for /${segments.join('/')}.`);
+}
+
 function resourceReply(status: number, resource: JsonObject): CosmosReply {
   const etag = typeof resource._etag === 'string' ? { etag: resource._etag } : {};
   return { status, headers: { ...masterHeaders(), ...etag }, body: JSON.stringify(resource) };
 }
 
-function isList(request: CosmosRequest): boolean {
+/** Of databases or containers: reads are GETs, and queries that are sent as POSTs. */
+function isRead(request: CosmosRequest): boolean {
   return request.method === 'GET' || flag(request, 'x-ms-documentdb-isquery');
 }
 

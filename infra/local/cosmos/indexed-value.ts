@@ -1,10 +1,10 @@
 import { isJsonObject, type JsonObject, type JsonValue } from './json.ts';
 
 /**
- * A value as the index keeps it: its type's rank, the value of a boolean, number or string, and 1 when a long string
- * was cut. Types sort undefined < null < boolean < number < string < array < object (Cosmos DB docs, ORDER BY).
+ * A value as the index keeps it: its type's rank, and the value of a boolean, number or string (0 for what has no order of its
+ * own). Types sort undefined < null < boolean < number < string < array < object (Cosmos DB docs, ORDER BY).
  */
-export type IndexedValue = readonly [rank: number, value?: boolean | number | string, cut?: 1];
+export type IndexedValue = readonly [rank: number, value: boolean | number | string];
 
 export const TYPE_RANK = {
   undefined: 0,
@@ -17,7 +17,7 @@ export const TYPE_RANK = {
 } as const;
 
 /** Keeps storage keys below LMDB's limit; longer strings are compared in full after the index was read. */
-export const MAX_INDEXED_CHARACTERS = 180;
+const MAX_INDEXED_CHARACTERS = 180;
 
 export function typeRank(value: JsonValue | undefined): number {
   if (value === undefined) return TYPE_RANK.undefined;
@@ -29,26 +29,15 @@ export function typeRank(value: JsonValue | undefined): number {
 
 export function indexedValueOf(value: JsonValue | undefined): IndexedValue {
   const rank = typeRank(value);
-  if (typeof value === 'string' && value.length > MAX_INDEXED_CHARACTERS) {
-    return [rank, value.slice(0, MAX_INDEXED_CHARACTERS), 1];
-  }
-  if (typeof value === 'boolean' || typeof value === 'number' || typeof value === 'string')
-    return [rank, value];
-  return [rank];
+  if (typeof value === 'string') return [rank, value.slice(0, MAX_INDEXED_CHARACTERS)];
+  // -0 is 0 in JSON, and so in what is kept beside the item.
+  if (typeof value === 'number') return [rank, value === 0 ? 0 : value];
+  return [rank, typeof value === 'boolean' ? value : 0];
 }
 
-/** How the value stands in a key of the index; what has no order of its own is told by its rank alone. */
-export function entryParts([rank, value]: IndexedValue): [rank: number, value: boolean | number | string] {
-  return [rank, value ?? 0];
-}
-
-/** The value behind an entry, when the entry says it all; arrays, objects and cut strings need the item's body. */
-export function isWholeValue([rank, , cut]: IndexedValue): boolean {
-  return cut === undefined && rank < TYPE_RANK.array;
-}
-
-export function wholeValueOf([rank, value]: IndexedValue): JsonValue | undefined {
-  return rank === TYPE_RANK.null ? null : value;
+/** Whether the index keeps only the beginning of a string. */
+export function isCut(value: JsonValue): boolean {
+  return typeof value === 'string' && value.length > MAX_INDEXED_CHARACTERS;
 }
 
 export function valueAtPath(item: JsonObject, path: readonly string[]): JsonValue | undefined {

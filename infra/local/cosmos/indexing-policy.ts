@@ -82,8 +82,8 @@ function readPaths(definition: JsonObject, name: string): string[][] {
 }
 
 /** Property names of a path; names may be quoted (`/"_etag"/?`). */
-function splitPath(path: string): string[] {
-  if (!path.startsWith('/')) throw badRequest(`The indexing path '${path}' must start with '/'.`);
+export function splitPath(path: string): string[] {
+  if (!path.startsWith('/')) throw badRequest(`The path '${path}' must start with '/'.`);
   const segments = path.match(/"(?:[^"\\]|\\.)*"|[^/]+/g) ?? [];
   return segments.map((segment) => (segment.startsWith('"') ? segment.slice(1, -1) : segment));
 }

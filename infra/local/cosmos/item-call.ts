@@ -1,13 +1,12 @@
-import type { QueryPlanner } from './access-path.ts';
 import { type BatchOperation, batchAnswer, batchOperations } from './batch-body.ts';
 import type { ContainerEntry } from './catalog.ts';
 import { readFeed } from './change-feed.ts';
 import { badRequest, CosmosError, notFound, notSupported, SUB_STATUS } from './cosmos-error.ts';
 import { type Item, isExpired } from './item.ts';
 import {
+  AtomicGroup,
   batchFailure,
   type Executed,
-  executeAtomically,
   type ItemOperation,
   OperationRefused,
   type OperationResult,
@@ -48,7 +47,6 @@ import type { Store } from './store.ts';
 
 export interface ItemServices {
   readonly store: Store;
-  readonly planner: QueryPlanner;
   /** Absent: no read is stale. */
   readonly history: StaleHistory | undefined;
 }
@@ -62,11 +60,6 @@ interface Target {
   readonly keys: EpkRange;
   /** True when the client named a partition key or a physical partition. */
   readonly isNamed: boolean;
-}
-
-interface BatchOutcome {
-  readonly ranges: readonly PartitionRange[];
-  readonly results: readonly OperationResult[];
 }
 
 const MAX_BATCH_BYTES = 2 * 1024 * 1024;
@@ -127,9 +120,8 @@ export class ItemCall {
     );
     const { status, charge, item } = result;
     const headers = this.#headers([range], charge, lsn);
-    return item === undefined
-      ? { status, headers }
-      : { status, headers: { ...headers, etag: item.head.etag }, body: item.body };
+    if (item === undefined) return { status, headers };
+    return { status, headers: { ...headers, etag: item.head.etag }, body: item.body };
   }
 
   #read(id: string): CosmosReply {
@@ -151,33 +143,31 @@ export class ItemCall {
     if (request.body.length > MAX_BATCH_BYTES) throw new CosmosError(413, 'Request size is too large.');
     const operations = batchOperations(jsonBody(request));
     const isAtomic = flag(request, 'x-ms-cosmos-batch-atomic');
-    const { ranges, results } = await (isAtomic ? this.#atomic(operations) : this.#bulk(operations));
+    const results = await (isAtomic ? this.#atomic(operations) : this.#bulk(operations));
     const minimal = this.#header('prefer')?.includes('return=minimal') ?? false;
     const charge = results.reduce((sum, result) => sum + result.charge, 0);
     const refused = results.find(({ status }) => status >= 400 && status !== 424);
     const subStatus = refused?.subStatus ? { 'x-ms-substatus': refused.subStatus } : {};
     return {
       status: refused === undefined ? 200 : 207,
-      headers: { ...this.#headers(ranges, charge), ...subStatus },
+      headers: { ...this.#headers(this.#target().ranges, charge), ...subStatus },
       body: batchAnswer(operations, results, minimal),
     };
   }
 
-  async #atomic(operations: readonly BatchOperation[]): Promise<BatchOutcome> {
+  async #atomic(operations: readonly BatchOperation[]): Promise<readonly OperationResult[]> {
     const partitionKey = this.#requiredPartitionKey();
-    const ranges = [rangeOf(this.#container.ranges, partitionKey.keyPart)];
     try {
-      const { results } = await this.#services.store.commit(() => this.#execute(partitionKey, operations));
-      return { ranges, results };
+      return (await this.#services.store.commit(() => this.#execute(partitionKey, operations))).results;
     } catch (error) {
-      if (!(error instanceof OperationRefused)) throw error;
-      return { ranges, results: batchFailure(operations.length, error) };
+      if (error instanceof OperationRefused) return batchFailure(operations.length, error);
+      throw error;
     }
   }
 
   /** Each operation for itself; the first that is refused stops those after it, unless the client wants to go on. */
-  async #bulk(operations: readonly BatchOperation[]): Promise<BatchOutcome> {
-    const { range, ranges } = this.#singleTarget();
+  #bulk(operations: readonly BatchOperation[]): Promise<OperationResult[]> {
+    const { range } = this.#singleTarget();
     const goesOn = flag(this.#request, 'x-ms-cosmos-batch-continue-on-error');
     let isStopped = false;
     const runOne = (operation: BatchOperation): OperationResult => {
@@ -192,7 +182,7 @@ export class ItemCall {
         return { status: error.status, subStatus: error.subStatus, charge: SMALLEST_CHARGE };
       }
     };
-    return { ranges, results: await this.#services.store.commit(() => operations.map(runOne)) };
+    return this.#services.store.commit(() => operations.map(runOne));
   }
 
   async #query(): Promise<CosmosReply> {
@@ -225,8 +215,7 @@ export class ItemCall {
     const following = ranges[number + 1];
     if (range === undefined) throw badRequest('Invalid Continuation Token.');
     const view = this.#viewOf(range);
-    const { store, planner } = this.#services;
-    const run = new QueryRun(store, planner, this.#container, {
+    const run = new QueryRun(this.#services.store, this.#container, {
       query,
       parameters,
       partitionKey: partitionKey?.keyPart,
@@ -294,8 +283,8 @@ export class ItemCall {
   /** Call it inside a transaction. */
   #execute(partitionKey: PartitionKey, operations: readonly ItemOperation[]): Executed {
     const { store, history } = this.#services;
-    const keepBefore = history !== undefined;
-    const executed = executeAtomically(store, this.#container, partitionKey, operations, keepBefore);
+    const group = new AtomicGroup(store, this.#container, partitionKey);
+    const executed = group.execute(operations, history !== undefined);
     history?.record(this.#container, executed);
     return executed;
   }
@@ -339,12 +328,8 @@ export class ItemCall {
     const keys = isPart ? { minInclusive, maxExclusive } : ALL_KEYS;
     const id = this.#header('x-ms-documentdb-partitionkeyrangeid');
     if (id !== undefined) {
-      return {
-        partitionKey,
-        ranges: [rangeById(ranges, id, isPart ? keys : undefined)],
-        keys,
-        isNamed: true,
-      };
+      const range = rangeById(ranges, id, isPart ? keys : undefined);
+      return { partitionKey, ranges: [range], keys, isNamed: true };
     }
     if (isPart) throw notSupported('A range of keys without its partition key range id');
     return { partitionKey, ranges, keys, isNamed: false };

@@ -1,7 +1,7 @@
 import type { ContainerEntry } from './catalog.ts';
 import { badRequest, CosmosError, notFound, SUB_STATUS } from './cosmos-error.ts';
 import { buildItem, type Item, isExpired, itemId } from './item.ts';
-import { putItem, readCounters, removeItem, writeCounters } from './item-store.ts';
+import { readCounters, writeCounters, writeItem } from './item-store.ts';
 import type { JsonObject } from './json.ts';
 import { type PartitionKey, partitionKeyOfItem } from './partition-key.ts';
 import { type PartitionRange, rangeOf } from './partition-ranges.ts';
@@ -54,53 +54,46 @@ export class OperationRefused extends CosmosError {
   }
 }
 
+/** What the operations before made of one item. */
 interface Draft {
-  /** The rows in storage, expired or not. */
+  /** The head of the rows in storage, expired or not. */
   readonly stored: ItemHead | undefined;
-  readonly before: Item | undefined;
-  current: Item | undefined;
-  changed: boolean;
+  /** As it stands now; undefined = not there. */
+  head: ItemHead | undefined;
+  /** The version that one of the operations wrote. */
+  written: Item | undefined;
+  isChanged: boolean;
 }
 
 /**
- * Runs operations of one logical partition, all or none, under one sequence number. Call it inside a transaction.
+ * Operations of one logical partition, done all or none, under one sequence number. Make and execute it inside a transaction.
  * Nothing is written before all have been checked.
- * @param keepBefore whether `changed` is wanted; without it old bodies need not be read
- * @throws OperationRefused for the first operation that cannot be done
  */
-export function executeAtomically(
-  store: Store,
-  container: ContainerEntry,
-  partitionKey: PartitionKey,
-  operations: readonly ItemOperation[],
-  keepBefore: boolean,
-): Executed {
-  return new AtomicGroup(store, container, partitionKey, keepBefore).execute(operations);
-}
-
-class AtomicGroup {
+export class AtomicGroup {
   readonly #store: Store;
   readonly #container: ContainerEntry;
   readonly #partitionKey: PartitionKey;
   readonly #range: PartitionRange;
-  readonly #keepBefore: boolean;
   readonly #now = Math.floor(Date.now() / 1000);
   readonly #drafts = new Map<string, Draft>();
   #lsn: number;
   #itemNumber: number;
 
-  constructor(store: Store, container: ContainerEntry, partitionKey: PartitionKey, keepBefore: boolean) {
+  constructor(store: Store, container: ContainerEntry, partitionKey: PartitionKey) {
     this.#store = store;
-    this.#keepBefore = keepBefore;
     this.#container = container;
     this.#partitionKey = partitionKey;
     this.#range = rangeOf(container.ranges, partitionKey.keyPart);
-    const counters = readCounters(store, container, this.#range.id);
-    this.#lsn = counters.lsn;
-    this.#itemNumber = counters.itemNumber;
+    const { lsn, itemNumber } = readCounters(store, container, this.#range.id);
+    this.#lsn = lsn;
+    this.#itemNumber = itemNumber;
   }
 
-  execute(operations: readonly ItemOperation[]): Executed {
+  /**
+   * @param keepBefore whether `changed` is wanted; without it old bodies need not be read
+   * @throws OperationRefused for the first operation that cannot be done
+   */
+  execute(operations: readonly ItemOperation[], keepBefore: boolean): Executed {
     const results = operations.map((operation, index) => {
       try {
         return this.#apply(operation, index);
@@ -108,147 +101,102 @@ class AtomicGroup {
         throw error instanceof CosmosError ? new OperationRefused(error, index) : error;
       }
     });
-    const changed = this.#write();
+    const drafts = [...this.#drafts].filter(([, { isChanged }]) => isChanged);
+    const partitionKey = this.#partitionKey.keyPart;
+    const changed = keepBefore
+      ? drafts.map(([id, { stored }]) => ({ partitionKey, id, item: this.#visible(id, stored) }))
+      : [];
+    for (const [id, { stored, written }] of drafts) {
+      writeItem(this.#store, { container: this.#container, partitionKey, id }, stored, written);
+    }
+    if (drafts.length > 0) {
+      this.#lsn += 1;
+      const counters = { lsn: this.#lsn, itemNumber: this.#itemNumber };
+      writeCounters(this.#store, this.#container, this.#range.id, counters);
+    }
     return { results, range: this.#range, lsn: this.#lsn, changed };
   }
 
   #apply(operation: ItemOperation, sequence: number): OperationResult {
-    switch (operation.type) {
-      case 'Create':
-      case 'Upsert':
-        return this.#createOrUpsert(operation, sequence);
-      case 'Replace':
-        return this.#replace(operation, sequence);
-      case 'Read': {
-        const { item } = this.#existing(operation);
-        // Read now: a later operation of the group may replace it.
-        return { status: 200, charge: readCharge(item.head.bodyBytes), item: copy(item) };
+    if (operation.type === 'Create' || operation.type === 'Upsert') {
+      const body = this.#bodyOf(operation);
+      const draft = this.#draft(idKeyPart(itemId(body)));
+      if (draft.head !== undefined && operation.type === 'Create') {
+        throw new CosmosError(409, 'Entity with the specified id already exists in the system.');
       }
-      case 'Delete':
-        return this.#delete(operation);
+      checkIfMatch(operation, draft.head);
+      return this.#put(draft, body, sequence);
     }
-  }
-
-  #createOrUpsert(operation: ItemOperation, sequence: number): OperationResult {
-    const body = this.#bodyOf(operation);
-    const draft = this.#draft(itemId(body));
-    const { current } = draft;
-    if (current !== undefined && operation.type === 'Create') {
-      throw new CosmosError(409, 'Entity with the specified id already exists in the system.');
+    const { id } = operation;
+    if (id === undefined) throw badRequest('The operation needs the id of an item.');
+    const body = operation.type === 'Replace' ? this.#bodyOf(operation) : undefined;
+    const draft = this.#draft(idKeyPart(id));
+    const { head } = draft;
+    if (head === undefined) throw notFound();
+    if (operation.type === 'Read') {
+      // Read now: a later operation of the group may replace it.
+      const item = draft.written ?? this.#visible(idKeyPart(id), head);
+      return { status: 200, charge: readCharge(head.bodyBytes), item };
     }
-    checkIfMatch(operation, current);
-    if (current !== undefined) return this.#overwrite(draft, current, body, sequence);
-    this.#itemNumber += 1;
-    const item = this.#build(body, this.#itemNumber, sequence);
-    setCurrent(draft, item);
-    return { status: 201, charge: createCharge(item.head.bodyBytes, item.head.terms.length), item };
+    if (body !== undefined && itemId(body) !== id) {
+      throw badRequest('Replacing the id of an item is not allowed.');
+    }
+    checkIfMatch(operation, head);
+    if (body !== undefined) return this.#put(draft, body, sequence);
+    change(draft, undefined);
+    return { status: 204, charge: deleteCharge(head.bodyBytes, head.terms.length) };
   }
 
-  #replace(operation: ItemOperation, sequence: number): OperationResult {
-    const body = this.#bodyOf(operation);
-    const { draft, item } = this.#existing(operation);
-    if (itemId(body) !== operation.id) throw badRequest('Replacing the id of an item is not allowed.');
-    checkIfMatch(operation, item);
-    return this.#overwrite(draft, item, body, sequence);
+  #put(draft: Draft, body: JsonObject, sequence: number): OperationResult {
+    const { head: old } = draft;
+    if (old === undefined) this.#itemNumber += 1;
+    const itemNumber = old?.itemNumber ?? this.#itemNumber;
+    const placement = { lsn: this.#lsn + 1, sequence, itemNumber, now: this.#now };
+    const item = buildItem(this.#container, body, placement);
+    const { bodyBytes, terms } = item.head;
+    change(draft, item);
+    if (old === undefined) return { status: 201, charge: createCharge(bodyBytes, terms.length), item };
+    const oldTerms = new Set(old.terms);
+    const changedTerms = terms.filter((term) => !oldTerms.has(term)).length;
+    return { status: 200, charge: replaceCharge(bodyBytes, changedTerms), item };
   }
 
-  #overwrite(draft: Draft, old: Item, body: JsonObject, sequence: number): OperationResult {
-    const item = this.#build(body, old.head.itemNumber, sequence);
-    const oldTerms = new Set(old.head.terms);
-    const changedTerms = item.head.terms.filter((term) => !oldTerms.has(term)).length;
-    setCurrent(draft, item);
-    return { status: 200, charge: replaceCharge(item.head.bodyBytes, changedTerms), item };
-  }
-
-  #delete(operation: ItemOperation): OperationResult {
-    const { draft, item } = this.#existing(operation);
-    checkIfMatch(operation, item);
-    setCurrent(draft, undefined);
-    return { status: 204, charge: deleteCharge(item.head.bodyBytes, item.head.terms.length) };
-  }
-
-  #build(body: JsonObject, itemNumber: number, sequence: number): Item {
-    return buildItem(this.#container, body, { lsn: this.#lsn + 1, sequence, itemNumber, now: this.#now });
-  }
-
-  #bodyOf(operation: ItemOperation): JsonObject {
-    const { body } = operation;
+  #bodyOf({ body }: ItemOperation): JsonObject {
     if (body === undefined) throw badRequest('The operation needs an item.');
     const own = partitionKeyOfItem(this.#container.partitionKeyPath, body);
-    if (own.canonical !== this.#partitionKey.canonical) {
-      throw badRequest(
-        "PartitionKey extracted from document doesn't match the one specified in the header.",
-        SUB_STATUS.partitionKeyMismatch,
-      );
-    }
-    return body;
-  }
-
-  #existing(operation: ItemOperation): { draft: Draft; item: Item } {
-    if (operation.id === undefined) throw badRequest('The operation needs the id of an item.');
-    const draft = this.#draft(operation.id);
-    if (draft.current === undefined) throw notFound();
-    return { draft, item: draft.current };
+    if (own.canonical === this.#partitionKey.canonical) return body;
+    throw badRequest(
+      "PartitionKey extracted from document doesn't match the one specified in the header.",
+      SUB_STATUS.partitionKeyMismatch,
+    );
   }
 
   #draft(id: string): Draft {
-    const idPart = idKeyPart(id);
-    const known = this.#drafts.get(idPart);
+    const known = this.#drafts.get(id);
     if (known !== undefined) return known;
-    const key = [this.#container.number, this.#partitionKey.keyPart, idPart];
-    const stored = this.#store.heads.get(key);
-    const isThere = stored !== undefined && !isExpired(stored, this.#now);
-    const before = isThere ? storedItem(stored, () => this.#store.bodies.get(key)) : undefined;
-    const draft: Draft = { stored, before, current: before, changed: false };
-    this.#drafts.set(idPart, draft);
+    const stored = this.#store.heads.get([this.#container.number, this.#partitionKey.keyPart, id]);
+    const head = stored && isExpired(stored, this.#now) ? undefined : stored;
+    const draft: Draft = { stored, head, written: undefined, isChanged: false };
+    this.#drafts.set(id, draft);
     return draft;
   }
 
-  #write(): ItemBefore[] {
-    const partitionKey = this.#partitionKey.keyPart;
-    const changed = [...this.#drafts].filter(([, draft]) => draft.changed);
-    const before = this.#keepBefore
-      ? changed.map(([id, { before: item }]) => ({ partitionKey, id, item: copy(item) }))
-      : [];
-    for (const [id, draft] of changed) {
-      const place = { container: this.#container, partitionKey, id };
-      if (draft.stored !== undefined) removeItem(this.#store, place, draft.stored);
-      if (draft.current !== undefined) putItem(this.#store, place, draft.current);
-    }
-    if (changed.length > 0) {
-      this.#lsn += 1;
-      writeCounters(this.#store, this.#container, this.#range.id, {
-        lsn: this.#lsn,
-        itemNumber: this.#itemNumber,
-      });
-    }
-    return before;
+  /** The item in storage, unless it has expired. */
+  #visible(id: string, head: ItemHead | undefined): Item | undefined {
+    if (head === undefined || isExpired(head, this.#now)) return undefined;
+    const body = this.#store.bodies.get([this.#container.number, this.#partitionKey.keyPart, id]);
+    return body && { head, body };
   }
 }
 
-/** Most writes need only the head of what they replace, so the body is read when it is asked for. */
-function storedItem(head: ItemHead, load: () => Buffer | undefined): Item {
-  return {
-    head,
-    get body() {
-      const body = load();
-      if (body === undefined) throw new Error('The body of an item is missing.');
-      return body;
-    },
-  };
+function change(draft: Draft, item: Item | undefined): void {
+  draft.head = item?.head;
+  draft.written = item;
+  draft.isChanged = true;
 }
 
-function copy(item: Item | undefined): Item | undefined {
-  return item && { head: item.head, body: item.body };
-}
-
-function setCurrent(draft: Draft, item: Item | undefined): void {
-  draft.current = item;
-  draft.changed = true;
-}
-
-function checkIfMatch({ ifMatch }: ItemOperation, item: Item | undefined): void {
-  if (ifMatch === undefined || (ifMatch === '*' && item !== undefined) || ifMatch === item?.head.etag) return;
+function checkIfMatch({ ifMatch }: ItemOperation, head: ItemHead | undefined): void {
+  if (ifMatch === undefined || (ifMatch === '*' && head !== undefined) || ifMatch === head?.etag) return;
   throw new CosmosError(412, 'One of the specified pre-condition is not met.');
 }
 

@@ -1,8 +1,7 @@
 import type { ContainerEntry } from './catalog.ts';
-import { entryParts } from './indexed-value.ts';
 import type { Item } from './item.ts';
 import { rangeOf } from './partition-ranges.ts';
-import { EMPTY, type ItemHead, type Store } from './store.ts';
+import { EMPTY, type ItemHead, type KeyPart, type Store } from './store.ts';
 
 /** The counters of one physical partition: its last sequence number and its last item number. */
 export interface Counters {
@@ -37,36 +36,52 @@ export interface ItemPlace {
   readonly id: string;
 }
 
-/** Writes an item and all rows that lead to it. Rows of an earlier version must be removed first. */
-export function putItem(store: Store, place: ItemPlace, item: Item): void {
+/**
+ * Puts `item` in the place of the stored version whose head is `old`, with all rows that lead to it; undefined stands for none.
+ * Rows that stay where they are, as those of unchanged values, are not written anew.
+ */
+export function writeItem(
+  store: Store,
+  place: ItemPlace,
+  old: ItemHead | undefined,
+  item: Item | undefined,
+): void {
   const { container, partitionKey, id } = place;
-  const { head } = item;
+  const key = [container.number, partitionKey, id];
   const range = rangeOf(container.ranges, partitionKey).id;
-  store.heads.putSync([container.number, partitionKey, id], head);
-  store.bodies.putSync([container.number, partitionKey, id], item.body);
-  store.feed.putSync([container.number, range, head.lsn, head.sequence], [partitionKey, id, head.timestamp]);
-  store.partitionFeed.putSync([container.number, partitionKey, head.lsn, head.sequence], id);
-  for (const key of indexKeys(place, head)) store.index.putSync(key, EMPTY);
-  if (head.expiresAt !== 0) store.expiry.putSync([head.expiresAt, container.number, partitionKey, id], EMPTY);
+  if (old !== undefined) {
+    store.feed.removeSync([container.number, range, old.lsn, old.sequence]);
+    store.partitionFeed.removeSync([container.number, partitionKey, old.lsn, old.sequence]);
+  }
+  if (item === undefined) {
+    store.heads.removeSync(key);
+    store.bodies.removeSync(key);
+  } else {
+    const { lsn, sequence } = item.head;
+    store.heads.putSync(key, item.head);
+    store.bodies.putSync(key, item.body);
+    store.feed.putSync([container.number, range, lsn, sequence], [partitionKey, id]);
+    store.partitionFeed.putSync([container.number, partitionKey, lsn, sequence], id);
+  }
+  for (const pathNumber of container.indexing.scalarPaths.keys()) {
+    const keyOf = ({ indexed }: ItemHead) => [
+      container.number,
+      pathNumber,
+      partitionKey,
+      ...(indexed[pathNumber] ?? []),
+      id,
+    ];
+    moveRow(store.index, old && keyOf(old), item && keyOf(item.head));
+  }
+  moveRow(store.expiry, old && expiryKey(place, old), item && expiryKey(place, item.head));
 }
 
-export function removeItem(store: Store, place: ItemPlace, head: ItemHead): void {
-  const { container, partitionKey, id } = place;
-  const range = rangeOf(container.ranges, partitionKey).id;
-  store.heads.removeSync([container.number, partitionKey, id]);
-  store.bodies.removeSync([container.number, partitionKey, id]);
-  store.feed.removeSync([container.number, range, head.lsn, head.sequence]);
-  store.partitionFeed.removeSync([container.number, partitionKey, head.lsn, head.sequence]);
-  for (const key of indexKeys(place, head)) store.index.removeSync(key);
-  if (head.expiresAt !== 0) store.expiry.removeSync([head.expiresAt, container.number, partitionKey, id]);
+function expiryKey({ container, partitionKey, id }: ItemPlace, { expiresAt }: ItemHead) {
+  return expiresAt === 0 ? undefined : [expiresAt, container.number, partitionKey, id];
 }
 
-function indexKeys({ container, partitionKey, id }: ItemPlace, head: ItemHead) {
-  return head.indexed.map((value, pathNumber) => [
-    container.number,
-    pathNumber,
-    partitionKey,
-    ...entryParts(value),
-    id,
-  ]);
+function moveRow(table: Store['index'], from: KeyPart[] | undefined, to: KeyPart[] | undefined): void {
+  if (JSON.stringify(from) === JSON.stringify(to)) return;
+  if (from !== undefined) table.removeSync(from);
+  if (to !== undefined) table.putSync(to, EMPTY);
 }

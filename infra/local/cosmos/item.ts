@@ -22,12 +22,13 @@ export interface Placement {
 
 const MAX_ITEM_BYTES = 2 * 1024 * 1024;
 const MAX_ID_BYTES = 1023;
+const MAX_TIME_TO_LIVE = 2 ** 31 - 1;
 /** Cosmos DB docs, "Service quotas and default limits": levels of embedded objects and arrays. */
 const MAX_DEPTH = 128;
 
 /** Adds what the service adds. @throws CosmosError 400 or 413 */
 export function buildItem(container: ContainerEntry, given: JsonObject, placement: Placement): Item {
-  if (isDeeper(given, MAX_DEPTH)) throw badRequest(`The item is nested more than ${MAX_DEPTH} levels deep.`);
+  checkValues(given, MAX_DEPTH);
   const { _rid, _self, _etag, _attachments, _ts, _lsn, ...own } = given;
   const { lsn, sequence, itemNumber, now } = placement;
   const rid = itemResourceId(container.databaseNumber, container.number, itemNumber);
@@ -54,9 +55,13 @@ export function buildItem(container: ContainerEntry, given: JsonObject, placemen
   };
 }
 
-function isDeeper(value: JsonValue, levels: number): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  return levels === 0 || Object.values(value).some((child) => isDeeper(child, levels - 1));
+/** @throws CosmosError 400 for too deep an item, and for a number (`1e999`) that no double holds */
+function checkValues(value: JsonValue, levels: number): void {
+  if (typeof value === 'number' && !Number.isFinite(value))
+    throw badRequest('The item holds too large a number.');
+  if (typeof value !== 'object' || value === null) return;
+  if (levels === 0) throw badRequest(`The item is nested more than ${MAX_DEPTH} levels deep.`);
+  for (const child of Object.values(value)) checkValues(child, levels - 1);
 }
 
 /** @throws CosmosError 400 for an id that the service does not take */
@@ -77,15 +82,18 @@ export function isExpired(head: ItemHead, now: number): boolean {
 
 function expiry(container: ContainerEntry, ttl: JsonValue | undefined, now: number): number {
   if (container.defaultTtl === undefined) return 0;
-  if (
-    ttl !== undefined &&
-    ttl !== null &&
-    !(typeof ttl === 'number' && Number.isInteger(ttl) && (ttl === -1 || ttl > 0))
-  ) {
-    throw badRequest('The input ttl is invalid: it must be a positive whole number of seconds or -1.');
-  }
-  const seconds = ttl ?? container.defaultTtl;
+  const seconds = timeToLive(ttl) ?? container.defaultTtl;
   return seconds === -1 ? 0 : now + seconds;
+}
+
+/** A `ttl` or `defaultTtl` in seconds; -1 = never. @throws CosmosError 400 */
+export function timeToLive(value: JsonValue | undefined): number | undefined {
+  if (value === undefined || value === null) return undefined;
+  const isSeconds = Number.isInteger(value) && Number(value) >= 1 && Number(value) <= MAX_TIME_TO_LIVE;
+  if (typeof value === 'number' && (value === -1 || isSeconds)) return value;
+  throw badRequest(
+    `The input ttl '${JSON.stringify(value)}' is invalid. Ensure to provide a nonzero positive integer less than or equal to '${MAX_TIME_TO_LIVE}', or -1.`,
+  );
 }
 
 /** Unique for each write, also within a second and after a container was made again. */

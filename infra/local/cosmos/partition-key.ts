@@ -48,7 +48,7 @@ export function partitionKeyOf(given: unknown): PartitionKey {
   const canonical = JSON.stringify([value]);
   const known = cache.get(canonical);
   if (known !== undefined) return known;
-  if (Buffer.byteLength(canonical) > MAX_PARTITION_KEY_BYTES) {
+  if (typeof value === 'string' && Buffer.byteLength(value) > MAX_PARTITION_KEY_BYTES) {
     throw badRequest('Partition key value is larger than 2048 bytes.');
   }
   const keyPart = effectivePartitionKey(value) + partitionKeyPart(canonical);

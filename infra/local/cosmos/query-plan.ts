@@ -13,15 +13,8 @@ const FILTER = '({documentdb-formattableorderbyquery-filter})';
 
 type PartitionedBy = Pick<ContainerEntry, 'partitionKeyPath'>;
 
-/** How much of the results a query wants. */
-export interface Cut {
-  readonly top: number | undefined;
-  readonly offset: number | undefined;
-  readonly limit: number | undefined;
-}
-
-/** @throws CosmosError 400 when a count is not a whole number */
-export function cutOf({ top, offset, limit }: SelectQuery, parameters: Parameters): Cut {
+/** How much of the results a query wants. @throws CosmosError 400 when a count is not a whole number */
+export function cutOf({ top, offset, limit }: SelectQuery, parameters: Parameters) {
   const count = (expression: Expression | undefined) => {
     if (expression === undefined) return undefined;
     const value = constantOf(expression, parameters);
@@ -37,13 +30,10 @@ export function pinnedPartitionKey(
   { where }: SelectQuery,
   parameters: Parameters,
 ): PartitionKey | undefined {
-  const path = container.partitionKeyPath;
-  const value = constraintsOf(where, parameters).find((constraint) =>
-    isSamePath(constraint.path, path),
-  )?.equals;
-  return value === undefined || (typeof value === 'object' && value !== null)
-    ? undefined
-    : partitionKeyOf(value);
+  const constraints = constraintsOf(where, parameters);
+  const value = constraints.find(({ path }) => isSamePath(path, container.partitionKeyPath))?.equals;
+  const isKey = value !== undefined && (value === null || typeof value !== 'object');
+  return isKey ? partitionKeyOf(value) : undefined;
 }
 
 /**

@@ -4,6 +4,7 @@ import { isJsonObject, type JsonObject, type JsonValue } from './json.ts';
 import type { Parameters } from './sql/evaluate.ts';
 
 const DEFAULT_PAGE = 100;
+const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
 /** One request to the emulator, its path decoded. */
 export interface CosmosRequest {
@@ -44,7 +45,7 @@ export function flag(request: CosmosRequest, name: string): boolean {
 
 export function jsonBody(request: CosmosRequest): JsonValue {
   try {
-    return JSON.parse(request.body.toString());
+    return JSON.parse(UTF8.decode(request.body));
   } catch {
     throw badRequest('The input content is invalid because it is not JSON.');
   }
@@ -104,6 +105,8 @@ export type OperationName =
   | 'queryPlan'
   | 'feed'
   | 'readFeed'
+  /** A method that the service does not know for the path. */
+  | 'notAllowed'
   | 'other';
 
 /** What a request asks for; fault rules match by it. */
@@ -118,7 +121,7 @@ export function operationOf(request: CosmosRequest): OperationName {
   if (segments.length <= 4) return 'container';
   if (fifth === 'pkranges') return 'ranges';
   if (fifth !== 'docs') return 'other';
-  return segments.length === 5 ? itemFeedOperation(request) : (POINT_OPERATIONS[method] ?? 'other');
+  return segments.length === 5 ? itemFeedOperation(request) : (POINT_OPERATIONS[method] ?? 'notAllowed');
 }
 
 const POINT_OPERATIONS: Readonly<Record<string, OperationName>> = {
@@ -130,7 +133,7 @@ const POINT_OPERATIONS: Readonly<Record<string, OperationName>> = {
 
 function itemFeedOperation(request: CosmosRequest): OperationName {
   if (request.method === 'GET') return header(request, 'a-im') === undefined ? 'readFeed' : 'feed';
-  if (request.method !== 'POST') return 'other';
+  if (request.method !== 'POST') return 'notAllowed';
   if (flag(request, 'x-ms-cosmos-is-query-plan-request')) return 'queryPlan';
   if (flag(request, 'x-ms-cosmos-is-batch-request')) return 'batch';
   if (flag(request, 'x-ms-documentdb-isquery')) return 'query';

@@ -5,10 +5,10 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { QueryPlanner } from './access-path.ts';
 import { Catalog } from './catalog.ts';
-import { CosmosError } from './cosmos-error.ts';
+import { badRequest, CosmosError } from './cosmos-error.ts';
 import { ExpirySweeper } from './expiry-sweeper.ts';
 import { Faults, faultError } from './faults.ts';
 import { errorReply, Gateway } from './gateway.ts';
@@ -46,6 +46,8 @@ export interface CosmosServer {
 /** The official emulator's well-known key: not a secret. */
 const WELL_KNOWN_KEY =
   'C2y6yDjf5/R+ob0N8A7Cgv30VRDJIWEHLM+4QDU5DE2nQ9nDuVTqobD4b8mGGyPMbIZnqyMsEcaGQy67XIw/Jw==';
+/** A KeyObject signs five times as fast as the bytes would. */
+const SIGNING_KEY = createSecretKey(WELL_KNOWN_KEY, 'base64');
 /** Clients keep their sockets; a shorter wait here would reset writes, which the SDK does not retry. */
 const KEEP_ALIVE_MS = 120_000;
 const MAX_BODY_BYTES = 8 * 1024 * 1024;
@@ -61,8 +63,9 @@ export async function startCosmosServer(options: CosmosServerOptions): Promise<C
   if (!Number.isInteger(partitions) || partitions < 1 || partitions > MAX_PARTITIONS) {
     throw new RangeError(`A container has 1 to ${MAX_PARTITIONS} physical partitions, not ${partitions}.`);
   }
-  const http = createServer({ noDelay: true, keepAliveTimeout: KEEP_ALIVE_MS });
+  const http = createServer({ noDelay: true, keepAliveTimeout: KEEP_ALIVE_MS, requireHostHeader: false });
   http.requestTimeout = 0;
+  http.on('clientError', refuseConnection);
   await listen(http, options.port, host);
   const { port } = http.address() as AddressInfo;
   const endpoint = `http://${host}:${port}/`;
@@ -74,13 +77,16 @@ export async function startCosmosServer(options: CosmosServerOptions): Promise<C
   const sweeper = new ExpirySweeper(store, catalog);
   const { staleMs = 0 } = options;
   const history = staleMs > 0 ? new StaleHistory(staleMs) : undefined;
-  const gateway = new Gateway(catalog, { store, planner: new QueryPlanner(store), history });
-  const front = new Front(gateway, endpoint, options.faults === true ? new Faults() : undefined);
+  const gateway = new Gateway(catalog, { store, history });
+  const front: Front = { gateway, endpoint, faults: options.faults === true ? new Faults() : undefined };
   const active = new Set<Promise<void>>();
-  http.on('request', (request, response) => {
-    const served = front.serve(request, response).finally(() => active.delete(served));
+  const onRequest = (request: IncomingMessage, response: ServerResponse) => {
+    const served = serve(front, request, response).finally(() => active.delete(served));
     active.add(served);
-  });
+  };
+  http.on('request', onRequest);
+  // What Node would refuse without a body.
+  http.on('checkExpectation', onRequest);
   return {
     endpoint,
     key: WELL_KNOWN_KEY,
@@ -107,53 +113,49 @@ function openStore(folder: string, http: Server): Store {
   }
 }
 
-/** Between the sockets and the gateway: bodies, signatures, injected faults, headers that every answer carries. */
-class Front {
-  readonly #gateway: Gateway;
-  readonly #endpoint: string;
-  readonly #faults: Faults | undefined;
-  /** A KeyObject signs five times as fast as the bytes would. */
-  readonly #key = createSecretKey(WELL_KNOWN_KEY, 'base64');
+/** What stands between the sockets and the gateway: bodies, signatures, injected faults, headers that every answer carries. */
+interface Front {
+  readonly gateway: Gateway;
+  readonly endpoint: string;
+  readonly faults: Faults | undefined;
+}
 
-  constructor(gateway: Gateway, endpoint: string, faults: Faults | undefined) {
-    this.#gateway = gateway;
-    this.#endpoint = endpoint;
-    this.#faults = faults;
+async function serve(front: Front, incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+  let reply: CosmosReply | undefined;
+  try {
+    const request = await readRequest(incoming);
+    if (request === undefined) return;
+    const { faults } = front;
+    const isControl = faults !== undefined && incoming.url === FAULTS_PATH;
+    reply = isControl ? controlFaults(faults, request) : await answer(front, request);
+  } catch (error) {
+    reply = errorReply(error);
   }
+  if (reply === undefined) incoming.socket.destroy();
+  else send(response, reply);
+}
 
-  async serve(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
-    let reply: CosmosReply | undefined;
-    try {
-      const request = await readRequest(incoming);
-      if (request === undefined) return;
-      const isControl = this.#faults !== undefined && incoming.url === FAULTS_PATH;
-      reply = isControl ? this.#control(request, this.#faults) : await this.#answer(request);
-    } catch (error) {
-      reply = errorReply(error);
-    }
-    if (reply === undefined) incoming.socket.destroy();
-    else send(response, reply);
-  }
+/** Undefined: the connection is to be dropped. */
+async function answer(
+  { gateway, endpoint, faults }: Front,
+  request: CosmosRequest,
+): Promise<CosmosReply | undefined> {
+  const { method, segments } = request;
+  checkSignature(SIGNING_KEY, method, segments, request.headers);
+  const operation = operationOf(request);
+  const fault = faults?.actionFor({ method, path: `/${segments.join('/')}`, operation });
+  if (fault?.kind === 'drop-before') return undefined;
+  if (fault?.kind === 'status') throw faultError(fault);
+  if (fault?.kind === 'delay') await delay(fault.ms);
+  const reply = await gateway.answer(request, operation, endpoint);
+  return fault?.kind === 'drop-after' ? undefined : reply;
+}
 
-  /** Undefined: the connection is to be dropped. */
-  async #answer(request: CosmosRequest): Promise<CosmosReply | undefined> {
-    const { method, segments } = request;
-    checkSignature(this.#key, method, segments, request.headers);
-    const operation = operationOf(request);
-    const fault = this.#faults?.actionFor({ method, path: `/${segments.join('/')}`, operation });
-    if (fault?.kind === 'drop-before') return undefined;
-    if (fault?.kind === 'status') throw faultError(fault);
-    if (fault?.kind === 'delay') await delay(fault.ms);
-    const reply = await this.#gateway.answer(request, operation, this.#endpoint);
-    return fault?.kind === 'drop-after' ? undefined : reply;
-  }
-
-  #control(request: CosmosRequest, faults: Faults): CosmosReply {
-    if (request.method === 'PUT') faults.replace(jsonBody(request));
-    else if (request.method === 'DELETE') faults.clear();
-    else if (request.method !== 'GET') throw new CosmosError(405, 'Faults take GET, PUT and DELETE.');
-    return { status: 200, headers: {}, body: JSON.stringify(faults.describe()) };
-  }
+function controlFaults(faults: Faults, request: CosmosRequest): CosmosReply {
+  if (request.method === 'PUT') faults.replace(jsonBody(request));
+  else if (request.method === 'DELETE') faults.clear();
+  else if (request.method !== 'GET') throw new CosmosError(405, 'Faults take GET, PUT and DELETE.');
+  return { status: 200, headers: {}, body: JSON.stringify(faults.describe()) };
 }
 
 /** Undefined: the client went away before it had sent everything. */
@@ -185,6 +187,16 @@ function send(response: ServerResponse, { status, headers, body }: CosmosReply):
     ...(hasBody ? { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) } : {}),
   });
   response.end(hasBody ? body : undefined);
+}
+
+/** Answers what is not HTTP, or has headers of more than 16 KB, in the form of all other refusals. */
+function refuseConnection(error: Error & { code?: string }, socket: Duplex): void {
+  if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy();
+  const isLarge = error.code === 'HPE_HEADER_OVERFLOW';
+  const reason = isLarge ? 'The size of the request headers is too long.' : 'The request is not valid HTTP.';
+  const { body = '' } = errorReply(badRequest(reason));
+  const headers = `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}`;
+  socket.end(`HTTP/1.1 400 Bad Request\r\nConnection: close\r\n${headers}\r\n\r\n${String(body)}`);
 }
 
 function listen(http: Server, port: number, host: string): Promise<void> {

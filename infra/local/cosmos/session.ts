@@ -24,9 +24,9 @@ export function isWeak(request: CosmosRequest): boolean {
 export function sessionLsnOf(request: CosmosRequest, range: string, lsn: number): number {
   const token = header(request, 'x-ms-session-token');
   if (token === undefined || consistencyOf(request) !== 'Session') return 0;
-  const own = token.split(',').find((part) => part.startsWith(`${range}:`));
-  const seen = Number(own?.split('#')[1] ?? 0);
-  if (Number.isNaN(seen)) throw badRequest(`The session token ${token} is invalid.`);
+  const parts = token.split(',').map((part) => /^(\d+):-?\d+#(\d+)/.exec(part));
+  if (parts.includes(null)) throw badRequest(`The session token ${token} is invalid.`);
+  const seen = Number(parts.find((part) => part?.[1] === range)?.[2] ?? 0);
   if (seen <= lsn) return seen;
   throw new CosmosError(
     404,

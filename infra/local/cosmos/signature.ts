@@ -2,6 +2,9 @@ import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { CosmosError } from './cosmos-error.ts';
 
+/** A signature is good for a quarter of an hour (the same documentation). */
+const MAX_SKEW_MS = 15 * 60 * 1000;
+
 /**
  * Checks the master key signature of a request (Cosmos DB REST docs, "Access control on resources").
  * @param path decoded: an even number names a resource, an odd one ends in the type of a feed
@@ -22,7 +25,13 @@ export function checkSignature(
   const signed = [method.toLowerCase(), type.toLowerCase(), owner, date.toLowerCase(), '', ''].join('\n');
   const expected = createHmac('sha256', key).update(signed).digest();
   const given = givenSignature(headers.authorization);
-  if (given?.length === expected.length && timingSafeEqual(given, expected)) return;
+  if (given?.length === expected.length && timingSafeEqual(given, expected)) {
+    if (Math.abs(Date.parse(date) - Date.now()) <= MAX_SKEW_MS) return;
+    throw new CosmosError(
+      403,
+      `The authorization token is not valid at the current time. Please create another token and retry (token time: ${date}, current server time: ${new Date().toUTCString()}).`,
+    );
+  }
   throw new CosmosError(
     401,
     'The input authorization token cannot serve the request. The wrong key is being used or the expected payload is not ' +

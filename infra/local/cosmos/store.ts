@@ -20,7 +20,7 @@ export interface ItemHead {
   readonly indexed: readonly IndexedValue[];
 }
 
-export type FeedEntry = readonly [partitionKey: string, id: string, timestamp: number];
+export type FeedEntry = readonly [partitionKey: string, id: string];
 export type KeyPart = string | number | boolean | Uint8Array;
 type StorageKey = KeyPart[];
 
@@ -28,7 +28,7 @@ type StorageKey = KeyPart[];
 export const AFTER_ALL = new Uint8Array([0xff]);
 export const EMPTY = Buffer.alloc(1);
 /** Raised when the keys or values of a table change their meaning. */
-const LAYOUT = 2;
+const LAYOUT = 3;
 
 /**
  * The emulator's tables in one LMDB environment.

@@ -97,30 +97,57 @@ export async function refusal(
   throw new Error('The call was not refused.');
 }
 
-/** Sends to the items of a container what the SDK would not; signed as the REST documentation says. */
-export async function postItems(
-  { connectionString, database }: TestAccount,
-  container: Container,
-  headers: Record<string, string>,
-  body: unknown,
-): Promise<{ status: number; subStatus: number; body: Record<string, unknown> }> {
+export interface RawRequest {
+  readonly method: string;
+  /** Without the first slash: `dbs/a/colls/b/docs`. */
+  readonly path: string;
+  readonly headers?: Record<string, string>;
+  readonly body?: string | Uint8Array<ArrayBuffer>;
+  /** Now, unless given. */
+  readonly date?: Date;
+}
+
+interface RawAnswer {
+  readonly status: number;
+  readonly subStatus: number;
+  readonly body: Record<string, unknown>;
+}
+
+/** Sends what the SDK would not, signed as the REST documentation says. */
+export async function sendRaw(
+  { connectionString }: TestAccount,
+  { method, path, headers, body, date = new Date() }: RawRequest,
+): Promise<RawAnswer> {
   const { endpoint, key } = parse(connectionString);
-  const owner = `dbs/${database.id}/colls/${container.id}`;
-  const date = new Date().toUTCString();
-  const signed = ['post', 'docs', owner, date.toLowerCase(), '', ''].join('\n');
+  const segments = path.split('/').filter((segment) => segment !== '');
+  const isFeed = segments.length % 2 === 1;
+  const type = (isFeed ? segments.at(-1) : segments.at(-2)) ?? '';
+  const owner = (isFeed ? segments.slice(0, -1) : segments).join('/');
+  const signed = [method.toLowerCase(), type, owner, date.toUTCString().toLowerCase(), '', ''].join('\n');
   const signature = createHmac('sha256', Buffer.from(key, 'base64')).update(signed).digest('base64');
-  const response = await fetch(`${endpoint}${owner}/docs`, {
-    method: 'POST',
+  const response = await fetch(`${endpoint}${path}`, {
+    method,
     headers: {
       authorization: encodeURIComponent(`type=master&ver=1.0&sig=${signature}`),
-      'x-ms-date': date,
+      'x-ms-date': date.toUTCString(),
       'x-ms-version': '2020-07-15',
       ...headers,
     },
-    body: JSON.stringify(body),
+    ...(body === undefined ? {} : { body }),
   });
   const subStatus = Number(response.headers.get('x-ms-substatus') ?? 0);
   return { status: response.status, subStatus, body: (await response.json()) as Record<string, unknown> };
+}
+
+/** Sends to the items of a container what the SDK would not. */
+export function postItems(
+  account: TestAccount,
+  container: Container,
+  headers: Record<string, string>,
+  body: unknown,
+): Promise<RawAnswer> {
+  const path = `dbs/${account.database.id}/colls/${container.id}/docs`;
+  return sendRaw(account, { method: 'POST', path, headers, body: JSON.stringify(body) });
 }
 
 export function batchOf(...bodies: JSONObject[]) {

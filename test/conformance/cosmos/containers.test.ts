@@ -50,6 +50,31 @@ describe('databases and containers', () => {
     expect(await refusal(() => account.client.database('none').read())).toMatchObject({ code: 404 });
   });
 
+  it('a container of a database that is not there lacks its owner, which is 404/1003', async () => {
+    const nowhere = account.client.database('none');
+    const partitionKey = { paths: ['/scope'] };
+    for (const call of [
+      () => nowhere.container('c').read(),
+      () => nowhere.containers.create({ id: 'c', partitionKey }),
+      () => nowhere.containers.readAll().fetchAll(),
+    ]) {
+      expect(await refusal(call)).toMatchObject({ code: 404, substatus: 1003 });
+    }
+    expect((await refusal(() => account.database.container('none').read())).substatus).not.toBe(1003);
+  });
+
+  it('a time to live is a whole number of seconds up to 2147483647, or -1', async () => {
+    for (const defaultTtl of [0, -2, 1.5, 2147483648]) {
+      expect(await refusal(() => account.container({ defaultTtl }))).toMatchObject({ code: 400 });
+    }
+    const container = await account.container({ defaultTtl: 2147483647 });
+    for (const ttl of [0, -2, 1.5, 2147483648]) {
+      const create = () => container.items.create({ id: 'a', scope: 's', ttl });
+      expect(await refusal(create)).toMatchObject({ code: 400 });
+    }
+    expect((await container.items.create({ id: 'a', scope: 's', ttl: 2147483647 })).statusCode).toBe(201);
+  });
+
   it('lists name all of them', async () => {
     const { id } = await account.container();
     const containers = await account.database.containers.readAll().fetchAll();

@@ -43,11 +43,12 @@ beforeAll(async () => {
   indexed = await account.container({ indexingPolicy: indexOnly('/a/?', '/b/?') });
   scanned = await account.container();
   const random = fc.sample(fc.record({ a: scalar, b: scalar, plain: scalar }), { numRuns: 150, seed: 7 });
+  const place = (number: number) => ({ id: `i${number}`, scope: number % 5 === 0 ? `t${number % 3}` : 's' });
+  const put = (item: unknown) => Promise.all([indexed.items.upsert(item), scanned.items.upsert(item)]);
+  // Overwritten, so that entries of the index move, and stay where a value stays.
+  await Promise.all(random.map((values, number) => put({ ...values, b: random[0]?.b, ...place(number) })));
   await Promise.all(
-    random.flatMap((values, number) => {
-      const item = { id: `i${number}`, scope: number % 5 === 0 ? `t${number % 3}` : 's', ...values };
-      return [indexed.items.create(item), scanned.items.create(item)];
-    }),
+    random.map(({ a, b, plain }, number) => put({ a: number % 2 ? a : b, b, plain, ...place(number) })),
   );
 });
 afterAll(async () => account.close());

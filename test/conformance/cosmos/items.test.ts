@@ -166,6 +166,24 @@ describe('items', () => {
     expect((await container.item(`${long}a`, `${scope}b`).read()).statusCode).toBe(404);
   });
 
+  it('a partition key may have 2048 bytes, not more', async () => {
+    const id = randomUUID();
+    const scope = 'é'.repeat(1024);
+    await container.items.create({ id, scope });
+    expect((await container.item(id, scope).read()).statusCode).toBe(200);
+    expect(await refusal(() => container.items.create({ id, scope: `${scope}x` }))).toMatchObject({
+      code: 400,
+    });
+  });
+
+  it('a partition key path may be nested and quoted', async () => {
+    const nested = await account.container({ partitionKey: { paths: ['/a/"b c"'] } });
+    await nested.items.create({ id: 'x', a: { 'b c': 'p' } });
+    expect((await nested.item('x', 'p').read()).statusCode).toBe(200);
+    const query = `SELECT VALUE c.id FROM c WHERE c.a["b c"] = 'p'`;
+    expect((await nested.items.query(query).fetchAll()).resources).toEqual(['x']);
+  });
+
   it('numbers, booleans, null and a missing value are partition keys of their own', async () => {
     const id = randomUUID();
     for (const scope of [1, true, null, '1', 'true', 'null']) {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { Catalog } from '../../../infra/local/cosmos/catalog.ts';
 import { ExpirySweeper } from '../../../infra/local/cosmos/expiry-sweeper.ts';
-import { executeAtomically } from '../../../infra/local/cosmos/item-operations.ts';
+import { AtomicGroup } from '../../../infra/local/cosmos/item-operations.ts';
 import { partitionKeyOf } from '../../../infra/local/cosmos/partition-key.ts';
 import { Store } from '../../../infra/local/cosmos/store.ts';
 
@@ -21,7 +21,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-it('leaves no row of an expired item, and all rows of the others', async () => {
+it('leaves no row of an expired or overwritten item, and all rows of the others', async () => {
   vi.useFakeTimers({ toFake: ['Date', 'setInterval', 'clearInterval'] });
   const catalog = new Catalog(store, 3);
   await catalog.createDatabase({ id: 'd' });
@@ -38,8 +38,19 @@ it('leaves no row of an expired item, and all rows of the others', async () => {
       { id: 'short', scope, rank: 1, ttl: 5 },
       { id: 'kept', scope, rank: 2 },
     ];
-    const operations = bodies.map((body) => ({ type: 'Create' as const, body }));
-    await store.commit(() => executeAtomically(store, container, partitionKeyOf(scope), operations, false));
+    const execute = (type: 'Create' | 'Upsert') =>
+      store.commit(() => {
+        const group = new AtomicGroup(store, container, partitionKeyOf(scope));
+        return group.execute(
+          bodies.map((body) => ({ type, body })),
+          false,
+        );
+      });
+    await execute('Create');
+    bodies.forEach((body, number) => {
+      body.rank = number;
+    });
+    await execute('Upsert');
   }
   const { heads, bodies, feed, partitionFeed, index, expiry } = store;
   const counts = () =>

@@ -51,11 +51,11 @@ export function compile(expression: Expression, parameters: Parameters): Evaluat
         );
       };
     }
-    case 'call':
-      return call(
-        expression.name,
-        expression.operands.map((operand) => compile(operand, parameters)),
-      );
+    case 'call': {
+      const evaluate = FUNCTIONS[expression.name];
+      const [first, second, third] = expression.operands.map((operand) => compile(operand, parameters));
+      return (item) => evaluate(first?.(item), second?.(item), third?.(item));
+    }
   }
 }
 
@@ -112,38 +112,27 @@ function compareBy(
   }
 }
 
-function call(name: FunctionName, operands: readonly Evaluator[]): Evaluator {
-  const [first, second, third] = operands;
-  if (first === undefined) return () => undefined;
-  switch (name) {
-    case 'IS_DEFINED':
-      return (item) => first(item) !== undefined;
-    case 'STARTSWITH':
-      return (item) =>
-        textTest(first(item), second?.(item), third?.(item), (text, part) => text.startsWith(part));
-    case 'CONTAINS':
-      return (item) =>
-        textTest(first(item), second?.(item), third?.(item), (text, part) => text.includes(part));
-    case 'ARRAY_CONTAINS':
-      return (item) => arrayContains(first(item), second?.(item), third?.(item) === true);
-  }
-}
+type Value = JsonValue | undefined;
+
+const FUNCTIONS: Readonly<Record<FunctionName, (first: Value, second: Value, third: Value) => Value>> = {
+  IS_DEFINED: (value) => value !== undefined,
+  STARTSWITH: (text, part, ignoreCase) =>
+    textTest(text, part, ignoreCase, (one, other) => one.startsWith(other)),
+  CONTAINS: (text, part, ignoreCase) => textTest(text, part, ignoreCase, (one, other) => one.includes(other)),
+  ARRAY_CONTAINS: (list, wanted, partial) => arrayContains(list, wanted, partial === true),
+};
 
 function textTest(
-  text: JsonValue | undefined,
-  part: JsonValue | undefined,
-  ignoreCase: JsonValue | undefined,
+  text: Value,
+  part: Value,
+  ignoreCase: Value,
   test: (text: string, part: string) => boolean,
 ): boolean | undefined {
   if (typeof text !== 'string' || typeof part !== 'string') return undefined;
   return ignoreCase === true ? test(text.toLowerCase(), part.toLowerCase()) : test(text, part);
 }
 
-function arrayContains(
-  list: JsonValue | undefined,
-  wanted: JsonValue | undefined,
-  partial: boolean,
-): boolean | undefined {
+function arrayContains(list: Value, wanted: Value, partial: boolean): boolean | undefined {
   if (!Array.isArray(list) || wanted === undefined) return undefined;
   return list.some((item) => (partial ? partlyEqual(item, wanted) : deepEqual(item, wanted)));
 }

@@ -12,19 +12,15 @@ import {
 } from './syntax.ts';
 import { tokenize } from './tokenize.ts';
 
-const COMPARISONS: Readonly<Record<string, ComparisonOperator>> = {
-  '=': '=',
-  '<': '<',
-  '<=': '<=',
-  '>': '>',
-  '>=': '>=',
-};
+const COMPARISONS: readonly ComparisonOperator[] = ['=', '<', '<=', '>', '>='];
 const CONSTANTS = { TRUE: true, FALSE: false, NULL: null, UNDEFINED: undefined } as const;
 /** Words that the service takes as a name only in brackets and quotes (`c["value"]`): its published grammar's keywords. */
 const RESERVED = new Set(
   `AND ARRAY AS ASC BETWEEN BY DESC DISTINCT ESCAPE EXISTS FALSE FROM GROUP HAVING IN JOIN LIKE LIMIT NOT NULL OFFSET OR
   ORDER SELECT TOP TRUE UDF UNDEFINED VALUE WHERE`.split(/\s+/),
 );
+/** Words of the service's SQL that this emulator does not know: named first, whatever else is wrong because of them. */
+const UNSUPPORTED = ['ARRAY', 'DISTINCT', 'EXISTS', 'GROUP', 'JOIN', 'LIKE', 'UDF'];
 /** The tokens of `[{"item":`, before the aggregate. */
 const PARTIAL_START = 4;
 /** The service takes so many ANDs and ORs. */
@@ -50,69 +46,63 @@ export function parseQuery(text: string): SelectQuery {
 class Parser {
   readonly #text: string;
   readonly #tokens: readonly Token[];
+  readonly #alias: string | undefined;
   #position = 0;
   #conditions = 0;
   #depth = 0;
-  #alias = 'c';
 
   constructor(text: string) {
     this.#text = text;
     this.#tokens = tokenize(text);
-    this.#alias = this.#findAlias();
+    const unsupported = this.#tokens.find((token) => UNSUPPORTED.some((word) => is(token, word)));
+    if (unsupported !== undefined) throw syntaxError(unsupported, ', which this emulator does not support');
+    // The selection comes before FROM names what its paths begin with, so look ahead; the clause itself is read later.
+    this.#position = this.#tokens.findIndex((token) => is(token, 'FROM')) + 1;
+    if (this.#position > 0) this.#alias = this.#source();
+    this.#position = 0;
   }
 
   query(): SelectQuery {
-    this.#expectWord('SELECT');
-    const top = this.#takeWord('TOP') ? this.#count() : undefined;
+    this.#expect('SELECT');
+    const topToken = this.#peek();
+    const top = this.#take('TOP') ? this.#count() : undefined;
     const [selection, selectionText] = this.#withText(() => this.#selection());
-    this.#expectWord('FROM');
-    const [, from] = this.#withText(() => this.#source());
+    const isCount = selection.kind === 'count';
+    if (isCount && top !== undefined) throw syntaxError(topToken);
+    if (!this.#take('FROM')) throw syntaxError(this.#peek(), ': this emulator needs FROM here');
+    const [alias, from] = this.#withText(() => this.#source());
     const filterStart = this.#peek().start;
-    const [where, whereText] = this.#takeWord('WHERE') ? this.#withText(() => this.#expression()) : [];
+    const [where, whereText] = this.#take('WHERE') ? this.#withText(() => this.#expression()) : [];
     const shape = this.#text.slice(0, filterStart) + this.#text.slice(this.#peek().start);
+    if (isCount) this.#expectEnd();
     const orderBy = this.#orderBy();
-    const offset = this.#takeWord('OFFSET') ? this.#count() : undefined;
-    if (offset !== undefined) this.#expectWord('LIMIT');
-    const limit = offset === undefined ? undefined : this.#count();
-    const rest = this.#peek();
-    const isCut = top !== undefined || limit !== undefined || orderBy.length > 0;
-    const isContradictory = selection.kind === 'count' ? isCut : top !== undefined && limit !== undefined;
-    if (rest.kind !== 'end' || isContradictory) throw syntaxError(rest);
+    if (top !== undefined) this.#expectEnd();
+    const offset = this.#take('OFFSET') ? this.#count() : undefined;
+    if (offset !== undefined) this.#expect('LIMIT');
+    const limit = offset && this.#count();
+    this.#expectEnd();
     const clauses = { selection: selectionText, from, where: whereText };
-    return { selection, top, where, orderBy, offset, limit, alias: this.#alias, clauses, shape };
+    return { selection, top, where, orderBy, offset, limit, alias, clauses, shape };
   }
 
-  /** The selection comes before FROM names what its paths begin with, so look ahead. */
-  #findAlias(): string {
-    const from = this.#tokens.findIndex((token) => isWord(token, 'FROM'));
-    const [name, next, afterNext] = this.#tokens.slice(from + 1, from + 4);
-    if (from < 0 || name?.kind !== 'word' || RESERVED.has(name.text.toUpperCase())) {
-      throw syntaxError(name ?? this.#end());
-    }
-    const alias = next !== undefined && isWord(next, 'AS') ? afterNext : next;
-    return alias?.kind === 'word' && !RESERVED.has(alias.text.toUpperCase()) ? alias.text : name.text;
-  }
-
-  #source(): void {
-    this.#next();
-    if (this.#takeWord('AS')) this.#next();
-    else if (this.#peek().kind === 'word' && this.#peek().text === this.#alias) this.#next();
+  /** Reads what FROM names; gives what paths begin with. */
+  #source(): string {
+    const name = this.#name();
+    return this.#take('AS') || isName(this.#peek()) ? this.#name() : name;
   }
 
   #selection(): Selection {
-    if (this.#takeSymbol('*')) return { kind: 'all' };
-    if (this.#takeWord('VALUE')) return this.#aggregate() ?? this.#value();
+    if (this.#take('*')) return { kind: 'all' };
+    if (this.#take('VALUE')) return this.#aggregate() ?? this.#value();
     const items: SelectedItem[] = [];
-    const names = new Set<string>();
     do {
       const token = this.#peek();
       const item = this.#selectedItem(items.length + 1);
-      if (names.has(item.name)) {
+      if (items.some(({ name }) => name === item.name)) {
         throw queryError(token, 'SC2022', `The property name '${item.name}' is used more than once.`);
       }
-      names.add(item.name);
       items.push(item);
-    } while (this.#takeSymbol(','));
+    } while (this.#take(','));
     return { kind: 'list', items };
   }
 
@@ -121,46 +111,41 @@ class Parser {
     return { kind: 'value', expression, text };
   }
 
+  /** COUNT(…), also as the rewritten query of a plan has it: `[{"item": COUNT(…)}]`. */
   #aggregate(): Selection | undefined {
-    const isPartial =
-      ['[', '{', 'item', ':'].every((text, ahead) => this.#peek(ahead).text === text) &&
-      isWord(this.#peek(PARTIAL_START), 'COUNT');
-    if (!isPartial && !(isWord(this.#peek(), 'COUNT') && isSymbol(this.#peek(1), '('))) return undefined;
-    if (isPartial) this.#position += PARTIAL_START;
+    const isPartial = ['[', '{', 'item', ':'].every((text, ahead) => this.#peek(ahead).text === text);
+    const start = isPartial ? PARTIAL_START : 0;
+    if (!is(this.#peek(start), 'COUNT') || !is(this.#peek(start + 1), '(')) return undefined;
+    this.#position += start;
     const [operand, text] = this.#withText(() => {
-      this.#next();
-      this.#expectSymbol('(');
+      this.#expect('COUNT', '(');
       const counted = this.#expression();
-      this.#expectSymbol(')');
+      this.#expect(')');
       return counted;
     });
-    for (const symbol of isPartial ? ['}', ']'] : []) this.#expectSymbol(symbol);
+    if (isPartial) this.#expect('}', ']');
     return { kind: 'count', operand, text, isPartial };
   }
 
   #selectedItem(ordinal: number): SelectedItem {
     const [expression, text] = this.#withText(() => this.#expression());
-    if (this.#takeWord('AS')) return { name: this.#name(), expression, text };
-    const next = this.#peek();
-    if (next.kind === 'word' && !RESERVED.has(next.text.toUpperCase()))
-      return { name: this.#name(), expression, text };
-    const path = expression.kind === 'path' ? expression.path : undefined;
-    const name = path === undefined ? `$${ordinal}` : (path.at(-1) ?? this.#alias);
-    return { name, expression, text };
+    if (this.#take('AS') || isName(this.#peek())) return { name: this.#name(), expression, text };
+    const name = expression.kind === 'path' ? (expression.path.at(-1) ?? this.#alias) : undefined;
+    return { name: name ?? `$${ordinal}`, expression, text };
   }
 
   #orderBy(): SortKey[] {
-    if (!this.#takeWord('ORDER')) return [];
-    this.#expectWord('BY');
+    if (!this.#take('ORDER')) return [];
+    this.#expect('BY');
     const keys: SortKey[] = [];
     do {
       const token = this.#peek();
       const [expression, text] = this.#withText(() => this.#primary());
       if (expression.kind !== 'path' || expression.path.length === 0) throw syntaxError(token);
-      const descending = this.#takeWord('DESC');
-      if (!descending) this.#takeWord('ASC');
+      const descending = this.#take('DESC');
+      if (!descending) this.#take('ASC');
       keys.push({ path: expression.path, text, descending });
-    } while (this.#takeSymbol(','));
+    } while (this.#take(','));
     return keys;
   }
 
@@ -177,14 +162,14 @@ class Parser {
     this.#depth += 1;
     if (this.#depth > MAX_DEPTH) throw queryError(this.#peek(), 'SC3001', 'The query is nested too deeply.');
     let left = this.#conjunction();
-    while (this.#takeWord('OR')) left = { kind: 'or', left, right: this.#conjunction() };
+    while (this.#take('OR')) left = { kind: 'or', left, right: this.#conjunction() };
     this.#depth -= 1;
     return left;
   }
 
   #conjunction(): Expression {
     let left = this.#negation();
-    while (this.#takeWord('AND')) left = { kind: 'and', left, right: this.#negation() };
+    while (this.#take('AND')) left = { kind: 'and', left, right: this.#negation() };
     return left;
   }
 
@@ -193,38 +178,33 @@ class Parser {
     if (this.#conditions > MAX_CONDITIONS) {
       throw queryError(this.#peek(), 'SC3001', `The query has more than ${MAX_CONDITIONS} conditions.`);
     }
-    if (this.#takeWord('NOT')) return not(this.#negation());
-    return this.#predicate();
+    return this.#take('NOT') ? not(this.#negation()) : this.#predicate();
   }
 
   #predicate(): Expression {
     const left = this.#primary();
-    const token = this.#peek();
-    const operator = token.kind === 'symbol' ? COMPARISONS[token.text] : undefined;
-    if (operator !== undefined) {
-      this.#next();
-      return { kind: 'comparison', operator, left, right: this.#primary() };
-    }
-    if (this.#takeSymbol('!=') || this.#takeSymbol('<>')) return not(equal(left, this.#primary()));
-    const negated = isWord(token, 'NOT') && (isWord(this.#peek(1), 'IN') || isWord(this.#peek(1), 'BETWEEN'));
-    if (negated) this.#next();
+    const operator = COMPARISONS.find((symbol) => this.#take(symbol));
+    if (operator !== undefined) return compared(left, operator, this.#primary());
+    if (this.#take('!=') || this.#take('<>')) return not(compared(left, '=', this.#primary()));
+    const after = this.#peek(1);
+    const isNegated = is(this.#peek(), 'NOT') && (is(after, 'IN') || is(after, 'BETWEEN'));
+    if (isNegated) this.#next();
     const membership = this.#membership(left);
-    return negated ? not(membership) : membership;
+    return isNegated ? not(membership) : membership;
   }
 
   #membership(operand: Expression): Expression {
-    if (this.#takeWord('IN')) {
-      this.#expectSymbol('(');
+    if (this.#take('IN')) {
+      this.#expect('(');
       const end = this.#peek();
-      const choices = this.#listUntil(')', () => equal(operand, this.#primary()));
+      const choices = this.#listUntil(')', () => compared(operand, '=', this.#primary()));
       if (choices.length === 0) throw syntaxError(end);
       return anyOf(choices);
     }
-    if (!this.#takeWord('BETWEEN')) return operand;
-    const left: Expression = { kind: 'comparison', operator: '>=', left: operand, right: this.#primary() };
-    this.#expectWord('AND');
-    const right: Expression = { kind: 'comparison', operator: '<=', left: operand, right: this.#primary() };
-    return { kind: 'and', left, right };
+    if (!this.#take('BETWEEN')) return operand;
+    const left = compared(operand, '>=', this.#primary());
+    this.#expect('AND');
+    return { kind: 'and', left, right: compared(operand, '<=', this.#primary()) };
   }
 
   #primary(): Expression {
@@ -240,46 +220,51 @@ class Parser {
         return this.#afterSymbol(token);
       case 'word':
         return this.#afterWord(token);
-      default:
+      case 'end':
         throw syntaxError(token);
     }
   }
 
   #afterSymbol(token: Token): Expression {
-    if (token.text === '-') {
-      const number = this.#next();
-      if (number.kind !== 'number') throw syntaxError(number);
-      return { kind: 'literal', value: -Number(number.text) };
+    switch (token.text) {
+      case '-': {
+        const number = this.#next();
+        if (number.kind !== 'number') throw syntaxError(number);
+        return { kind: 'literal', value: -Number(number.text) };
+      }
+      case '[':
+        return { kind: 'array', items: this.#listUntil(']', () => this.#expression()) };
+      case '{':
+        return { kind: 'object', properties: this.#listUntil('}', () => this.#property()) };
+      case '(': {
+        const inner = this.#expression();
+        this.#expect(')');
+        return inner;
+      }
+      default:
+        throw syntaxError(token);
     }
-    if (token.text === '[') return { kind: 'array', items: this.#listUntil(']', () => this.#expression()) };
-    if (token.text === '{')
-      return { kind: 'object', properties: this.#listUntil('}', () => this.#property()) };
-    if (token.text !== '(') throw syntaxError(token);
-    const inner = this.#expression();
-    this.#expectSymbol(')');
-    return inner;
   }
 
   #listUntil<T>(end: string, item: () => T): T[] {
     const list: T[] = [];
-    if (this.#takeSymbol(end)) return list;
+    if (this.#take(end)) return list;
     do list.push(item());
-    while (this.#takeSymbol(','));
-    this.#expectSymbol(end);
+    while (this.#take(','));
+    this.#expect(end);
     return list;
   }
 
   #property(): SelectedItem {
-    const { kind, text: name } = this.#peek();
-    if (kind !== 'string' && kind !== 'word') throw syntaxError(this.#peek());
-    this.#next();
-    this.#expectSymbol(':');
+    const token = this.#next();
+    if (token.kind !== 'string' && token.kind !== 'word') throw syntaxError(token);
+    this.#expect(':');
     const [expression, text] = this.#withText(() => this.#expression());
-    return { name, expression, text };
+    return { name: token.text, expression, text };
   }
 
   #afterWord(token: Token): Expression {
-    if (isSymbol(this.#peek(), '(')) return this.#call(token);
+    if (is(this.#peek(), '(')) return this.#call(token);
     const upper = token.text.toUpperCase();
     if (token.text === this.#alias) return { kind: 'path', path: this.#pathSteps() };
     if (upper in CONSTANTS) return { kind: 'literal', value: CONSTANTS[upper as keyof typeof CONSTANTS] };
@@ -290,44 +275,36 @@ class Parser {
   #pathSteps(): string[] {
     const path: string[] = [];
     for (;;) {
-      if (this.#takeSymbol('.')) path.push(this.#name());
-      else if (this.#takeSymbol('[')) {
+      if (this.#take('.')) path.push(this.#name());
+      else if (this.#take('[')) {
         const step = this.#next();
         if (step.kind !== 'string' && step.kind !== 'number') throw syntaxError(step);
         path.push(step.text);
-        this.#expectSymbol(']');
+        this.#expect(']');
       } else return path;
     }
   }
 
   #call(token: Token): Expression {
     const name = token.text.toUpperCase();
-    if (name === 'COUNT') {
-      throw queryError(
-        token,
-        'SC2005',
-        "'COUNT' is supported by this emulator only as SELECT VALUE COUNT(…).",
-      );
-    }
     if (!isFunctionName(name)) {
-      throw queryError(token, 'SC2005', `'${token.text}' is not a built-in function that this emulator has.`);
+      const reason =
+        name === 'COUNT'
+          ? 'is supported by this emulator only as SELECT VALUE COUNT(…)'
+          : 'is not a built-in function that this emulator has';
+      throw queryError(token, 'SC2005', `'${token.text}' ${reason}.`);
     }
-    this.#expectSymbol('(');
+    this.#expect('(');
     const operands = this.#listUntil(')', () => this.#expression());
     const [least, most] = FUNCTION_OPERANDS[name];
-    if (operands.length < least || operands.length > most) {
-      throw queryError(
-        token,
-        'SC2006',
-        `The built-in function '${name}' requires ${least} to ${most} argument(s).`,
-      );
-    }
-    return { kind: 'call', name, operands };
+    if (operands.length >= least && operands.length <= most) return { kind: 'call', name, operands };
+    const message = `The built-in function '${name}' requires ${least} to ${most} argument(s).`;
+    throw queryError(token, 'SC2006', message);
   }
 
   #name(): string {
     const token = this.#next();
-    if (token.kind !== 'word' || RESERVED.has(token.text.toUpperCase())) throw syntaxError(token);
+    if (!isName(token)) throw syntaxError(token);
     return token.text;
   }
 
@@ -338,12 +315,11 @@ class Parser {
     return [parsed, this.#text.slice(start, this.#tokens[this.#position - 1]?.end)];
   }
 
-  #end(): Token {
-    return this.#tokens.at(-1) ?? { kind: 'end', text: '', start: 0, end: 0 };
-  }
-
+  /** After the end comes the end again. */
   #peek(ahead = 0): Token {
-    return this.#tokens[this.#position + ahead] ?? this.#end();
+    const { length } = this.#text;
+    const end: Token = { kind: 'end', text: '', start: length, end: length };
+    return this.#tokens[this.#position + ahead] ?? end;
   }
 
   #next(): Token {
@@ -352,24 +328,18 @@ class Parser {
     return token;
   }
 
-  #takeWord(word: string): boolean {
-    const found = isWord(this.#peek(), word);
+  #take(text: string): boolean {
+    const found = is(this.#peek(), text);
     if (found) this.#position += 1;
     return found;
   }
 
-  #takeSymbol(symbol: string): boolean {
-    const found = isSymbol(this.#peek(), symbol);
-    if (found) this.#position += 1;
-    return found;
+  #expect(...texts: string[]): void {
+    for (const text of texts) if (!this.#take(text)) throw syntaxError(this.#peek());
   }
 
-  #expectWord(word: string): void {
-    if (!this.#takeWord(word)) throw syntaxError(this.#peek());
-  }
-
-  #expectSymbol(symbol: string): void {
-    if (!this.#takeSymbol(symbol)) throw syntaxError(this.#peek());
+  #expectEnd(): void {
+    if (this.#peek().kind !== 'end') throw syntaxError(this.#peek());
   }
 }
 
@@ -377,8 +347,8 @@ function not(operand: Expression): Expression {
   return { kind: 'not', operand };
 }
 
-function equal(left: Expression, right: Expression): Expression {
-  return { kind: 'comparison', operator: '=', left, right };
+function compared(left: Expression, operator: ComparisonOperator, right: Expression): Expression {
+  return { kind: 'comparison', operator, left, right };
 }
 
 /** Balanced, so that a long list does not go deep. */
@@ -389,12 +359,13 @@ function anyOf(choices: readonly Expression[]): Expression {
   return { kind: 'or', left: anyOf(choices.slice(0, middle)), right: anyOf(choices.slice(middle)) };
 }
 
-function isWord(token: Token, word: string): boolean {
-  return token.kind === 'word' && token.text.toUpperCase() === word;
+/** Whether a token is this symbol, or this word in capitals. */
+function is({ kind, text }: Token, wanted: string): boolean {
+  return (kind === 'word' || kind === 'symbol') && text.toUpperCase() === wanted;
 }
 
-function isSymbol(token: Token, symbol: string): boolean {
-  return token.kind === 'symbol' && token.text === symbol;
+function isName({ kind, text }: Token): boolean {
+  return kind === 'word' && !RESERVED.has(text.toUpperCase());
 }
 
 function isFunctionName(name: string): name is FunctionName {

@@ -1,9 +1,6 @@
 import { CosmosError } from '../cosmos-error.ts';
 import type { Token } from './syntax.ts';
 
-/** Words of the service's SQL that this emulator does not know. */
-const UNSUPPORTED = ['ARRAY', 'DISTINCT', 'EXISTS', 'GROUP', 'JOIN', 'LIKE', 'UDF'];
-
 /** A 400 as the service words it: where the query is wrong and which token is at fault. */
 export function queryError(token: Pick<Token, 'start' | 'end'>, code: string, message: string): CosmosError {
   const location = { start: token.start, end: token.end };
@@ -11,8 +8,9 @@ export function queryError(token: Pick<Token, 'start' | 'end'>, code: string, me
   return new CosmosError(400, `Message: ${JSON.stringify({ errors })}`);
 }
 
-export function syntaxError(token: Token): CosmosError {
-  if (token.kind === 'end') return queryError(token, 'SC1001', 'Syntax error, unexpected end of query.');
-  const why = UNSUPPORTED.includes(token.text.toUpperCase()) ? ', which this emulator does not support' : '';
+/** @param why is added, as an explanation */
+export function syntaxError(token: Token, why = ''): CosmosError {
+  if (token.kind === 'end')
+    return queryError(token, 'SC1001', `Syntax error, unexpected end of query${why}.`);
   return queryError(token, 'SC1001', `Syntax error, incorrect syntax near '${token.text}'${why}.`);
 }

@@ -25,7 +25,6 @@ export function tokenize(query: string): Token[] {
     }
     position = end;
   }
-  tokens.push({ kind: 'end', text: '', start: query.length, end: query.length });
   return tokens;
 }
 

@@ -61,24 +61,30 @@ export class FaultRules<Subject, Action> {
 
   #readRule(given: unknown): FaultRule<Subject, Action> {
     if (!isObject(given)) throw this.#grammar.refuse('A fault rule must be an object.');
-    const { match = {}, action } = given;
+    const { match = {}, action, probability, count, seed, ...others } = given;
+    const [misspelt] = Object.keys(others);
+    if (misspelt !== undefined) throw this.#grammar.refuse(`A fault rule has no ${misspelt}.`);
     if (!isObject(match)) throw this.#grammar.refuse("A fault rule's match must be an object.");
-    const matchers = Object.entries(this.#grammar.matchers).flatMap(([field, has]) => {
-      const wanted = match[field];
-      if (wanted === undefined) return [];
-      if (typeof wanted !== 'string') throw this.#grammar.refuse('A fault rule matches by texts.');
-      return [(subject: Subject) => has(subject, wanted)];
-    });
+    const matchers = Object.entries(match).map(([field, wanted]) => this.#readMatcher(field, wanted));
     if (!isObject(action)) throw this.#grammar.refuse("A fault rule's action must be an object.");
     return {
       definition: given,
       matches: (subject) => matchers.every((matches) => matches(subject)),
-      probability: this.#optionalNumber(given.probability, 1),
-      count: this.#optionalNumber(given.count, Number.POSITIVE_INFINITY),
+      probability: this.#optionalNumber(probability, 1),
+      count: this.#optionalNumber(count, Number.POSITIVE_INFINITY),
       action: this.#grammar.readAction(action),
-      random: seededRandom(this.#optionalNumber(given.seed, 1)),
+      random: seededRandom(this.#optionalNumber(seed, 1)),
       fired: 0,
     };
+  }
+
+  #readMatcher(field: string, wanted: unknown): (subject: Subject) => boolean {
+    const has = this.#grammar.matchers[field];
+    if (has === undefined || typeof wanted !== 'string') {
+      const fields = Object.keys(this.#grammar.matchers).join(', ');
+      throw this.#grammar.refuse(`A fault rule matches by the texts ${fields}, not by ${field}.`);
+    }
+    return (subject) => has(subject, wanted);
   }
 
   #optionalNumber(value: unknown, otherwise: number): number {

@@ -292,6 +292,8 @@ describe.skipIf(process.env.SERVICEBUS_CONNECTION_STRING)('injected faults', () 
       { action: { kind: 'drop-connection', when: 'sometimes' } },
       { action: { kind: 'delay' } },
       { match: { entity: 7 }, action: { kind: 'server-busy' } },
+      { match: { queue: 'faults' }, action: { kind: 'server-busy' } },
+      { propability: 0.5, action: { kind: 'server-busy' } },
       { probability: 'often', action: { kind: 'server-busy' } },
       {},
     ])('that make no sense (%o) are refused, and the others stay', async (rule) => {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Catalog, ContainerEntry } from './catalog.ts';
-import { badRequest, CosmosError, notSupported, QueryPlanNeeded, SUB_STATUS } from './cosmos-error.ts';
+import { CosmosError, notSupported, QueryPlanNeeded, SUB_STATUS } from './cosmos-error.ts';
 import { ItemCall, type ItemServices } from './item-call.ts';
 import type { JsonObject } from './json.ts';
 import {
@@ -26,8 +26,6 @@ const REFUSED_HEADERS = [
   'x-ms-documentdb-post-trigger-include',
   'x-ms-indexing-directive',
 ];
-
-const OFFER_HEADERS = ['x-ms-offer-throughput', 'x-ms-offer-type', 'x-ms-cosmos-offer-autopilot-settings'];
 
 /** Answers requests whose signature was checked. */
 export class Gateway {
@@ -65,7 +63,7 @@ export class Gateway {
         if (request.method !== 'GET') throw methodNotAllowed(request);
         return resourceReply(200, accountResource(endpoint));
       case 'offers':
-        throw badRequest('Reading or replacing offers is not supported for serverless accounts.');
+        return this.#offers(request);
       case 'database':
       case 'container':
         if (!isRead(request)) this.#requireControlPlane(request);
@@ -105,13 +103,18 @@ export class Gateway {
     return this.#create(request, (body) => catalog.createContainer(databaseId, body));
   }
 
+  /** Nothing is throttled here: a throughput may be asked for with a database or container, and none is kept. */
+  #offers(request: CosmosRequest): CosmosReply {
+    if (!isRead(request) && !flag(request, 'x-ms-documentdb-isquery')) throw methodNotAllowed(request);
+    return {
+      status: 200,
+      headers: masterHeaders(),
+      body: JSON.stringify({ _rid: '', Offers: [], _count: 0 }),
+    };
+  }
+
   async #create(request: CosmosRequest, create: (body: JsonObject) => Promise<Entry>): Promise<CosmosReply> {
     if (request.method !== 'POST') throw methodNotAllowed(request);
-    if (OFFER_HEADERS.some((name) => header(request, name) !== undefined)) {
-      throw badRequest(
-        'Setting offer throughput or autopilot on container is not supported for serverless accounts.',
-      );
-    }
     return resourceReply(201, (await create(objectBody(request))).resource);
   }
 

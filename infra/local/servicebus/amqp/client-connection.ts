@@ -43,7 +43,7 @@ export class ClientConnection {
   readonly #faults: Faults | undefined;
   #socket: Socket | undefined;
   readonly #replyLinks = new ReplyLinks();
-  readonly #transfers = new WeakMap<RheaSession, SessionTransfers>();
+  readonly #transfers = new Map<RheaSession, SessionTransfers>();
   readonly #consumers = new Map<RheaSender, () => void>();
 
   constructor(connection: RheaConnection, broker: Broker, claims: Claims, faults: Faults | undefined) {
@@ -57,9 +57,7 @@ export class ClientConnection {
     const connection = this.#connection;
     this.#socket = socket;
     connection.on('session_open', ({ session }: EventContext) => this.#transfersOf(session as RheaSession));
-    connection.on('session_close', ({ session }: EventContext) =>
-      this.#closeConsumers(session as RheaSession),
-    );
+    connection.on('session_close', ({ session }: EventContext) => this.#closeSession(session as RheaSession));
     connection.on('sender_open', ({ sender }: EventContext) => this.#openSender(sender as RheaSender));
     connection.on('receiver_open', ({ receiver }: EventContext) =>
       this.#openReceiver(receiver as RheaReceiver),
@@ -78,7 +76,8 @@ export class ClientConnection {
     for (const event of ['disconnected', 'protocol_error', 'error', 'connection_close']) {
       connection.on(event, () => {});
     }
-    answerReadsAtOnce(socket, connection);
+    const isAnswering = () => [...this.#transfers.values()].some((transfers) => transfers.isAnswering);
+    answerReadsAtOnce(socket, connection, isAnswering);
     socket.on('close', () => {
       connection.eof();
       for (const close of this.#consumers.values()) close();
@@ -250,7 +249,8 @@ export class ClientConnection {
     return { statusCode: 202, statusDescription: 'Accepted' };
   }
 
-  #closeConsumers(session: RheaSession): void {
+  #closeSession(session: RheaSession): void {
+    this.#transfers.delete(session);
     for (const link of this.#consumers.keys()) {
       if (link.session === session) this.#closeConsumer(link);
     }
@@ -283,9 +283,9 @@ function toTicks(milliseconds: number): Typed {
 /**
  * The SDK leaves Nagle's algorithm on, so a client that sends while it receives holds its next frame back until the
  * last one is acknowledged, which the kernel delays by 40 ms unless there is something to send. An empty frame, the
- * protocol's heartbeat, is something to send.
+ * protocol's heartbeat, is something to send where no answer follows at once.
  */
-function answerReadsAtOnce(socket: Socket, connection: RheaConnection): void {
+function answerReadsAtOnce(socket: Socket, connection: RheaConnection, isAnswering: () => boolean): void {
   let writtenBefore = 0;
   let isChecking = false;
   socket.on('data', () => {
@@ -294,7 +294,7 @@ function answerReadsAtOnce(socket: Socket, connection: RheaConnection): void {
     isChecking = true;
     setImmediate(() => {
       isChecking = false;
-      const isSilent = socket.bytesWritten === writtenBefore;
+      const isSilent = socket.bytesWritten === writtenBefore && !isAnswering();
       if (isSilent && socket.writable && connection.is_open()) connection._write_frame();
     });
   });

@@ -49,6 +49,11 @@ export class SessionTransfers {
     return Math.min(link.credit - this.#countUnsent(link), this.#session.outgoing.available());
   }
 
+  /** Whether an answer to a transfer or a disposition is still to come. */
+  get isAnswering(): boolean {
+    return this.#underWay.size > 0;
+  }
+
   /** Sends a delivery that needs no disposition. */
   sendSettled(link: RheaSender, tag: Buffer, encoded: Buffer): void {
     this.#send(link, tag, encoded).settled = true;

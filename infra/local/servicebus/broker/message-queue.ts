@@ -54,8 +54,7 @@ type Deadline =
 /**
  * One queue or subscription: sending, locking, settling, sessions, scheduling, expiry and duplicate detection. A
  * message becomes visible only when it is written down, and a promise resolves only when its effect is. A store that
- * fails ends the process: timers leave its rejection unhandled on purpose, because a broker that cannot write can keep
- * none of its promises.
+ * fails ends the process, because a broker that cannot write can keep none of its promises.
  */
 export class MessageQueue {
   readonly name: string;

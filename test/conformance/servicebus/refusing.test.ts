@@ -145,6 +145,17 @@ describe('what is refused', () => {
       connection.close();
     });
 
+    it.each(['$cbs', `${QUEUE}/$management`])('a request to %s that is no message', async (address) => {
+      const connection = await openConnection(namespace.connectionString);
+      await putToken(connection, namespace.connectionString, QUEUE);
+      const requests = connection.open_sender({ target: { address } });
+      await new Promise((resolve) => requests.once('sendable', resolve));
+      const refused = new Promise<EventContext>((resolve) => requests.once('sender_error', resolve));
+      requests.send(Buffer.from([0, 0x53, 0x73, 0xd0, 0xff]), 'tag', 0);
+      expect((await refused).sender?.error).toMatchObject({ condition: 'amqp:decode-error' });
+      connection.close();
+    });
+
     it('bytes that are not AMQP, without harm to others', async () => {
       const { port } = endpointOf(namespace.connectionString);
       const socket = connect(port, '127.0.0.1');

@@ -30,10 +30,15 @@ const SESSION_FILTER = 'com.microsoft:session-filter';
 const SESSION_PATIENCE = 65_000;
 const SESSION_PATIENCE_MARGIN = 200;
 
+/** Without listeners rhea would throw what a client reports as the end of its own links and connections. */
+const UNHEARD =
+  `connection_error session_error sender_error receiver_error receiver_close disconnected protocol_error
+  error connection_close`.split(/\s+/);
+
 /** What a link's address leads to. */
 type Node =
   | { readonly kind: 'claims' }
-  | { readonly kind: 'queue' | 'management'; readonly path: string; readonly queue: MessageQueue };
+  | { readonly kind: 'queue' | 'management'; readonly queue: MessageQueue };
 
 /** Serves one client: which links it may open, and what they do. */
 export class ClientConnection {
@@ -59,23 +64,11 @@ export class ClientConnection {
     connection.on('session_open', ({ session }: EventContext) => this.#transfersOf(session as RheaSession));
     connection.on('session_close', ({ session }: EventContext) => this.#closeSession(session as RheaSession));
     connection.on('sender_open', ({ sender }: EventContext) => this.#openSender(sender as RheaSender));
+    connection.on('sender_close', ({ sender }: EventContext) => this.#closeConsumer(sender as RheaSender));
     connection.on('receiver_open', ({ receiver }: EventContext) =>
       this.#openReceiver(receiver as RheaReceiver),
     );
-    connection.on('sender_close', ({ sender }: EventContext) => this.#closeConsumer(sender as RheaSender));
-    // Without listeners rhea would throw what a client reports as the end of its own links and connections.
-    for (const event of [
-      'connection_error',
-      'session_error',
-      'sender_error',
-      'receiver_error',
-      'receiver_close',
-    ]) {
-      connection.on(event, () => {});
-    }
-    for (const event of ['disconnected', 'protocol_error', 'error', 'connection_close']) {
-      connection.on(event, () => {});
-    }
+    for (const event of UNHEARD) connection.on(event, () => {});
     const isAnswering = () => [...this.#transfers.values()].some((transfers) => transfers.isAnswering);
     answerReadsAtOnce(socket, connection, isAnswering);
     socket.on('close', () => {
@@ -102,7 +95,7 @@ export class ClientConnection {
 
   /** The client receives on this link. */
   #openSender(link: RheaSender): void {
-    this.#attach(link, () => {
+    attempt(link, () => {
       const { source } = link;
       const node = this.#resolve(source?.address);
       link.set_target(link.target ?? {});
@@ -176,7 +169,7 @@ export class ClientConnection {
 
   /** The client sends on this link. */
   #openReceiver(link: RheaReceiver): void {
-    this.#attach(link, () => {
+    attempt(link, () => {
       const { target } = link;
       const node = this.#resolve(target.address);
       if (node.kind === 'queue') {
@@ -196,14 +189,6 @@ export class ClientConnection {
     });
   }
 
-  #attach(link: RheaSender | RheaReceiver, open: () => void): void {
-    try {
-      open();
-    } catch (error) {
-      refuse(link, error);
-    }
-  }
-
   #resolve(address: string | null | undefined): Node {
     if (!address) throw notImplemented('links without an address, such as those of transactions');
     const path = address.replace(/^[a-z]+:\/\/[^/]*/i, '').replace(/^\//, '');
@@ -213,7 +198,7 @@ export class ClientConnection {
     this.#claims.require(path);
     const queue = this.#broker.find(queuePath);
     if (queue === undefined) throw entityNotFound(queuePath);
-    return { kind: isManagement ? 'management' : 'queue', path, queue };
+    return { kind: isManagement ? 'management' : 'queue', queue };
   }
 
   #faultsOn(link: RheaSender | RheaReceiver, queue: MessageQueue): FaultInjection | undefined {
@@ -224,21 +209,21 @@ export class ClientConnection {
   #serveRequests(link: RheaReceiver, perform: (request: Request) => Reply | Promise<Reply>): void {
     link.on('message', ({ delivery, message }: EventContext) => {
       if (delivery === undefined || !Buffer.isBuffer(message)) return;
-      delivery.update(true, acceptedState());
-      void this.#answer(message, perform);
+      attempt(link, () => {
+        const request = decodeRequest(message);
+        delivery.update(true, acceptedState());
+        void this.#answer(request, perform);
+      });
     });
   }
 
-  async #answer(encoded: Buffer, perform: (request: Request) => Reply | Promise<Reply>): Promise<void> {
-    const request = decodeRequest(encoded);
+  async #answer(request: Request, perform: (request: Request) => Reply | Promise<Reply>): Promise<void> {
     try {
       this.#replyLinks.answer(request, await perform(request));
     } catch (error) {
       const known = error instanceof ServiceBusError;
-      this.#replyLinks.answer(
-        request,
-        known ? error : new ServiceBusError('amqp:internal-error', 500, String(error)),
-      );
+      const outcome = known ? error : new ServiceBusError('amqp:internal-error', 500, String(error));
+      this.#replyLinks.answer(request, outcome);
     }
   }
 
@@ -262,7 +247,16 @@ export class ClientConnection {
   }
 }
 
-/** As the protocol wants it: the link is attached without its terminus, then detached with the error. */
+/** What cannot be done on a link is refused by its end. */
+function attempt(link: RheaSender | RheaReceiver, work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    refuse(link, error);
+  }
+}
+
+/** As the protocol wants it: a link that is not attached yet is attached without its terminus, then detached. */
 function refuse(link: RheaSender | RheaReceiver, error: unknown): void {
   if (!(error instanceof ServiceBusError)) throw error;
   link.close({ condition: error.condition, description: error.message });

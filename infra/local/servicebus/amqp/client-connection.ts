@@ -151,8 +151,6 @@ export class ClientConnection {
         return;
       }
       this.#openSession(link, consumer, supply);
-      // Behind the attach, for the credit that came before it.
-      setImmediate(() => supply.dispatch());
     } catch (error) {
       if (left.signal.aborted) return;
       refuse(link, error);

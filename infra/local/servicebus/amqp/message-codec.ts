@@ -111,11 +111,11 @@ export function parseMessage(encoded: Buffer): MessageContent {
 /** Reads a batch (message format 0x80013700): every data section is an encoded message. */
 export function parseBatch(encoded: Buffer): MessageContent[] {
   return sectionsOf(encoded)
-    .filter(({ code }) => code === SECTION.data)
-    .map(({ value }) => {
+    .filter(isBodyOrFooter)
+    .map(({ code, value }) => {
       const message = decodeScalar(value);
-      if (!Buffer.isBuffer(message))
-        throw new DecodeError('Expected an encoded message in each data section.');
+      if (code !== SECTION.data || !Buffer.isBuffer(message))
+        throw new DecodeError('Expected an encoded message in each data section, and nothing else.');
       return parseMessage(message);
     });
 }

@@ -118,7 +118,7 @@ export class MessageQueue {
     const sequenceNumbers = messages.map(({ sequenceNumber }) => sequenceNumber);
     const duplicates = this.#duplicates;
     if (duplicates === undefined) {
-      await this.#enqueue(messages, () => {});
+      await this.#enqueue(messages);
       return sequenceNumbers;
     }
     const forgotten = duplicates.forgetOlderThan(now);
@@ -137,10 +137,8 @@ export class MessageQueue {
 
   /** Removes all of the scheduled messages, or none if one of them is not scheduled (any more). */
   async cancelScheduled(sequenceNumbers: readonly number[]): Promise<void> {
-    const entries = sequenceNumbers.map((sequenceNumber) => this.#entries.get(sequenceNumber));
-    const scheduled = entries
-      .filter((entry) => entry?.state === 'scheduled')
-      .filter((entry) => entry !== undefined);
+    const entries = sequenceNumbers.flatMap((sequenceNumber) => this.#entries.get(sequenceNumber) ?? []);
+    const scheduled = entries.filter(({ state }) => state === 'scheduled');
     if (scheduled.length < sequenceNumbers.length) throw messageNotFound();
     await this.#remove(scheduled);
   }
@@ -255,7 +253,7 @@ export class MessageQueue {
 
   async #enqueue(
     messages: readonly Message[],
-    write: (transaction: StoreTransaction) => void,
+    write?: (transaction: StoreTransaction) => void,
   ): Promise<void> {
     const deliveries = this.#deliveriesOf(messages);
     await this.#store.commit((transaction) => {
@@ -263,7 +261,7 @@ export class MessageQueue {
       for (const queue of [this, ...(this.#subscriptions ?? []).map((subscription) => subscription.queue)]) {
         transaction.putLastSequenceNumber(queue.name, queue.#lastSequenceNumber);
       }
-      write(transaction);
+      write?.(transaction);
     });
     for (const { queue, message } of deliveries) queue.#admit(message);
   }

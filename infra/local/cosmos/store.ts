@@ -1,4 +1,5 @@
 import { type Database, open, type RootDatabase } from 'lmdb';
+import { GroupCommit } from '../storage/group-commit.ts';
 import { CosmosError } from './cosmos-error.ts';
 import type { IndexedValue } from './indexed-value.ts';
 import type { JsonValue } from './json.ts';
@@ -34,8 +35,7 @@ const LAYOUT = 3;
  * The emulator's tables in one LMDB environment.
  *
  * noSync: a commit reaches the page cache, so it survives `kill -9` of this process (and is 7,200 creates a second
- * where fsync gives 2,100); a crash of the *machine* may lose the last seconds or the file. Jobs of one turn of the
- * event loop share one synchronous transaction: that is the group commit, and no reader ever sees half of it.
+ * where fsync gives 2,100); a crash of the *machine* may lose the last seconds or the file.
  */
 export class Store {
   readonly meta: Database<JsonValue, StorageKey>;
@@ -50,11 +50,11 @@ export class Store {
   /** [expiresAt, container, partition key, id]. */
   readonly expiry: Database<Buffer, StorageKey>;
   readonly #root: RootDatabase;
-  #waiting: (() => Settle)[] = [];
-  #failed: ((error: unknown) => void)[] = [];
+  readonly #commits: GroupCommit;
 
   constructor(folder: string) {
     this.#root = open({ path: folder, noSync: true, maxDbs: 8, encoding: 'binary' });
+    this.#commits = new GroupCommit(this.#root, (error) => error instanceof CosmosError);
     this.meta = this.#root.openDB('meta', { encoding: 'json' });
     this.heads = this.#root.openDB('heads', { encoding: 'json' });
     this.bodies = this.#root.openDB('bodies', { encoding: 'binary' });
@@ -70,19 +70,7 @@ export class Store {
    * not have written yet; any other error undoes the whole transaction.
    */
   commit<T>(job: () => T): Promise<T> {
-    return new Promise((resolve, reject) => {
-      if (this.#waiting.length === 0) setImmediate(() => this.#commitWaiting());
-      this.#waiting.push(() => {
-        try {
-          const result = job();
-          return () => resolve(result);
-        } catch (error) {
-          if (!(error instanceof CosmosError)) throw error;
-          return () => reject(error);
-        }
-      });
-      this.#failed.push(reject);
-    });
+    return this.#commits.commit(job);
   }
 
   /** @throws Error for a folder whose keys another version of this emulator wrote differently */
@@ -103,29 +91,10 @@ export class Store {
     return this.#root.useReadTransaction();
   }
 
-  async close(): Promise<void> {
-    if (this.#waiting.length > 0) this.#commitWaiting();
-    await this.#root.close();
-  }
-
-  #commitWaiting(): void {
-    const jobs = this.#waiting;
-    const failed = this.#failed;
-    this.#waiting = [];
-    this.#failed = [];
-    if (jobs.length === 0) return;
-    let settled: Settle[];
-    try {
-      settled = this.#root.transactionSync(() => jobs.map((job) => job()));
-    } catch (error) {
-      for (const reject of failed) reject(error);
-      return;
-    }
-    for (const settle of settled) settle();
+  close(): Promise<void> {
+    return this.#commits.close();
   }
 }
-
-type Settle = () => void;
 
 /** Bounds of all keys that begin with `prefix`. */
 export function withPrefix(...prefix: StorageKey): { start: StorageKey; end: StorageKey } {

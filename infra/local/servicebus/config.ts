@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import type { Entities } from './broker/entities.ts';
-import type { QueueSettings } from './broker/queue-settings.ts';
 import { entityName, named } from './entity-name.ts';
 import { parseIsoDuration } from './iso-duration.ts';
 import { matcherOf, rule } from './rule-config.ts';
@@ -100,17 +99,15 @@ export function readEntities(declared: ServiceBusConfig): Entities {
     queues: Queues.map(({ Name, Properties }) => ({
       name: Name,
       ...receivingSettings(Properties),
-      ...lifetime(Properties),
-      ...duplicateDetectionSettings(Properties),
+      ...keepingSettings(Properties),
     })),
     topics: Topics.map(({ Name, Properties, Subscriptions }) => ({
       name: Name,
-      ...lifetime(Properties),
-      ...duplicateDetectionSettings(Properties),
+      ...keepingSettings(Properties),
       subscriptions: Subscriptions.map((declaration) => ({
         name: declaration.Name,
         ...receivingSettings(declaration.Properties),
-        ...lifetime(declaration.Properties),
+        ...keepingSettings(declaration.Properties),
         matches: matcherOf(declaration.Rules),
       })),
     })),
@@ -131,13 +128,18 @@ function receivingSettings(properties: z.output<typeof subscription>['Properties
   };
 }
 
-function lifetime({ DefaultMessageTimeToLive: defaultTimeToLive }: { DefaultMessageTimeToLive: number }) {
-  return defaultTimeToLive < FOREVER ? { defaultTimeToLive } : {};
+interface Keeping {
+  readonly DefaultMessageTimeToLive: number;
+  readonly RequiresDuplicateDetection?: boolean;
+  readonly DuplicateDetectionHistoryTimeWindow?: number;
 }
 
-function duplicateDetectionSettings(
-  properties: z.output<typeof topic>['Properties'],
-): Pick<QueueSettings, 'duplicateDetectionWindow'> {
-  if (!properties.RequiresDuplicateDetection) return {};
-  return { duplicateDetectionWindow: properties.DuplicateDetectionHistoryTimeWindow };
+/** How long messages and their ids are kept, where there is a limit. */
+function keepingSettings(properties: Keeping) {
+  const { DefaultMessageTimeToLive: defaultTimeToLive, RequiresDuplicateDetection: isRequired } = properties;
+  const { DuplicateDetectionHistoryTimeWindow: duplicateDetectionWindow } = properties;
+  return {
+    ...(defaultTimeToLive < FOREVER && { defaultTimeToLive }),
+    ...(isRequired && { duplicateDetectionWindow }),
+  };
 }

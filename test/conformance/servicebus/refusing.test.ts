@@ -1,11 +1,23 @@
+import { createRequire } from 'node:module';
 import { connect } from 'node:net';
 import { ServiceBusAdministrationClient, ServiceBusClient } from '@azure/service-bus';
-import type { EventContext } from 'rhea';
+import rhea, { type EventContext, type Session, type Typed } from 'rhea';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { endpointOf, openConnection, putToken } from './amqp-client.ts';
 import { type Namespace, openNamespace, receiveOne, receiveWhatIsThere } from './namespace.ts';
 
 const QUEUE = 'refusing';
+const BATCH_FORMAT = 0x80013700;
+
+/** What rhea's typings leave out of its frames and delivery states. */
+interface RheaFrames {
+  disposition(fields: object): object;
+}
+interface RheaStates {
+  accepted(): { described(): Typed };
+}
+const frames = createRequire(import.meta.url)('rhea/lib/frames.js') as RheaFrames;
+
 const isEmulator = process.env.SERVICEBUS_CONNECTION_STRING === undefined;
 
 describe('what is refused', () => {
@@ -142,6 +154,61 @@ describe('what is refused', () => {
         await drained;
         receiver.drain = false;
       }
+      connection.close();
+    });
+
+    it.each(['$cbs', `${QUEUE}/$management`])('a request to %s that is no message', async (address) => {
+      const connection = await openConnection(namespace.connectionString);
+      await putToken(connection, namespace.connectionString, QUEUE);
+      const requests = connection.open_sender({ target: { address } });
+      await new Promise((resolve) => requests.once('sendable', resolve));
+      const refused = new Promise<EventContext>((resolve) => requests.once('sender_error', resolve));
+      requests.send(Buffer.from([0, 0x53, 0x73, 0xd0, 0xff]), 'tag', 0);
+      expect((await refused).sender?.error).toMatchObject({ condition: 'amqp:decode-error' });
+      connection.close();
+    });
+
+    it('a batch that holds something other than encoded messages', async () => {
+      const connection = await openConnection(namespace.connectionString);
+      await putToken(connection, namespace.connectionString, QUEUE);
+      const sender = connection.open_sender(QUEUE);
+      await new Promise((resolve) => sender.once('sendable', resolve));
+      const rejected = new Promise<EventContext>((resolve) => sender.once('rejected', resolve));
+      sender.send(rhea.message.encode({ body: 'no data section' }), 'tag', BATCH_FORMAT);
+      expect((await rejected).delivery?.remote_state).toMatchObject({
+        error: { condition: 'amqp:decode-error' },
+      });
+      connection.close();
+    });
+
+    it('nothing of credit that comes with the attach: what is there comes behind its answer', async () => {
+      await namespace.client.createSender(QUEUE).sendMessages([{ body: 1 }, { body: 2 }]);
+      const connection = await openConnection(namespace.connectionString);
+      await putToken(connection, namespace.connectionString, QUEUE);
+      for (const _ of [1, 2]) {
+        const receiver = connection.open_receiver({ source: QUEUE, credit_window: 0, snd_settle_mode: 1 });
+        receiver.add_credit(1);
+        await new Promise((resolve) => receiver.once('message', resolve));
+      }
+      connection.close();
+    });
+
+    it('nothing of a settlement of more deliveries than there were, and goes on', async () => {
+      const connection = await openConnection(namespace.connectionString);
+      await putToken(connection, namespace.connectionString, QUEUE);
+      await namespace.client.createSender(QUEUE).sendMessages({ body: 'settled' });
+      const receiver = connection.open_receiver({ source: QUEUE, credit_window: 0, autoaccept: false });
+      receiver.add_credit(1);
+      await new Promise((resolve) => receiver.once('message', resolve));
+      const session = receiver.session as Session & { output(frame: object): void };
+      const state = (rhea.message as unknown as RheaStates).accepted().described();
+      const range = { role: true, first: 0, last: 0xffff_fff0, settled: true, state };
+      session.output(frames.disposition(range));
+      await namespace.client.createSender(QUEUE).sendMessages({ body: 'next' });
+      const next = namespace.client.createReceiver(QUEUE, { receiveMode: 'receiveAndDelete' });
+      expect((await receiveOne(next)).body).toBe('next');
+      expect((await next.peekMessages(10)).map(({ body }) => body)).not.toContain('settled');
+      await next.close();
       connection.close();
     });
 

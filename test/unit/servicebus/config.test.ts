@@ -268,6 +268,8 @@ describe('the configuration', () => {
 it.each([
   ['PT20S', 20_000],
   ['PT0.5S', 500],
+  ['PT1.001S', 1_001],
+  ['PT5.4775807S', 5_478],
   ['P1DT1H1M1S', 90_061_000],
   ['P7D', 604_800_000],
   ['P', undefined],

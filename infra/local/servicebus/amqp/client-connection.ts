@@ -30,10 +30,15 @@ const SESSION_FILTER = 'com.microsoft:session-filter';
 const SESSION_PATIENCE = 65_000;
 const SESSION_PATIENCE_MARGIN = 200;
 
+/** Without listeners rhea would throw what a client reports as the end of its own links and connections. */
+const UNHEARD =
+  `connection_error session_error sender_error receiver_error receiver_close disconnected protocol_error
+  error connection_close`.split(/\s+/);
+
 /** What a link's address leads to. */
 type Node =
   | { readonly kind: 'claims' }
-  | { readonly kind: 'queue' | 'management'; readonly path: string; readonly queue: MessageQueue };
+  | { readonly kind: 'queue' | 'management'; readonly queue: MessageQueue };
 
 /** Serves one client: which links it may open, and what they do. */
 export class ClientConnection {
@@ -43,7 +48,7 @@ export class ClientConnection {
   readonly #faults: Faults | undefined;
   #socket: Socket | undefined;
   readonly #replyLinks = new ReplyLinks();
-  readonly #transfers = new WeakMap<RheaSession, SessionTransfers>();
+  readonly #transfers = new Map<RheaSession, SessionTransfers>();
   readonly #consumers = new Map<RheaSender, () => void>();
 
   constructor(connection: RheaConnection, broker: Broker, claims: Claims, faults: Faults | undefined) {
@@ -57,28 +62,15 @@ export class ClientConnection {
     const connection = this.#connection;
     this.#socket = socket;
     connection.on('session_open', ({ session }: EventContext) => this.#transfersOf(session as RheaSession));
-    connection.on('session_close', ({ session }: EventContext) =>
-      this.#closeConsumers(session as RheaSession),
-    );
+    connection.on('session_close', ({ session }: EventContext) => this.#closeSession(session as RheaSession));
     connection.on('sender_open', ({ sender }: EventContext) => this.#openSender(sender as RheaSender));
+    connection.on('sender_close', ({ sender }: EventContext) => this.#closeConsumer(sender as RheaSender));
     connection.on('receiver_open', ({ receiver }: EventContext) =>
       this.#openReceiver(receiver as RheaReceiver),
     );
-    connection.on('sender_close', ({ sender }: EventContext) => this.#closeConsumer(sender as RheaSender));
-    // Without listeners rhea would throw what a client reports as the end of its own links and connections.
-    for (const event of [
-      'connection_error',
-      'session_error',
-      'sender_error',
-      'receiver_error',
-      'receiver_close',
-    ]) {
-      connection.on(event, () => {});
-    }
-    for (const event of ['disconnected', 'protocol_error', 'error', 'connection_close']) {
-      connection.on(event, () => {});
-    }
-    answerReadsAtOnce(socket, connection);
+    for (const event of UNHEARD) connection.on(event, () => {});
+    const isAnswering = () => [...this.#transfers.values()].some((transfers) => transfers.isAnswering);
+    answerReadsAtOnce(socket, connection, isAnswering);
     socket.on('close', () => {
       connection.eof();
       for (const close of this.#consumers.values()) close();
@@ -103,7 +95,7 @@ export class ClientConnection {
 
   /** The client receives on this link. */
   #openSender(link: RheaSender): void {
-    this.#attach(link, () => {
+    attempt(link, () => {
       const { source } = link;
       const node = this.#resolve(source?.address);
       link.set_target(link.target ?? {});
@@ -159,8 +151,6 @@ export class ClientConnection {
         return;
       }
       this.#openSession(link, consumer, supply);
-      // Behind the attach, for the credit that came before it.
-      setImmediate(() => supply.dispatch());
     } catch (error) {
       if (left.signal.aborted) return;
       refuse(link, error);
@@ -177,7 +167,7 @@ export class ClientConnection {
 
   /** The client sends on this link. */
   #openReceiver(link: RheaReceiver): void {
-    this.#attach(link, () => {
+    attempt(link, () => {
       const { target } = link;
       const node = this.#resolve(target.address);
       if (node.kind === 'queue') {
@@ -197,14 +187,6 @@ export class ClientConnection {
     });
   }
 
-  #attach(link: RheaSender | RheaReceiver, open: () => void): void {
-    try {
-      open();
-    } catch (error) {
-      refuse(link, error);
-    }
-  }
-
   #resolve(address: string | null | undefined): Node {
     if (!address) throw notImplemented('links without an address, such as those of transactions');
     const path = address.replace(/^[a-z]+:\/\/[^/]*/i, '').replace(/^\//, '');
@@ -214,7 +196,7 @@ export class ClientConnection {
     this.#claims.require(path);
     const queue = this.#broker.find(queuePath);
     if (queue === undefined) throw entityNotFound(queuePath);
-    return { kind: isManagement ? 'management' : 'queue', path, queue };
+    return { kind: isManagement ? 'management' : 'queue', queue };
   }
 
   #faultsOn(link: RheaSender | RheaReceiver, queue: MessageQueue): FaultInjection | undefined {
@@ -225,21 +207,21 @@ export class ClientConnection {
   #serveRequests(link: RheaReceiver, perform: (request: Request) => Reply | Promise<Reply>): void {
     link.on('message', ({ delivery, message }: EventContext) => {
       if (delivery === undefined || !Buffer.isBuffer(message)) return;
-      delivery.update(true, acceptedState());
-      void this.#answer(message, perform);
+      attempt(link, () => {
+        const request = decodeRequest(message);
+        delivery.update(true, acceptedState());
+        void this.#answer(request, perform);
+      });
     });
   }
 
-  async #answer(encoded: Buffer, perform: (request: Request) => Reply | Promise<Reply>): Promise<void> {
-    const request = decodeRequest(encoded);
+  async #answer(request: Request, perform: (request: Request) => Reply | Promise<Reply>): Promise<void> {
     try {
       this.#replyLinks.answer(request, await perform(request));
     } catch (error) {
       const known = error instanceof ServiceBusError;
-      this.#replyLinks.answer(
-        request,
-        known ? error : new ServiceBusError('amqp:internal-error', 500, String(error)),
-      );
+      const outcome = known ? error : new ServiceBusError('amqp:internal-error', 500, String(error));
+      this.#replyLinks.answer(request, outcome);
     }
   }
 
@@ -250,7 +232,8 @@ export class ClientConnection {
     return { statusCode: 202, statusDescription: 'Accepted' };
   }
 
-  #closeConsumers(session: RheaSession): void {
+  #closeSession(session: RheaSession): void {
+    this.#transfers.delete(session);
     for (const link of this.#consumers.keys()) {
       if (link.session === session) this.#closeConsumer(link);
     }
@@ -262,7 +245,16 @@ export class ClientConnection {
   }
 }
 
-/** As the protocol wants it: the link is attached without its terminus, then detached with the error. */
+/** What cannot be done on a link is refused by its end. */
+function attempt(link: RheaSender | RheaReceiver, work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    refuse(link, error);
+  }
+}
+
+/** As the protocol wants it: a link that is not attached yet is attached without its terminus, then detached. */
 function refuse(link: RheaSender | RheaReceiver, error: unknown): void {
   if (!(error instanceof ServiceBusError)) throw error;
   link.close({ condition: error.condition, description: error.message });
@@ -283,9 +275,9 @@ function toTicks(milliseconds: number): Typed {
 /**
  * The SDK leaves Nagle's algorithm on, so a client that sends while it receives holds its next frame back until the
  * last one is acknowledged, which the kernel delays by 40 ms unless there is something to send. An empty frame, the
- * protocol's heartbeat, is something to send.
+ * protocol's heartbeat, is something to send where no answer follows at once.
  */
-function answerReadsAtOnce(socket: Socket, connection: RheaConnection): void {
+function answerReadsAtOnce(socket: Socket, connection: RheaConnection, isAnswering: () => boolean): void {
   let writtenBefore = 0;
   let isChecking = false;
   socket.on('data', () => {
@@ -294,7 +286,7 @@ function answerReadsAtOnce(socket: Socket, connection: RheaConnection): void {
     isChecking = true;
     setImmediate(() => {
       isChecking = false;
-      const isSilent = socket.bytesWritten === writtenBefore;
+      const isSilent = socket.bytesWritten === writtenBefore && !isAnswering();
       if (isSilent && socket.writable && connection.is_open()) connection._write_frame();
     });
   });

@@ -25,6 +25,8 @@ export class ConsumerLink implements Consumer {
   /** Faults may delay deliveries, but not change their order. */
   #delivered: Promise<void> = Promise.resolve();
   #reserved = 0;
+  /** A client may give credit together with its attach, whose answer rhea writes only behind what is sent at once. */
+  #isAttached = false;
 
   constructor(
     link: RheaSender,
@@ -43,14 +45,20 @@ export class ConsumerLink implements Consumer {
   /** Serves the link from what the queue gave it. */
   open(supply: Supply): void {
     answerEveryDrain(this.#link);
-    this.#link.on('sender_flow', () => {
+    const serve = () => {
       supply.dispatch();
-      if (this.#link._draining) this.#finishDrain();
-    });
+      if (this.#isAttached && this.#link._draining) this.#finishDrain();
+    };
+    this.#link.on('sender_flow', serve);
     this.#link.on('sendable', () => supply.dispatch());
+    void setImmediate().then(() => {
+      this.#isAttached = true;
+      serve();
+    });
   }
 
   credit(): number {
+    if (!this.#isAttached) return 0;
     return this.#transfers.creditOf(this.#link) - this.#reserved;
   }
 

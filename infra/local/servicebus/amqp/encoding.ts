@@ -1,3 +1,5 @@
+import { ServiceBusError } from '../service-bus-error.ts';
+
 /**
  * The part of the AMQP 1.0 type system (OASIS AMQP 1.0, part 1) that the emulator handles itself. Message sections are
  * cut and joined as bytes, never decoded as a whole, so that no type of a sender is lost on the way to the receiver.
@@ -6,8 +8,10 @@
 /** A value a broker looks into; other types are opaque. */
 export type Scalar = string | number | boolean | Date | Buffer | null;
 
-export class DecodeError extends Error {
-  override readonly name = 'DecodeError';
+export class DecodeError extends ServiceBusError {
+  constructor(description: string) {
+    super('amqp:decode-error', 400, description);
+  }
 }
 
 const DESCRIBED = 0x00;
@@ -42,56 +46,38 @@ function uint32At(buffer: Buffer, offset: number): number {
   return buffer.readUInt32BE(offset);
 }
 
+/** What an encoded value means, by its type code. */
+const SCALARS: Readonly<Record<number, (value: Buffer) => Scalar>> = {
+  64: () => null,
+  65: () => true,
+  66: () => false,
+  67: () => 0,
+  68: () => 0,
+  80: (value) => value.readUInt8(1),
+  82: (value) => value.readUInt8(1),
+  83: (value) => value.readUInt8(1),
+  84: (value) => value.readInt8(1),
+  85: (value) => value.readInt8(1),
+  86: (value) => value[1] === 1,
+  96: (value) => value.readUInt16BE(1),
+  97: (value) => value.readInt16BE(1),
+  112: (value) => value.readUInt32BE(1),
+  113: (value) => value.readInt32BE(1),
+  128: (value) => Number(value.readBigUInt64BE(1)),
+  129: (value) => Number(value.readBigInt64BE(1)),
+  131: (value) => new Date(Number(value.readBigInt64BE(1))),
+  152: (value) => value.subarray(1),
+  160: (value) => value.subarray(2),
+  161: (value) => value.toString('utf8', 2),
+  163: (value) => value.toString('utf8', 2),
+  176: (value) => value.subarray(5),
+  177: (value) => value.toString('utf8', 5),
+  179: (value) => value.toString('utf8', 5),
+};
+
 /** Decodes one whole encoded value; undefined for a type that no broker looks into. */
 export function decodeScalar(value: Buffer): Scalar | undefined {
-  switch (value[0]) {
-    case 0x40:
-      return null;
-    case 0x41:
-      return true;
-    case 0x42:
-      return false;
-    case 0x56:
-      return value[1] === 1;
-    case 0x43:
-    case 0x44:
-      return 0;
-    case 0x50:
-    case 0x52:
-    case 0x53:
-      return value.readUInt8(1);
-    case 0x54:
-    case 0x55:
-      return value.readInt8(1);
-    case 0x70:
-      return value.readUInt32BE(1);
-    case 0x71:
-      return value.readInt32BE(1);
-    case 0x60:
-      return value.readUInt16BE(1);
-    case 0x61:
-      return value.readInt16BE(1);
-    case 0x80:
-      return Number(value.readBigUInt64BE(1));
-    case 0x81:
-      return Number(value.readBigInt64BE(1));
-    case 0x83:
-      return new Date(Number(value.readBigInt64BE(1)));
-    case 0x98:
-      return value.subarray(1);
-    case 0xa0:
-      return value.subarray(2);
-    case 0xb0:
-      return value.subarray(5);
-    case 0xa1:
-    case 0xa3:
-      return value.toString('utf8', 2);
-    case 0xb1:
-    case 0xb3:
-      return value.toString('utf8', 5);
-    default:
-      return undefined;
-  }
+  return SCALARS[byteAt(value, 0)]?.(value);
 }
 
 /** The encoded items of an encoded list, or the keys and values of an encoded map. */
@@ -130,12 +116,10 @@ export function encodeMap(entries: readonly Buffer[]): Buffer {
 }
 
 function encodeCompound(typeCode: number, items: readonly Buffer[]): Buffer {
-  const start = Buffer.allocUnsafe(9);
-  const size = items.reduce((total, item) => total + item.length, 4);
-  start.writeUInt8(typeCode, 0);
-  start.writeUInt32BE(size, 1);
-  start.writeUInt32BE(items.length, 5);
-  return Buffer.concat([start, ...items], size + 5);
+  const count = Buffer.allocUnsafe(4);
+  count.writeUInt32BE(items.length);
+  const size = items.reduce((total, item) => total + item.length, count.length);
+  return Buffer.concat([encodeInteger32(typeCode, size), count, ...items]);
 }
 
 export const NULL = Buffer.from([0x40]);
@@ -149,16 +133,18 @@ export function encodeUbyte(value: number): Buffer {
 }
 
 export function encodeUint(value: number): Buffer {
-  const buffer = Buffer.allocUnsafe(5);
-  buffer.writeUInt8(0x70, 0);
-  buffer.writeUInt32BE(value, 1);
-  return buffer;
+  return encodeInteger32(0x70, value);
 }
 
+/** From 0 on: more is not needed. */
 export function encodeInt(value: number): Buffer {
+  return encodeInteger32(0x71, value);
+}
+
+function encodeInteger32(typeCode: number, value: number): Buffer {
   const buffer = Buffer.allocUnsafe(5);
-  buffer.writeUInt8(0x71, 0);
-  buffer.writeInt32BE(value, 1);
+  buffer.writeUInt8(typeCode, 0);
+  buffer.writeUInt32BE(value, 1);
   return buffer;
 }
 
@@ -188,9 +174,6 @@ export function encodeSymbol(value: string): Buffer {
 
 function encodeText(short: number, long: number, value: string): Buffer {
   const text = Buffer.from(value);
-  if (text.length < 256) return Buffer.concat([Buffer.from([short, text.length]), text]);
-  const start = Buffer.allocUnsafe(5);
-  start.writeUInt8(long, 0);
-  start.writeUInt32BE(text.length, 1);
+  const start = text.length < 256 ? Buffer.from([short, text.length]) : encodeInteger32(long, text.length);
   return Buffer.concat([start, text]);
 }

@@ -11,7 +11,7 @@ import type { FaultInjection } from './fault-injection.ts';
 import { fromUuidBytes } from './lock-token.ts';
 import { encodeMessage, parseMessage } from './message-codec.ts';
 import type { Outcome } from './outcome.ts';
-import { decode, MAX_MESSAGE_SIZE } from './producer-link.ts';
+import { MAX_MESSAGE_SIZE } from './producer-link.ts';
 import type { Reply, Request } from './reply-links.ts';
 import { encodeTyped } from './rhea-internals.ts';
 
@@ -43,6 +43,13 @@ const SETTLE = z.object({
   'deadletter-description': z.string().nullish(),
   'properties-to-modify': z.record(z.string(), z.unknown()).nullish(),
 });
+
+const OUTCOMES = {
+  completed: 'complete',
+  abandoned: 'abandon',
+  defered: 'defer',
+  suspended: 'deadLetter',
+} as const;
 
 /** The last argument names the client's link that the request is about, where it says so. */
 type Perform = (queue: MessageQueue, body: unknown, link: string | undefined) => Reply | Promise<Reply>;
@@ -90,7 +97,7 @@ async function schedule(queue: MessageQueue, body: unknown): Promise<Reply> {
   const { messages } = read(SCHEDULE, body);
   const contents = messages.map(({ message }) => {
     if (message.length > MAX_MESSAGE_SIZE) throw messageTooLarge(message.length, MAX_MESSAGE_SIZE);
-    return decode(() => parseMessage(message));
+    return parseMessage(message);
   });
   const sequenceNumbers = await queue.send(contents);
   return ok({ 'sequence-numbers': rhea.types.wrap_array(sequenceNumbers, LONG, undefined) });
@@ -150,25 +157,15 @@ async function settle(queue: MessageQueue, body: unknown): Promise<Reply> {
 }
 
 function outcomeOf(request: z.infer<typeof SETTLE>): Outcome {
+  const kind = OUTCOMES[request['disposition-status']];
   const changes = encodeProperties(request['properties-to-modify'] ?? {});
-  switch (request['disposition-status']) {
-    case 'completed':
-      return { kind: 'complete' };
-    case 'abandoned':
-      return { kind: 'abandon', changes };
-    case 'defered':
-      return { kind: 'defer', changes };
-    case 'suspended':
-      return { kind: 'deadLetter', changes: { ...changes, ...reasonsIn(request) } };
-  }
-}
-
-function reasonsIn(request: z.infer<typeof SETTLE>): PropertyChanges {
+  if (kind !== 'deadLetter') return { kind, changes };
   const { 'deadletter-reason': reason, 'deadletter-description': description } = request;
-  return {
+  const reasons = {
     ...(reason && { DeadLetterReason: encodeString(reason) }),
     ...(description && { DeadLetterErrorDescription: encodeString(description) }),
   };
+  return { kind, changes: { ...changes, ...reasons } };
 }
 
 function encodeProperties(properties: Readonly<Record<string, unknown>>): PropertyChanges {

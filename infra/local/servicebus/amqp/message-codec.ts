@@ -84,12 +84,13 @@ function sectionsOf(encoded: Buffer): Section[] {
 export function parseMessage(encoded: Buffer): MessageContent {
   const sections = sectionsOf(Buffer.from(encoded));
   const find = (code: number) => sections.find((section) => section.code === code);
-  const header = itemsOf(find(SECTION.header)?.value ?? NULL);
-  const annotations = itemsOf(find(SECTION.messageAnnotations)?.value ?? NULL);
+  const itemsIn = (code: number) => itemsOf(find(code)?.value ?? NULL);
+  const header = itemsIn(SECTION.header);
+  const annotations = itemsIn(SECTION.messageAnnotations);
   const { messageId, properties } = identify(find(SECTION.properties));
   const priority = scalarAt(header, 1);
   const timeToLive = scalarAt(header, 2);
-  const sessionId = scalarAt(itemsOf(find(SECTION.properties)?.value ?? NULL), GROUP_ID);
+  const sessionId = scalarAt(itemsIn(SECTION.properties), GROUP_ID);
   requireShort('session', sessionId);
   const applicationProperties = find(SECTION.applicationProperties);
   requireSmallProperties(properties, applicationProperties);
@@ -111,11 +112,11 @@ export function parseMessage(encoded: Buffer): MessageContent {
 /** Reads a batch (message format 0x80013700): every data section is an encoded message. */
 export function parseBatch(encoded: Buffer): MessageContent[] {
   return sectionsOf(encoded)
-    .filter(({ code }) => code === SECTION.data)
-    .map(({ value }) => {
+    .filter(isBodyOrFooter)
+    .map(({ code, value }) => {
       const message = decodeScalar(value);
-      if (!Buffer.isBuffer(message))
-        throw new DecodeError('Expected an encoded message in each data section.');
+      if (code !== SECTION.data || !Buffer.isBuffer(message))
+        throw new DecodeError('Expected an encoded message in each data section, and nothing else.');
       return parseMessage(message);
     });
 }

@@ -3,9 +3,11 @@ import type { PropertyChanges } from '../broker/message.ts';
 import { encodeTyped } from './rhea-internals.ts';
 
 /** What a receiver wants to happen to a delivery. */
-export type Outcome =
-  | { readonly kind: 'complete' }
-  | { readonly kind: 'abandon' | 'deadLetter' | 'defer'; readonly changes: PropertyChanges };
+export interface Outcome {
+  readonly kind: 'complete' | 'abandon' | 'deadLetter' | 'defer';
+  /** Of no use to a message that is completed. */
+  readonly changes: PropertyChanges;
+}
 
 /** Descriptors of the delivery states (OASIS AMQP 1.0, part 3.4). */
 const OUTCOMES: Readonly<Record<string, 'accepted' | 'rejected' | 'released' | 'modified'>> = {
@@ -24,7 +26,7 @@ export function parseOutcome(state: Typed): Outcome | undefined {
   const fields = itemsOf(state);
   switch (OUTCOMES[String(state.descriptor?.value)]) {
     case 'accepted':
-      return { kind: 'complete' };
+      return { kind: 'complete', changes: {} };
     case 'released':
       return { kind: 'abandon', changes: {} };
     case 'modified':

@@ -1,7 +1,6 @@
 import type { EventContext } from 'rhea';
 import type { MessageQueue } from '../broker/message-queue.ts';
-import { messageTooLarge, ServiceBusError } from '../service-bus-error.ts';
-import { DecodeError } from './encoding.ts';
+import { messageTooLarge } from '../service-bus-error.ts';
 import type { FaultInjection } from './fault-injection.ts';
 import { parseBatch, parseMessage } from './message-codec.ts';
 import { acceptedState, type RheaReceiver } from './rhea-internals.ts';
@@ -29,15 +28,5 @@ export function openProducerLink(
 
 async function enqueue(queue: MessageQueue, encoded: Buffer, isBatch: boolean): Promise<void> {
   if (encoded.length > MAX_MESSAGE_SIZE) throw messageTooLarge(encoded.length, MAX_MESSAGE_SIZE);
-  await queue.send(decode(() => (isBatch ? parseBatch(encoded) : [parseMessage(encoded)])));
-}
-
-/** Runs a parser and says in AMQP's words what is wrong with the bytes. */
-export function decode<Result>(parse: () => Result): Result {
-  try {
-    return parse();
-  } catch (error) {
-    if (error instanceof DecodeError) throw new ServiceBusError('amqp:decode-error', 400, error.message);
-    throw error;
-  }
+  await queue.send(isBatch ? parseBatch(encoded) : [parseMessage(encoded)]);
 }

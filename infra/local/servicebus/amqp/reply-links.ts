@@ -1,5 +1,6 @@
 import rhea from 'rhea';
 import { ServiceBusError } from '../service-bus-error.ts';
+import { DecodeError } from './encoding.ts';
 import type { RheaSender } from './rhea-internals.ts';
 import type { SessionTransfers } from './session-transfers.ts';
 
@@ -11,14 +12,23 @@ export interface Request {
   readonly body: unknown;
 }
 
+/** Throws a `ServiceBusError` when the bytes are no message. */
 export function decodeRequest(encoded: Buffer): Request {
-  const message = rhea.message.decode(encoded);
+  const message = decodeMessage(encoded);
   return {
     messageId: message.message_id,
     replyTo: message.reply_to,
     properties: message.application_properties ?? {},
     body: message.body,
   };
+}
+
+function decodeMessage(encoded: Buffer) {
+  try {
+    return rhea.message.decode(encoded);
+  } catch (error) {
+    throw new DecodeError(String(error));
+  }
 }
 
 /** The answer to a request on `$cbs` or a `$management` node. */

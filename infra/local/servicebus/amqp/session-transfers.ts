@@ -29,6 +29,7 @@ const RAW_FORMAT = 1;
 export class SessionTransfers {
   readonly #session: RheaSession;
   readonly #awaiting = new Map<number, Awaiting>();
+  #newestId = -1;
   /** In the order of their ids. */
   #unsent: RheaDelivery[] = [];
   readonly #unsentOn = new WeakMap<RheaDelivery['link'], number>();
@@ -49,6 +50,11 @@ export class SessionTransfers {
     return Math.min(link.credit - this.#countUnsent(link), this.#session.outgoing.available());
   }
 
+  /** Whether an answer to a transfer or a disposition is still to come. */
+  get isAnswering(): boolean {
+    return this.#underWay.size > 0;
+  }
+
   /** Sends a delivery that needs no disposition. */
   sendSettled(link: RheaSender, tag: Buffer, encoded: Buffer): void {
     this.#send(link, tag, encoded).settled = true;
@@ -58,6 +64,7 @@ export class SessionTransfers {
   send(link: RheaSender, tag: Buffer, encoded: Buffer, settle: Settle): void {
     const delivery = this.#send(link, tag, encoded);
     this.#awaiting.set(delivery.id, { link, settle });
+    this.#newestId = delivery.id;
   }
 
   /** Holds back the peer's closing of its links until `work`, which answers a transfer or a disposition, is done. */
@@ -103,7 +110,8 @@ export class SessionTransfers {
 
   #onDisposition({ first, last, settled, state }: DispositionFrame): void {
     if (state === undefined || state === null) return;
-    for (let id = first; id <= (last ?? first); id += 1) {
+    // A client may settle all that there ever was, up to the last number.
+    for (let id = first; id <= Math.min(last ?? first, this.#newestId); id += 1) {
       const awaiting = this.#awaiting.get(id);
       if (awaiting === undefined) continue;
       this.#awaiting.delete(id);

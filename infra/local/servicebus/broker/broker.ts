@@ -13,9 +13,10 @@ interface BrokerDependencies {
 const DEAD_LETTER_SUFFIX = '/$deadletterqueue';
 const SUBSCRIPTIONS = '/subscriptions/';
 
-const NOBODY_RECEIVES = {
-  lockDuration: 0,
-  maxDeliveryCount: 0,
+/** What a topic, from which nobody receives, and a dead-letter queue have in place of settings of their own. */
+const WITHOUT_LIMITS = {
+  lockDuration: Number.POSITIVE_INFINITY,
+  maxDeliveryCount: Number.POSITIVE_INFINITY,
   deadLetterOnExpiration: false,
   requiresSession: false,
 };
@@ -51,29 +52,20 @@ export class Broker {
     }));
     const name = settings.name.toLowerCase();
     const dependencies = { ...this.#dependencies, kind: 'topic' as const, subscriptions };
-    this.#queues.set(name, new MessageQueue({ ...NOBODY_RECEIVES, ...settings, name }, dependencies));
+    this.#queues.set(name, new MessageQueue({ ...WITHOUT_LIMITS, ...settings, name }, dependencies));
   }
 
   #add(kind: EntityKind, path: string, settings: QueueSettings): MessageQueue {
     const name = path.toLowerCase();
     const deadLetterName = name + DEAD_LETTER_SUFFIX;
-    const deadLetters = new MessageQueue(deadLetterSettings(deadLetterName, settings), {
-      ...this.#dependencies,
-      kind: 'dead-letter queue',
-    });
+    const { lockDuration } = settings;
+    const deadLetters = new MessageQueue(
+      { ...WITHOUT_LIMITS, name: deadLetterName, lockDuration },
+      { ...this.#dependencies, kind: 'dead-letter queue' },
+    );
     const queue = new MessageQueue({ ...settings, name }, { ...this.#dependencies, kind, deadLetters });
     this.#queues.set(deadLetterName, deadLetters);
     this.#queues.set(name, queue);
     return queue;
   }
-}
-
-function deadLetterSettings(name: string, { lockDuration }: QueueSettings): QueueSettings {
-  return {
-    name,
-    lockDuration,
-    maxDeliveryCount: Number.POSITIVE_INFINITY,
-    deadLetterOnExpiration: false,
-    requiresSession: false,
-  };
 }

@@ -47,15 +47,10 @@ interface QueueDependencies {
   readonly subscriptions?: readonly Subscription[];
 }
 
-type Deadline =
-  | { readonly kind: 'enqueue' | 'unlock' | 'expire'; readonly entry: Entry }
-  | { readonly kind: 'unlock-session'; readonly session: Session };
-
 /**
  * One queue or subscription: sending, locking, settling, sessions, scheduling, expiry and duplicate detection. A
  * message becomes visible only when it is written down, and a promise resolves only when its effect is. A store that
- * fails ends the process: timers leave its rejection unhandled on purpose, because a broker that cannot write can keep
- * none of its promises.
+ * fails ends the process, because a broker that cannot write can keep none of its promises.
  */
 export class MessageQueue {
   readonly name: string;
@@ -73,7 +68,8 @@ export class MessageQueue {
   readonly #sessions: Sessions;
   readonly #sessionStates: Map<string, Buffer>;
   readonly #locked = new Map<string, Entry>();
-  readonly #deadlines: Agenda<Deadline>;
+  /** Locks may be renewed or settled before, and messages taken or cancelled. */
+  readonly #deadlines: Agenda;
   #lastSequenceNumber: number;
 
   constructor(settings: QueueSettings, dependencies: QueueDependencies) {
@@ -85,7 +81,7 @@ export class MessageQueue {
     this.#deadLetters = dependencies.deadLetters;
     this.#subscriptions = dependencies.subscriptions;
     this.#deadLetterReasons = dependencies.deadLetterReasons;
-    this.#deadlines = new Agenda({ clock: this.#clock, isCurrent: isPending, run: (due) => this.#meet(due) });
+    this.#deadlines = new Agenda(this.#clock);
     const hasReady = (session: Session) => this.#nextReady(session) !== undefined;
     this.#sessions = new Sessions({ clock: this.#clock, newLine, hasReady });
     const stored = this.#store.load(this.name);
@@ -122,7 +118,7 @@ export class MessageQueue {
     const sequenceNumbers = messages.map(({ sequenceNumber }) => sequenceNumber);
     const duplicates = this.#duplicates;
     if (duplicates === undefined) {
-      await this.#enqueue(messages, () => {});
+      await this.#enqueue(messages);
       return sequenceNumbers;
     }
     const forgotten = duplicates.forgetOlderThan(now);
@@ -141,10 +137,8 @@ export class MessageQueue {
 
   /** Removes all of the scheduled messages, or none if one of them is not scheduled (any more). */
   async cancelScheduled(sequenceNumbers: readonly number[]): Promise<void> {
-    const entries = sequenceNumbers.map((sequenceNumber) => this.#entries.get(sequenceNumber));
-    const scheduled = entries
-      .filter((entry) => entry?.state === 'scheduled')
-      .filter((entry) => entry !== undefined);
+    const entries = sequenceNumbers.flatMap((sequenceNumber) => this.#entries.get(sequenceNumber) ?? []);
+    const scheduled = entries.filter(({ state }) => state === 'scheduled');
     if (scheduled.length < sequenceNumbers.length) throw messageNotFound();
     await this.#remove(scheduled);
   }
@@ -259,7 +253,7 @@ export class MessageQueue {
 
   async #enqueue(
     messages: readonly Message[],
-    write: (transaction: StoreTransaction) => void,
+    write?: (transaction: StoreTransaction) => void,
   ): Promise<void> {
     const deliveries = this.#deliveriesOf(messages);
     await this.#store.commit((transaction) => {
@@ -267,7 +261,7 @@ export class MessageQueue {
       for (const queue of [this, ...(this.#subscriptions ?? []).map((subscription) => subscription.queue)]) {
         transaction.putLastSequenceNumber(queue.name, queue.#lastSequenceNumber);
       }
-      write(transaction);
+      write?.(transaction);
     });
     for (const { queue, message } of deliveries) queue.#admit(message);
   }
@@ -326,8 +320,13 @@ export class MessageQueue {
   #admit(message: Message): void {
     const entry: Entry = { message, state: message.state === 'scheduled' ? 'scheduled' : 'ready' };
     this.#entries.set(message.sequenceNumber, entry);
-    if (entry.state === 'ready') this.#makeReady(entry);
-    else this.#deadlines.add(message.content.scheduledFor ?? 0, { entry, kind: 'enqueue' });
+    if (entry.state === 'ready') {
+      this.#makeReady(entry);
+      return;
+    }
+    const isCurrent = () => entry.state === 'scheduled';
+    const keep = () => void this.#enqueueScheduled(entry);
+    this.#deadlines.add(message.content.scheduledFor ?? 0, { isCurrent, keep });
   }
 
   #makeReady(entry: Entry): void {
@@ -336,7 +335,10 @@ export class MessageQueue {
     const line = session ?? this.#line;
     line.ready.push(entry);
     const { expiresAt } = entry.message;
-    if (expiresAt !== undefined) this.#deadlines.add(expiresAt, { entry, kind: 'expire' });
+    if (expiresAt !== undefined) {
+      const isCurrent = () => entry.state === 'ready';
+      this.#deadlines.add(expiresAt, { isCurrent, keep: () => void this.#expire(entry) });
+    }
     this.#dispatch(line);
     if (session !== undefined) this.#sessions.offer(session);
   }
@@ -405,9 +407,13 @@ export class MessageQueue {
   }
 
   #extendSessionLock(session: Session): number {
-    session.lockedUntil = this.#clock.now() + this.#settings.lockDuration;
-    this.#deadlines.add(session.lockedUntil, { kind: 'unlock-session', session });
-    return session.lockedUntil;
+    const until = this.#clock.now() + this.#settings.lockDuration;
+    session.lockedUntil = until;
+    this.#deadlines.add(until, {
+      isCurrent: () => session.lockedUntil === until && session.consumers.length > 0,
+      keep: () => void this.#loseSession(session),
+    });
+    return until;
   }
 
   #requireSessionLock(sessionId: string, holder: string | undefined): Session {
@@ -453,7 +459,8 @@ export class MessageQueue {
   #extendLock(entry: Entry, token: string): Lock {
     const lock = { token, until: this.#clock.now() + this.#settings.lockDuration };
     entry.lock = lock;
-    this.#deadlines.add(lock.until, { entry, kind: 'unlock' });
+    const isCurrent = () => entry.lock === lock;
+    this.#deadlines.add(lock.until, { isCurrent, keep: () => void this.#loseLock(entry) });
     return lock;
   }
 
@@ -518,13 +525,6 @@ export class MessageQueue {
     deadLetters.#admit(dead);
   }
 
-  #meet(due: Deadline): void {
-    if (due.kind === 'enqueue') void this.#enqueueScheduled(due.entry);
-    else if (due.kind === 'expire') void this.#expire(due.entry);
-    else if (due.kind === 'unlock-session') void this.#loseSession(due.session);
-    else void this.#loseLock(due.entry);
-  }
-
   /** A scheduled message gets a new sequence number when it becomes active, as if it were sent at that moment. */
   async #enqueueScheduled(entry: Entry): Promise<void> {
     entry.state = 'moving';
@@ -549,16 +549,6 @@ export class MessageQueue {
       await this.#remove([entry]);
     }
   }
-}
-
-/** Whether a deadline still stands: locks may have been renewed or settled, messages taken or cancelled. */
-function isPending(due: Deadline, at: number): boolean {
-  if (due.kind === 'enqueue') return due.entry.state === 'scheduled';
-  if (due.kind === 'expire') return due.entry.state === 'ready';
-  if (due.kind === 'unlock-session') {
-    return due.session.lockedUntil === at && due.session.consumers.length > 0;
-  }
-  return due.entry.state === 'locked' && due.entry.lock?.until === at;
 }
 
 function isExpired(message: Message, now: number): boolean {

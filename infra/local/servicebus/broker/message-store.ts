@@ -22,7 +22,7 @@ export interface StoredQueue {
 /** Where queues keep what they have acknowledged. */
 export interface MessageStore {
   load(queue: string): StoredQueue;
-  /** Resolves when the writes, all or none of them, survive the death of the process. */
+  /** Resolves when the writes, all or none of them, survive the death of the process, and ends it when they cannot. */
   commit(write: (transaction: StoreTransaction) => void): Promise<void>;
   close(): Promise<void>;
 }

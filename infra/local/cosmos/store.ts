@@ -31,6 +31,17 @@ export const EMPTY = Buffer.alloc(1);
 /** Raised when the keys or values of a table change their meaning. */
 const LAYOUT = 3;
 
+/** Data whose keys another version of this emulator wrote differently; the message says what to do. */
+export class ForeignDataError extends Error {
+  override readonly name = 'ForeignDataError';
+
+  constructor(folder: string) {
+    super(
+      `The Cosmos DB data in ${folder} was written by another version of the emulator. Remove the folder or name another.`,
+    );
+  }
+}
+
 /**
  * The emulator's tables in one LMDB environment.
  *
@@ -73,15 +84,13 @@ export class Store {
     return this.#commits.commit(job);
   }
 
-  /** @throws Error for a folder whose keys another version of this emulator wrote differently */
+  /** @throws ForeignDataError */
   #claimLayout(folder: string): void {
     const layout = this.meta.get(['layout']);
     if (layout === LAYOUT) return;
     if (this.meta.getKeysCount() > 0) {
       void this.#root.close();
-      throw new Error(
-        `The Cosmos DB data in ${folder} was written by another version of the emulator. Remove the folder or name another.`,
-      );
+      throw new ForeignDataError(folder);
     }
     this.meta.putSync(['layout'], LAYOUT);
   }

@@ -83,7 +83,10 @@ function leftOut(name: ServerName, port: number): Server {
 }
 
 async function startCosmos({ options, dataFolder, teardown }: Launch): Promise<Server> {
-  const { startCosmosServer } = await import('../cosmos/server.ts');
+  const [{ startCosmosServer }, { ForeignDataError }] = await Promise.all([
+    import('../cosmos/server.ts'),
+    import('../cosmos/store.ts'),
+  ]);
   const { faults, staleMs, partitions } = options;
   const server = await startCosmosServer({
     port: options.ports.cosmos,
@@ -91,6 +94,8 @@ async function startCosmos({ options, dataFolder, teardown }: Launch): Promise<S
     faults,
     staleMs,
     partitions,
+  }).catch((error: unknown) => {
+    throw error instanceof ForeignDataError ? new LaunchError(error.message) : error;
   });
   teardown.add(() => server.stop());
   const { provisionCosmos } = await import('./provision.ts');

@@ -30,10 +30,10 @@ describe('what is refused', () => {
   it('a session receiver on a queue without sessions', async () => {
     const message = 'InvalidOperationError: A sessionful message receiver cannot be created';
     await expect(namespace.client.acceptNextSession(QUEUE)).rejects.toThrow(message);
-    // Whatever the service says to a named session, this SDK takes it for a session that somebody holds.
-    await expect(namespace.client.acceptSession(QUEUE, 'session')).rejects.toMatchObject({
-      code: 'SessionCannotBeLocked',
-    });
+    // Unless it hears the reason in time, this SDK takes whatever a named session is refused with for one that somebody holds.
+    await expect(namespace.client.acceptSession(QUEUE, 'session')).rejects.toThrow(
+      /A sessionful message receiver cannot be created|Failed to create a receiver for the requested session/,
+    );
   });
 
   it.runIf(isEmulator)('the administration API, at once', async () => {

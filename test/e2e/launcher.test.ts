@@ -8,7 +8,8 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { isRunning, type ProcessIdentity } from '../../infra/local/launch/process-identity.ts';
 import { FREE_PORTS, launch, type Skerry, type SkerryOptions, startSkerry } from './skerry.ts';
 
-const DEADLINE = { timeout: 10_000, interval: 20 };
+/** Several starts share two cores with the other test files. */
+const DEADLINE = { timeout: 30_000, interval: 20 };
 
 let folder: string;
 const started: Skerry[] = [];

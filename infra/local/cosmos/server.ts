@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
+import { controlFaults, FAULTS_PATH, METHOD_REFUSAL } from '../faults/fault-server.ts';
 import { Catalog } from './catalog.ts';
 import { badRequest, CosmosError } from './cosmos-error.ts';
 import { ExpirySweeper } from './expiry-sweeper.ts';
@@ -38,6 +39,8 @@ export interface CosmosServer {
   readonly key: string;
   readonly connectionString: string;
   readonly port: number;
+  /** The control endpoint, if it is offered. */
+  readonly faultsUrl: string | undefined;
   /** From now on creating, replacing and deleting databases and containers is 403, as it is to data-plane roles in Azure. */
   denyControlPlane(): void;
   stop(): Promise<void>;
@@ -51,7 +54,6 @@ const SIGNING_KEY = createSecretKey(WELL_KNOWN_KEY, 'base64');
 /** Clients keep their sockets; a shorter wait here would reset writes, which the SDK does not retry. */
 const KEEP_ALIVE_MS = 120_000;
 const MAX_BODY_BYTES = 8 * 1024 * 1024;
-const FAULTS_PATH = '/_skerry/faults';
 
 /**
  * Starts a Cosmos DB NoSQL account that speaks the service's REST protocol.
@@ -92,6 +94,7 @@ export async function startCosmosServer(options: CosmosServerOptions): Promise<C
     key: WELL_KNOWN_KEY,
     connectionString: `AccountEndpoint=${endpoint};AccountKey=${WELL_KNOWN_KEY};`,
     port,
+    faultsUrl: front.faults && new URL(FAULTS_PATH, endpoint).href,
     denyControlPlane: () => gateway.denyControlPlane(),
     async stop() {
       sweeper.stop();
@@ -127,7 +130,7 @@ async function serve(front: Front, incoming: IncomingMessage, response: ServerRe
     if (request === undefined) return;
     const { faults } = front;
     const isControl = faults !== undefined && incoming.url === FAULTS_PATH;
-    reply = isControl ? controlFaults(faults, request) : await answer(front, request);
+    reply = isControl ? answerControl(faults, request) : await answer(front, request);
   } catch (error) {
     reply = errorReply(error);
   }
@@ -151,11 +154,10 @@ async function answer(
   return fault?.kind === 'drop-after' ? undefined : reply;
 }
 
-function controlFaults(faults: Faults, request: CosmosRequest): CosmosReply {
-  if (request.method === 'PUT') faults.replace(jsonBody(request));
-  else if (request.method === 'DELETE') faults.clear();
-  else if (request.method !== 'GET') throw new CosmosError(405, 'Faults take GET, PUT and DELETE.');
-  return { status: 200, headers: {}, body: JSON.stringify(faults.describe()) };
+function answerControl(faults: Faults, request: CosmosRequest): CosmosReply {
+  const described = controlFaults(faults, request.method, () => jsonBody(request));
+  if (described === undefined) throw new CosmosError(405, METHOD_REFUSAL);
+  return { status: 200, headers: {}, body: JSON.stringify(described) };
 }
 
 /** Undefined: the client went away before it had sent everything. */

@@ -15,7 +15,26 @@ export interface FaultServer {
   close(): Promise<void>;
 }
 
-const PATH = '/_skerry/faults';
+/** Where every emulator answers what it is asked of its faults. */
+export const FAULTS_PATH = '/_skerry/faults';
+export const METHOD_REFUSAL = 'Faults take GET, PUT and DELETE.';
+
+/**
+ * Does what a request of the control endpoint asks, and describes the rules that stand then; undefined for a method
+ * that it does not take.
+ *
+ * @throws what the rules refuse a body with.
+ */
+export function controlFaults(
+  rules: ControlledRules,
+  method: string | undefined,
+  readBody: () => unknown,
+): object | undefined {
+  if (method === 'PUT') rules.replace(readBody());
+  else if (method === 'DELETE') rules.clear();
+  else if (method !== 'GET') return undefined;
+  return rules.describe();
+}
 
 /**
  * Serves the control endpoint of an emulator that speaks no HTTP itself.
@@ -32,7 +51,7 @@ export async function startFaultServer(
   const address = server.address();
   const actualPort = typeof address === 'object' && address !== null ? address.port : port;
   return {
-    url: `http://${host}:${actualPort}${PATH}`,
+    url: `http://${host}:${actualPort}${FAULTS_PATH}`,
     async close() {
       const closed = new Promise((resolve) => server.close(resolve));
       server.closeAllConnections();
@@ -46,22 +65,20 @@ async function answer(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const [status, body] = control(rules, request.method, request.url, await text(request).catch(() => ''));
+  const [status, body] = reply(rules, request.method, request.url, await text(request).catch(() => ''));
   response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
 }
 
-function control(
+function reply(
   rules: ControlledRules,
   method: string | undefined,
   url: string | undefined,
   body: string,
 ): [number, object] {
-  if (url !== PATH) return [404, { message: `Faults are at ${PATH}.` }];
+  if (url !== FAULTS_PATH) return [404, { message: `Faults are at ${FAULTS_PATH}.` }];
   try {
-    if (method === 'PUT') rules.replace(JSON.parse(body));
-    else if (method === 'DELETE') rules.clear();
-    else if (method !== 'GET') return [405, { message: 'Faults take GET, PUT and DELETE.' }];
-    return [200, rules.describe()];
+    const described = controlFaults(rules, method, () => JSON.parse(body));
+    return described === undefined ? [405, { message: METHOD_REFUSAL }] : [200, described];
   } catch (error) {
     return [400, { message: error instanceof Error ? error.message : String(error) }];
   }

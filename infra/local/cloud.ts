@@ -2,11 +2,9 @@
  * `npm run cloud`: the servers without the functions, for any program that uses the Azure SDKs. See `launch/options.ts` for its
  * flags. Standard output carries one connection string a line and nothing else, so that a script can read it.
  */
-import { claimDataFolder } from './launch/data-folder.ts';
 import { CLOUD_USAGE, parseCloudOptions, SERVERS, type ServerOptions } from './launch/options.ts';
-import { requireFreePorts } from './launch/ports.ts';
 import { runUntilStopped } from './launch/run-until-stopped.ts';
-import { portsOfServers, startServers } from './launch/servers.ts';
+import { claimDataAndPorts, startServers } from './launch/servers.ts';
 
 await runUntilStopped<ServerOptions>({
   command: 'npm run cloud',
@@ -14,9 +12,7 @@ await runUntilStopped<ServerOptions>({
   parse: parseCloudOptions,
   say: console.error,
   async start(options, teardown) {
-    const dataFolder = await claimDataFolder(options.dataFolder);
-    teardown.add(() => dataFolder.release());
-    await requireFreePorts(portsOfServers(options));
+    const dataFolder = await claimDataAndPorts(options, teardown);
     const { connections, faultUrls } = await startServers({ options, dataFolder, teardown });
     const running = SERVERS.filter((name) => options.servers.has(name));
     for (const [server, url] of Object.entries(faultUrls)) {

@@ -6,28 +6,24 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import { appEnvironment } from './launch/app-settings.ts';
-import { claimDataFolder } from './launch/data-folder.ts';
 import { LaunchError } from './launch/launch-error.ts';
 import { buildFunctions, hostPort } from './launch/launch-skerry.ts';
-import { FUNC_USAGE, parseFuncOptions } from './launch/options.ts';
-import { requireFreePorts } from './launch/ports.ts';
+import { FUNC_USAGE, type FuncOptions, parseFuncOptions } from './launch/options.ts';
 import { runUntilStopped } from './launch/run-until-stopped.ts';
-import { portsOfServers, startServers } from './launch/servers.ts';
+import { claimDataAndPorts, startServers } from './launch/servers.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 
 const NOT_INSTALLED =
   'Azure Functions Core Tools are not installed: there is no `func` on the PATH. `npm install -g azure-functions-core-tools@4` brings them; `npm start` does without.';
 
-await runUntilStopped<Exclude<ReturnType<typeof parseFuncOptions>, 'help'>>({
+await runUntilStopped<FuncOptions>({
   command: 'npm run start:func',
   usage: FUNC_USAGE,
   parse: parseFuncOptions,
   say: console.log,
   async start(options, teardown) {
-    const dataFolder = await claimDataFolder(options.dataFolder);
-    teardown.add(() => dataFolder.release());
-    await requireFreePorts([hostPort(options), ...portsOfServers(options)]);
+    const dataFolder = await claimDataAndPorts(options, teardown, [hostPort(options)]);
     const [{ connections }] = await Promise.all([
       startServers({ options, dataFolder, teardown }),
       options.build ? buildFunctions() : undefined,

@@ -1,12 +1,11 @@
 import path from 'node:path';
 import { appEnvironment } from './app-settings.ts';
 import { startChildProgram } from './child-program.ts';
-import { claimDataFolder, type DataFolder } from './data-folder.ts';
+import type { DataFolder } from './data-folder.ts';
 import { LaunchError } from './launch-error.ts';
 import { type LaunchOptions, PORT_FLAGS, SERVERS } from './options.ts';
-import { requireFreePorts } from './ports.ts';
 import { waitUntilAnswering } from './readiness.ts';
-import { portsOfServers, type Servers, startServers } from './servers.ts';
+import { claimDataAndPorts, type Servers, startServers } from './servers.ts';
 import { type Supervised, supervise } from './supervise.ts';
 import type { Teardown } from './teardown.ts';
 
@@ -30,9 +29,7 @@ export interface LaunchedSkerry extends Servers {
  * @throws LaunchError
  */
 export async function launchSkerry(options: LaunchOptions, teardown: Teardown): Promise<LaunchedSkerry> {
-  const dataFolder = await claimDataFolder(options.dataFolder);
-  teardown.add(() => dataFolder.release());
-  await requireFreePorts([hostPort(options), ...portsOfServers(options)]);
+  const dataFolder = await claimDataAndPorts(options, teardown, [hostPort(options)]);
 
   const [servers] = await Promise.all([
     startServers({ options, dataFolder, teardown }),

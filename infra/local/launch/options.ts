@@ -32,6 +32,9 @@ export interface LaunchOptions extends ServerOptions {
   readonly build: boolean;
 }
 
+/** `npm run start:func`: the same, but Core Tools run the functions. */
+export type FuncOptions = Omit<LaunchOptions, 'workers' | 'strict'>;
+
 /** A command line that cannot be understood; the message says which flag and what it takes. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
@@ -148,9 +151,7 @@ export function parseCloudOptions(commandLine: readonly string[]): ServerOptions
 }
 
 /** Reads the command line of `npm run start:func`, as {@link parseLaunchOptions} does. */
-export function parseFuncOptions(
-  commandLine: readonly string[],
-): Omit<LaunchOptions, 'workers' | 'strict'> | 'help' {
+export function parseFuncOptions(commandLine: readonly string[]): FuncOptions | 'help' {
   const values = parseFlags(commandLine, {
     ...SERVER_FLAGS,
     port: { type: 'string' },
@@ -178,17 +179,7 @@ function parseFlags<const Flags extends ParseArgsOptionsConfig>(
   }
 }
 
-interface ServerValues {
-  readonly 'cosmos-port'?: string;
-  readonly 'servicebus-port'?: string;
-  readonly 'blob-port'?: string;
-  readonly data?: string;
-  readonly ephemeral?: boolean;
-  readonly faults?: boolean;
-  readonly stale?: string;
-  readonly partitions?: string;
-  readonly 'no-control-plane'?: boolean;
-}
+type ServerValues = ReturnType<typeof parseFlags<typeof SERVER_FLAGS>>;
 
 function serverOptions(values: ServerValues): ServerOptions {
   if (values.ephemeral === true && values.data !== undefined) {

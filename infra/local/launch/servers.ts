@@ -7,10 +7,10 @@ import {
   cosmosConnectionString,
   serviceBusConnectionString,
 } from './connection-strings.ts';
-import type { DataFolder } from './data-folder.ts';
+import { claimDataFolder, type DataFolder } from './data-folder.ts';
 import { LaunchError } from './launch-error.ts';
 import { PORT_FLAGS, type ServerName, type ServerOptions } from './options.ts';
-import { type PortUse, UNUSED_PORT } from './ports.ts';
+import { type PortUse, requireFreePorts, UNUSED_PORT } from './ports.ts';
 import { serviceBusEntities } from './service-bus-entities.ts';
 import { supervise } from './supervise.ts';
 import type { Teardown } from './teardown.ts';
@@ -36,6 +36,23 @@ interface Server {
 }
 
 /**
+ * Takes the data folder into use until the teardown, and makes sure of the ports, before anything is started.
+ *
+ * @param others ports that are wanted besides those of the servers.
+ * @throws LaunchError
+ */
+export async function claimDataAndPorts(
+  options: ServerOptions,
+  teardown: Teardown,
+  others: readonly PortUse[] = [],
+): Promise<DataFolder> {
+  const dataFolder = await claimDataFolder(options.dataFolder);
+  teardown.add(() => dataFolder.release());
+  await requireFreePorts([...others, ...portsOf(options)]);
+  return dataFolder;
+}
+
+/**
  * Starts the servers and creates what `topology.ts` declares in them. The Cosmos DB and Service Bus emulators live in this
  * process, Azurite in a child.
  *
@@ -56,8 +73,7 @@ export async function startServers(launch: Launch): Promise<Servers> {
   };
 }
 
-/** What {@link startServers} is going to listen at. */
-export function portsOfServers({ ports, servers }: ServerOptions): PortUse[] {
+function portsOf({ ports, servers }: ServerOptions): PortUse[] {
   const wantedBy = {
     cosmos: 'Cosmos DB emulator',
     servicebus: 'Service Bus emulator',
@@ -101,10 +117,7 @@ async function startCosmos({ options, dataFolder, teardown }: Launch): Promise<S
   const { provisionCosmos } = await import('./provision.ts');
   await provisionCosmos(server.connectionString);
   if (!options.controlPlane) server.denyControlPlane();
-  return {
-    connectionString: server.connectionString,
-    faultsUrl: faults ? `${server.endpoint}_skerry/faults` : undefined,
-  };
+  return server;
 }
 
 async function startServiceBus({ options, dataFolder, teardown }: Launch): Promise<Server> {

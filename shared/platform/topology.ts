@@ -3,7 +3,7 @@
  * roles in Azure may not create entities, so the code itself never does.
  */
 
-interface ContainerDeclaration {
+export interface ContainerDeclaration {
   readonly id: string;
   readonly partitionKey: string;
   /** Paths that queries filter or order by; everything else is left out of the index, which is what writes pay for. */

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { ChangeFeedStartFrom, type Container, type Database, type JSONObject } from '@azure/cosmos';
+import { createContainer } from '../../../infra/local/launch/provision.ts';
 import { openDatabase } from '../../../shared/platform/cosmos.ts';
 import { queryAll } from '../../../shared/platform/cosmos-query.ts';
 import { COSMOS_CONTAINERS, COSMOS_DATABASE } from '../../../shared/platform/topology.ts';
@@ -185,17 +186,7 @@ function containersOf(database: Database): Containers {
 
 async function provision({ client }: Database): Promise<void> {
   const { database } = await client.databases.createIfNotExists({ id: COSMOS_DATABASE });
-  const { partitionKey, indexedPaths } = COSMOS_CONTAINERS.records;
-  for (const id of ['records', 'feed']) {
-    await database.containers.createIfNotExists({
-      id,
-      partitionKey: { paths: [partitionKey] },
-      indexingPolicy: {
-        includedPaths: indexedPaths.map((path) => ({ path })),
-        excludedPaths: [{ path: '/*' }],
-      },
-    });
-  }
+  for (const id of ['records', 'feed']) await createContainer(database, { ...COSMOS_CONTAINERS.records, id });
   const { records, feed } = containersOf(database);
   for (let number = 0; number < STORED_ITEMS; number += 1) {
     await records.items.create(documentOf(READ_PARTITION, storedId(number), number));

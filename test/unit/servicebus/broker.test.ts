@@ -4,10 +4,10 @@ import type { Consumer, Lock, Supply } from '../../../infra/local/servicebus/bro
 import type { Message, MessageContent } from '../../../infra/local/servicebus/broker/message.ts';
 import type { MessageQueue } from '../../../infra/local/servicebus/broker/message-queue.ts';
 import type { QueueSettings } from '../../../infra/local/servicebus/broker/queue-settings.ts';
+import { content } from './content.ts';
 import { ManualClock } from './manual-clock.ts';
 import { MemoryStore } from './memory-store.ts';
 
-const EMPTY = Buffer.alloc(0);
 const SECOND = 1000;
 
 const SETTINGS: QueueSettings = {
@@ -24,21 +24,6 @@ const REASONS = {
   expired: { reason: Buffer.from('expired') },
   sessionIdIsNull: { reason: Buffer.from('no session') },
 };
-
-let nextId = 0;
-
-function content(options: Partial<MessageContent> = {}): MessageContent {
-  nextId += 1;
-  return {
-    messageId: `id-${nextId}`,
-    durable: false,
-    annotations: [],
-    properties: EMPTY,
-    applicationProperties: EMPTY,
-    body: EMPTY,
-    ...options,
-  };
-}
 
 interface Received {
   readonly message: Message;

@@ -1,12 +1,11 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { Broker } from '../../../infra/local/servicebus/broker/broker.ts';
 import type { SubscriptionSettings, TopicSettings } from '../../../infra/local/servicebus/broker/entities.ts';
-import type { MessageContent } from '../../../infra/local/servicebus/broker/message.ts';
 import type { MessageQueue } from '../../../infra/local/servicebus/broker/message-queue.ts';
+import { content } from './content.ts';
 import { ManualClock } from './manual-clock.ts';
 import { MemoryStore } from './memory-store.ts';
 
-const EMPTY = Buffer.alloc(0);
 const SECOND = 1000;
 
 const SUBSCRIPTION = {
@@ -29,21 +28,6 @@ const REASONS = {
   expired: {},
   sessionIdIsNull: { reason: Buffer.from('no session') },
 };
-
-let nextId = 0;
-
-function content(options: Partial<MessageContent> = {}): MessageContent {
-  nextId += 1;
-  return {
-    messageId: `id-${nextId}`,
-    durable: false,
-    annotations: [],
-    properties: EMPTY,
-    applicationProperties: EMPTY,
-    body: EMPTY,
-    ...options,
-  };
-}
 
 describe('a topic', () => {
   let clock: ManualClock;

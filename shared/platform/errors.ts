@@ -8,11 +8,13 @@ export type ErrorKind =
   | 'not-found'
   | 'method-not-allowed'
   | 'conflict'
+  | 'compacted'
   | 'length-required'
   | 'precondition-failed'
   | 'too-large'
   | 'unsupported-media-type'
   | 'unprocessable'
+  | 'too-many-requests'
   | 'unavailable';
 
 export interface ErrorDetails {
@@ -24,6 +26,8 @@ export interface ErrorDetails {
   readonly retryAfterSeconds?: number;
   /** Further response headers that the error calls for, such as `Allow`. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** Further members of the problem body that the error calls for, such as `resyncFrom`. */
+  readonly extensions?: Readonly<Record<string, unknown>>;
   readonly cause?: unknown;
 }
 
@@ -33,6 +37,7 @@ export class SkerryError extends Error {
   readonly fix: string | undefined;
   readonly retryAfterSeconds: number | undefined;
   readonly headers: Readonly<Record<string, string>>;
+  readonly extensions: Readonly<Record<string, unknown>>;
 
   constructor(kind: ErrorKind, detail: string, details: ErrorDetails = {}) {
     super(detail, details.cause === undefined ? undefined : { cause: details.cause });
@@ -42,6 +47,7 @@ export class SkerryError extends Error {
     this.fix = details.fix;
     this.retryAfterSeconds = details.retryAfterSeconds;
     this.headers = details.headers ?? {};
+    this.extensions = details.extensions ?? {};
   }
 }
 
@@ -60,6 +66,15 @@ export function conflict(detail: string, details?: ErrorDetails): SkerryError {
   return new SkerryError('conflict', detail, details);
 }
 
+/**
+ * What is asked for was there, and its history is gone (410).
+ *
+ * @param details.extensions `compactedTo`: what is older than this revision is gone; `resyncFrom`: the revision to go on from.
+ */
+export function compacted(detail: string, details?: ErrorDetails): SkerryError {
+  return new SkerryError('compacted', detail, details);
+}
+
 /** `If-Match` or `If-None-Match` does not hold (412). */
 export function preconditionFailed(detail: string, details?: ErrorDetails): SkerryError {
   return new SkerryError('precondition-failed', detail, details);
@@ -73,6 +88,11 @@ export function tooLarge(detail: string, details?: ErrorDetails): SkerryError {
 /** Well formed, but against a rule that the content itself names, such as an application's schema (422). */
 export function unprocessable(detail: string, details?: ErrorDetails): SkerryError {
   return new SkerryError('unprocessable', detail, details);
+}
+
+/** A limit of this process is reached; a retry makes sense (429). */
+export function tooManyRequests(detail: string, details?: ErrorDetails): SkerryError {
+  return new SkerryError('too-many-requests', detail, { retryAfterSeconds: 5, ...details });
 }
 
 /** A dependency does not answer; nothing is known to be lost, and a retry makes sense (503). */

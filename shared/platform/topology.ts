@@ -18,7 +18,7 @@ export const COSMOS_CONTAINERS = {
   records: {
     id: 'records',
     partitionKey: '/scope',
-    indexedPaths: ['/type/?', '/revision/?', '/key/?', '/kind/?', '/ns/?'],
+    indexedPaths: ['/type/?', '/revision/?', '/key/?', '/kind/?', '/ns/?', '/expiresAt/?', '/lease/?'],
   },
   leases: { id: 'leases', partitionKey: '/scope', indexedPaths: ['/expiresAt/?'] },
   deliveries: {

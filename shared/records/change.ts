@@ -1,8 +1,16 @@
 /** What can be stored as a record's value. */
 export type Json = null | boolean | number | string | Json[] | { [name: string]: Json | undefined };
 
+/** What ends a record by itself; at most one of the two. */
+export interface Life {
+  /** Milliseconds since the Unix epoch: from then on the record counts as gone, whether or not that is written down yet. */
+  readonly expiresAt?: number;
+  /** Id of the session lease of the scope that the record lives as long as. */
+  readonly lease?: string;
+}
+
 /** One named value of a scope, as it stands after its newest change. */
-export interface StoredRecord<Value> {
+export interface StoredRecord<Value> extends Life {
   readonly key: string;
   readonly value: Value;
   /** Revision of the record's newest change. */
@@ -15,7 +23,7 @@ export interface StoredRecord<Value> {
 export type ChangeType = 'put' | 'delete' | 'expire';
 
 /** What one write did. Changes are immutable, and their revisions number the writes of a scope without gaps. */
-export interface Change<Value> {
+export interface Change<Value> extends Life {
   readonly revision: number;
   readonly key: string;
   readonly type: ChangeType;
@@ -28,8 +36,15 @@ export interface Change<Value> {
   readonly at: string;
   /** W3C trace context of the request that wrote. */
   readonly traceparent?: string;
-  /** Names the write across retries: it stands in at most one change. */
+  /** Names the write across retries: it stands in at most one change, or in all changes of one transaction. */
   readonly writeId: string;
+  /** First and last revision of the transaction that the change is part of; absent where it is alone. */
+  readonly transaction?: Transaction;
+}
+
+export interface Transaction {
+  readonly first: number;
+  readonly last: number;
 }
 
 /** The record that a change leaves behind; undefined when the change removed it. */
@@ -43,5 +58,11 @@ export function recordAfter<Value>(change: Change<Value>): StoredRecord<Value> |
     revision: change.revision,
     createdAt: change.previous?.createdAt ?? change.at,
     updatedAt: change.at,
+    ...lifeOf(change),
   };
+}
+
+/** The end that a record or a change carries, and nothing else of it. */
+export function lifeOf({ expiresAt, lease }: Life): Life {
+  return { ...(expiresAt !== undefined && { expiresAt }), ...(lease !== undefined && { lease }) };
 }

@@ -1,7 +1,7 @@
 import { type Clock, toTimestamp } from '../platform/clock.ts';
 import { tooLarge, unavailable } from '../platform/errors.ts';
 import type { Random } from '../platform/random.ts';
-import { type Change, recordAfter, type StoredRecord } from './change.ts';
+import { type Change, lifeOf, recordAfter, type StoredRecord } from './change.ts';
 import type { AppendOutcome, LogStorage } from './log-storage.ts';
 import type { ScopeState } from './scope-state.ts';
 import type { Commit, Decision, Write } from './write.ts';
@@ -268,6 +268,7 @@ function toChange<Value>(
     key,
     type: decision.type,
     ...(value !== undefined && { value }),
+    ...(decision.type === 'put' && lifeOf(decision)),
     ...(previous !== undefined && { previous }),
     actor,
     at,

@@ -1,4 +1,11 @@
-import type { Change, ChangeType, StoredRecord } from './change.ts';
+import {
+  type Change,
+  type ChangeType,
+  type Life,
+  lifeOf,
+  type StoredRecord,
+  type Transaction,
+} from './change.ts';
 import { encodeKey } from './key.ts';
 import { type Scope, scopeId } from './scope.ts';
 
@@ -18,8 +25,11 @@ interface ScopeDocument {
   readonly revision: number;
 }
 
-/** The newest state of one key. A deleted record stays as a tombstone: no value, but its revision. */
-export interface RecordDocument<Value> extends ScopeDocument {
+/**
+ * The newest state of one key. A deleted record stays as a tombstone: no value, but its revision. Its end stands at the top,
+ * where it is indexed, so that a sweep finds what has lapsed.
+ */
+export interface RecordDocument<Value> extends ScopeDocument, Life {
   readonly type: 'record';
   readonly value?: Value;
   readonly createdAt: string;
@@ -34,10 +44,14 @@ export interface ChangeDocument<Value> extends ScopeDocument {
   readonly previousRevision?: number;
   readonly previousCreatedAt?: string;
   readonly previousUpdatedAt?: string;
+  /** Kept apart from the record's own, which is indexed. */
+  readonly life?: Life;
+  readonly previousLife?: Life;
   readonly actor: string;
   readonly at: string;
   readonly traceparent?: string;
   readonly writeId: string;
+  readonly transaction?: Transaction;
 }
 
 export function changeDocumentId(revision: number): string {
@@ -63,11 +77,14 @@ export function toChangeDocument<Value>(scope: Scope, change: Change<Value>): Ch
       previousRevision: previous.revision,
       previousCreatedAt: previous.createdAt,
       previousUpdatedAt: previous.updatedAt,
+      ...(hasEnd(previous) && { previousLife: lifeOf(previous) }),
     }),
+    ...(hasEnd(change) && { life: lifeOf(change) }),
     actor: change.actor,
     at: change.at,
     ...(change.traceparent !== undefined && { traceparent: change.traceparent }),
     writeId: change.writeId,
+    ...(change.transaction !== undefined && { transaction: change.transaction }),
   };
 }
 
@@ -88,12 +105,15 @@ export function fromChangeDocument<Value>(document: ChangeDocument<Value>): Chan
           revision: previousRevision,
           createdAt: previousCreatedAt,
           updatedAt: previousUpdatedAt,
+          ...document.previousLife,
         },
       }),
+    ...document.life,
     actor: document.actor,
     at: document.at,
     ...(document.traceparent !== undefined && { traceparent: document.traceparent }),
     writeId: document.writeId,
+    ...(document.transaction !== undefined && { transaction: document.transaction }),
   };
 }
 
@@ -108,6 +128,7 @@ export function toRecordDocument<Value>(scope: Scope, change: Change<Value>): Re
     ...(change.value !== undefined && { value: change.value }),
     createdAt: change.previous?.createdAt ?? change.at,
     updatedAt: change.at,
+    ...(change.value !== undefined && lifeOf(change)),
   };
 }
 
@@ -117,7 +138,11 @@ export function fromRecordDocument<Value>(document: RecordDocument<Value>): Stor
     return undefined;
   }
   const { key, value, revision, createdAt, updatedAt } = document;
-  return { key, value, revision, createdAt, updatedAt };
+  return { key, value, revision, createdAt, updatedAt, ...lifeOf(document) };
+}
+
+function hasEnd({ expiresAt, lease }: Life): boolean {
+  return expiresAt !== undefined || lease !== undefined;
 }
 
 function scopeFields(scope: Scope) {

@@ -3,7 +3,7 @@
  * Start reading at `records.ts`; `commit-queue.ts` holds how a write becomes durable, `scope-state.ts` how a process
  * follows a log, and `leases.ts` the protocol of leases.
  */
-export type { Change, ChangeType, Json, StoredRecord } from './change.ts';
+export type { Change, ChangeType, Json, Life, StoredRecord, Transaction } from './change.ts';
 export { recordAfter } from './change.ts';
 export { MAX_VALUE_BYTES } from './commit-queue.ts';
 export { isUnder } from './key.ts';

@@ -1,8 +1,8 @@
-import type { StoredRecord } from './change.ts';
+import type { Life, StoredRecord } from './change.ts';
 
 /** What a write does to its key, once it has seen the state. */
 export type Decision<Value> =
-  | { readonly type: 'put'; readonly value: Value }
+  | ({ readonly type: 'put'; readonly value: Value } & Life)
   | { readonly type: 'delete' }
   /** Time ran out; with a value the record stays, marked by that value. */
   | { readonly type: 'expire'; readonly value?: Value }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isPublic } from '../keyspace/index.ts';
 import type { Clock } from '../platform/clock.ts';
 import { parseScopeId } from '../records/index.ts';
 import { type DeliveryMessage, newDelivery } from './delivery.ts';
@@ -6,7 +7,7 @@ import type { DeliveryQueue } from './delivery-queue.ts';
 import type { DeliveryStorage } from './delivery-storage.ts';
 import type { Subscription } from './subscription.ts';
 import type { Subscriptions } from './subscriptions.ts';
-import { type Announcement, hears, isAnnounced } from './watched-key.ts';
+import { type Announcement, hears } from './watched-key.ts';
 
 export interface FanOutOptions {
   readonly subscriptions: Subscriptions;
@@ -125,7 +126,7 @@ function byNamespace(documents: readonly unknown[], alerts: Alerts): Map<string,
       continue;
     }
     const scope = parseScopeId(parsed.data.scope);
-    if (isAnnounced(scope)) {
+    if (isPublic(scope)) {
       namespaces.set(scope.ns, [...(namespaces.get(scope.ns) ?? []), parsed.data]);
     }
   }

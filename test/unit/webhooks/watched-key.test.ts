@@ -1,10 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import {
-  checkWatchedKey,
-  hears,
-  isAnnounced,
-  scopeOfWatchedKey,
-} from '../../../shared/webhooks/watched-key.ts';
+import { hears } from '../../../shared/webhooks/watched-key.ts';
 
 const SKEW = 1000;
 
@@ -48,50 +43,4 @@ describe('a subscription to keys of several scopes', () => {
   ])('judges %s', (_, at, expected) => {
     expect(hears(subscription, { ...change, at }, SKEW)).toBe(expected);
   });
-});
-
-test('changes of subscriptions are announced to nobody, because endpoints are nobody else’s business', () => {
-  expect(isAnnounced({ ns: 'default', kind: 'hook', name: '' })).toBe(false);
-  expect(isAnnounced({ ns: 'default', kind: 'app', name: '' })).toBe(true);
-});
-
-test.each([
-  ['/app', 'app', ''],
-  ['/app/', 'app', ''],
-  ['/app/dm', 'app', ''],
-  ['/srv/web', 'srv', 'web'],
-  ['/srv/web/', 'srv', 'web'],
-  ['/srv/web/host1', 'srv', 'web'],
-  ['/reg', 'reg', ''],
-])('%s lies in one scope', (key, kind, name) => {
-  expect(scopeOfWatchedKey('prod', key)).toEqual({ ns: 'prod', kind, name });
-});
-
-test.each(['/', '/srv', '/srv/'])('%s lies in several scopes', (key) => {
-  expect(scopeOfWatchedKey('prod', key)).toBeUndefined();
-});
-
-test.each(['/', '/app', '/app/', '/app/dm', '/srv', '/srv/web', '/srv/web/host1', '/reg/10.0.0.1'])(
-  '%s can be watched',
-  (key) => {
-    expect(() => checkWatchedKey(key)).not.toThrow();
-  },
-);
-
-test.each([
-  '',
-  'app',
-  '/apps',
-  '/hook',
-  '/hook/sub_1',
-  '//app',
-  '/app//dm',
-  '//',
-  '/app/../dm',
-  '/app/dm/x',
-  '/srv/web/host1/x',
-  '/app/a b',
-  `/app/${'x'.repeat(500)}`,
-])('"%s" cannot be watched', (key) => {
-  expect(() => checkWatchedKey(key)).toThrow(expect.objectContaining({ kind: 'invalid', field: 'key' }));
 });

@@ -1,0 +1,85 @@
+import type { Json } from './content.ts';
+import { guard, type WriteOptions } from './guard.ts';
+import { pages } from './paged.ts';
+import { segment } from './path.ts';
+import { orUndefined } from './problem.ts';
+import type { Listing } from './store.ts';
+import type { CallOptions, Transport } from './transport.ts';
+
+export interface ApplicationInput {
+  readonly config: Json;
+  /** A JSON Schema (2020-12) that `config` must satisfy. */
+  readonly schema?: Json;
+  /** Fields of other surfaces; kept when left out. */
+  readonly extra?: { readonly [name: string]: Json };
+}
+
+export interface Application extends ApplicationInput {
+  readonly name: string;
+  readonly revision: number;
+  /** RFC 3339, as `updatedAt`. */
+  readonly createdAt: string;
+  readonly updatedAt: string;
+}
+
+export interface PageOptions extends CallOptions {
+  /** Most items of a page. */
+  readonly limit?: number | undefined;
+  /** The `next` of the page before. */
+  readonly after?: string | undefined;
+}
+
+/** Applications with their configuration. */
+export class Apps {
+  readonly #transport: Transport;
+
+  constructor(transport: Transport) {
+    this.#transport = transport;
+  }
+
+  /** @returns undefined where there is no such application. */
+  async get(name: string, { signal }: CallOptions = {}): Promise<Application | undefined> {
+    return await orUndefined(this.#transport.json<Application>({ path: pathOf(name), signal }));
+  }
+
+  /** Creates or replaces an application; storing what stands there already changes nothing. */
+  async put(
+    name: string,
+    input: ApplicationInput,
+    { ifRevision, signal }: WriteOptions = {},
+  ): Promise<Application> {
+    const headers = guard(ifRevision);
+    return await this.#transport.json<Application>({
+      method: 'PUT',
+      path: pathOf(name),
+      headers,
+      body: input,
+      signal,
+    });
+  }
+
+  /** @returns whether it was there. */
+  async delete(name: string, { ifRevision, signal }: WriteOptions = {}): Promise<boolean> {
+    const headers = guard(ifRevision);
+    const call = { method: 'DELETE', path: pathOf(name), headers, signal } as const;
+    return (await orUndefined(this.#transport.send(call))) !== undefined;
+  }
+
+  /** One page of the applications, by name. */
+  async listPage({ limit, after, signal }: PageOptions = {}): Promise<Listing<Application>> {
+    return await this.#transport.json<Listing<Application>>({
+      path: 'apps',
+      query: { limit, after },
+      signal,
+    });
+  }
+
+  /** All applications, by name. */
+  list(options: CallOptions = {}): AsyncGenerator<Application, void, undefined> {
+    return pages((after) => this.listPage({ ...options, after }));
+  }
+}
+
+function pathOf(name: string): string {
+  return `apps/${segment(name)}`;
+}

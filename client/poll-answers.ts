@@ -1,0 +1,27 @@
+import type { Transport } from './transport.ts';
+import { positionAfter, type WatchAnswer, type WatchRequest } from './watch-answer.ts';
+
+/** How much longer than it was asked to wait an answer may be under way, in milliseconds. */
+const GRACE = 15_000;
+
+/** The answers from a position on, one long poll after the other; from the beginning without a position. */
+export async function* pollAnswers(
+  transport: Transport,
+  { path, types, wait, signal }: WatchRequest,
+  from: string | undefined,
+): AsyncGenerator<WatchAnswer, void, undefined> {
+  let position = from;
+  let after: string | undefined;
+  for (;;) {
+    const answer: WatchAnswer = await transport.json<WatchAnswer>({
+      path: `watch/${path}`,
+      query: position === undefined ? { after, wait } : { cursor: position, wait, type: types },
+      attemptTimeout: wait * 1000 + GRACE,
+      attempts: 1,
+      signal,
+    });
+    yield answer;
+    if ('resync' in answer && answer.resync.next !== undefined) after = answer.resync.next;
+    else position = positionAfter(answer);
+  }
+}

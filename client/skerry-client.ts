@@ -1,0 +1,69 @@
+import { Apps } from './apps.ts';
+import type { Content } from './content.ts';
+import { Elections } from './elections.ts';
+import { History } from './history.ts';
+import { Services } from './services.ts';
+import { Store } from './store.ts';
+import { systemTiming, type Timing } from './timing.ts';
+import { Transport } from './transport.ts';
+import { type WatchEvent, type WatchOptions, watch } from './watch.ts';
+
+export interface SkerryOptions {
+  /** Where Skerry answers, such as `http://127.0.0.1:7071`. */
+  readonly url: string;
+  /** Sent as a bearer token. */
+  readonly token?: string | undefined;
+  /** The namespace; `default` without. */
+  readonly ns?: string | undefined;
+  /** Sends the requests; the global `fetch` unless told. */
+  readonly fetch?: typeof fetch | undefined;
+  /** Milliseconds for one attempt; 10,000 unless told. */
+  readonly attemptTimeout?: number | undefined;
+  /** Milliseconds for a call with its retries; 30,000 unless told. */
+  readonly timeout?: number | undefined;
+  /** Time and chance, for tests. */
+  readonly timing?: Timing | undefined;
+}
+
+/** Skerry's API, typed; and what lives on it. */
+export class SkerryClient {
+  readonly apps: Apps;
+  readonly services: Services;
+  readonly history: History;
+  readonly elections: Elections;
+  readonly #transport: Transport;
+
+  constructor(options: SkerryOptions) {
+    this.#transport = new Transport({
+      url: options.url.replace(/\/+$/, ''),
+      token: options.token,
+      ns: options.ns,
+      // A method of the window that is called without it fails.
+      fetch: options.fetch ?? ((input, init) => fetch(input, init)),
+      attemptTimeout: options.attemptTimeout ?? 10_000,
+      timeout: options.timeout ?? 30_000,
+      timing: options.timing ?? systemTiming,
+    });
+    this.apps = new Apps(this.#transport);
+    this.services = new Services(this.#transport);
+    this.history = new History(this.#transport);
+    this.elections = new Elections(this.#transport);
+  }
+
+  /** A key-value store; it comes into being with its first key. */
+  store(name: string): Store {
+    return new Store(name, this.#transport);
+  }
+
+  /**
+   * Follows everything under a key prefix, such as `/kv/agent1/config/`, `/srv/web`, `/app` or `/`: a resync, then changes.
+   *
+   * @throws SkerryProblem when Skerry refuses for good, or the reason of `options.signal`.
+   */
+  watch<Value extends Content = Content>(
+    prefix: string,
+    options: WatchOptions = {},
+  ): AsyncGenerator<WatchEvent<Value>, void, undefined> {
+    return watch<Value>(this.#transport, prefix, options);
+  }
+}

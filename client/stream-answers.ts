@@ -1,0 +1,50 @@
+import { type Deadline, startDeadline } from './deadline.ts';
+import { type ProblemBody, SkerryProblem, SkerryUnreachable } from './problem.ts';
+import { readEvents } from './server-sent-events.ts';
+import type { Transport } from './transport.ts';
+import type { WatchAnswer, WatchRequest } from './watch-answer.ts';
+
+/** Skerry sends a comment every 15 s; silence for longer than this, in milliseconds, is a connection that is gone. */
+const LONGEST_SILENCE = 40_000;
+
+/** The answers from a position on, out of one event stream; ends when Skerry ends the stream. */
+export async function* streamAnswers(
+  transport: Transport,
+  { path, types, wait, signal }: WatchRequest,
+  from: string | undefined,
+): AsyncGenerator<WatchAnswer, void, undefined> {
+  const connection = new AbortController();
+  let silence = listen();
+  try {
+    const response = await transport.open({
+      path: `watch/${path}`,
+      query: { cursor: from, wait, type: types },
+      headers: { accept: 'text/event-stream' },
+      signal: connection.signal,
+    });
+    for await (const { event, data } of readEvents(response, () => {
+      silence.end();
+      silence = listen();
+    })) {
+      const content: unknown = JSON.parse(data);
+      if (event === 'compacted') throw new SkerryProblem(content as ProblemBody);
+      if (event === 'bookmark') yield { changes: [], ...(content as object) };
+      else yield content as WatchAnswer;
+    }
+  } catch (error) {
+    if (error instanceof SkerryProblem) throw error;
+    if (signal?.aborted) throw signal.reason;
+    throw new SkerryUnreachable(`The event stream of ${path} broke off.`, { cause: error });
+  } finally {
+    silence.end();
+    connection.abort();
+  }
+
+  function listen(): Deadline {
+    const deadline = startDeadline(LONGEST_SILENCE, signal);
+    const hangUp = () => connection.abort(deadline.signal.reason);
+    if (deadline.signal.aborted) hangUp();
+    deadline.signal.addEventListener('abort', hangUp);
+    return deadline;
+  }
+}

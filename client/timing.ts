@@ -1,0 +1,30 @@
+/** Time and chance, as everything in the client sees them; tests bring their own. */
+export interface Timing {
+  /** Milliseconds since the Unix epoch. */
+  now(): number;
+  /** A number in [0, 1). */
+  random(): number;
+  /** @throws the signal's reason as soon as it is aborted. */
+  wait(milliseconds: number, signal?: AbortSignal): Promise<void>;
+}
+
+export const systemTiming: Timing = {
+  now: () => Date.now(),
+  random: () => Math.random(),
+  wait: (milliseconds, signal) =>
+    new Promise((resolve, reject) => {
+      if (signal?.aborted) {
+        reject(signal.reason);
+        return;
+      }
+      const timer = setTimeout(end, milliseconds);
+      signal?.addEventListener('abort', end, { once: true });
+
+      function end(): void {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', end);
+        if (signal?.aborted) reject(signal.reason);
+        else resolve();
+      }
+    }),
+};

@@ -2,6 +2,7 @@ import { existsSync, realpathSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { build, formatMessages, type Metafile, type OutputFile, stop } from 'esbuild';
+import { CLIENT_FOLDER } from './client-folder.ts';
 import { lazyCommonJs } from './lazy-commonjs.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
@@ -102,8 +103,13 @@ async function replaceFiles(outFolder: string, files: readonly OutputFile[]): Pr
   const stale = present
     .filter((entry) => entry.isFile())
     .map((entry) => path.join(entry.parentPath, entry.name))
-    .filter((file) => !produced.has(file));
+    .filter((file) => !produced.has(file) && !isClients(file));
   await Promise.all(stale.map((file) => rm(file, { force: true })));
+}
+
+/** `client.ts` builds beside the functions. */
+function isClients(file: string): boolean {
+  return file.startsWith(CLIENT_FOLDER + path.sep);
 }
 
 async function writeIfChanged(file: OutputFile): Promise<void> {

@@ -1,22 +1,24 @@
-import { type Clock, toTimestamp } from '../platform/clock.ts';
-import { tooLarge, unavailable } from '../platform/errors.ts';
+import type { Clock } from '../platform/clock.ts';
+import { unavailable } from '../platform/errors.ts';
 import type { Random } from '../platform/random.ts';
-import { type Change, lifeOf, recordAfter, type StoredRecord } from './change.ts';
+import {
+  type BatchPlan,
+  MAX_CHANGES_IN_BATCH,
+  type Prospect,
+  planBatch,
+  type QueuedWrites,
+} from './batch-plan.ts';
+import type { Change, StoredRecord } from './change.ts';
+import { isLapsed } from './expiry.ts';
 import type { AppendOutcome, LogStorage } from './log-storage.ts';
 import type { ScopeState } from './scope-state.ts';
-import type { Commit, Decision, Write } from './write.ts';
+import type { CommitSet, WriteSet } from './write.ts';
 
 /** Bytes of JSON that a caller may store under one key; domains check it. */
 export const MAX_VALUE_BYTES = 256 * 1024;
 
-/** Bytes of a whole value: the caller's and what its domain keeps beside it. Three of them share one 2 MB batch. */
-const MAX_RECORD_BYTES = 384 * 1024;
-
-/** Two operations each, and Cosmos takes 100 in a batch. */
-const MAX_WRITES_IN_BATCH = 49;
-const MAX_BATCH_BYTES = 1_500_000;
-/** What a change and its record take beside their values: keys, ids, times, actor. */
-const CHANGE_OVERHEAD_BYTES = 2_000;
+/** Keys whose records are read for one batch, unless a single transaction has more. */
+const MAX_KEYS_AT_ONCE = 128;
 
 /** How long a write may lose races, in milliseconds. */
 const PATIENCE_MILLISECONDS = 10_000;
@@ -25,29 +27,17 @@ const MAX_UNCERTAIN_OUTCOMES = 4;
 const FIRST_BACKOFF_MILLISECONDS = 5;
 const MAX_BACKOFF_MILLISECONDS = 250;
 
-interface PendingWrite<Value> {
-  readonly write: Write<Value>;
-  readonly writeId: string;
+interface Pending<Value> extends QueuedWrites<Value> {
   readonly deadline: number;
-  readonly resolve: (commit: Commit<Value>) => void;
+  /** How each attempt ends that may still turn out to stand. */
+  prospects: readonly Prospect<Value, Pending<Value>>[];
+  readonly resolve: (outcome: CommitSet<Value>) => void;
   readonly reject: (error: unknown) => void;
-}
-
-/** An answer that writes nothing, and so may be given only once the state behind it is proven current. */
-interface Verdict<Value> {
-  readonly pending: PendingWrite<Value>;
-  readonly answer: Commit<Value> | { readonly refusal: unknown };
-}
-
-interface Plan<Value> {
-  readonly base: number;
-  readonly changes: readonly Change<Value>[];
-  readonly verdicts: readonly Verdict<Value>[];
 }
 
 /**
  * Group commit: the writes that arrive while a batch is under way go into the next one. Because the SDK never retries
- * writes, and an answer may be lost after the commit, every write carries an id that stands in its change; `ScopeState`
+ * writes, and an answer may be lost after the commit, every write carries an id that stands in its changes; `ScopeState`
  * shows this queue each change of the log exactly once, and a write found there is answered, never repeated.
  */
 export class CommitQueue<Value> {
@@ -55,8 +45,8 @@ export class CommitQueue<Value> {
   readonly #state: ScopeState<Value>;
   readonly #clock: Clock;
   readonly #random: Random;
-  readonly #unsettled = new Map<string, PendingWrite<Value>>();
-  #waiting: PendingWrite<Value>[] = [];
+  readonly #unsettled = new Map<string, Pending<Value>>();
+  #waiting: Pending<Value>[] = [];
   #running = false;
 
   constructor(storage: LogStorage, state: ScopeState<Value>, clock: Clock, random: Random) {
@@ -73,15 +63,17 @@ export class CommitQueue<Value> {
   }
 
   /**
-   * @throws SkerryError whatever the decision threw; `too-large` for a value over 384 KiB; `unavailable` when the
-   *   database failed, in which case the write may or may not stand.
+   * @throws SkerryError whatever the decision threw; `too-large` for a value over 384 KiB and values that no batch can hold;
+   *   `unprocessable` for more changes than a batch can hold; `unavailable` when the database failed, in which case the
+   *   writes may or may not stand, all of them or none.
    */
-  submit(write: Write<Value>): Promise<Commit<Value>> {
+  submit(writes: WriteSet<Value>): Promise<CommitSet<Value>> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({
-        write,
+        writes,
         writeId: this.#random.id(),
         deadline: this.#clock.now() + PATIENCE_MILLISECONDS,
+        prospects: [],
         resolve,
         reject,
       });
@@ -94,8 +86,7 @@ export class CommitQueue<Value> {
 
   async #run(): Promise<void> {
     while (this.#waiting.length > 0) {
-      const batch = this.#waiting.slice(0, MAX_WRITES_IN_BATCH);
-      this.#waiting = this.#waiting.slice(MAX_WRITES_IN_BATCH);
+      const batch = this.#takeFromWaiting();
       for (const pending of batch) {
         this.#unsettled.set(pending.writeId, pending);
       }
@@ -110,8 +101,20 @@ export class CommitQueue<Value> {
     this.#running = false;
   }
 
+  /** The next writes in order, as many as may share a batch and whose keys are not too many to be read at once. */
+  #takeFromWaiting(): readonly Pending<Value>[] {
+    let keys = 0;
+    const end = this.#waiting.findIndex(({ writes }, index) => {
+      keys += writes.keys.length;
+      return index === MAX_CHANGES_IN_BATCH || (index > 0 && keys > MAX_KEYS_AT_ONCE);
+    });
+    const batch = this.#waiting.slice(0, end === -1 ? undefined : end);
+    this.#waiting = this.#waiting.slice(batch.length);
+    return batch;
+  }
+
   /** Tries until every write of the batch has its answer. */
-  async #commit(batch: readonly PendingWrite<Value>[]): Promise<void> {
+  async #commit(batch: readonly Pending<Value>[]): Promise<void> {
     let uncertainOutcomes = 0;
     for (let attempt = 1; ; attempt += 1) {
       const open = batch.filter((pending) => this.#unsettled.has(pending.writeId));
@@ -136,7 +139,7 @@ export class CommitQueue<Value> {
     }
   }
 
-  async #attempt(open: readonly PendingWrite<Value>[]): Promise<AppendOutcome | 'moved'> {
+  async #attempt(open: readonly Pending<Value>[]): Promise<AppendOutcome | 'moved'> {
     const plan = await this.#plan(open);
     if (plan.changes.length === 0) {
       await this.#state.prove();
@@ -151,44 +154,31 @@ export class CommitQueue<Value> {
       }
       this.#state.advance(plan.changes, startedAt);
     }
-    for (const { pending, answer } of plan.verdicts) {
+    for (const { queued, answer } of plan.verdicts) {
       if ('refusal' in answer) {
-        this.#refuse(pending, answer.refusal);
-      } else if (this.#unsettled.delete(pending.writeId)) {
-        pending.resolve(answer);
+        this.#refuse(queued, answer.refusal);
+      } else if (this.#unsettled.delete(queued.writeId)) {
+        queued.resolve(answer);
       }
     }
     return 'committed';
   }
 
-  /** Lets the writes decide one after another, each on what those before it leave behind. */
-  async #plan(open: readonly PendingWrite<Value>[]): Promise<Plan<Value>> {
-    const { base, records } = await this.#currentRecords(open.map((pending) => pending.write.key));
-    const at = toTimestamp(this.#clock.now());
-    const changes: Change<Value>[] = [];
-    const verdicts: Verdict<Value>[] = [];
-    let bytes = 0;
-    for (const pending of open) {
-      const { key } = pending.write;
-      const current = records.get(key);
-      try {
-        const decision = pending.write.decide(current);
-        if (decision.type === 'keep') {
-          verdicts.push({ pending, answer: keptAnswer(current) });
-          continue;
-        }
-        const change = toChange(pending, decision, current, base + changes.length + 1, at);
-        bytes += batchBytes(change);
-        if (bytes > MAX_BATCH_BYTES && changes.length > 0) {
-          break;
-        }
-        changes.push(change);
-        records.set(key, recordAfter(change));
-      } catch (refusal) {
-        verdicts.push({ pending, answer: { refusal } });
-      }
+  async #plan(open: readonly Pending<Value>[]): Promise<BatchPlan<Value, Pending<Value>>> {
+    const { base, records } = await this.#currentRecords(open.flatMap(({ writes }) => writes.keys));
+    const now = this.#clock.now();
+    const plan = planBatch(open, {
+      base,
+      records,
+      now,
+      isGone: (record) => isLapsed(record, now),
+      newId: () => this.#random.id(),
+    });
+    for (const prospect of plan.prospects) {
+      const { queued } = prospect;
+      queued.prospects = [...queued.prospects.filter(({ last }) => last.revision > base), prospect];
     }
-    return { base, changes, verdicts };
+    return plan;
   }
 
   /**
@@ -208,26 +198,29 @@ export class CommitQueue<Value> {
     return { base, records: new Map(distinct.map((key, index) => [key, records[index]])) };
   }
 
+  /** A transaction is settled by the last of its changes, with what was decided in the attempt that stands. */
   #settleCommitted(change: Change<Value>): void {
     const pending = this.#unsettled.get(change.writeId);
-    if (pending !== undefined) {
-      this.#unsettled.delete(change.writeId);
-      pending.resolve({
-        changed: true,
-        revision: change.revision,
-        record: recordAfter(change),
-        previous: change.previous,
-      });
+    if (pending === undefined || change.revision < (change.transaction?.last ?? 0)) {
+      return;
     }
+    const standing = pending.prospects.find(
+      ({ last }) => last.revision === change.revision && last.at === change.at,
+    );
+    if (standing === undefined) {
+      throw new Error(`Nobody tried to write change ${change.revision}, which stands.`);
+    }
+    this.#unsettled.delete(change.writeId);
+    pending.resolve(standing.outcome);
   }
 
-  #refuse(pending: PendingWrite<Value>, error: unknown): void {
+  #refuse(pending: Pending<Value>, error: unknown): void {
     if (this.#unsettled.delete(pending.writeId)) {
       pending.reject(error);
     }
   }
 
-  #refuseOverdue(open: readonly PendingWrite<Value>[]): void {
+  #refuseOverdue(open: readonly Pending<Value>[]): void {
     const now = this.#clock.now();
     for (const pending of open.filter(({ deadline }) => deadline <= now)) {
       this.#refuse(
@@ -243,45 +236,4 @@ export class CommitQueue<Value> {
     const ceiling = Math.min(FIRST_BACKOFF_MILLISECONDS * 2 ** attempt, MAX_BACKOFF_MILLISECONDS);
     await this.#clock.sleep(this.#random.fraction() * ceiling);
   }
-}
-
-function keptAnswer<Value>(current: StoredRecord<Value> | undefined): Commit<Value> {
-  return { changed: false, revision: current?.revision ?? 0, record: current, previous: current };
-}
-
-function toChange<Value>(
-  pending: PendingWrite<Value>,
-  decision: Exclude<Decision<Value>, { type: 'keep' }>,
-  previous: StoredRecord<Value> | undefined,
-  revision: number,
-  at: string,
-): Change<Value> {
-  const { key, actor, traceparent } = pending.write;
-  const value = decision.type === 'delete' ? undefined : decision.value;
-  if (value !== undefined && jsonBytes(value) > MAX_RECORD_BYTES) {
-    throw tooLarge(`The value and what belongs to it are larger than ${MAX_RECORD_BYTES / 1024} KiB.`, {
-      fix: 'Keep large content in a bundle, and its name here.',
-    });
-  }
-  return {
-    revision,
-    key,
-    type: decision.type,
-    ...(value !== undefined && { value }),
-    ...(decision.type === 'put' && lifeOf(decision)),
-    ...(previous !== undefined && { previous }),
-    actor,
-    at,
-    ...(traceparent !== undefined && { traceparent }),
-    writeId: pending.writeId,
-  };
-}
-
-/** What a change adds to a batch: its value twice (change and record) and the previous value once. */
-function batchBytes(change: Change<unknown>): number {
-  return CHANGE_OVERHEAD_BYTES + 2 * jsonBytes(change.value) + jsonBytes(change.previous?.value);
-}
-
-function jsonBytes(value: unknown): number {
-  return value === undefined ? 0 : Buffer.byteLength(JSON.stringify(value));
 }

@@ -6,6 +6,8 @@
 export type { Change, ChangeType, Json, Life, StoredRecord, Transaction } from './change.ts';
 export { recordAfter } from './change.ts';
 export { MAX_VALUE_BYTES } from './commit-queue.ts';
+export { isLapsed } from './expiry.ts';
+export type { ExpirySummary } from './expiry-sweep.ts';
 export { isUnder } from './key.ts';
 export { countsFor, grantLease, hasWholeTtlLeft, isAlive, type Lease } from './lease.ts';
 export type { StoredLease } from './lease-storage.ts';
@@ -13,4 +15,4 @@ export { type Holder, type LeaseQuestion, Leases } from './leases.ts';
 export type { Listing, PageRequest } from './listing.ts';
 export { type ListOptions, Records, type RecordsOptions } from './records.ts';
 export { parseScopeId, type Scope, scopeId } from './scope.ts';
-export type { Commit, Decision, Write } from './write.ts';
+export type { Commit, CommitSet, Decision, Decisions, Write, WriteSet } from './write.ts';

@@ -1,14 +1,17 @@
 import { readCursor, writeCursor } from '../platform/cursor.ts';
 import type { StoredRecord } from './change.ts';
 import { fromRecordDocument } from './documents.ts';
+import { isUnder } from './key.ts';
 import type { LogStorage } from './log-storage.ts';
 import type { Snapshot } from './snapshot.ts';
 
 export interface PageRequest {
   /** Cursor: the `next` of the page before. */
   readonly after?: string | undefined;
-  /** Records of a page, 1 to 5,000. */
+  /** Most records of a page, 1 to 5,000. */
   readonly limit?: number | undefined;
+  /** Only records under this key, as `isUnder` has it. */
+  readonly prefix?: string | undefined;
 }
 
 /** A page of a scope's records in key order. */
@@ -16,6 +19,8 @@ export interface Listing<Value> {
   readonly records: readonly StoredRecord<Value>[];
   /** The revision of the scope at which the page was so. */
   readonly revision: number;
+  /** Whether something is left out that has lapsed: at this revision the page may have shown it before. */
+  readonly hidesLapsed: boolean;
   /** Whole seconds since the page was last proven current. */
   readonly ageSeconds: number;
   /** Cursor of the next page; absent on the last one. */
@@ -32,19 +37,40 @@ interface Cursor {
 
 type Page<Value> = Omit<Listing<Value>, 'ageSeconds'>;
 
-export function listFromSnapshot<Value>(snapshot: Snapshot<Value>, request: PageRequest): Page<Value> {
-  const limit = request.limit ?? MAX_PAGE;
-  const records = snapshot.page(cursorOf(request)?.key, limit + 1);
-  return toPage(
-    records.slice(0, limit),
-    snapshot.revision,
-    records.length > limit && { key: records[limit - 1]?.key ?? '' },
-  );
+/** Whether a record has lapsed, and so is not shown. */
+type IsGone = (record: StoredRecord<unknown>) => boolean;
+
+export function listFromSnapshot<Value>(
+  snapshot: Snapshot<Value>,
+  request: PageRequest,
+  isGone: IsGone,
+): Page<Value> {
+  const { prefix = '', limit = MAX_PAGE } = request;
+  const after = cursorOf(request)?.key ?? '';
+  const end = endOfPrefix(prefix);
+  const records: StoredRecord<Value>[] = [];
+  let hidesLapsed = false;
+  for (const record of snapshot.recordsFrom((key) => key > after && key >= prefix)) {
+    if (end !== undefined && record.key >= end) {
+      break;
+    }
+    if (!isUnder(prefix, record.key)) {
+      continue;
+    }
+    if (isGone(record)) {
+      hidesLapsed = true;
+    } else if (records.length === limit) {
+      return toPage(records, hidesLapsed, snapshot.revision, { key: records.at(-1)?.key ?? '' });
+    } else {
+      records.push(record);
+    }
+  }
+  return toPage(records, hidesLapsed, snapshot.revision, undefined);
 }
 
 /**
  * Lists a scope that is too large for memory, as it was at one revision on all pages: what was written since is undone
- * by the previous values in the changes since.
+ * by the previous values in the changes since. What has lapsed by now is on none of them.
  *
  * @param position a revision that is proven current; the first page shows it.
  */
@@ -52,11 +78,16 @@ export async function listFromStorage<Value>(
   storage: LogStorage,
   position: number,
   request: PageRequest,
+  isGone: IsGone,
 ): Promise<Page<Value>> {
+  const { prefix = '', limit = MAX_PAGE } = request;
   const cursor = cursorOf(request);
-  const limit = request.limit ?? MAX_PAGE;
   const revision = cursor?.revision ?? position;
-  const documents = await storage.readRecordPage<Value>(cursor?.key ?? '', limit);
+  const { documents, isLast } = await storage.readRecordPage<Value>({
+    after: cursor?.key ?? '',
+    prefix,
+    limit,
+  });
   const changesSince = await storage.readChangesAfter<Value>(revision);
   const before = new Map<string, StoredRecord<Value> | undefined>();
   for (const change of changesSince.toReversed()) {
@@ -65,26 +96,31 @@ export async function listFromStorage<Value>(
   const records = documents.flatMap(
     (document) => (before.has(document.key) ? before.get(document.key) : fromRecordDocument(document)) ?? [],
   );
+  const shown = records.filter((record) => !isGone(record));
   const last = documents.at(-1);
   return toPage(
-    records,
+    shown,
+    shown.length < records.length,
     revision,
-    documents.length === limit && last !== undefined && { key: last.key, revision },
+    isLast || last === undefined ? undefined : { key: last.key, revision },
   );
+}
+
+/** The first key behind all those that are under a prefix; undefined where there is none. */
+function endOfPrefix(prefix: string): string | undefined {
+  return prefix === '' ? undefined : `${prefix.replace(/\/$/, '')}0`; // '0' follows '/'.
 }
 
 function toPage<Value>(
   records: readonly StoredRecord<Value>[],
+  hidesLapsed: boolean,
   revision: number,
-  next: Cursor | false,
+  next: Cursor | undefined,
 ): Page<Value> {
-  return next === false
-    ? { records, revision }
-    : {
-        records,
-        revision,
-        next: writeCursor(next.revision === undefined ? [next.key] : [next.key, next.revision]),
-      };
+  const page = { records, hidesLapsed, revision };
+  return next === undefined
+    ? page
+    : { ...page, next: writeCursor(next.revision === undefined ? [next.key] : [next.key, next.revision]) };
 }
 
 function cursorOf({ after }: PageRequest): Cursor | undefined {

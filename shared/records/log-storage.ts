@@ -28,6 +28,21 @@ export type AppendOutcome = 'committed' | 'conflict' | 'throttled' | 'uncertain'
 
 /** Documents a page of a query asks for; Cosmos ends a page earlier at about 4 MB. */
 const PAGE_SIZE = 1000;
+/** Pages of a listing that are held in memory together. */
+const MAX_PAGES_AT_ONCE = 5;
+
+export interface RecordRange {
+  /** The key behind which it begins; empty for the first. */
+  readonly after: string;
+  /** As `isUnder` has it; empty for all. */
+  readonly prefix: string;
+  readonly limit: number;
+}
+
+export interface RecordPage<Value> {
+  readonly documents: readonly RecordDocument<Value>[];
+  readonly isLast: boolean;
+}
 
 /** The Cosmos calls of one scope's log: each method is one operation, without any retry or memory of its own. */
 export class LogStorage {
@@ -69,12 +84,32 @@ export class LogStorage {
     return document && fromRecordDocument(document);
   }
 
-  /** Up to `limit` record documents in key order, tombstones among them, beginning behind `afterKey`. */
-  async readRecordPage<Value>(afterKey: string, limit: number): Promise<RecordDocument<Value>[]> {
-    return await this.#query<RecordDocument<Value>>({
-      query: `SELECT TOP ${limit} * FROM c WHERE c.type = 'record' AND c.key > @key ORDER BY c.key`,
-      parameters: [{ name: '@key', value: afterKey }],
-    });
+  /** Record documents in key order, tombstones among them; fewer than `limit` where their values are large. */
+  async readRecordPage<Value>({ after, prefix, limit }: RecordRange): Promise<RecordPage<Value>> {
+    const below = prefix.endsWith('/') ? prefix : `${prefix}/`;
+    const pages = queryPages<RecordDocument<Value>>(
+      this.#container,
+      {
+        query: `SELECT TOP ${limit} * FROM c WHERE c.type = 'record' AND c.key > @after
+          ${prefix === '' ? '' : 'AND (c.key = @prefix OR STARTSWITH(c.key, @below))'} ORDER BY c.key`,
+        parameters: [
+          { name: '@after', value: prefix === below && prefix > after ? prefix : after },
+          { name: '@prefix', value: prefix },
+          { name: '@below', value: below },
+        ],
+      },
+      { partitionKey: this.#partition, maxItemCount: PAGE_SIZE },
+    );
+    const documents: RecordDocument<Value>[] = [];
+    let read = 0;
+    for await (const page of pages) {
+      documents.push(...page);
+      read += 1;
+      if (read === MAX_PAGES_AT_ONCE && documents.length > 0) {
+        return { documents, isLast: false };
+      }
+    }
+    return { documents, isLast: documents.length < limit };
   }
 
   /** All live records in no particular order, page by page as they are read; may mix states of several revisions. */

@@ -5,12 +5,14 @@ import type { Random } from '../platform/random.ts';
 import { RecentMap } from '../platform/recent-map.ts';
 import type { Change, StoredRecord } from './change.ts';
 import { CommitQueue } from './commit-queue.ts';
+import { isLapsed } from './expiry.ts';
+import { type ExpirySummary, expireLapsed } from './expiry-sweep.ts';
 import { checkKey } from './key.ts';
 import { type Listing, listFromSnapshot, listFromStorage, type PageRequest } from './listing.ts';
 import { LogStorage } from './log-storage.ts';
 import { parseScopeId, type Scope, scopeId } from './scope.ts';
 import { ScopeState, type SnapshotLimits } from './scope-state.ts';
-import type { Commit, Write } from './write.ts';
+import type { Commit, CommitSet, Decisions, Write, WriteSet } from './write.ts';
 
 const SNAPSHOT_LIMITS: SnapshotLimits = { records: 5_000, bytes: 16 * 1024 * 1024 };
 /** Bytes of snapshots that a process holds; the least recently used are dropped beyond it. */
@@ -53,9 +55,10 @@ export class Records {
     this.#options = { snapshotLimits: SNAPSHOT_LIMITS, ...options };
   }
 
-  /** The newest state of one record, by one strong point read. */
+  /** The newest state of one record, by one strong point read; undefined where there is none, or it has lapsed. */
   async get<Value>(scope: Scope, key: string): Promise<StoredRecord<Value> | undefined> {
-    return await new LogStorage(this.#options.container, scope).readRecord<Value>(key);
+    const record = await new LogStorage(this.#options.container, scope).readRecord<Value>(key);
+    return record !== undefined && isLapsed(record, this.#options.clock.now()) ? undefined : record;
   }
 
   /** The change with a revision, by one point read; undefined when the scope has not reached it. */
@@ -80,10 +83,12 @@ export class Records {
     }
     const ageSeconds = Math.max(0, Math.floor((this.#options.clock.now() - state.provenAt) / 1000));
     const { snapshot } = state;
+    const now = this.#options.clock.now();
+    const isGone = (record: StoredRecord<unknown>) => isLapsed(record, now);
     const listing =
       snapshot === undefined
-        ? await listFromStorage(storage, await state.knownPosition(), options)
-        : listFromSnapshot(snapshot, options);
+        ? await listFromStorage(storage, await state.knownPosition(), options, isGone)
+        : listFromSnapshot(snapshot, options, isGone);
     return { ...(listing as Omit<Listing<Value>, 'ageSeconds'>), ageSeconds };
   }
 
@@ -93,9 +98,47 @@ export class Records {
    * @throws SkerryError whatever the decision threw; `invalid` for a malformed key; `too-large` for a value over 384 KiB.
    */
   async commit<Value>(scope: Scope, write: Write<Value>): Promise<Commit<Value>> {
-    checkKey(write.key);
-    const commit = await this.#open(scope).queue.submit(write as Write<unknown>);
-    return commit as Commit<Value>;
+    const { key, actor, traceparent } = write;
+    const { commits } = await this.transact<Value>(scope, {
+      keys: [key],
+      actor,
+      traceparent,
+      decide: (current) => ({ writes: [{ key, decision: write.decide(current.get(key)) }] }),
+    });
+    const commit = commits.get(key);
+    if (commit === undefined) {
+      throw new Error(`The write of ${key} ended without an outcome.`);
+    }
+    return commit;
+  }
+
+  /**
+   * Writes several keys of a scope together or not at all, decided on their newest state: one revision each change, in one
+   * batch. There are at most 49 changes and 1.5 MB in it, where each new value counts twice and each that it replaces once.
+   *
+   * @throws SkerryError whatever the decision threw; `invalid` for a malformed key; `too-large` for a value over 384 KiB, and
+   *   for values that are too large together; `unprocessable` for more than 49 changes.
+   */
+  async transact<Value, Decided extends Decisions<Value> = Decisions<Value>>(
+    scope: Scope,
+    writes: WriteSet<Value, Decided>,
+  ): Promise<CommitSet<Value, Decided>> {
+    writes.keys.forEach(checkKey);
+    const outcome = await this.#open(scope).queue.submit(writes as WriteSet<unknown>);
+    return outcome as CommitSet<Value, Decided>;
+  }
+
+  /**
+   * Writes an `expire` change for each record, of all scopes, whose `expiresAt` has passed; see `expireLapsed`.
+   *
+   * @param limit records that are taken up.
+   */
+  async expireLapsed(limit: number): Promise<ExpirySummary> {
+    const { container, clock } = this.#options;
+    return await expireLapsed(
+      { container, clock, commit: (scope, write) => this.commit(scope, write) },
+      limit,
+    );
   }
 
   /** The newest revision of a scope, proven after this call began; 0 for a scope that was never written. */

@@ -55,11 +55,16 @@ export class Snapshot<Value> {
     }
   }
 
-  /** Up to `limit` records in key order, beginning behind `after`. */
-  page(after: string | undefined, limit: number): StoredRecord<Value>[] {
+  /** The records in key order from the first key on that `isReached`, which holds for all keys behind one that it holds for. */
+  *recordsFrom(isReached: (key: string) => boolean): Generator<StoredRecord<Value>> {
     this.#sortedKeys ??= [...this.#entries.keys()].sort();
-    const start = after === undefined ? 0 : firstIndexAbove(this.#sortedKeys, after);
-    return this.#sortedKeys.slice(start, start + limit).flatMap((key) => this.get(key) ?? []);
+    const keys = this.#sortedKeys;
+    for (let index = firstIndex(keys, isReached); index < keys.length; index += 1) {
+      const record = this.get(keys[index] ?? '');
+      if (record !== undefined) {
+        yield record;
+      }
+    }
   }
 
   #set(key: string, record: StoredRecord<Value> | undefined): void {
@@ -81,15 +86,15 @@ export class Snapshot<Value> {
 /** What a record takes beside its value: key, times and the entry itself. */
 const OVERHEAD_BYTES = 300;
 
-function firstIndexAbove(sorted: readonly string[], bound: string): number {
+function firstIndex(sorted: readonly string[], isReached: (key: string) => boolean): number {
   let low = 0;
   let high = sorted.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if ((sorted[middle] ?? '') <= bound) {
-      low = middle + 1;
-    } else {
+    if (isReached(sorted[middle] ?? '')) {
       high = middle;
+    } else {
+      low = middle + 1;
     }
   }
   return low;

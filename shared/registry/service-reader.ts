@@ -1,8 +1,8 @@
 import type { Clock } from '../platform/clock.ts';
 import { notFound, type SkerryError } from '../platform/errors.ts';
+import { mapConcurrently } from '../platform/map-concurrently.ts';
 import { RecentMap } from '../platform/recent-map.ts';
 import { type Holder, type Leases, type Records, type Scope, scopeId } from '../records/index.ts';
-import { mapConcurrently } from './concurrently.ts';
 import { type InstanceView, servicesTag, serviceTag, viewInstance } from './health.ts';
 import {
   type InstanceAddress,

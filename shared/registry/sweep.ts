@@ -1,6 +1,6 @@
 import { type Clock, toTimestamp } from '../platform/clock.ts';
+import { mapConcurrently } from '../platform/map-concurrently.ts';
 import { type Leases, type Records, type StoredLease, scopeId } from '../records/index.ts';
-import { mapConcurrently } from './concurrently.ts';
 import { ExpiryGuard, GUARD_KEY } from './expiry-guard.ts';
 import { lastSignOfLife } from './health.ts';
 import { type InstanceRecord, type InstanceValue, isMarkedExpired, SERVICE_KIND } from './instance.ts';

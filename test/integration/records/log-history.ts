@@ -57,7 +57,7 @@ export function findViolations(
 function violationsOfChain(history: readonly Change<string>[]): string[] {
   const violations: string[] = [];
   const newest = new Map<string, StoredRecord<string>>();
-  const writeIds = new Set<string>();
+  const writers = new Map<string, Change<string>>();
   for (const [index, change] of history.entries()) {
     if (change.revision !== index + 1) {
       violations.push(`revision ${change.revision} stands at place ${index + 1}`);
@@ -68,10 +68,13 @@ function violationsOfChain(history: readonly Change<string>[]): string[] {
         `change ${change.revision} names ${JSON.stringify(change.previous)} as previous of ${change.key}, which was ${JSON.stringify(expected)}`,
       );
     }
-    if (writeIds.has(change.writeId)) {
-      violations.push(`write ${change.writeId} stands twice`);
+    const sameWrite = writers.get(change.writeId);
+    if (sameWrite !== undefined && !areOneTransaction(sameWrite, change)) {
+      violations.push(
+        `write ${change.writeId} stands twice, at ${sameWrite.revision} and ${change.revision}`,
+      );
     }
-    writeIds.add(change.writeId);
+    writers.set(change.writeId, change);
     const record = recordAfter(change);
     if (record === undefined) {
       newest.delete(change.key);
@@ -80,6 +83,16 @@ function violationsOfChain(history: readonly Change<string>[]): string[] {
     }
   }
   return violations;
+}
+
+function areOneTransaction(one: Change<string>, next: Change<string>): boolean {
+  const { first, last } = one.transaction ?? {};
+  return (
+    next.revision === one.revision + 1 &&
+    next.transaction !== undefined &&
+    next.transaction.first === first &&
+    next.transaction.last === last
+  );
 }
 
 function violationOf(seen: Observation, history: readonly Change<string>[]): string[] {

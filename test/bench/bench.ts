@@ -1,15 +1,17 @@
 /**
- * `npm run bench [-- product|cloud] [--quick]`: what Skerry and its embedded cloud cost, as tables of figures taken side by
+ * `npm run bench [-- product|cloud|kv] [--quick]`: what Skerry and its embedded cloud cost, as tables of figures taken side by
  * side in one run. Compare ratios; absolute figures belong to the machine and the moment.
  */
 import os from 'node:os';
 import { parseArgs } from 'node:util';
 import { benchCloud } from './cloud/cloud.ts';
+import { benchKv } from './kv/kv.ts';
 import { benchProduct } from './product/product.ts';
 
 const BENCHES: Readonly<Record<string, (quick: boolean) => Promise<void>>> = {
   product: benchProduct,
   cloud: benchCloud,
+  kv: benchKv,
 };
 
 const { values, positionals } = parseArgs({

@@ -1,40 +1,18 @@
-import { CosmosClient, type Plugin } from '@azure/cosmos';
 import { Applications } from '../../../shared/config/index.ts';
 import { systemClock } from '../../../shared/platform/clock.ts';
 import { systemRandom } from '../../../shared/platform/random.ts';
-import { COSMOS_CONTAINERS, COSMOS_DATABASE } from '../../../shared/platform/topology.ts';
+import { COSMOS_CONTAINERS } from '../../../shared/platform/topology.ts';
 import { Leases, Records } from '../../../shared/records/index.ts';
 import { Registry } from '../../../shared/registry/index.ts';
-import { startCosmos } from '../../integration/cosmos-fixture.ts';
+import { startMeteredDatabase, type Usage } from './metered-database.ts';
 
-export interface Cost {
+export interface Cost extends Usage {
   readonly operation: string;
-  readonly requests: number;
-  readonly requestUnits: number;
 }
 
 /** What single operations cost in Cosmos DB, by the emulator's model of request charges (Strong reads are billed double in Azure). */
 export async function measureRequestUnits(): Promise<Cost[]> {
-  const cosmos = await startCosmos();
-  const meter = { requests: 0, requestUnits: 0 };
-  const plugin: Plugin<unknown> = async (context, _diagnostics, next) => {
-    meter.requests += 1;
-    try {
-      const response = await next(context);
-      meter.requestUnits += chargeOf(response);
-      return response;
-    } catch (error) {
-      meter.requestUnits += chargeOf(error);
-      throw error;
-    }
-  };
-  // Plugins are an undocumented option of the SDK, the only one that sees every request's charge.
-  const options = {
-    connectionString: cosmos.server.connectionString,
-    plugins: [{ on: 'request', plugin }],
-  };
-  const client = new CosmosClient(options);
-  const database = client.database(COSMOS_DATABASE);
+  const { database, measure, stop } = await startMeteredDatabase();
   const clock = systemClock;
   const records = new Records({
     container: database.container(COSMOS_CONTAINERS.records.id),
@@ -80,21 +58,8 @@ export async function measureRequestUnits(): Promise<Cost[]> {
   };
   const costs: Cost[] = [];
   for (const [operation, run] of Object.entries(operations)) {
-    const before = { ...meter };
-    await run();
-    costs.push({
-      operation,
-      requests: meter.requests - before.requests,
-      requestUnits: meter.requestUnits - before.requestUnits,
-    });
+    costs.push({ operation, ...(await measure(run)) });
   }
-  client.dispose();
-  await cosmos.stop();
+  await stop();
   return costs;
-}
-
-/** The charge of an answer, or of an error that carries its headers, such as a 404. */
-function chargeOf(answer: unknown): number {
-  const headers = (answer as { headers?: Record<string, unknown> }).headers;
-  return Number(headers?.['x-ms-request-charge'] ?? 0);
 }

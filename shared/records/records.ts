@@ -55,10 +55,20 @@ export class Records {
     this.#options = { snapshotLimits: SNAPSHOT_LIMITS, ...options };
   }
 
-  /** The newest state of one record, by one strong point read; undefined where there is none, or it has lapsed. */
+  /**
+   * The newest state of one record; undefined where there is none, or it has lapsed. By one strong point read, or from memory
+   * where the scope is held there: all who ask at a time share its proof.
+   */
   async get<Value>(scope: Scope, key: string): Promise<StoredRecord<Value> | undefined> {
-    const record = await new LogStorage(this.#options.container, scope).readRecord<Value>(key);
-    return record !== undefined && isLapsed(record, this.#options.clock.now()) ? undefined : record;
+    const { storage, state, queue } = this.#open(scope);
+    const isAtHand = state.snapshot !== undefined && !queue.busy;
+    if (isAtHand) {
+      await state.prove();
+    }
+    const snapshot = isAtHand ? state.snapshot : undefined;
+    const record = snapshot === undefined ? await storage.readRecord<Value>(key) : snapshot.get(key);
+    const isGone = record === undefined || isLapsed(record, this.#options.clock.now());
+    return isGone ? undefined : (record as StoredRecord<Value>);
   }
 
   /** The change with a revision, by one point read; undefined when the scope has not reached it. */

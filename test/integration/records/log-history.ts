@@ -2,11 +2,15 @@ import { type Change, recordAfter, type StoredRecord } from '../../../shared/rec
 import type { Records } from '../../../shared/records/records.ts';
 import type { Scope } from '../../../shared/records/scope.ts';
 
-/** What a client of the log saw of one of its writes. */
+/** What a client of the log saw of one of its writes, and of the key before it. */
 export interface Observation {
   /** Unique; stands as the actor of the change. */
   readonly actor: string;
   readonly key: string;
+  /** Of the record that it read before it wrote; 0 where there was none. */
+  readonly readRevision: number;
+  /** The scope's revision at some time before that was read; it was read before `before`. */
+  readonly beforeRead: number;
   /** Refuses unless this holds for the record's value; undefined for an unconditional write. */
   readonly condition: ((value: string | undefined) => boolean) | undefined;
   readonly outcome: 'committed' | 'refused' | 'unknown';
@@ -96,6 +100,11 @@ function areOneTransaction(one: Change<string>, next: Change<string>): boolean {
 }
 
 function violationOf(seen: Observation, history: readonly Change<string>[]): string[] {
+  if (!wasReadableAtSomeTime(seen, history)) {
+    return [
+      `${seen.actor} read ${seen.key} at ${seen.readRevision} between revisions ${seen.beforeRead} and ${seen.before}`,
+    ];
+  }
   const standing = history.filter((change) => change.actor === seen.actor);
   if (standing.length > 1) {
     return [`${seen.actor} stands ${standing.length} times`];
@@ -116,6 +125,16 @@ function violationOf(seen: Observation, history: readonly Change<string>[]): str
     return seen.condition(value) ? [] : [`${seen.actor} was committed on ${value}, against its condition`];
   }
   return [];
+}
+
+function wasReadableAtSomeTime(seen: Observation, history: readonly Change<string>[]): boolean {
+  for (let revision = seen.beforeRead; revision <= seen.before; revision += 1) {
+    const newest = history.slice(0, revision).findLast(({ key }) => key === seen.key);
+    if ((newest?.value === undefined ? 0 : newest.revision) === seen.readRevision) {
+      return true;
+    }
+  }
+  return false;
 }
 
 function wasRefusableAtSomeTime(seen: Observation, history: readonly Change<string>[]): boolean {

@@ -48,7 +48,7 @@ afterAll(async () => {
 
 describe('the log, written by many clients over several stores', () => {
   const promise =
-    'has no gaps, exact previous values, each write at most once and each acknowledged one exactly once, and refuses nothing that a strong read would not have';
+    'has no gaps, exact previous values, only reads of what stood then, each write at most once and each acknowledged one exactly once, and refuses nothing that a strong read would not have';
 
   it(promise, async () => {
     await checkHistories({}, runs(12, 400));
@@ -101,19 +101,25 @@ async function runClient(
   const observations: Observation[] = [];
   for (const [index, own] of steps.entries()) {
     const records = stores[own.store] as Records;
-    observations.push(await runStep(records, scope, own, `client${client}:${index}`));
+    const beforeRead = observations.at(-1)?.after ?? 0;
+    observations.push(await runStep(records, scope, own, { actor: `client${client}:${index}`, beforeRead }));
   }
   return observations;
 }
 
-async function runStep(records: Records, scope: Scope, own: Step, actor: string): Promise<Observation> {
+async function runStep(
+  records: Records,
+  scope: Scope,
+  own: Step,
+  { actor, beforeRead }: Pick<Observation, 'actor' | 'beforeRead'>,
+): Promise<Observation> {
   if (own.listsBefore) {
     await records.list(scope);
   }
-  const seenValue = (await records.get<string>(scope, own.key))?.value;
-  const condition = conditionOf(own, seenValue);
+  const read = await records.get<string>(scope, own.key);
+  const condition = conditionOf(own, read?.value);
   const before = await strongPosition(scope);
-  const seen = { actor, key: own.key, condition, before };
+  const seen = { actor, key: own.key, readRevision: read?.revision ?? 0, beforeRead, condition, before };
   try {
     const commit = await records.commit<string>(scope, {
       key: own.key,

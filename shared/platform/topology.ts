@@ -18,7 +18,16 @@ export const COSMOS_CONTAINERS = {
   records: {
     id: 'records',
     partitionKey: '/scope',
-    indexedPaths: ['/type/?', '/revision/?', '/key/?', '/kind/?', '/ns/?', '/expiresAt/?', '/lease/?'],
+    indexedPaths: [
+      '/type/?',
+      '/revision/?',
+      '/key/?',
+      '/kind/?',
+      '/ns/?',
+      '/expiresAt/?',
+      '/lease/?',
+      '/milestone/?',
+    ],
   },
   leases: { id: 'leases', partitionKey: '/scope', indexedPaths: ['/expiresAt/?'] },
   deliveries: {

@@ -146,6 +146,10 @@ export class CommitQueue<Value> {
       if (this.#state.position !== plan.base) {
         return 'moved';
       }
+    } else if (!this.#state.isProofValid) {
+      // The change after the base may have been written and, since, removed by compaction; creating it would lock nothing.
+      await this.#state.prove();
+      return 'moved';
     } else {
       const startedAt = this.#clock.now();
       const outcome = await this.#storage.append(plan.changes);

@@ -6,11 +6,18 @@ import {
   type StoredRecord,
   type Transaction,
 } from './change.ts';
+import type { Head } from './head.ts';
 import { encodeKey } from './key.ts';
 import { type Scope, scopeId } from './scope.ts';
 
 /** Version of the document shapes below; readers may meet older ones. */
 const SCHEMA_VERSION = 1;
+
+/**
+ * Every so many changes of a scope one is a milestone, which alone is found by its time: the timer that compacts asks for the
+ * scopes of old milestones, and never looks at a scope with fewer changes. The index so costs one write in 250 one term more.
+ */
+const MILESTONE_EVERY = 250;
 
 /** Digits of a revision in a document id, so that ids sort as revisions do up to 10^16. */
 const REVISION_DIGITS = 16;
@@ -52,6 +59,35 @@ export interface ChangeDocument<Value> extends ScopeDocument {
   readonly traceparent?: string;
   readonly writeId: string;
   readonly transaction?: Transaction;
+  /** `at` once more, where the change is a milestone. */
+  readonly milestone?: string;
+}
+
+/**
+ * How far the scope is compacted (compaction.ts); absent before the first time. It is no part of a write, so that writers do not
+ * contend for it.
+ */
+export interface HeadDocument extends Head {
+  readonly id: typeof HEAD_ID;
+  readonly scope: string;
+  readonly ns: string;
+  readonly kind: string;
+  readonly schemaVersion: number;
+  readonly type: 'head';
+  /** `compactedTo`, under a path that is indexed, while changes up to there may still have to be removed. */
+  readonly revision?: number;
+}
+
+export const HEAD_ID = 'head';
+
+export function toHeadDocument(scope: Scope, head: Head, mustRemove: boolean): HeadDocument {
+  return {
+    id: HEAD_ID,
+    ...scopeFields(scope),
+    type: 'head',
+    ...head,
+    ...(mustRemove && { revision: head.compactedTo }),
+  };
 }
 
 export function changeDocumentId(revision: number): string {
@@ -85,6 +121,7 @@ export function toChangeDocument<Value>(scope: Scope, change: Change<Value>): Ch
     ...(change.traceparent !== undefined && { traceparent: change.traceparent }),
     writeId: change.writeId,
     ...(change.transaction !== undefined && { transaction: change.transaction }),
+    ...(change.revision % MILESTONE_EVERY === 0 && { milestone: change.at }),
   };
 }
 

@@ -6,8 +6,11 @@
 export type { Change, ChangeType, Json, Life, StoredRecord, Transaction } from './change.ts';
 export { recordAfter } from './change.ts';
 export { MAX_VALUE_BYTES } from './commit-queue.ts';
+export { Compaction, type RetentionPolicy } from './compaction.ts';
 export { isLapsed } from './expiry.ts';
 export type { ExpirySummary } from './expiry-sweep.ts';
+export { type Head, historyCompacted } from './head.ts';
+export type { HistoryPage, HistoryRequest } from './history.ts';
 export { isUnder } from './key.ts';
 export { countsFor, grantLease, hasWholeTtlLeft, isAlive, type Lease } from './lease.ts';
 export type { StoredLease } from './lease-storage.ts';

@@ -1,8 +1,9 @@
 import { readCursor, writeCursor } from '../platform/cursor.ts';
 import type { StoredRecord } from './change.ts';
 import { fromRecordDocument } from './documents.ts';
+import { historyCompacted } from './head.ts';
 import { isUnder } from './key.ts';
-import type { LogStorage } from './log-storage.ts';
+import type { ChangeRange, LogStorage } from './log-storage.ts';
 import type { Snapshot } from './snapshot.ts';
 
 export interface PageRequest {
@@ -12,6 +13,8 @@ export interface PageRequest {
   readonly limit?: number | undefined;
   /** Only records under this key, as `isUnder` has it. */
   readonly prefix?: string | undefined;
+  /** The revision of the scope that is shown; the newest without it. */
+  readonly revision?: number | undefined;
 }
 
 /** A page of a scope's records in key order. */
@@ -69,10 +72,11 @@ export function listFromSnapshot<Value>(
 }
 
 /**
- * Lists a scope that is too large for memory, as it was at one revision on all pages: what was written since is undone
- * by the previous values in the changes since. What has lapsed by now is on none of them.
+ * Lists a scope that is too large for memory, or as it was in the past: at one revision on all pages. What was written since is
+ * undone by the previous values in the changes since. What has lapsed by now is on none of them.
  *
- * @param position a revision that is proven current; the first page shows it.
+ * @param position a revision that is proven current; the first page shows it, unless the request names one.
+ * @throws SkerryError `compacted` when the state at the revision can no longer be told.
  */
 export async function listFromStorage<Value>(
   storage: LogStorage,
@@ -82,28 +86,53 @@ export async function listFromStorage<Value>(
 ): Promise<Page<Value>> {
   const { prefix = '', limit = MAX_PAGE } = request;
   const cursor = cursorOf(request);
-  const revision = cursor?.revision ?? position;
-  const { documents, isLast } = await storage.readRecordPage<Value>({
-    after: cursor?.key ?? '',
-    prefix,
-    limit,
-  });
-  const changesSince = await storage.readChangesAfter<Value>(revision);
-  const before = new Map<string, StoredRecord<Value> | undefined>();
-  for (const change of changesSince.toReversed()) {
-    before.set(change.key, change.previous);
-  }
-  const records = documents.flatMap(
-    (document) => (before.has(document.key) ? before.get(document.key) : fromRecordDocument(document)) ?? [],
-  );
-  const shown = records.filter((record) => !isGone(record));
+  const revision = cursor?.revision ?? request.revision ?? position;
+  const after = cursor?.key ?? '';
+  const { documents, isLast } = await storage.readRecordPage<Value>({ after, prefix, limit });
   const last = documents.at(-1);
+  const overwritten = new Set(documents.filter((one) => one.revision > revision).map(({ key }) => key));
+  const range = { above: revision, keys: { after, upTo: last?.key ?? '' } };
+  const before = await readUndone<Value>(storage, overwritten, range);
+  const records = documents.flatMap(
+    (document) =>
+      (overwritten.has(document.key) ? before.get(document.key) : fromRecordDocument(document)) ?? [],
+  );
+  if (revision < position) {
+    const head = await storage.readHead();
+    if (revision < head.compactedTo) {
+      throw historyCompacted(head, position);
+    }
+  }
+  const shown = records.filter((record) => !isGone(record));
   return toPage(
     shown,
     shown.length < records.length,
     revision,
     isLast || last === undefined ? undefined : { key: last.key, revision },
   );
+}
+
+/** What some keys held before their first changes in a range; reads no further than it needs to. */
+async function readUndone<Value>(
+  storage: LogStorage,
+  keys: ReadonlySet<string>,
+  range: ChangeRange,
+): Promise<Map<string, StoredRecord<Value> | undefined>> {
+  const undone = new Map<string, StoredRecord<Value> | undefined>();
+  if (keys.size === 0) {
+    return undone;
+  }
+  for await (const page of storage.readChangePages<Value>(range)) {
+    for (const change of page) {
+      if (keys.has(change.key) && !undone.has(change.key)) {
+        undone.set(change.key, change.previous);
+      }
+    }
+    if (undone.size === keys.size) {
+      break;
+    }
+  }
+  return undone;
 }
 
 /** The first key behind all those that are under a prefix; undefined where there is none. */

@@ -13,11 +13,14 @@ import {
   changeDocumentId,
   fromChangeDocument,
   fromRecordDocument,
+  HEAD_ID,
+  type HeadDocument,
   type RecordDocument,
   recordDocumentId,
   toChangeDocument,
   toRecordDocument,
 } from './documents.ts';
+import { type Head, NEVER_COMPACTED } from './head.ts';
 import { type Scope, scopeId } from './scope.ts';
 
 /**
@@ -42,6 +45,25 @@ export interface RecordRange {
 export interface RecordPage<Value> {
   readonly documents: readonly RecordDocument<Value>[];
   readonly isLast: boolean;
+}
+
+/** Fewer, because the SDK gathers an ordered page from several of Cosmos', and each change holds up to two values. */
+const CHANGE_PAGE_SIZE = 250;
+
+/** Which changes of a scope are read. */
+export interface ChangeRange {
+  /** Only those of this key and of the keys below it, as `isUnder` has it. */
+  readonly prefix?: string | undefined;
+  /** Only those of this key. */
+  readonly key?: string | undefined;
+  /** Only those of keys after the first and up to the second. */
+  readonly keys?: { readonly after: string; readonly upTo: string } | undefined;
+  /** Only revisions above this one, and up to that one. */
+  readonly above?: number | undefined;
+  readonly upTo?: number | undefined;
+  /** The oldest first, unless said otherwise. */
+  readonly order?: 'oldest' | 'newest' | undefined;
+  readonly limit?: number | undefined;
 }
 
 /** The Cosmos calls of one scope's log: each method is one operation, without any retry or memory of its own. */
@@ -72,16 +94,37 @@ export class LogStorage {
 
   /** Changes with a revision above `revision`, in order. */
   async readChangesAfter<Value>(revision: number): Promise<Change<Value>[]> {
-    const documents = await this.#query<ChangeDocument<Value>>({
-      query: "SELECT * FROM c WHERE c.type = 'change' AND c.revision > @revision ORDER BY c.revision",
-      parameters: [{ name: '@revision', value: revision }],
+    const changes: Change<Value>[] = [];
+    for await (const page of this.readChangePages<Value>({ above: revision })) {
+      changes.push(...page);
+    }
+    return changes;
+  }
+
+  /** Changes in order, page by page as they are read; who has enough stops reading. */
+  async *readChangePages<Value>(range: ChangeRange): AsyncGenerator<Change<Value>[]> {
+    const pages = queryPages<ChangeDocument<Value>>(this.#container, changeQuery(range), {
+      partitionKey: this.#partition,
+      maxItemCount: Math.min(CHANGE_PAGE_SIZE, range.limit ?? CHANGE_PAGE_SIZE),
     });
-    return documents.map((document) => fromChangeDocument(document));
+    for await (const documents of pages) {
+      yield documents.map((document) => fromChangeDocument(document));
+    }
+  }
+
+  /** How far the scope is compacted. What was read before this is right only above its `compactedTo`. */
+  async readHead(): Promise<Head> {
+    return (await this.#read<HeadDocument>(HEAD_ID)) ?? NEVER_COMPACTED;
   }
 
   async readRecord<Value>(key: string): Promise<StoredRecord<Value> | undefined> {
-    const document = await this.#read<RecordDocument<Value>>(recordDocumentId(key));
+    const document = await this.readRecordDocument<Value>(key);
     return document && fromRecordDocument(document);
+  }
+
+  /** The document of a record, which may be a tombstone; undefined where there never was one, or its tombstone is gone. */
+  async readRecordDocument<Value>(key: string): Promise<RecordDocument<Value> | undefined> {
+    return await this.#read<RecordDocument<Value>>(recordDocumentId(key));
   }
 
   /** Record documents in key order, tombstones among them; fewer than `limit` where their values are large. */
@@ -168,6 +211,34 @@ export class LogStorage {
       maxItemCount: PAGE_SIZE,
     });
   }
+}
+
+function changeQuery({ prefix, key, keys, above, upTo, order, limit }: ChangeRange): SqlQuerySpec {
+  const conditions = ["c.type = 'change'"];
+  const parameters: { name: string; value: string | number }[] = [];
+  const where = (condition: string, name: string, value: string | number) => {
+    conditions.push(condition);
+    parameters.push({ name, value });
+  };
+  if (above !== undefined) where('c.revision > @above', '@above', above);
+  if (upTo !== undefined) where('c.revision <= @upTo', '@upTo', upTo);
+  if (key !== undefined) where('c.key = @key', '@key', key);
+  if (keys !== undefined) {
+    where('c.key > @afterKey', '@afterKey', keys.after);
+    where('c.key <= @upToKey', '@upToKey', keys.upTo);
+  }
+  if (prefix?.endsWith('/')) {
+    where('(STARTSWITH(c.key, @prefix) AND c.key != @prefix)', '@prefix', prefix);
+  } else if (prefix !== undefined) {
+    where('(c.key = @prefix OR STARTSWITH(c.key, @below))', '@prefix', prefix);
+    parameters.push({ name: '@below', value: `${prefix}/` });
+  }
+  const top = limit === undefined ? '' : `TOP ${limit} `;
+  const direction = order === 'newest' ? ' DESC' : '';
+  return {
+    query: `SELECT ${top}* FROM c WHERE ${conditions.join(' AND ')} ORDER BY c.revision${direction}`,
+    parameters,
+  };
 }
 
 function createOperation(document: object): OperationInput {

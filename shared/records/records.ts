@@ -7,6 +7,8 @@ import type { Change, StoredRecord } from './change.ts';
 import { CommitQueue } from './commit-queue.ts';
 import { isLapsed } from './expiry.ts';
 import { type ExpirySummary, expireLapsed } from './expiry-sweep.ts';
+import type { Head } from './head.ts';
+import { checkReached, type HistoryPage, type HistoryRequest, readHistory, readRecordAt } from './history.ts';
 import { checkKey } from './key.ts';
 import { type Listing, listFromSnapshot, listFromStorage, type PageRequest } from './listing.ts';
 import { LogStorage } from './log-storage.ts';
@@ -77,13 +79,43 @@ export class Records {
   }
 
   /**
-   * A page of the scope's records in key order: from memory alone where `maxAgeSeconds` allows it, else proven current
-   * by one point read; by queries for a scope that is too large to be held in memory.
+   * One record as the log has it at a revision of the scope; undefined when there was none.
    *
-   * @throws SkerryError `invalid` when `after` is no cursor of a listing.
+   * @throws SkerryError `compacted` when that is gone; `invalid` when the scope has not reached the revision.
+   */
+  async getAt<Value>(scope: Scope, key: string, revision: number): Promise<StoredRecord<Value> | undefined> {
+    return await readRecordAt(this.#open(scope).storage, await this.position(scope), { key, revision });
+  }
+
+  /**
+   * A page of the scope's changes, as far as they are not compacted.
+   *
+   * @throws SkerryError `invalid` when `after` is no cursor of such a page.
+   */
+  async history<Value>(scope: Scope, request: HistoryRequest): Promise<HistoryPage<Value>> {
+    return await readHistory(this.#open(scope).storage, await this.position(scope), request);
+  }
+
+  /** How far a scope is compacted. What was read before this is right only above its `compactedTo`. */
+  async head(scope: Scope): Promise<Head> {
+    return await this.#open(scope).storage.readHead();
+  }
+
+  /**
+   * A page of the scope's records in key order: from memory alone where `maxAgeSeconds` allows it, else proven current
+   * by one point read; by queries for a scope that is too large to be held in memory, and for a revision of the past, which is
+   * shown as the log has it: with what was about to lapse.
+   *
+   * @throws SkerryError `invalid` when `after` is no cursor of a listing, or the scope has not reached the revision; `compacted`
+   *   when the state at the revision is gone.
    */
   async list<Value>(scope: Scope, options: ListOptions = {}): Promise<Listing<Value>> {
     const { storage, state } = this.#open(scope);
+    if (options.revision !== undefined) {
+      const position = await this.position(scope);
+      checkReached(options.revision, position);
+      return { ...(await listFromStorage<Value>(storage, position, options, () => false)), ageSeconds: 0 };
+    }
     const oldest = this.#options.clock.now() - 1000 * (options.maxAgeSeconds ?? -1);
     if (state.snapshot === undefined || state.provenAt < oldest) {
       if (state.snapshot === undefined && (await state.loadedSnapshot()) !== undefined) {
@@ -173,16 +205,22 @@ export class Records {
     if (known !== undefined && known.readAt >= now - 1000 * (options.maxAgeSeconds ?? -1)) {
       return { scopes: known.scopes, ageSeconds: Math.floor((now - known.readAt) / 1000) };
     }
-    const ids = await queryAll<string>(this.#options.container, {
-      query: "SELECT VALUE c.scope FROM c WHERE c.type = 'record' AND c.ns = @ns AND c.kind = @kind",
-      parameters: [
-        { name: '@ns', value: ns },
-        { name: '@kind', value: kind },
-      ],
-    });
-    const scopes = [...new Set(ids)].sort().map(parseScopeId);
+    const scopes = await this.#queryScopes('c.ns = @ns AND c.kind = @kind', { ns, kind });
     this.#scopeLists.set(`${ns}:${kind}`, { scopes, readAt: now });
     return { scopes, ageSeconds: 0 };
+  }
+
+  /** The scopes of a kind in all namespaces, asked anew. */
+  async scopesEverywhere(kind: string): Promise<readonly Scope[]> {
+    return await this.#queryScopes('c.kind = @kind', { kind });
+  }
+
+  async #queryScopes(condition: string, values: Readonly<Record<string, string>>): Promise<Scope[]> {
+    const ids = await queryAll<string>(this.#options.container, {
+      query: `SELECT VALUE c.scope FROM c WHERE c.type = 'record' AND ${condition}`,
+      parameters: Object.entries(values).map(([name, value]) => ({ name: `@${name}`, value })),
+    });
+    return [...new Set(ids)].sort().map(parseScopeId);
   }
 
   #open(scope: Scope): ScopeLog {

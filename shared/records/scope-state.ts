@@ -1,6 +1,7 @@
 import type { Clock } from '../platform/clock.ts';
 import { Coalesced } from '../platform/coalesced.ts';
 import type { Change } from './change.ts';
+import { PROOF_LIFETIME_MILLISECONDS } from './head.ts';
 import type { LogStorage } from './log-storage.ts';
 import { Snapshot } from './snapshot.ts';
 
@@ -80,13 +81,29 @@ export class ScopeState<Value> {
     this.#snapshot = undefined;
   }
 
-  /** Reads all changes behind the position, which proves it too. */
+  /**
+   * Whether the change after the position, if there is one, is surely still in storage: only then may a missing one be taken for
+   * none, and its revision for the next one of a write.
+   */
+  get isProofValid(): boolean {
+    return this.#clock.now() - this.#provenAt < PROOF_LIFETIME_MILLISECONDS;
+  }
+
+  /**
+   * Reads all changes behind the position, which proves it too. Where compaction has removed some of them, the process goes on
+   * without having seen them: it drops its snapshot, and no write can be in doubt because of them (`REMOVAL_DELAY_MILLISECONDS`
+   * is long after the deadline of every write that was under way when they were written).
+   */
   async catchUp(): Promise<void> {
     for (let reads = 0; reads < POINT_READS; reads += 1) {
       const position = await this.knownPosition();
       const startedAt = this.#clock.now();
+      const wouldBeThere = this.isProofValid;
       const next = await this.#storage.readChange<Value>(position + 1);
       if (next === undefined) {
+        if (!wouldBeThere && (await this.#hasMissedChanges())) {
+          this.#leap(await this.#storage.readPosition());
+        }
         this.#noteProof(startedAt);
         return;
       }
@@ -94,7 +111,18 @@ export class ScopeState<Value> {
     }
     const position = await this.knownPosition();
     const startedAt = this.#clock.now();
-    this.advance(await this.#storage.readChangesAfter<Value>(position), startedAt);
+    for await (const page of this.#storage.readChangePages<Value>({ above: position })) {
+      const known = this.#position ?? 0;
+      const isBehindGap = (change: Change<Value>, index: number) =>
+        change.revision > (page[index - 1]?.revision ?? known) + 1;
+      const start = Math.max(0, page.findLastIndex(isBehindGap));
+      const first = page[start];
+      if (first !== undefined && first.revision > known + 1 && (await this.#hasMissedChanges())) {
+        this.#leap(first.revision - 1);
+      }
+      this.advance(page.slice(start));
+    }
+    this.#noteProof(startedAt);
   }
 
   /**
@@ -124,6 +152,19 @@ export class ScopeState<Value> {
     this.#noteProof(provenAt);
   }
 
+  /** Whether compaction may have removed changes after the position. */
+  async #hasMissedChanges(): Promise<boolean> {
+    return (await this.#storage.readHead()).compactedTo > (this.#position ?? 0);
+  }
+
+  /** Goes on at a revision without the changes up to it. */
+  #leap(revision: number): void {
+    if (revision > (this.#position ?? 0)) {
+      this.#position = revision;
+      this.#snapshot = undefined;
+    }
+  }
+
   #noteProof(at: number): void {
     this.#provenAt = Math.max(this.#provenAt, at);
   }
@@ -141,6 +182,9 @@ export class ScopeState<Value> {
   async #loadSnapshot(): Promise<void> {
     if (this.#snapshot !== undefined || this.#oversized) {
       return;
+    }
+    if (!this.isProofValid) {
+      await this.prove();
     }
     const snapshot = new Snapshot<Value>(await this.knownPosition());
     for await (const page of this.#storage.readRecords<Value>()) {

@@ -1,0 +1,215 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { SkerryError } from '../../../shared/platform/errors.ts';
+import type { Change, Records, Scope, StoredRecord } from '../../../shared/records/index.ts';
+import { isUnder } from '../../../shared/records/index.ts';
+import { type CosmosFixture, startCosmos } from '../cosmos-fixture.ts';
+import { printedSeed, runs } from '../seeded-runs.ts';
+import { HOUR, openProcess, put, remove, ShiftedClock } from './history-fixture.ts';
+import { foldHistory } from './log-history.ts';
+
+const KEYS = ['/kv/s/a', '/kv/s/a/', '/kv/s/a/b', '/kv/s/a-b', '/kv/s/b', '/kv/s/c/d'];
+const PREFIXES = [undefined, '/kv/s/a', '/kv/s/a/', '/kv/s/c'];
+
+type Step =
+  | { readonly kind: 'write'; readonly process: number; readonly key: string; readonly isPut: boolean }
+  | { readonly kind: 'look'; readonly process: number; readonly lists: boolean; readonly share: number }
+  | {
+      readonly kind: 'compact';
+      readonly share: number;
+      readonly removes: boolean;
+      readonly meanwhile: boolean;
+    };
+
+const write = fc.record({
+  kind: fc.constant('write' as const),
+  process: fc.nat(2),
+  key: fc.constantFrom(...KEYS),
+  isPut: fc.constantFrom(true, true, false),
+});
+const look = fc.record({
+  kind: fc.constant('look' as const),
+  process: fc.nat(2),
+  lists: fc.boolean(),
+  share: fc.double({ min: 0, max: 1, noNaN: true }),
+});
+const compact = fc.record({
+  kind: fc.constant('compact' as const),
+  share: fc.double({ min: 0, max: 1, noNaN: true }),
+  removes: fc.boolean(),
+  meanwhile: fc.boolean(),
+});
+const steps: fc.Arbitrary<Step[]> = fc.array(
+  fc.oneof(
+    { arbitrary: write, weight: 8 },
+    { arbitrary: look, weight: 2 },
+    { arbitrary: compact, weight: 1 },
+  ),
+  { minLength: 10, maxLength: 60, size: 'max' },
+);
+
+let cosmos: CosmosFixture;
+let scopes = 0;
+
+beforeAll(async () => {
+  cosmos = await startCosmos();
+});
+
+afterAll(async () => {
+  await cosmos.stop();
+});
+
+describe('the past of a scope', () => {
+  it('is told as it was or not at all, and compaction takes nothing that lives', async () => {
+    const clock = new ShiftedClock();
+    const processes = [
+      openProcess(cosmos, clock),
+      openProcess(cosmos, clock),
+      openProcess(cosmos, clock, { records: 1, bytes: 1_000_000 }),
+    ];
+    await fc.assert(
+      fc.asyncProperty(steps, async (sequence) => {
+        scopes += 1;
+        const scope: Scope = { ns: 'default', kind: 'kv', name: `s${scopes}` };
+        const history: Change<string>[] = [];
+        const recordsOf = (process: number) => (processes[process] as (typeof processes)[number]).records;
+        for (const step of sequence) {
+          await takeStep(step, {
+            scope,
+            history,
+            recordsOf,
+            clock,
+            ...(processes[0] as (typeof processes)[number]),
+          });
+        }
+        for (const [process, { records }] of processes.entries()) {
+          await lookEverywhere(records, scope, history);
+          const own = history.filter(({ revision }) => revision % processes.length === process);
+          await Promise.all(own.map(({ revision }) => lookAt(records, scope, history, revision)));
+        }
+      }),
+      { seed: printedSeed('history.property'), numRuns: runs(6, 300), endOnFailure: true },
+    );
+  });
+});
+
+interface World {
+  readonly scope: Scope;
+  /** Every change that was ever made. */
+  readonly history: Change<string>[];
+  readonly recordsOf: (process: number) => Records;
+  readonly compaction: ReturnType<typeof openProcess>['compaction'];
+  readonly clock: ShiftedClock;
+}
+
+async function takeStep(step: Step, world: World): Promise<void> {
+  const { scope, history, recordsOf, compaction, clock } = world;
+  const revision = Math.round(('share' in step ? step.share : 0) * history.length);
+  switch (step.kind) {
+    case 'write': {
+      const records = recordsOf(step.process);
+      const written = step.isPut
+        ? await put(records, scope, step.key, `value ${history.length}`)
+        : await remove(records, scope, step.key);
+      expect(written).toBe(history.length + 1);
+      const change = await records.readChange<string>(scope, written);
+      history.push(change as Change<string>);
+      return;
+    }
+    case 'look':
+      if (step.lists) await recordsOf(step.process).list(scope);
+      await lookAt(recordsOf(step.process), scope, history, revision);
+      return;
+    case 'compact': {
+      await compaction.cutOff(scope, revision);
+      if (step.removes) clock.advance(2 * HOUR);
+      const removal = compaction.remove(scope, Number.POSITIVE_INFINITY);
+      const other = step.meanwhile ? compaction.remove(scope, Number.POSITIVE_INFINITY) : undefined;
+      if (step.meanwhile) await lookAt(recordsOf(1), scope, history, revision);
+      await Promise.all([removal, other]);
+    }
+  }
+}
+
+async function lookEverywhere(
+  records: Records,
+  scope: Scope,
+  history: readonly Change<string>[],
+): Promise<void> {
+  expect(await records.position(scope)).toBe(history.length);
+  expect((await records.list<string>(scope)).records).toEqual(foldHistory(history));
+  const { compactedTo } = await records.head(scope);
+  for (const order of ['oldest', 'newest'] as const) {
+    for (const prefix of PREFIXES) {
+      const told = await readPages(records, scope, { order, prefix });
+      const standing = history.filter(
+        ({ revision, key }) => revision > compactedTo && (prefix === undefined || isUnder(prefix, key)),
+      );
+      expect(told).toEqual(order === 'oldest' ? standing : standing.toReversed());
+    }
+  }
+}
+
+/** Looks at a revision by every way there is; what is not right has to be said to be gone, and only what may be gone. */
+async function lookAt(
+  records: Records,
+  scope: Scope,
+  history: readonly Change<string>[],
+  revision: number,
+): Promise<void> {
+  const expected = foldHistory(history, revision);
+  const { compactedTo } = await records.head(scope);
+  const check = async <Answer>(read: Promise<Answer>, right: Answer): Promise<void> => {
+    try {
+      expect(await read).toEqual(right);
+    } catch (error) {
+      if (!(error instanceof SkerryError && error.kind === 'compacted')) throw error;
+      expect(error.extensions).toMatchObject({ resyncFrom: history.length });
+      expect(error.extensions.compactedTo).toBeGreaterThan(revision);
+      expect(compactedTo).toBeGreaterThan(revision);
+    }
+  };
+  for (const key of KEYS) {
+    await check(
+      records.getAt<string>(scope, key, revision),
+      expected.find((record) => record.key === key),
+    );
+  }
+  for (const prefix of PREFIXES) {
+    await check(
+      listPages(records, scope, { revision, prefix }),
+      expected.filter(({ key }) => prefix === undefined || isUnder(prefix, key)),
+    );
+  }
+}
+
+async function listPages(
+  records: Records,
+  scope: Scope,
+  request: { revision: number; prefix: string | undefined },
+): Promise<StoredRecord<string>[]> {
+  const found: StoredRecord<string>[] = [];
+  let after: string | undefined;
+  do {
+    const page = await records.list<string>(scope, { ...request, after, limit: 2 });
+    expect(page.revision).toBe(request.revision);
+    found.push(...page.records);
+    after = page.next;
+  } while (after !== undefined);
+  return found;
+}
+
+async function readPages(
+  records: Records,
+  scope: Scope,
+  request: { order: 'oldest' | 'newest'; prefix: string | undefined },
+): Promise<Change<string>[]> {
+  const found: Change<string>[] = [];
+  let after: string | undefined;
+  do {
+    const page = await records.history<string>(scope, { ...request, after, limit: 4 });
+    found.push(...page.changes);
+    after = page.next;
+  } while (after !== undefined);
+  return found;
+}

@@ -66,7 +66,7 @@ export async function readHistory<Value>(
  * One record as it was at a revision; undefined when there was none.
  *
  * @param position a revision that is proven current.
- * @throws SkerryError `compacted` when that can no longer be told; `invalid` for a revision beyond the newest.
+ * @throws SkerryError `compacted` when history begins after the revision; `invalid` for a revision beyond the newest.
  */
 export async function readRecordAt<Value>(
   storage: LogStorage,
@@ -75,20 +75,24 @@ export async function readRecordAt<Value>(
 ): Promise<StoredRecord<Value> | undefined> {
   checkReached(revision, position);
   const document = await storage.readRecordDocument<Value>(key);
-  if (document !== undefined && document.revision <= revision) {
-    return fromRecordDocument(document);
-  }
-  if (document !== undefined) {
-    const undone = await readFirstChange<Value>(storage, key, revision);
-    if (undone?.previous !== undefined && undone.previous.revision <= revision) {
-      return undone.previous;
-    }
-  }
+  const record =
+    document === undefined || document.revision <= revision
+      ? document && fromRecordDocument(document)
+      : (await readFirstChange<Value>(storage, key, revision))?.previous;
+  await checkKept(storage, revision, position);
+  return record;
+}
+
+/**
+ * To be called when what was read at a revision has been read.
+ *
+ * @throws SkerryError `compacted` when some of it may have been gone.
+ */
+export async function checkKept(storage: LogStorage, revision: number, position: number): Promise<void> {
   const head = await storage.readHead();
-  if (head.compactedTo > revision) {
+  if (revision < head.compactedTo) {
     throw historyCompacted(head, position);
   }
-  return undefined;
 }
 
 /** @throws SkerryError `invalid` for a revision beyond the newest. */

@@ -1,7 +1,7 @@
 import { readCursor, writeCursor } from '../platform/cursor.ts';
 import type { StoredRecord } from './change.ts';
 import { fromRecordDocument } from './documents.ts';
-import { historyCompacted } from './head.ts';
+import { checkKept } from './history.ts';
 import { isUnder } from './key.ts';
 import type { ChangeRange, LogStorage } from './log-storage.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -98,10 +98,7 @@ export async function listFromStorage<Value>(
       (overwritten.has(document.key) ? before.get(document.key) : fromRecordDocument(document)) ?? [],
   );
   if (revision < position) {
-    const head = await storage.readHead();
-    if (revision < head.compactedTo) {
-      throw historyCompacted(head, position);
-    }
+    await checkKept(storage, revision, position);
   }
   const shown = records.filter((record) => !isGone(record));
   return toPage(

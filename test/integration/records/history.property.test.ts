@@ -45,7 +45,7 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
     { arbitrary: look, weight: 2 },
     { arbitrary: compact, weight: 1 },
   ),
-  { minLength: 10, maxLength: 60, size: 'max' },
+  { minLength: 10, maxLength: 40, size: 'max' },
 );
 
 let cosmos: CosmosFixture;
@@ -84,11 +84,11 @@ describe('the past of a scope', () => {
         }
         for (const [process, { records }] of processes.entries()) {
           await lookEverywhere(records, scope, history);
-          const own = history.filter(({ revision }) => revision % processes.length === process);
+          const own = history.filter(({ revision }) => revision % 6 === process);
           await Promise.all(own.map(({ revision }) => lookAt(records, scope, history, revision)));
         }
       }),
-      { seed: printedSeed('history.property'), numRuns: runs(6, 300), endOnFailure: true },
+      { seed: printedSeed('history.property'), numRuns: runs(4, 300), endOnFailure: true },
     );
   });
 });

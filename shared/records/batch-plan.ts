@@ -1,7 +1,8 @@
 import { toTimestamp } from '../platform/clock.ts';
 import { tooLarge, unprocessable } from '../platform/errors.ts';
 import { type Change, lifeOf, recordAfter, type StoredRecord } from './change.ts';
-import type { Commit, CommitSet, Decision, Decisions, WriteSet } from './write.ts';
+import { isUnder } from './key.ts';
+import type { Commit, CommitSet, Decision, Decisions, KeyRange, WriteSet } from './write.ts';
 
 /** Two operations each, and Cosmos takes 100 in a batch. */
 export const MAX_CHANGES_IN_BATCH = 49;
@@ -26,6 +27,8 @@ export interface KnownState<Value> {
   readonly base: number;
   /** The records behind the keys of the batch, lapsed ones among them. */
   readonly records: ReadonlyMap<string, StoredRecord<Value> | undefined>;
+  /** The keys in the range of each transaction that has one. */
+  readonly ranges: ReadonlyMap<KeyRange, readonly string[]>;
   /** Milliseconds since the Unix epoch. */
   readonly now: number;
   /** Whether a record has lapsed. */
@@ -115,9 +118,10 @@ function propose<Value>(
   base: number,
   state: KnownState<Value>,
 ): Proposal<Value> {
-  const current = liveRecords(writes.keys, records, state);
+  const keys = [...writes.keys, ...keysInRange(writes.range, records, state)];
+  const current = liveRecords(keys, records, state);
   const decided = writes.decide(current);
-  checkKeys(writes.keys, decided);
+  checkKeys(keys, decided);
   const changing = decided.writes.flatMap(({ key, decision }) => {
     const stored = records.get(key);
     const removesLapsed = decision.type === 'expire' && decision.value === undefined;
@@ -155,8 +159,22 @@ function propose<Value>(
     expiries,
     own,
     bytes: ownBytes + bytesOf(expiries),
-    outcome: outcomeOf(decided, writes.keys, current, own, base),
+    outcome: outcomeOf(decided, keys, current, own, base),
   };
+}
+
+/** What was read of a range, and what has been written into it in this batch. */
+function keysInRange<Value>(
+  range: KeyRange | undefined,
+  records: ReadonlyMap<string, StoredRecord<Value> | undefined>,
+  state: KnownState<Value>,
+): readonly string[] {
+  if (range === undefined) {
+    return [];
+  }
+  const { prefix, after = '' } = range;
+  const known = [...records.keys()].filter((key) => key > after && isUnder(prefix, key));
+  return [...new Set([...(state.ranges.get(range) ?? []), ...known])];
 }
 
 function liveRecords<Value>(

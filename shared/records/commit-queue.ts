@@ -10,6 +10,7 @@ import {
 } from './batch-plan.ts';
 import type { Change, StoredRecord } from './change.ts';
 import { isLapsed } from './expiry.ts';
+import { readKnownRecords } from './known-records.ts';
 import type { AppendOutcome, LogStorage } from './log-storage.ts';
 import type { ScopeState } from './scope-state.ts';
 import type { CommitSet, WriteSet } from './write.ts';
@@ -169,37 +170,16 @@ export class CommitQueue<Value> {
   }
 
   async #plan(open: readonly Pending<Value>[]): Promise<BatchPlan<Value, Pending<Value>>> {
-    const { base, records } = await this.#currentRecords(open.flatMap(({ writes }) => writes.keys));
+    const isGone = (record: StoredRecord<Value>) => isLapsed(record, this.#clock.now());
+    const sets = open.map(({ writes }) => writes);
+    const known = await readKnownRecords(this.#storage, this.#state, sets, isGone);
     const now = this.#clock.now();
-    const plan = planBatch(open, {
-      base,
-      records,
-      now,
-      isGone: (record) => isLapsed(record, now),
-      newId: () => this.#random.id(),
-    });
+    const plan = planBatch(open, { ...known, now, isGone, newId: () => this.#random.id() });
     for (const prospect of plan.prospects) {
       const { queued } = prospect;
-      queued.prospects = [...queued.prospects.filter(({ last }) => last.revision > base), prospect];
+      queued.prospects = [...queued.prospects.filter(({ last }) => last.revision > plan.base), prospect];
     }
     return plan;
-  }
-
-  /**
-   * The records behind some keys and a revision at which they were so: from the snapshot, or by point reads. Whether
-   * that revision is still the newest is proven by the batch that follows, or by a proof where nothing is written.
-   */
-  async #currentRecords(
-    keys: readonly string[],
-  ): Promise<{ base: number; records: Map<string, StoredRecord<Value> | undefined> }> {
-    const base = await this.#state.knownPosition();
-    const { snapshot } = this.#state;
-    if (snapshot !== undefined) {
-      return { base: snapshot.revision, records: new Map(keys.map((key) => [key, snapshot.get(key)])) };
-    }
-    const distinct = [...new Set(keys)];
-    const records = await Promise.all(distinct.map((key) => this.#storage.readRecord<Value>(key)));
-    return { base, records: new Map(distinct.map((key, index) => [key, records[index]])) };
   }
 
   /** A transaction is settled by the last of its changes, with what was decided in the attempt that stands. */

@@ -10,11 +10,15 @@ const ESCAPES: Readonly<Record<string, string>> = {
   '\\': '~2',
   '?': '~3',
   '#': '~4',
+  ' ': '~5',
 };
 
-/** Writes a key without the characters that Cosmos forbids in ids, still readable: `/app/dm` becomes `|app|dm`. */
+/**
+ * Writes a key without the characters that Cosmos forbids in ids, still readable: `/app/dm` becomes `|app|dm`. A space is
+ * forbidden at the end only.
+ */
 export function encodeKey(key: string): string {
-  return key.replace(/[/~|\\?#]/g, (character) => ESCAPES[character] ?? character);
+  return key.replace(/[/~|\\?#]| $/g, (character) => ESCAPES[character] ?? character);
 }
 
 /** @throws SkerryError `invalid` when the key does not start with a slash or is too long. */

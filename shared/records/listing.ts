@@ -2,7 +2,6 @@ import { readCursor, writeCursor } from '../platform/cursor.ts';
 import type { StoredRecord } from './change.ts';
 import { fromRecordDocument } from './documents.ts';
 import { checkKept } from './history.ts';
-import { isUnder } from './key.ts';
 import type { ChangeRange, LogStorage } from './log-storage.ts';
 import type { Snapshot } from './snapshot.ts';
 
@@ -50,16 +49,9 @@ export function listFromSnapshot<Value>(
 ): Page<Value> {
   const { prefix = '', limit = MAX_PAGE } = request;
   const after = cursorOf(request)?.key ?? '';
-  const end = endOfPrefix(prefix);
   const records: StoredRecord<Value>[] = [];
   let hidesLapsed = false;
-  for (const record of snapshot.recordsFrom((key) => key > after && key >= prefix)) {
-    if (end !== undefined && record.key >= end) {
-      break;
-    }
-    if (!isUnder(prefix, record.key)) {
-      continue;
-    }
+  for (const record of snapshot.recordsUnder(prefix, after)) {
     if (isGone(record)) {
       hidesLapsed = true;
     } else if (records.length === limit) {
@@ -130,11 +122,6 @@ async function readUndone<Value>(
     }
   }
   return undone;
-}
-
-/** The first key behind all those that are under a prefix; undefined where there is none. */
-function endOfPrefix(prefix: string): string | undefined {
-  return prefix === '' ? undefined : `${prefix.replace(/\/$/, '')}0`; // '0' follows '/'.
 }
 
 function toPage<Value>(

@@ -128,24 +128,10 @@ export class LogStorage {
   }
 
   /** Record documents in key order, tombstones among them; fewer than `limit` where their values are large. */
-  async readRecordPage<Value>({ after, prefix, limit }: RecordRange): Promise<RecordPage<Value>> {
-    const below = prefix.endsWith('/') ? prefix : `${prefix}/`;
-    const pages = queryPages<RecordDocument<Value>>(
-      this.#container,
-      {
-        query: `SELECT TOP ${limit} * FROM c WHERE c.type = 'record' AND c.key > @after
-          ${prefix === '' ? '' : 'AND (c.key = @prefix OR STARTSWITH(c.key, @below))'} ORDER BY c.key`,
-        parameters: [
-          { name: '@after', value: prefix === below && prefix > after ? prefix : after },
-          { name: '@prefix', value: prefix },
-          { name: '@below', value: below },
-        ],
-      },
-      { partitionKey: this.#partition, maxItemCount: PAGE_SIZE },
-    );
+  async readRecordPage<Value>({ limit, ...range }: RecordRange): Promise<RecordPage<Value>> {
     const documents: RecordDocument<Value>[] = [];
     let read = 0;
-    for await (const page of pages) {
+    for await (const page of this.#recordPages<Value>(`TOP ${limit}`, range, PAGE_SIZE)) {
       documents.push(...page);
       read += 1;
       if (read === MAX_PAGES_AT_ONCE && documents.length > 0) {
@@ -153,6 +139,21 @@ export class LogStorage {
       }
     }
     return { documents, isLast: documents.length < limit };
+  }
+
+  /** The first live records in key order that `isWanted`. */
+  async readFirstRecords<Value>(
+    { limit, ...range }: RecordRange,
+    isWanted: (record: StoredRecord<Value>) => boolean,
+  ): Promise<StoredRecord<Value>[]> {
+    const found: StoredRecord<Value>[] = [];
+    for await (const documents of this.#recordPages<Value>('', range, limit)) {
+      found.push(...documents.flatMap((document) => fromRecordDocument(document) ?? []).filter(isWanted));
+      if (found.length >= limit) {
+        break;
+      }
+    }
+    return found.slice(0, limit);
   }
 
   /** All live records in no particular order, page by page as they are read; may mix states of several revisions. */
@@ -196,6 +197,29 @@ export class LogStorage {
       }
       throw error;
     }
+  }
+
+  #recordPages<Value>(
+    top: string,
+    { prefix, after }: Omit<RecordRange, 'limit'>,
+    maxItemCount: number,
+  ): AsyncGenerator<RecordDocument<Value>[]> {
+    const below = prefix.endsWith('/') ? prefix : `${prefix}/`;
+    const isUnder =
+      prefix === below ? 'STARTSWITH(c.key, @below)' : '(c.key = @prefix OR STARTSWITH(c.key, @below))';
+    return queryPages<RecordDocument<Value>>(
+      this.#container,
+      {
+        query: `SELECT ${top} * FROM c
+          WHERE c.type = 'record' AND c.key > @after ${prefix === '' ? '' : `AND ${isUnder}`} ORDER BY c.key`,
+        parameters: [
+          { name: '@after', value: prefix === below && prefix > after ? prefix : after },
+          { name: '@prefix', value: prefix },
+          { name: '@below', value: below },
+        ],
+      },
+      { partitionKey: this.#partition, maxItemCount },
+    );
   }
 
   async #read<Document extends { id: string }>(id: string): Promise<Document | undefined> {

@@ -1,4 +1,5 @@
 import { type Change, recordAfter, type StoredRecord } from './change.ts';
+import { isUnder } from './key.ts';
 
 interface Entry<Value> {
   readonly record: StoredRecord<Value>;
@@ -55,12 +56,18 @@ export class Snapshot<Value> {
     }
   }
 
-  /** The records in key order from the first key on that `isReached`, which holds for all keys behind one that it holds for. */
-  *recordsFrom(isReached: (key: string) => boolean): Generator<StoredRecord<Value>> {
+  /** The records under a prefix, as `isUnder` has it, in key order, beginning behind `after`; empty ones stand for all. */
+  *recordsUnder(prefix: string, after: string): Generator<StoredRecord<Value>> {
     this.#sortedKeys ??= [...this.#entries.keys()].sort();
     const keys = this.#sortedKeys;
-    for (let index = firstIndex(keys, isReached); index < keys.length; index += 1) {
-      const record = this.get(keys[index] ?? '');
+    const end = endOfPrefix(prefix);
+    let index = firstIndex(keys, (key) => key > after && key >= prefix);
+    for (; index < keys.length; index += 1) {
+      const key = keys[index] ?? '';
+      if (end !== undefined && key >= end) {
+        return;
+      }
+      const record = isUnder(prefix, key) ? this.get(key) : undefined;
       if (record !== undefined) {
         yield record;
       }
@@ -86,6 +93,12 @@ export class Snapshot<Value> {
 /** What a record takes beside its value: key, times and the entry itself. */
 const OVERHEAD_BYTES = 300;
 
+/** The first key behind all those that are under a prefix; undefined where there is none. */
+function endOfPrefix(prefix: string): string | undefined {
+  return prefix === '' ? undefined : `${prefix.replace(/\/$/, '')}0`; // '0' follows '/'.
+}
+
+/** Where the keys begin that `isReached` holds for, as it does for all behind one that it holds for. */
 function firstIndex(sorted: readonly string[], isReached: (key: string) => boolean): number {
   let low = 0;
   let high = sorted.length;

@@ -44,15 +44,27 @@ export interface Commit<Value> {
 
 /** What a transaction does. It may carry more, for the one who asked: what was decided comes back with the outcome. */
 export interface Decisions<Value> {
-  /** In the order of their revisions; each key once, and one of the transaction's. */
+  /** In the order of their revisions; each key once, and one that the transaction named or was shown. */
   readonly writes: readonly { readonly key: string; readonly decision: Decision<Value> }[];
+}
+
+/** The first records under a prefix, in key order. */
+export interface KeyRange {
+  /** As `isUnder` has it. */
+  readonly prefix: string;
+  /** The key behind which the range begins. */
+  readonly after?: string | undefined;
+  /** Most records that are read; the decision may see more, where others that share its batch wrote them. */
+  readonly limit: number;
 }
 
 /** Writes of several keys of one scope that happen together or not at all: a transaction. */
 export interface WriteSet<Value, Decided extends Decisions<Value> = Decisions<Value>> extends Authorship {
   /** Every key that is looked at or written. */
   readonly keys: readonly string[];
-  /** Decides as `Write.decide` does, on the records that those of the keys have that have one. */
+  /** Further keys: those of the first records under a prefix. */
+  readonly range?: KeyRange | undefined;
+  /** Decides as `Write.decide` does, on the records of those keys that have one; those of the range in its order. */
   decide(current: ReadonlyMap<string, StoredRecord<Value>>): Decided;
 }
 

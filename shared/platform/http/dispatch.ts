@@ -10,6 +10,7 @@ import { readJsonBody } from './json-body.ts';
 import { nameSchema } from './name.ts';
 import { errorResponse } from './problem.ts';
 import { type RawQuery, readQuery } from './query.ts';
+import { type RawBody, readRawBody } from './raw-body.ts';
 import type { IncomingRequest } from './request.ts';
 import type { HttpResponse } from './response.ts';
 import { functionName, parseRoute, pathOf, type RouteTemplate, readParameters } from './route.ts';
@@ -142,7 +143,8 @@ class Dispatcher<Services> {
     const input = {
       params: readParameters(route.template, request.url),
       query,
-      readBody: () => readJsonBody(request, route.surface),
+      readJson: (maxBytes: number) => readJsonBody(request, route.surface, maxBytes),
+      readRaw: (body: RawBody) => readRawBody(request, body),
     };
     return withoutBodyForHead(request, await endpoint.invoke(context, input, this.#services));
   }
@@ -242,7 +244,7 @@ function withoutBodyForHead(request: IncomingRequest, response: HttpResponse): H
     return response;
   }
   const { status, headers, body } = response;
-  return typeof body === 'string'
+  return typeof body === 'string' || body instanceof Uint8Array
     ? { status, headers: { ...headers, 'Content-Length': String(Buffer.byteLength(body)) } }
     : { status, headers };
 }

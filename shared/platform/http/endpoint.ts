@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import type { ErrorKind } from '../errors.ts';
+import { MAX_BODY_BYTES } from './body-bytes.ts';
 import { checkInput } from './check.ts';
 import { nameSchema } from './name.ts';
 import type { RawQuery } from './query.ts';
+import { type BodyOf, isRawBody, type RawBody, type RawContent } from './raw-body.ts';
 import { CheckedRequest, type EndpointRequest, type RequestContext } from './request.ts';
 import type { HttpResponse } from './response.ts';
 import { type ParameterNames, parseRoute, type RouteTemplate } from './route.ts';
@@ -37,7 +39,14 @@ export type Access = 'open' | KeyAccess;
 /** Request headers that an endpoint obeys, for its description. */
 export type RequestHeader = 'If-Match' | 'If-None-Match' | 'Cache-Control';
 
-export type ResponseHeader = 'ETag' | 'X-Skerry-Revision' | 'Location' | 'Age' | 'Link' | 'Retry-After';
+export type ResponseHeader =
+  | 'ETag'
+  | 'X-Skerry-Revision'
+  | 'Location'
+  | 'Age'
+  | 'Last-Modified'
+  | 'Link'
+  | 'Retry-After';
 
 export interface ResponseDeclaration {
   readonly description: string;
@@ -55,7 +64,7 @@ export interface EndpointDeclaration<
   Services,
   Route extends string,
   Query extends z.ZodRawShape,
-  Body extends z.ZodType,
+  Body extends z.ZodType | RawBody,
 > {
   /** Unique; the operation id of the API description. */
   readonly name: string;
@@ -76,15 +85,17 @@ export interface EndpointDeclaration<
    * surfaces ignored.
    */
   readonly query?: Query;
-  /** What the body must satisfy; objects in it should be strict. Without it a body is not read. */
+  /** What a JSON body must satisfy; objects in it should be strict. `rawContent` takes any body. Without it none is read. */
   readonly body?: Body;
+  /** Bytes of a JSON body; 300 KiB unless said otherwise. */
+  readonly maxBodyBytes?: number;
   readonly requestHeaders?: readonly RequestHeader[];
   readonly responses: Readonly<Record<number, ResponseDeclaration>>;
   /** Errors of its own, besides those that checking, access and storage give everywhere. */
   readonly errors?: readonly ErrorKind[];
   /** Throws SkerryError to refuse. */
   handle(
-    request: EndpointRequest<RouteParameters<Route>, z.output<z.ZodObject<Query>>, z.output<Body>>,
+    request: EndpointRequest<RouteParameters<Route>, z.output<z.ZodObject<Query>>, BodyOf<Body>>,
     services: Services,
   ): HttpResponse | Promise<HttpResponse>;
 }
@@ -95,8 +106,9 @@ export interface UncheckedInput {
   readonly params: Readonly<Record<string, string>>;
   /** Query parameters without `ns`; an array where one was given repeatedly. */
   readonly query: RawQuery;
-  /** Reads and parses the body. */
-  readBody(): Promise<unknown>;
+  /** Reads the body and parses it as JSON. */
+  readJson(maxBytes: number): Promise<unknown>;
+  readRaw(body: RawBody): Promise<RawContent>;
 }
 
 /** One endpoint, ready to be registered. */
@@ -109,7 +121,7 @@ export interface Endpoint<Services> {
   readonly surface: Surface;
   readonly params: z.ZodObject;
   readonly query: z.ZodObject;
-  readonly body: z.ZodType | undefined;
+  readonly body: z.ZodType | RawBody | undefined;
   readonly requestHeaders: readonly RequestHeader[];
   readonly responses: Readonly<Record<number, ResponseDeclaration>>;
   readonly errors: readonly ErrorKind[];
@@ -134,7 +146,7 @@ export function defineEndpoint<Services>() {
   return <
     const Route extends string,
     Query extends z.ZodRawShape = Record<never, never>,
-    Body extends z.ZodType = z.ZodUndefined,
+    Body extends z.ZodType | RawBody = z.ZodUndefined,
   >(
     declaration: EndpointDeclaration<Services, Route, Query, Body>,
   ): Endpoint<Services> => {
@@ -161,12 +173,22 @@ export function defineEndpoint<Services>() {
         const request = new CheckedRequest(context, {
           params: checkInput(params, input.params, 'path parameter') as RouteParameters<Route>,
           query: checkInput(query, input.query, 'query parameter') as z.output<z.ZodObject<Query>>,
-          body: (body && checkInput(body, await input.readBody(), 'field')) as z.output<Body>,
+          body: (body && (await readBody(body, input, declaration.maxBodyBytes))) as BodyOf<Body>,
         });
         return await declaration.handle(request, services);
       },
     };
   };
+}
+
+async function readBody(
+  body: z.ZodType | RawBody,
+  input: UncheckedInput,
+  maxBytes = MAX_BODY_BYTES,
+): Promise<unknown> {
+  return isRawBody(body)
+    ? await input.readRaw(body)
+    : checkInput(body, await input.readJson(maxBytes), 'field');
 }
 
 function parametersSchema(

@@ -6,6 +6,7 @@ export {
 } from './dispatch.ts';
 export * from './endpoint.ts';
 export { allowedAgeSeconds } from './freshness.ts';
+export { isJsonType, parseJsonContent } from './json-body.ts';
 export { NAME_PATTERN, nameSchema } from './name.ts';
 export { describeApi } from './openapi.ts';
 export {
@@ -15,10 +16,13 @@ export {
   revisionTag,
 } from './precondition.ts';
 export { flag, list, paging, wholeNumber } from './query.ts';
+export { CONTENT_TYPE_PATTERN, type RawContent, rawContent } from './raw-body.ts';
 export type { Author, EndpointRequest, HeaderReader, IncomingRequest, RequestContext } from './request.ts';
 export {
   answerRead,
+  answerReadWith,
   canonicalLocation,
+  content,
   type HttpResponse,
   json,
   noContent,

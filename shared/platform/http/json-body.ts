@@ -1,11 +1,9 @@
-import { invalid, SkerryError, tooLarge } from '../errors.ts';
+import { invalid, SkerryError } from '../errors.ts';
+import { readBodyBytes } from './body-bytes.ts';
 import { fieldPath } from './check.ts';
 import type { Surface } from './endpoint.ts';
 import { locateJsonFault } from './json-fault.ts';
 import type { IncomingRequest } from './request.ts';
-
-/** Bytes; room for a value of 256 KiB and what surrounds it (docs/api.md, "Fields"). */
-export const MAX_BODY_BYTES = 300 * 1024;
 
 /** Cosmos DB refuses documents that are nested deeper than 128 levels; a value has some levels around it. */
 export const MAX_NESTING = 100;
@@ -20,13 +18,31 @@ const decoder = new TextDecoder('utf-8', { fatal: true });
  * @throws SkerryError `unsupported-media-type`, `too-large`, `length-required`, or `invalid` with the line
  *   and column.
  */
-export async function readJsonBody(request: IncomingRequest, surface: Surface): Promise<unknown> {
+export async function readJsonBody(
+  request: IncomingRequest,
+  surface: Surface,
+  maxBytes: number,
+): Promise<unknown> {
   if (surface === 'canonical') {
     checkContentType(request.headers.get('content-type'));
   }
-  const bytes = await readBytes(request);
+  return parseJsonBytes(await readBodyBytes(request, maxBytes));
+}
+
+/** Whether a body of this type is JSON, as one without a type is. */
+export function isJsonType(contentType: string | null): boolean {
+  return contentType === null || contentType.trim() === '' || JSON_MEDIA_TYPE.test(mediaTypeOf(contentType));
+}
+
+/** @throws SkerryError `unsupported-media-type` for JSON in another charset; `invalid` with the line and column. */
+export function parseJsonContent(bytes: Uint8Array, contentType: string | null): unknown {
+  checkContentType(contentType);
+  return parseJsonBytes(bytes);
+}
+
+function parseJsonBytes(bytes: Uint8Array): unknown {
   if (bytes.byteLength === 0) {
-    throw missingBody(request);
+    throw invalid('The body is empty.', { fix: 'Send a JSON body.' });
   }
   const value = parseJson(decode(bytes));
   checkTree(value, undefined, 0);
@@ -37,12 +53,13 @@ function checkContentType(contentType: string | null): void {
   if (contentType === null || contentType.trim() === '') {
     return;
   }
-  const [mediaType = '', ...parameters] = contentType
+  const parameters = contentType
     .toLowerCase()
     .split(';')
+    .slice(1)
     .map((part) => part.trim());
   const charset = parameters.find((parameter) => parameter.startsWith('charset='))?.slice('charset='.length);
-  if (JSON_MEDIA_TYPE.test(mediaType) && (charset === undefined || /^"?utf-?8"?$/.test(charset))) {
+  if (isJsonType(contentType) && (charset === undefined || /^"?utf-?8"?$/.test(charset))) {
     return;
   }
   throw new SkerryError('unsupported-media-type', `A body of type "${contentType}" is not accepted here.`, {
@@ -51,52 +68,8 @@ function checkContentType(contentType: string | null): void {
   });
 }
 
-async function readBytes(request: IncomingRequest): Promise<Uint8Array> {
-  const declared = request.headers.get('content-length');
-  if (declared === null) {
-    return await readStream(request.body);
-  }
-  if (Number(declared) > MAX_BODY_BYTES) {
-    throw bodyTooLarge();
-  }
-  const bytes = new Uint8Array(await request.arrayBuffer());
-  if (bytes.byteLength > MAX_BODY_BYTES) {
-    throw bodyTooLarge();
-  }
-  return bytes;
-}
-
-/** Without a declared length the limit has to hold while reading, or anyone could fill the memory. */
-async function readStream(stream: AsyncIterable<unknown> | null): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of stream ?? []) {
-    if (!(chunk instanceof Uint8Array)) {
-      throw new TypeError('A body stream yields bytes.');
-    }
-    length += chunk.byteLength;
-    if (length > MAX_BODY_BYTES) {
-      throw bodyTooLarge();
-    }
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks, length);
-}
-
-function bodyTooLarge(): SkerryError {
-  return tooLarge(`The body is larger than ${MAX_BODY_BYTES} bytes.`, {
-    fix: 'Send less; large content belongs in bundles.',
-  });
-}
-
-function missingBody(request: IncomingRequest): SkerryError {
-  if (request.headers.get('transfer-encoding') !== null) {
-    return new SkerryError('length-required', 'The length of the body is not known.', {
-      field: 'Content-Length',
-      fix: 'Send the body with a Content-Length header instead of chunked.',
-    });
-  }
-  return invalid('The body is empty.', { fix: 'Send a JSON body.' });
+function mediaTypeOf(contentType: string): string {
+  return contentType.split(';', 1).join().trim().toLowerCase();
 }
 
 function decode(bytes: Uint8Array): string {

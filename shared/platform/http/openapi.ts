@@ -3,6 +3,7 @@ import type { Endpoint, ResponseDeclaration, ResponseHeader } from './endpoint.t
 import { BARE_MAX_STALE_SECONDS } from './freshness.ts';
 import { NAME_PATTERN } from './name.ts';
 import { PROBLEM_KINDS } from './problem.ts';
+import { isRawBody } from './raw-body.ts';
 
 /** The version of the API that `/api/v1` is; grows with what is added to it. */
 const API_VERSION = '1.0.0';
@@ -37,6 +38,7 @@ const RESPONSE_HEADERS: Readonly<Record<ResponseHeader, JsonObject>> = {
   },
   Location: { description: 'Where the new resource is.', schema: { type: 'string' } },
   Age: { description: 'Seconds since the answer was proven current.', schema: { type: 'integer' } },
+  'Last-Modified': { description: 'When what is answered was last written.', schema: { type: 'string' } },
   Link: { description: 'Related resources.', schema: { type: 'string' } },
   'Retry-After': { description: 'Seconds after which a retry makes sense.', schema: { type: 'integer' } },
 };
@@ -92,7 +94,9 @@ function describeOperation<Services>(endpoint: Endpoint<Services>): JsonObject {
     ...(endpoint.body !== undefined && {
       requestBody: {
         required: true,
-        content: { 'application/json': { schema: toSchema(endpoint.body, 'input') } },
+        content: isRawBody(endpoint.body)
+          ? { '*/*': {} }
+          : { 'application/json': { schema: toSchema(endpoint.body, 'input') } },
       },
     }),
     responses: describeResponses(endpoint),

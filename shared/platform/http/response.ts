@@ -36,10 +36,19 @@ export function json(status: number, value: unknown, facts: ResponseFacts = {}):
  * @throws SkerryError `precondition-failed` when the caller's `If-Match` names another state.
  */
 export function answerRead(headers: HeaderReader, facts: ResponseFacts, value: () => unknown): HttpResponse {
+  return answerReadWith(headers, facts, () => json(200, value(), facts));
+}
+
+/** As `answerRead`, for what is no JSON. */
+export function answerReadWith(
+  headers: HeaderReader,
+  facts: ResponseFacts,
+  answer: () => HttpResponse,
+): HttpResponse {
   checkIfMatch(headers, facts.etag);
   return facts.etag !== undefined && isNotModified(headers, facts.etag)
     ? { status: 304, headers: factHeaders(facts) }
-    : json(200, value(), facts);
+    : answer();
 }
 
 /** The address of something that was created, as `Location` gives it. */
@@ -55,6 +64,23 @@ export function noContent(facts: ResponseFacts = {}): HttpResponse {
 /** A text answer, as legacy surfaces give it. */
 export function text(status: number, body: string, facts: ResponseFacts = {}): HttpResponse {
   return { status, headers: { 'Content-Type': 'text/plain; charset=utf-8', ...factHeaders(facts) }, body };
+}
+
+/**
+ * 200 with content that somebody stored here, of their own type. A browser neither guesses another nor runs what is in it,
+ * because it would do so with the rights of this origin.
+ */
+export function content(bytes: Uint8Array | string, contentType: string, facts: ResponseFacts): HttpResponse {
+  return {
+    status: 200,
+    headers: {
+      'Content-Type': contentType,
+      'X-Content-Type-Options': 'nosniff',
+      'Content-Security-Policy': "sandbox; default-src 'none'",
+      ...factHeaders(facts),
+    },
+    body: bytes,
+  };
 }
 
 function factHeaders(facts: ResponseFacts): Record<string, string> {

@@ -17,6 +17,7 @@ function stateOf(...records: StoredRecord<string>[]): KnownState<string> {
   return {
     base: 10,
     records: new Map(records.map((record) => [record.key, record])),
+    ranges: new Map(),
     now: NOW,
     isGone: (record) => isLapsed(record, NOW),
     newId: () => 'new',

@@ -18,7 +18,7 @@ describe('Snapshot', () => {
     for (const change of [put(1, '/b', 'x'), put(2, '/a', 'y'), put(3, '/c', 'z'), remove(4, '/b')]) {
       snapshot.fold(change);
     }
-    expect([...snapshot.recordsFrom(() => true)].map(({ key, value }) => [key, value])).toEqual([
+    expect([...snapshot.recordsUnder('', '')].map(({ key, value }) => [key, value])).toEqual([
       ['/a', 'y'],
       ['/c', 'z'],
     ]);
@@ -46,7 +46,7 @@ describe('Snapshot', () => {
       snapshot.fold(put(index + 1, key, 'x'));
     });
     snapshot.fold(remove(5, '/b'));
-    expect([...snapshot.recordsFrom((key) => key > '/b')].map(({ key }) => key)).toEqual(['/c', '/d']);
+    expect([...snapshot.recordsUnder('', '/b')].map(({ key }) => key)).toEqual(['/c', '/d']);
   });
 
   it('gives back the bytes of what is removed or replaced', () => {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { MAX_BODY_BYTES } from '../../../../shared/platform/http/body-bytes.ts';
 import { defineEndpoint, json } from '../../../../shared/platform/http/index.ts';
-import { MAX_BODY_BYTES, MAX_NESTING } from '../../../../shared/platform/http/json-body.ts';
+import { MAX_NESTING } from '../../../../shared/platform/http/json-body.ts';
 import { type Call, caller, problemOf } from './call.ts';
 
 const echo = defineEndpoint<object>()({

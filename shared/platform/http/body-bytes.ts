@@ -1,0 +1,55 @@
+import { SkerryError, tooLarge } from '../errors.ts';
+import type { IncomingRequest } from './request.ts';
+
+/** Bytes, unless an endpoint says otherwise; room for a value of 256 KiB and what surrounds it (docs/api.md, "Fields"). */
+export const MAX_BODY_BYTES = 300 * 1024;
+
+/**
+ * Reads a body as it was sent.
+ *
+ * @throws SkerryError `too-large`; `length-required` for a body whose length is not told, which may be lost on the way.
+ */
+export async function readBodyBytes(request: IncomingRequest, maxBytes: number): Promise<Uint8Array> {
+  const declared = request.headers.get('content-length');
+  if (declared === null) {
+    const bytes = await readStream(request.body, maxBytes);
+    if (bytes.byteLength === 0 && request.headers.get('transfer-encoding') !== null) {
+      throw new SkerryError('length-required', 'The length of the body is not known.', {
+        field: 'Content-Length',
+        fix: 'Send the body with a Content-Length header instead of chunked.',
+      });
+    }
+    return bytes;
+  }
+  if (Number(declared) > maxBytes) {
+    throw bodyTooLarge(maxBytes);
+  }
+  const bytes = new Uint8Array(await request.arrayBuffer());
+  if (bytes.byteLength > maxBytes) {
+    throw bodyTooLarge(maxBytes);
+  }
+  return bytes;
+}
+
+/** Without a declared length the limit has to hold while reading, or anyone could fill the memory. */
+async function readStream(stream: AsyncIterable<unknown> | null, maxBytes: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of stream ?? []) {
+    if (!(chunk instanceof Uint8Array)) {
+      throw new TypeError('A body stream yields bytes.');
+    }
+    length += chunk.byteLength;
+    if (length > maxBytes) {
+      throw bodyTooLarge(maxBytes);
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks, length);
+}
+
+function bodyTooLarge(maxBytes: number): SkerryError {
+  return tooLarge(`The body is larger than ${maxBytes} bytes.`, {
+    fix: 'Send less; large content belongs in bundles.',
+  });
+}

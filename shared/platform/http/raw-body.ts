@@ -1,0 +1,43 @@
+import type { z } from 'zod';
+import { invalid } from '../errors.ts';
+import { readBodyBytes } from './body-bytes.ts';
+import type { IncomingRequest } from './request.ts';
+
+/** A body of any media type, as it was sent. */
+export interface RawContent {
+  readonly bytes: Uint8Array;
+  /** Null where the caller named none. */
+  readonly contentType: string | null;
+}
+
+/** Declares that an endpoint takes its body as it is, instead of a schema for JSON. */
+export interface RawBody {
+  readonly maxBytes: number;
+}
+
+/** What the handler of an endpoint is given for the body that it declared. */
+export type BodyOf<Body> = Body extends z.ZodType ? z.output<Body> : RawContent;
+
+export function rawContent(maxBytes: number): RawBody {
+  return { maxBytes };
+}
+
+export function isRawBody(body: z.ZodType | RawBody): body is RawBody {
+  return 'maxBytes' in body;
+}
+
+/** What may be stored as a content type and sent again as a header: `type/subtype` and parameters, in ASCII. */
+export const CONTENT_TYPE_PATTERN = /^[\w!#$&^.+-]{1,100}\/[\w!#$&^.+-]{1,100} *(?:;[\x20-\x7e]{0,100})?$/;
+
+/** @throws SkerryError `invalid` for a content type that is none, `too-large`, `length-required`. */
+export async function readRawBody(request: IncomingRequest, { maxBytes }: RawBody): Promise<RawContent> {
+  const given = request.headers.get('content-type')?.trim() ?? '';
+  const contentType = given === '' ? null : given;
+  if (contentType !== null && !CONTENT_TYPE_PATTERN.test(contentType)) {
+    throw invalid(`"${contentType.slice(0, 200)}" is not a content type.`, {
+      field: 'Content-Type',
+      fix: 'Send one such as "application/json" or "text/plain; charset=utf-8".',
+    });
+  }
+  return { bytes: await readBodyBytes(request, maxBytes), contentType };
+}

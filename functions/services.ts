@@ -3,6 +3,7 @@ import type { ServiceBusClient } from '@azure/service-bus';
 import type { BlobServiceClient } from '@azure/storage-blob';
 import { Applications } from '../shared/config/index.ts';
 import { GossipRegistry } from '../shared/federation/index.ts';
+import { KeyValues } from '../shared/kv/index.ts';
 import { connectBlob } from '../shared/platform/blob.ts';
 import { type Clock, systemClock } from '../shared/platform/clock.ts';
 import { openDatabase } from '../shared/platform/cosmos.ts';
@@ -33,6 +34,7 @@ export interface Services {
   readonly readiness: Readiness;
   readonly records: Records;
   readonly applications: Applications;
+  readonly keyValues: KeyValues;
   readonly gossip: GossipRegistry;
   readonly registry: Registry;
   readonly subscriptions: Subscriptions;
@@ -64,6 +66,7 @@ export function composeServices(settings: Settings): Services {
     () => new Records({ container: database().container(COSMOS_CONTAINERS.records.id), clock, random }),
   );
   const applications = once(() => new Applications(records()));
+  const keyValues = once(() => new KeyValues(records(), clock));
   const gossip = once(() => new GossipRegistry(records()));
   const registry = once(
     () =>
@@ -97,6 +100,9 @@ export function composeServices(settings: Settings): Services {
     },
     get applications() {
       return applications();
+    },
+    get keyValues() {
+      return keyValues();
     },
     get gossip() {
       return gossip();

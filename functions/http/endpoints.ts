@@ -3,6 +3,7 @@ import type { Services } from '../services.ts';
 import { appEndpoints } from './apps.ts';
 import { gossipEndpoints } from './gossip.ts';
 import { healthEndpoints } from './health.ts';
+import { keyValueEndpoints } from './kv.ts';
 import { nesoiEndpoints } from './nesoi/index.ts';
 import { describingEndpoint } from './openapi.ts';
 import { serviceEndpoints } from './services.ts';
@@ -11,6 +12,7 @@ import { subscriptionEndpoints } from './subscriptions.ts';
 const described: readonly Endpoint<Services>[] = [
   ...appEndpoints,
   ...serviceEndpoints,
+  ...keyValueEndpoints,
   ...subscriptionEndpoints,
   ...healthEndpoints,
   ...nesoiEndpoints,

@@ -54,6 +54,8 @@ export interface ResponseDeclaration {
   readonly body?: z.ZodType;
   /** `application/json` unless said otherwise. */
   readonly mediaType?: string;
+  /** Whether it may be content of any other type instead. */
+  readonly orContent?: boolean;
   readonly headers?: readonly ResponseHeader[];
 }
 

@@ -144,7 +144,10 @@ function describeResponse(response: ResponseDeclaration): JsonObject {
     description: response.description,
     ...(headers.length > 0 && { headers: Object.fromEntries(headers) }),
     ...(response.body !== undefined && {
-      content: { [response.mediaType ?? 'application/json']: { schema: toSchema(response.body, 'output') } },
+      content: {
+        [response.mediaType ?? 'application/json']: { schema: toSchema(response.body, 'output') },
+        ...(response.orContent === true && { '*/*': {} }),
+      },
     }),
   };
 }

@@ -1,0 +1,16 @@
+/**
+ * Key-value stores: keys of the caller's choice in stores that are scopes, so that one transaction can span a store. Start
+ * reading at `key-values.ts`; `content.ts` says how content that is no JSON is kept, `key.ts` which keys there are.
+ */
+export { rawContentOf, toRawValue } from './content.ts';
+export { pathOfKey } from './key.ts';
+export type { KeyValue } from './key-value.ts';
+export { type KeyListing, KeyValues, type PrefixDeletion, unknownKey } from './key-values.ts';
+export {
+  type Comparison,
+  MAX_OPERATIONS,
+  type Operation,
+  type OperationResult,
+  type TransactionAnswer,
+  type TransactionInput,
+} from './transaction.ts';

@@ -3,6 +3,7 @@ import type { ServiceBusClient } from '@azure/service-bus';
 import type { BlobServiceClient } from '@azure/storage-blob';
 import { Applications } from '../shared/config/index.ts';
 import { GossipRegistry } from '../shared/federation/index.ts';
+import { isPublic } from '../shared/keyspace/index.ts';
 import { KeyValues } from '../shared/kv/index.ts';
 import { connectBlob } from '../shared/platform/blob.ts';
 import { type Clock, systemClock } from '../shared/platform/clock.ts';
@@ -12,7 +13,7 @@ import { Readiness } from '../shared/platform/readiness.ts';
 import { connectServiceBus } from '../shared/platform/servicebus.ts';
 import { readSettings, type Settings } from '../shared/platform/settings.ts';
 import { CONNECTIONS, COSMOS_CONTAINERS, SERVICE_BUS_QUEUES } from '../shared/platform/topology.ts';
-import { Leases, Records } from '../shared/records/index.ts';
+import { Leases, Records, Watches } from '../shared/records/index.ts';
 import { Registry } from '../shared/registry/index.ts';
 import {
   createWebhookClient,
@@ -33,6 +34,7 @@ export interface Services {
   readonly blob: Promise<BlobServiceClient>;
   readonly readiness: Readiness;
   readonly records: Records;
+  readonly watches: Watches;
   readonly applications: Applications;
   readonly keyValues: KeyValues;
   readonly gossip: GossipRegistry;
@@ -64,6 +66,16 @@ export function composeServices(settings: Settings): Services {
   const readiness = once(() => new Readiness({ database, serviceBus, blob, clock }));
   const records = once(
     () => new Records({ container: database().container(COSMOS_CONTAINERS.records.id), clock, random }),
+  );
+  const watches = once(
+    () =>
+      new Watches({
+        records: records(),
+        container: database().container(COSMOS_CONTAINERS.records.id),
+        clock,
+        maxHeld: settings.SKERRY_WATCH_MAX_HELD,
+        isVisible: isPublic,
+      }),
   );
   const applications = once(() => new Applications(records()));
   const keyValues = once(() => new KeyValues(records(), clock));
@@ -97,6 +109,9 @@ export function composeServices(settings: Settings): Services {
     },
     get records() {
       return records();
+    },
+    get watches() {
+      return watches();
     },
     get applications() {
       return applications();

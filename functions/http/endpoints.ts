@@ -8,12 +8,14 @@ import { nesoiEndpoints } from './nesoi/index.ts';
 import { describingEndpoint } from './openapi.ts';
 import { serviceEndpoints } from './services.ts';
 import { subscriptionEndpoints } from './subscriptions.ts';
+import { watchEndpoints } from './watch.ts';
 
 const described: readonly Endpoint<Services>[] = [
   ...appEndpoints,
   ...serviceEndpoints,
   ...keyValueEndpoints,
   ...subscriptionEndpoints,
+  ...watchEndpoints,
   ...healthEndpoints,
   ...nesoiEndpoints,
   ...gossipEndpoints,

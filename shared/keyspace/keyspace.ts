@@ -64,6 +64,14 @@ export function scopeOfPrefix(ns: string, prefix: string): Scope | undefined {
   return placeOfKey(ns, prefix)?.scope;
 }
 
+/** The kinds that have keys under a prefix; none where there is no such kind, or it is shown by its own API alone. */
+export function kindsOfPrefix(prefix: string): { readonly kind: string; readonly isNamed: boolean }[] {
+  const [, first = ''] = prefix.split('/');
+  return [...PUBLIC_KINDS].flatMap(([kind, { isNamed }]) =>
+    first === '' || first === kind ? { kind, isNamed } : [],
+  );
+}
+
 /** Where a key, or all keys under a prefix, belong; undefined where that is no single scope of a public kind. */
 export function placeOfKey(ns: string, key: string): KeyPlace | undefined {
   const [, first = '', name = ''] = key.split('/');

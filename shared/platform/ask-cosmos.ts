@@ -1,6 +1,7 @@
 import { SkerryError, unavailable } from './errors.ts';
 
 export const COSMOS_STATUS = {
+  notModified: 304,
   notFound: 404,
   conflict: 409,
   preconditionFailed: 412,

@@ -31,6 +31,8 @@ const settingsSchema = z.object({
   SKERRY_CLOCK_SKEW_MILLISECONDS: z.coerce.number().nonnegative().default(1000),
   /** How long an expired instance stays listed before it is removed. */
   SKERRY_EXPIRED_GRACE_SECONDS: seconds(300),
+  /** Watches that a process holds at a time; each is a request that waits, which the host counts as running. */
+  SKERRY_WATCH_MAX_HELD: z.coerce.number().int().positive().default(1000),
   SKERRY_FEED_POLL_MILLISECONDS: z.coerce.number().int().positive().default(500),
   SKERRY_SWEEP_SCHEDULE: z.string().default('0 * * * * *'),
 });

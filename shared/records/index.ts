@@ -18,4 +18,5 @@ export { type Holder, type LeaseQuestion, Leases } from './leases.ts';
 export type { Listing, PageRequest } from './listing.ts';
 export { type ListOptions, Records, type RecordsOptions } from './records.ts';
 export { parseScopeId, type Scope, scopeId } from './scope.ts';
+export * from './watch/index.ts';
 export type { Commit, CommitSet, Decision, Decisions, Write, WriteSet } from './write.ts';

@@ -41,7 +41,18 @@ interface ScopeLog {
   readonly storage: LogStorage;
   readonly state: ScopeState<unknown>;
   readonly queue: CommitQueue<unknown>;
+  /** How many rely on it being kept. */
+  followers: number;
 }
+
+/** A scope whose log this process keeps at hand until it is released. */
+export interface FollowedScope {
+  readonly storage: LogStorage;
+  readonly state: ScopeState<unknown>;
+  release(): void;
+}
+
+type ChangeListener = (scope: Scope, change: Change<unknown>) => void;
 
 /**
  * Every record of Skerry: reads, listings and writes of the values of a scope, which the log keeps in total order.
@@ -51,6 +62,7 @@ export class Records {
   readonly #options: Required<RecordsOptions>;
   /** In order of use, the most recent last. */
   readonly #logs = new Map<string, ScopeLog>();
+  readonly #listeners: ChangeListener[] = [];
   readonly #scopeLists = new RecentMap<string, { scopes: readonly Scope[]; readAt: number }>(MAX_SCOPE_LISTS);
 
   constructor(options: RecordsOptions) {
@@ -223,6 +235,24 @@ export class Records {
     return [...new Set(ids)].sort().map(parseScopeId);
   }
 
+  /** Keeps a scope's log at hand, for those who wait for its changes. */
+  follow(scope: Scope): FollowedScope {
+    const log = this.#open(scope);
+    log.followers += 1;
+    return {
+      storage: log.storage,
+      state: log.state,
+      release: () => {
+        log.followers -= 1;
+      },
+    };
+  }
+
+  /** Tells of every change that this process writes or reads of, in the order of its scope. */
+  onChange(listener: ChangeListener): void {
+    this.#listeners.push(listener);
+  }
+
   #open(scope: Scope): ScopeLog {
     const id = scopeId(scope);
     const log = this.#logs.get(id) ?? this.#create(scope);
@@ -236,7 +266,12 @@ export class Records {
     const { container, clock, random, snapshotLimits } = this.#options;
     const storage = new LogStorage(container, scope);
     const state = new ScopeState<unknown>(storage, clock, snapshotLimits);
-    return { storage, state, queue: new CommitQueue(storage, state, clock, random) };
+    state.onChange((change) => {
+      for (const listener of this.#listeners) {
+        listener(scope, change);
+      }
+    });
+    return { storage, state, queue: new CommitQueue(storage, state, clock, random), followers: 0 };
   }
 
   #dropExcessSnapshots(keep: ScopeState<unknown>): void {
@@ -257,8 +292,8 @@ export class Records {
     if (this.#logs.size <= MAX_SCOPES) {
       return;
     }
-    for (const [id, { queue }] of this.#logs) {
-      if (!queue.busy) {
+    for (const [id, { queue, followers }] of this.#logs) {
+      if (!queue.busy && followers === 0) {
         this.#logs.delete(id);
         return;
       }

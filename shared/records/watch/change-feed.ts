@@ -1,0 +1,87 @@
+import { type ChangeFeedPullModelIterator, ChangeFeedStartFrom, type Container } from '@azure/cosmos';
+import { askCosmos, COSMOS_STATUS } from '../../platform/ask-cosmos.ts';
+import type { Clock } from '../../platform/clock.ts';
+import type { Change } from '../change.ts';
+import { type ChangeDocument, fromChangeDocument } from '../documents.ts';
+import { parseScopeId, type Scope } from '../scope.ts';
+import { type FeedPosition, fromContinuation, toContinuation } from './feed-position.ts';
+
+/** Documents that a page asks for; a transaction is never cut, and Cosmos ends a page earlier at about 4 MB. */
+const PAGE_DOCUMENTS = 1000;
+
+export interface FoundChange {
+  readonly scope: Scope;
+  readonly change: Change<unknown>;
+}
+
+export interface FeedPage {
+  /** In order within each scope; a transaction is whole, because its documents share a sequence number. */
+  readonly changes: readonly FoundChange[];
+  /** Behind the page. */
+  readonly position: FeedPosition;
+  /** Whether there was nothing more when the page was asked for. */
+  readonly isDrained: boolean;
+  /** When the page was asked for, in milliseconds since the Unix epoch. */
+  readonly askedAt: number;
+}
+
+/**
+ * Reads the changes of all scopes as they come, by the change feed of the whole container. It knows each document as it is now,
+ * so that compacted changes are missing from it.
+ */
+export class ChangeFeed {
+  readonly #container: Container;
+  readonly #clock: Clock;
+
+  constructor(container: Container, clock: Clock) {
+    this.#container = container;
+    this.#clock = clock;
+  }
+
+  /** A reader of what changes from the first page on, which is empty. */
+  fromNow(): FeedReader {
+    return this.#read(ChangeFeedStartFrom.Now());
+  }
+
+  /** A reader of what changed behind a position. */
+  from(position: FeedPosition): FeedReader {
+    return this.#read(ChangeFeedStartFrom.Continuation(toContinuation(position)));
+  }
+
+  #read(changeFeedStartFrom: ChangeFeedStartFrom): FeedReader {
+    return new FeedReader(
+      this.#container.items.getChangeFeedIterator<ChangeDocument<unknown>>({
+        changeFeedStartFrom,
+        maxItemCount: PAGE_DOCUMENTS,
+      }),
+      this.#clock,
+    );
+  }
+}
+
+export class FeedReader {
+  readonly #iterator: ChangeFeedPullModelIterator<ChangeDocument<unknown>>;
+  readonly #clock: Clock;
+
+  constructor(iterator: ChangeFeedPullModelIterator<ChangeDocument<unknown>>, clock: Clock) {
+    this.#iterator = iterator;
+    this.#clock = clock;
+  }
+
+  /** After a failure the reader is not to be used again. */
+  async read(): Promise<FeedPage> {
+    const askedAt = this.#clock.now();
+    const { result, statusCode, continuationToken } = await askCosmos(() => this.#iterator.readNext());
+    return {
+      changes: (result ?? []).flatMap((document) => (document.type === 'change' ? toFound(document) : [])),
+      position: fromContinuation(continuationToken),
+      isDrained: statusCode === COSMOS_STATUS.notModified,
+      askedAt,
+    };
+  }
+}
+
+/** Documents of the feed carry members of Cosmos's own, which stay behind here. */
+function toFound(document: ChangeDocument<unknown>): FoundChange {
+  return { scope: parseScopeId(document.scope), change: fromChangeDocument(document) };
+}

@@ -1,0 +1,78 @@
+import type { Clock } from '../../platform/clock.ts';
+import { invalid } from '../../platform/errors.ts';
+import type { Scope } from '../scope.ts';
+import type { Follower, WatchAnswer } from './follower.ts';
+import { readScopeChanges, type WantedChanges } from './scope-changes.ts';
+import type { Waiter } from './waiter.ts';
+import type { WatchedScope, WatchHub } from './watch-hub.ts';
+
+export interface ScopeFollowerOptions {
+  readonly hub: WatchHub;
+  readonly clock: Clock;
+  readonly scope: Scope;
+  readonly wanted: WantedChanges;
+  /** The revision to go on from. */
+  readonly since: number;
+}
+
+/** Follows one scope by its revisions. */
+export class ScopeFollower implements Follower {
+  readonly #options: ScopeFollowerOptions;
+  #since: number;
+  #waiter: Waiter | undefined;
+
+  constructor(options: ScopeFollowerOptions) {
+    this.#options = options;
+    this.#since = options.since;
+  }
+
+  async next(deadline: number): Promise<WatchAnswer> {
+    const { hub, clock, scope, wanted } = this.#options;
+    const watched = hub.follow(scope);
+    await this.#proveIfNeeded(watched, deadline);
+    let readTo: number | undefined;
+    for (;;) {
+      const position = watched.state.position ?? 0;
+      if (this.#since < position && readTo !== position) {
+        readTo = position;
+        const { changes, revision } = await readScopeChanges(scope, watched, this.#since, wanted);
+        this.#since = revision;
+        if (changes.length > 0) {
+          return { changes, cursor: String(revision) };
+        }
+      } else if (clock.now() >= deadline || (await this.#wait(deadline)) === 'closed') {
+        return { changes: [], cursor: String(this.#since) };
+      }
+    }
+  }
+
+  close(): void {
+    if (this.#waiter !== undefined) {
+      this.#options.hub.leave(this.#waiter);
+    }
+  }
+
+  async #wait(deadline: number) {
+    const { hub, scope, wanted } = this.#options;
+    const { prefix, types } = wanted;
+    this.#waiter ??= hub.join({ ns: scope.ns, prefix, types, scope });
+    return await hub.wait(this.#waiter, deadline);
+  }
+
+  /** What the loop looks after is current but for a second; who does not wait, or is ahead, has it proven. */
+  async #proveIfNeeded({ state, ...watched }: WatchedScope, deadline: number): Promise<void> {
+    const { hub, clock } = this.#options;
+    const isBehind = state.position === undefined || this.#since > state.position;
+    const goesAtOnce = clock.now() >= deadline && !hub.isFresh({ state, ...watched });
+    if (isBehind || goesAtOnce) {
+      await state.prove();
+    }
+    const position = state.position ?? 0;
+    if (this.#since > position) {
+      throw invalid(`Revision ${this.#since} is not reached yet; the newest is ${position}.`, {
+        field: 'since',
+        fix: 'Go on from the revision of the answer before, or leave it out and begin with a resync.',
+      });
+    }
+  }
+}

@@ -1,0 +1,91 @@
+import type { Container } from '@azure/cosmos';
+import type { Clock } from '../../platform/clock.ts';
+import { invalid } from '../../platform/errors.ts';
+import type { Records } from '../records.ts';
+import type { Scope } from '../scope.ts';
+import { ChangeFeed } from './change-feed.ts';
+import { CompactionCheck } from './compaction-check.ts';
+import type { Follower } from './follower.ts';
+import { Resync, type ResyncPage, type ResyncRequest } from './resync.ts';
+import type { WantedChanges } from './scope-changes.ts';
+import { ScopeFollower } from './scope-follower.ts';
+import { WatchHub } from './watch-hub.ts';
+import type { WatchRange } from './watch-range.ts';
+import { readWideCursor } from './wide-cursor.ts';
+import { WideFollower } from './wide-follower.ts';
+
+export interface WatchesOptions {
+  readonly records: Records;
+  /** The Cosmos container `records`. */
+  readonly container: Container;
+  readonly clock: Clock;
+  /** Watches that this process may hold at a time. */
+  readonly maxHeld: number;
+  /** Whether a scope may be seen by those who watch several. */
+  readonly isVisible: (scope: Scope) => boolean;
+}
+
+/**
+ * Lets everything that is stored be followed: a resync, and from there every change, as etcd promises it: ordered, unique, atomic,
+ * reliable, resumable, bookmarkable, with previous values and marked creations, filtered (docs/api.md, "Watching").
+ */
+export class Watches {
+  readonly #options: WatchesOptions;
+  readonly #feed: ChangeFeed;
+  readonly #hub: WatchHub;
+  readonly #resync: Resync;
+  readonly #compaction: CompactionCheck;
+
+  constructor(options: WatchesOptions) {
+    const { records, container, clock, maxHeld, isVisible } = options;
+    this.#options = options;
+    this.#feed = new ChangeFeed(container, clock);
+    this.#hub = new WatchHub({ records, feed: this.#feed, clock, maxHeld, isVisible });
+    this.#resync = new Resync({ records, hub: this.#hub }, this.#feed);
+    this.#compaction = new CompactionCheck(container, clock);
+  }
+
+  /** How many watches are held. */
+  get held(): number {
+    return this.#hub.held;
+  }
+
+  /** @throws SkerryError see `Resync.page`. */
+  async resync(range: WatchRange, request: ResyncRequest): Promise<ResyncPage> {
+    return await this.#resync.page(range, request);
+  }
+
+  /**
+   * @param cursor of a resync or an answer; for one scope the digits of a revision.
+   * @throws SkerryError `invalid` when it is none.
+   */
+  follow(range: WatchRange, cursor: string, wanted: Omit<WantedChanges, 'prefix'>): Follower {
+    const { clock, isVisible } = this.#options;
+    const common = { hub: this.#hub, clock, wanted: { ...wanted, prefix: range.prefix } };
+    return range.scope === undefined
+      ? new WideFollower({
+          ...common,
+          feed: this.#feed,
+          compaction: this.#compaction,
+          isVisible: ({ scope }) => isVisible(scope),
+          range,
+          cursor: readWideCursor(cursor),
+        })
+      : new ScopeFollower({ ...common, scope: range.scope, since: readRevision(cursor) });
+  }
+
+  /** Ends every watch that is held, so that the process can end. */
+  close(): void {
+    this.#hub.close();
+  }
+}
+
+function readRevision(cursor: string): number {
+  if (!/^\d{1,15}$/.test(cursor)) {
+    throw invalid('What is watched is one scope, whose cursor is a revision.', {
+      field: 'cursor',
+      fix: 'Take it from the answer before, or leave it out and begin with a resync.',
+    });
+  }
+  return Number(cursor);
+}

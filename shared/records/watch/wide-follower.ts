@@ -1,0 +1,165 @@
+import { cosmosStatusOf } from '../../platform/ask-cosmos.ts';
+import type { Clock } from '../../platform/clock.ts';
+import { compacted, invalid, SkerryError } from '../../platform/errors.ts';
+import { AnswerChanges } from './answer-changes.ts';
+import type { ChangeFeed, FeedReader, FoundChange } from './change-feed.ts';
+import { matches } from './change-filter.ts';
+import type { CompactionCheck } from './compaction-check.ts';
+import type { FeedPoint } from './feed-window.ts';
+import type { Follower, WatchAnswer } from './follower.ts';
+import type { WantedChanges } from './scope-changes.ts';
+import type { Waiter } from './waiter.ts';
+import type { WatchHub } from './watch-hub.ts';
+import type { WatchRange } from './watch-range.ts';
+import { markOf, type WideCursor, writeWideCursor } from './wide-cursor.ts';
+
+/** Pages of the feed that one answer is made from; it may then say no more than where to go on. */
+const MAX_PAGES = 20;
+
+export interface WideFollowerOptions {
+  readonly hub: WatchHub;
+  readonly feed: ChangeFeed;
+  readonly clock: Clock;
+  readonly compaction: CompactionCheck;
+  readonly isVisible: (found: FoundChange) => boolean;
+  readonly range: WatchRange;
+  readonly wanted: WantedChanges;
+  readonly cursor: WideCursor;
+}
+
+/** What a reading came to. */
+interface Reading {
+  readonly changes: readonly FoundChange[];
+  /** Whether there may be more at once. */
+  readonly isCut: boolean;
+}
+
+/**
+ * Follows several scopes by the feed of the container. The loop of the process only wakes it: it reads from its own cursor, from
+ * memory where the loop has read the same, so that nothing depends on the two being in step.
+ */
+export class WideFollower implements Follower {
+  readonly #options: WideFollowerOptions;
+  #point: FeedPoint;
+  readonly #held: Map<string, number>;
+  #waiter: Waiter | undefined;
+  /** Stands at `#point`. */
+  #reader: FeedReader | undefined;
+
+  constructor(options: WideFollowerOptions) {
+    this.#options = options;
+    this.#point = options.cursor;
+    this.#held = new Map(options.cursor.held);
+  }
+
+  async next(deadline: number): Promise<WatchAnswer> {
+    const { clock } = this.#options;
+    for (;;) {
+      // Who waits is in the hub before it reads, so that nothing passes in between.
+      const waiter = clock.now() < deadline ? this.#join() : undefined;
+      const { changes, isCut } = await (waiter === undefined ? this.#readFeed() : this.#read());
+      if (changes.length > 0 || isCut || waiter === undefined || clock.now() >= deadline) {
+        return this.#answer(changes);
+      }
+      if ((await this.#options.hub.wait(waiter, deadline)) === 'closed') {
+        return this.#answer([]);
+      }
+    }
+  }
+
+  close(): void {
+    if (this.#waiter !== undefined) {
+      this.#options.hub.leave(this.#waiter);
+    }
+  }
+
+  #join(): Waiter {
+    const { hub, range, wanted } = this.#options;
+    this.#waiter ??= hub.join({ ns: range.ns, ...wanted, scope: undefined });
+    return this.#waiter;
+  }
+
+  #answer(changes: readonly FoundChange[]): WatchAnswer {
+    return { changes, cursor: writeWideCursor({ ...this.#point, held: this.#held }) };
+  }
+
+  async #read(): Promise<Reading> {
+    const steps = this.#options.hub.window.after(this.#point.position);
+    return steps === undefined ? await this.#readFeed() : this.#readWindow(steps);
+  }
+
+  #readWindow(steps: readonly (FeedPoint & { readonly changes: readonly FoundChange[] })[]): Reading {
+    const answer = new AnswerChanges(this.#options.wanted.limit);
+    this.#reader = undefined;
+    for (const { changes, position, completeSince } of steps) {
+      const isFull = !this.#takeWanted(answer, changes);
+      this.#point = { position, completeSince };
+      if (isFull) {
+        return { changes: answer.all, isCut: true };
+      }
+    }
+    // Reading an empty feed moves its position too.
+    this.#point = this.#options.hub.window.head ?? this.#point;
+    return { changes: answer.all, isCut: false };
+  }
+
+  async #readFeed(): Promise<Reading> {
+    const { feed, compaction, range, wanted } = this.#options;
+    const start = this.#point;
+    const answer = new AnswerChanges(wanted.limit);
+    let isCut = true;
+    try {
+      this.#reader ??= feed.from(start.position);
+      for (let pages = 0; pages < MAX_PAGES && isCut; pages += 1) {
+        const { changes, position, isDrained, askedAt } = await this.#reader.read();
+        const isFull = !this.#takeWanted(answer, changes);
+        this.#point = { position, completeSince: isDrained ? askedAt : start.completeSince };
+        isCut = !isDrained;
+        if (isFull) {
+          break;
+        }
+      }
+    } catch (error) {
+      this.#reader = undefined;
+      throw refusalOf(error);
+    }
+    await compaction.check(range, start.completeSince);
+    return { changes: answer.all, isCut };
+  }
+
+  /** Takes all that is wanted of a page, which can not be cut; false when the answer is full with it. */
+  #takeWanted(answer: AnswerChanges, changes: readonly FoundChange[]): boolean {
+    const { range, wanted, isVisible } = this.#options;
+    for (const found of changes) {
+      const isNew = !this.#holds(found);
+      if (isNew && found.scope.ns === range.ns && isVisible(found) && matches(wanted, found.change)) {
+        answer.add(found);
+      }
+    }
+    return answer.hasRoom;
+  }
+
+  /** Whether who watches knows a change from the resync. */
+  #holds({ scope, change }: FoundChange): boolean {
+    if (this.#held.size === 0) {
+      return false;
+    }
+    const mark = markOf(scope);
+    const revision = this.#held.get(mark) ?? 0;
+    if (change.revision >= revision) {
+      this.#held.delete(mark);
+    }
+    return change.revision <= revision;
+  }
+}
+
+/** A cursor that Cosmos DB can make nothing of is not worth more than one that we cannot. */
+function refusalOf(error: unknown): unknown {
+  if (error instanceof SkerryError) {
+    return error;
+  }
+  const fix = 'Leave the cursor out and begin with a resync.';
+  return cosmosStatusOf(error) === 400
+    ? invalid('"cursor" is none that was given out here.', { field: 'cursor', fix })
+    : compacted('What the cursor points at is gone.', { fix, cause: error });
+}

@@ -59,12 +59,10 @@ export class ScopeFollower implements Follower {
     return await hub.wait(this.#waiter, deadline);
   }
 
-  /** What the loop looks after is current but for a second; who does not wait, or is ahead, has it proven. */
-  async #proveIfNeeded({ state, ...watched }: WatchedScope, deadline: number): Promise<void> {
-    const { hub, clock } = this.#options;
+  /** Who waits is told by the loop whatever is newer; who does not wait, or is ahead, has the newest revision proven. */
+  async #proveIfNeeded({ state }: WatchedScope, deadline: number): Promise<void> {
     const isBehind = state.position === undefined || this.#since > state.position;
-    const goesAtOnce = clock.now() >= deadline && !hub.isFresh({ state, ...watched });
-    if (isBehind || goesAtOnce) {
+    if (isBehind || this.#options.clock.now() >= deadline) {
       await state.prove();
     }
     const position = state.position ?? 0;

@@ -97,11 +97,6 @@ export class WatchHub {
     return watched;
   }
 
-  /** Whether the loop looks after a scope, so that its position is at most a second old. */
-  isFresh(watched: WatchedScope): boolean {
-    return watched.waiters.size > 0 && !this.#unproven.has(watched) && watched.state.position !== undefined;
-  }
-
   /** @throws SkerryError `too-many-requests` when as many are held as may be. */
   join(request: WaiterRequest): Waiter {
     if (this.#waiters.size >= this.#options.maxHeld) {

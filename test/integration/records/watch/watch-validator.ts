@@ -4,19 +4,18 @@ import { recordAfter } from '../../../../shared/records/change.ts';
 import type { Delivered, History, WatchReport } from './watch-report.ts';
 
 /** The contract of a watch, as etcd names it (tests/robustness/validate/watch.go), each property with what is wrong in a report. */
-export const WATCH_PROPERTIES: Readonly<
-  Record<string, (report: WatchReport, history: History) => string[]>
-> = {
-  Ordered: findDisorder,
-  Unique: findRepetitions,
-  Atomic: findSplitTransactions,
-  Reliable: findGaps,
-  Resumable: findLostBeginnings,
-  Bookmarkable: findBrokenBookmarks,
-  'Previous value': findWrongPreviousValues,
-  'Is-create': findWrongCreations,
-  Filter: findUnwanted,
-};
+export const WATCH_PROPERTIES: Readonly<Record<string, (report: WatchReport, history: History) => string[]>> =
+  {
+    Ordered: findDisorder,
+    Unique: findRepetitions,
+    Atomic: findSplitTransactions,
+    Reliable: findGaps,
+    Resumable: findLostBeginnings,
+    Bookmarkable: findBrokenBookmarks,
+    'Previous value': findWrongPreviousValues,
+    'Is-create': findWrongCreations,
+    Filter: findUnwanted,
+  };
 
 /** Changes come in the order of their scope, and none is older than what the resync held of its key. */
 function findDisorder(report: WatchReport): string[] {
@@ -24,7 +23,8 @@ function findDisorder(report: WatchReport): string[] {
   const held = new Map(report.resync?.map(({ key, revision }) => [key, revision]));
   return allOf(report).flatMap((delivered) => {
     const { scope, change } = delivered;
-    const isLate = change.revision < (newest.get(scope) ?? 0) || change.revision <= (held.get(change.key) ?? 0);
+    const isLate =
+      change.revision < (newest.get(scope) ?? 0) || change.revision <= (held.get(change.key) ?? 0);
     newest.set(scope, Math.max(change.revision, newest.get(scope) ?? 0));
     return isLate ? [nameOf(delivered)] : [];
   });
@@ -52,7 +52,8 @@ function findSplitTransactions(report: WatchReport, history: History): string[] 
         ({ revision }) => revision >= transaction.first && revision <= transaction.last,
       );
       const missing = wanted.filter(
-        ({ revision }) => !changes.some((other) => other.scope === scope && other.change.revision === revision),
+        ({ revision }) =>
+          !changes.some((other) => other.scope === scope && other.change.revision === revision),
       );
       return missing.map(({ revision }) => `${scope} ${revision} is not with ${change.revision}`);
     }),
@@ -98,9 +99,7 @@ function findBrokenBookmarks(report: WatchReport, history: History): string[] {
       const bookmark = answer.isComplete === true ? Number.POSITIVE_INFINITY : (answer.revision ?? 0);
       const missing = wantedOf(report, changes).filter(
         ({ revision }) =>
-          revision > start &&
-          revision <= bookmark &&
-          !(before.get(scope)?.has(revision) ?? false),
+          revision > start && revision <= bookmark && !(before.get(scope)?.has(revision) ?? false),
       );
       const tooLate = [...(later.get(scope) ?? [])].filter((revision) => revision <= bookmark);
       return [
@@ -159,13 +158,20 @@ function startOf(report: WatchReport, changes: readonly Change<unknown>[]): numb
   const keys = new Set(changes.map(({ key }) => key));
   const held = resync.filter(({ key }) => keys.has(key)).map((record) => [record.key, record] as const);
   const fits = (revision: number) => isDeepStrictEqual(stateAt(report, changes, revision), new Map(held));
-  const revisions = resyncRevision === undefined ? [0, ...changes.map(({ revision }) => revision)] : [resyncRevision];
+  const revisions =
+    resyncRevision === undefined ? [0, ...changes.map(({ revision }) => revision)] : [resyncRevision];
   return revisions.findLast(fits);
 }
 
-function stateAt(report: WatchReport, changes: readonly Change<unknown>[], revision: number): Map<string, unknown> {
+function stateAt(
+  report: WatchReport,
+  changes: readonly Change<unknown>[],
+  revision: number,
+): Map<string, unknown> {
   const state = new Map<string, unknown>();
-  for (const change of changes.filter((own) => own.revision <= revision && isCovered(report.prefix, own.key))) {
+  for (const change of changes.filter(
+    (own) => own.revision <= revision && isCovered(report.prefix, own.key),
+  )) {
     const record = recordAfter(change);
     if (record === undefined) {
       state.delete(change.key);

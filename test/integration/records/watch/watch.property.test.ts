@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../../shared/platform/clock.ts';
@@ -96,7 +96,7 @@ beforeAll(async () => {
   cosmos = await startCosmos({ partitions: 4 });
   processes = Array.from({ length: PROCESSES }, openProcess);
   const seed = printedSeed('watch.property');
-  const scenarios = fc.sample(scenario, { seed, numRuns: Number(process.env.N ?? runs(150, 5000)) });
+  const scenarios = fc.sample(scenario, { seed, numRuns: runs(60, 5000) });
   for (let start = 0; start < scenarios.length; start += 5) {
     const group = scenarios.slice(start, start + 5);
     all.push(...(await Promise.all(group.map((own, index) => play(own, `run${start + index}`)))));
@@ -119,7 +119,9 @@ describe('a watch, over histories of several writers and processes', () => {
   }
 
   it('delivers what there is to deliver', () => {
-    const delivered = all.flatMap(({ reports }) => reports.flatMap(({ answers }) => answers.flatMap(({ changes }) => changes)));
+    const delivered = all.flatMap(({ reports }) =>
+      reports.flatMap(({ answers }) => answers.flatMap(({ changes }) => changes)),
+    );
     expect(delivered.length).toBeGreaterThan(all.length);
   });
 });
@@ -162,6 +164,8 @@ async function watch(ns: string, own: Watcher, isWritten: () => boolean): Promis
     const { process, fate, wait } = own.turns[count % own.turns.length] as Turn;
     const wasWritten = isWritten();
     const waits = wasWritten ? 0 : wait;
+    // What is known in memory is answered without ever giving others their turn.
+    await setImmediate();
     const asked = await ask(processes[process] as Process, range, cursor, wanted, waits);
     if (fate === 'slow') {
       await sleep(15);

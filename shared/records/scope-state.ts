@@ -107,6 +107,10 @@ export class ScopeState<Value> {
         this.#noteProof(startedAt);
         return;
       }
+      if (next.transaction !== undefined && next.transaction.last > next.revision) {
+        // It is known of as a whole or not at all.
+        break;
+      }
       this.advance([next]);
     }
     const position = await this.knownPosition();

@@ -1,7 +1,8 @@
+import type { Clock } from '../../platform/clock.ts';
 import { readCursor, writeCursor } from '../../platform/cursor.ts';
 import { unavailable } from '../../platform/errors.ts';
 import type { StoredRecord } from '../change.ts';
-import { isUnder } from '../key.ts';
+import { isLapsed } from '../expiry.ts';
 import type { Listing } from '../listing.ts';
 import type { Records } from '../records.ts';
 import type { Scope } from '../scope.ts';
@@ -31,6 +32,7 @@ export interface ScopePage {
 export interface ResyncReader {
   readonly records: Records;
   readonly hub: WatchHub;
+  readonly clock: Clock;
 }
 
 /**
@@ -45,48 +47,37 @@ export async function readScopePage(
   prefix: string,
   { start, limit }: { readonly start?: PageStart | undefined; readonly limit: number },
 ): Promise<ScopePage> {
-  const end = keyBehind(prefix);
-  let { key = keyBefore(prefix), revision } = start ?? {};
+  let { key, revision } = start ?? { key: '', revision: undefined };
   const found: StoredRecord<unknown>[] = [];
   let bytes = 0;
   for (;;) {
-    const listing = await listBehind(reader.records, scope, { key, revision }, limit);
+    const after = key === '' ? undefined : writeCursor(revision === undefined ? [key] : [key, revision]);
+    const listing = await reader.records.list<unknown>(scope, { after, limit, prefix });
     revision ??= listing.revision;
-    const lastKey = listing.next === undefined ? end : keyOf(listing.next);
-    const shown = await undo(reader, scope, prefix, { listing, revision, after: key, upTo: lastKey });
+    const upTo = listing.next === undefined ? undefined : keyOf(listing.next);
+    const shown = await undo(reader, scope, prefix, { listing, revision, after: key, upTo });
     found.push(...shown);
     bytes += shown.reduce((sum, { value }) => sum + JSON.stringify(value).length, 0);
-    if (listing.next === undefined || lastKey >= end) {
+    if (upTo === undefined) {
       return { records: found, revision };
     }
-    key = lastKey;
+    key = upTo;
     if (found.length >= limit || bytes >= MAX_PAGE_BYTES) {
       return { records: found, revision, next: { key, revision } };
     }
   }
 }
 
-async function listBehind(
-  records: Records,
-  scope: Scope,
-  { key, revision }: PageStart,
-  limit: number,
-): Promise<Listing<unknown>> {
-  const after = writeCursor(revision === undefined ? [key] : [key, revision]);
-  return await records.list<unknown>(scope, { after, limit });
-}
-
-/** The records of a listing under the prefix as they were at a revision. */
+/** The records of a listing as they were at a revision, between two keys. */
 async function undo(
-  { hub }: ResyncReader,
+  { hub, clock }: ResyncReader,
   scope: Scope,
   prefix: string,
-  page: { listing: Listing<unknown>; revision: number; after: string; upTo: string },
+  page: { listing: Listing<unknown>; revision: number; after: string; upTo: string | undefined },
 ): Promise<StoredRecord<unknown>[]> {
   const { listing, revision, after, upTo } = page;
-  const current = listing.records.filter(({ key }) => isUnder(prefix, key));
   if (listing.revision === revision) {
-    return current;
+    return [...listing.records];
   }
   const wanted = { prefix, limit: MAX_CHANGES_MEANWHILE };
   const since = await readScopeChanges(scope, hub.follow(scope), revision, wanted);
@@ -99,23 +90,14 @@ async function undo(
   for (const { change } of since.changes.toReversed()) {
     before.set(change.key, change.previous);
   }
-  const changed = [...before].flatMap(([key, record]) =>
-    record !== undefined && key > after && key <= upTo ? record : [],
-  );
-  return [...current.filter(({ key }) => !before.has(key)), ...changed].sort((one, other) =>
+  const now = clock.now();
+  const changed = [...before.values()].flatMap((record) => {
+    const isOnPage = record !== undefined && record.key > after && (upTo === undefined || record.key <= upTo);
+    return isOnPage && !isLapsed(record, now) ? record : [];
+  });
+  return [...listing.records.filter(({ key }) => !before.has(key)), ...changed].sort((one, other) =>
     one.key < other.key ? -1 : 1,
   );
-}
-
-/** No key under the prefix is before this, and none of others behind it is as near. */
-function keyBefore(prefix: string): string {
-  const last = prefix.charCodeAt(prefix.length - 1);
-  return prefix.endsWith('/') ? prefix : `${prefix.slice(0, -1)}${String.fromCharCode(last - 1)}\uffff`;
-}
-
-/** All keys under the prefix are before this. */
-function keyBehind(prefix: string): string {
-  return `${prefix.endsWith('/') ? prefix.slice(0, -1) : prefix}0`;
 }
 
 function keyOf(cursor: string): string {

@@ -26,6 +26,8 @@ interface Step {
   readonly store: string;
   readonly key: string;
   readonly action: 'put' | 'delete';
+  /** Written with it in one transaction. */
+  readonly others: readonly string[];
   readonly pause: number;
 }
 
@@ -55,6 +57,7 @@ const step: fc.Arbitrary<Step> = fc.record({
   store: fc.constantFrom(...STORES),
   key: fc.constantFrom(...KEYS),
   action: fc.constantFrom('put', 'put', 'put', 'delete'),
+  others: fc.oneof(fc.constant([]), fc.subarray(KEYS)),
   pause: fc.constantFrom(0, 0, 0, 1, 5),
 });
 
@@ -138,17 +141,21 @@ async function play({ writers, watchers }: Scenario, ns: string): Promise<Run> {
 }
 
 async function write(ns: string, steps: readonly Step[], actor: string): Promise<void> {
-  for (const { process, store, key, action, pause } of steps) {
+  for (const { process, store, key, others, action, pause } of steps) {
     await sleep(pause);
-    await processes[process]?.records.commit<string>(scopeOf(ns, store), {
-      key: `/kv/${store}/${key}`,
+    const keys = [...new Set([key, ...others])].map((name) => `/kv/${store}/${name}`);
+    await processes[process]?.records.transact<string>(scopeOf(ns, store), {
+      keys,
       actor,
-      decide: (current) =>
-        action === 'put'
-          ? { type: 'put', value: `${actor} ${current?.revision ?? 0}` }
-          : current === undefined
-            ? { type: 'keep' }
-            : { type: 'delete' },
+      decide: (current) => ({
+        writes: keys.map((own, index) => {
+          const before = current.get(own);
+          if (action === 'put' || index > 0) {
+            return { key: own, decision: { type: 'put', value: `${actor} after ${before?.revision ?? 0}` } };
+          }
+          return { key: own, decision: { type: before === undefined ? 'keep' : 'delete' } };
+        }),
+      }),
     });
   }
 }

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { realpathSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { chmod, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
@@ -10,13 +10,13 @@ const root = path.resolve(import.meta.dirname, '../..');
 
 /**
  * Builds what `skerry/client` and `skerry/client/node` mean to their users: modules that run in browsers and in Node from 20 on, and
- * their types.
+ * their types; and the command line `skerry`.
  *
  * @throws Error with the compiler's messages.
  */
 export async function buildClient(): Promise<void> {
   await rm(CLIENT_FOLDER, { recursive: true, force: true });
-  await Promise.all([bundleModules(), writeTypes()]);
+  await Promise.all([bundleModules(), bundleCommandLine(), writeTypes()]);
 }
 
 async function bundleModules(): Promise<void> {
@@ -36,6 +36,25 @@ async function bundleModules(): Promise<void> {
     sourcemap: 'linked',
     logLevel: 'silent',
   });
+}
+
+/** The command `skerry`, in one file that needs nothing installed. */
+async function bundleCommandLine(): Promise<void> {
+  await build({
+    absWorkingDir: path.join(root, 'client/cli'),
+    entryPoints: { skerry: 'main.ts' },
+    outdir: CLIENT_FOLDER,
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node22',
+    // `yaml` asks for Node's own modules through `require`, which ES modules lack.
+    banner: {
+      js: "#!/usr/bin/env node\nimport { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
+    },
+    logLevel: 'silent',
+  });
+  await chmod(path.join(CLIENT_FOLDER, 'skerry.js'), 0o755);
 }
 
 async function writeTypes(): Promise<void> {

@@ -1,0 +1,51 @@
+import type { Writable } from 'node:stream';
+import { formatTable } from './format-table.ts';
+
+/** Where results go, as people or as programs read them. Standard output holds nothing but results. */
+export interface Output {
+  readonly isJson: boolean;
+  /** The whole result: one JSON document, or the text. */
+  document(value: unknown, text: () => string): void;
+  /** One event of a stream: a line of JSON, or the text. */
+  event(value: unknown, text: () => string): void;
+  /** Like {@link document}, with a table for people. */
+  table(value: unknown, columns: readonly string[], rows: () => readonly (readonly unknown[])[]): void;
+  /** Content as it is. */
+  raw(content: Uint8Array): void;
+  /** What a person should know and a program need not, on standard error. */
+  note(text: string): void;
+}
+
+export function createOutput({
+  isJson,
+  out,
+  err,
+}: {
+  isJson: boolean;
+  out: Writable;
+  err: Writable;
+}): Output {
+  const output: Output = {
+    isJson,
+    document(value, text) {
+      writeLine(isJson ? JSON.stringify(value, null, 2) : text());
+    },
+    event(value, text) {
+      writeLine(isJson ? JSON.stringify(value) : text());
+    },
+    table(value, columns, rows) {
+      output.document(value, () => formatTable(columns, rows()));
+    },
+    raw(content) {
+      out.write(content);
+    },
+    note(text) {
+      err.write(`${text}\n`);
+    },
+  };
+  return output;
+
+  function writeLine(line: string): void {
+    if (line !== '') out.write(line.endsWith('\n') ? line : `${line}\n`);
+  }
+}

@@ -1,0 +1,93 @@
+import type { Readable, Writable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { CommanderError } from 'commander';
+import packageFacts from '../../package.json' with { type: 'json' };
+import { SkerryClient } from '../skerry-client.ts';
+import { buildProgram } from './build-program.ts';
+import type { ArgumentValues, Command, Flags, FlagValues } from './command.ts';
+import { COMMANDS } from './commands/index.ts';
+import { resolveSettings } from './connection-settings.ts';
+import { EXIT, exitCodeOf } from './exit-code.ts';
+import { createOutput } from './output.ts';
+import { failureAsJson, failureAsText } from './show-failure.ts';
+import { UsageError } from './usage-error.ts';
+
+const DEFAULT_TIMEOUT_SECONDS = 10;
+
+/** What a process has that runs a command line. */
+export interface Surroundings {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly folder: string;
+  readonly input: Readable;
+  readonly out: Writable;
+  readonly err: Writable;
+  /** Aborted by Ctrl-C. */
+  readonly signal: AbortSignal;
+}
+
+interface GlobalValues {
+  readonly server?: string;
+  readonly ns?: string;
+  readonly token?: string;
+  readonly config?: string;
+  readonly timeout?: number;
+  readonly json?: true;
+}
+
+/**
+ * Runs a command line, such as `['kv', 'get', 'agent1', 'mtu']`. Failures are shown, not thrown.
+ *
+ * @returns the exit code; see `exit-code.ts`.
+ */
+export async function runCommandLine(
+  words: readonly string[],
+  surroundings: Surroundings,
+  commands: readonly Command[] = COMMANDS,
+): Promise<number> {
+  const { out, err, signal } = surroundings;
+  const isJson = words.includes('--json');
+  let exitCode: number = EXIT.ok;
+  const program = buildProgram({
+    commands,
+    version: packageFacts.version,
+    writeOut: (text) => out.write(text),
+    writeError: (text) => (isJson ? undefined : err.write(text)),
+    async run(command, args, flags) {
+      exitCode = (await runCommand(command, args, flags, surroundings)) ?? EXIT.ok;
+    },
+  });
+  try {
+    await program.parseAsync(words, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok;
+    if (signal.aborted) return EXIT.interrupted;
+    const isParsed = !(error instanceof CommanderError);
+    if (isJson) err.write(`${JSON.stringify(failureAsJson(error), null, 2)}\n`);
+    // The parser has told people already.
+    else if (isParsed) err.write(`skerry: ${failureAsText(error)}\n`);
+    if (!isParsed) return EXIT.usage;
+    return error instanceof UsageError ? EXIT.usage : exitCodeOf(error);
+  }
+}
+
+async function runCommand(
+  command: Command,
+  args: Record<string, unknown>,
+  flags: Record<string, unknown>,
+  { env, folder, input, out, err, signal }: Surroundings,
+): Promise<number | undefined> {
+  const global = flags as GlobalValues;
+  const { server, ns, token } = resolveSettings({ flags: global, env, folder });
+  const timeout = (global.timeout ?? DEFAULT_TIMEOUT_SECONDS) * 1000;
+  return await command.run({
+    // The parser made both from the declarations of the command.
+    args: args as ArgumentValues<readonly string[]>,
+    flags: flags as FlagValues<Flags>,
+    client: new SkerryClient({ url: server, ns, token, timeout, attemptTimeout: timeout }),
+    output: createOutput({ isJson: global.json === true, out, err }),
+    signal,
+    folder,
+    readInput: () => buffer(input),
+  });
+}

@@ -26,7 +26,8 @@ export interface Program {
   readonly commands: readonly Command[];
   readonly version: string;
   readonly writeOut: (text: string) => void;
-  readonly writeError: (text: string) => void;
+  /** Told the help where a command line names no command. */
+  readonly writeHelpInstead: (text: string) => void;
   readonly run: (
     command: Command,
     args: Record<string, unknown>,
@@ -38,7 +39,7 @@ export interface Program {
  * The parser of the whole command line, made from the table of commands: one level of groups (`kv get`).
  * Its `parseAsync` throws CommanderError for what it does not understand, and for help and version, which it has printed then.
  */
-export function buildProgram({ commands, version, writeOut, writeError, run }: Program): Parser {
+export function buildProgram({ commands, version, writeOut, writeHelpInstead, run }: Program): Parser {
   const program = new Parser('skerry')
     .description('Talks to Skerry: configuration, services, keys and what changes in them.')
     .usage(USAGE_OF_SEVERAL)
@@ -46,13 +47,15 @@ export function buildProgram({ commands, version, writeOut, writeError, run }: P
     .exitOverride()
     .configureOutput({
       writeOut,
-      writeErr: writeError,
+      writeErr: writeHelpInstead,
       getOutHelpWidth: () => 100,
       getErrHelpWidth: () => 100,
-      outputError: (text, write) => write(`${text.replace(/^error: /, 'skerry: ')}`),
+      // Whoever catches what it throws tells the user.
+      outputError: () => {},
     })
     .configureHelp({
       showGlobalOptions: true,
+      subcommandTerm: (command) => `${command.name()} ${command.usage()}`,
       styleTitle: (title) =>
         title.replace('Global Options', 'Flags of all commands').replace('Options', 'Flags'),
     })

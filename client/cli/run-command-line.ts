@@ -51,7 +51,7 @@ export async function runCommandLine(
     commands,
     version: packageFacts.version,
     writeOut: (text) => out.write(text),
-    writeError: (text) => (isJson ? undefined : err.write(text)),
+    writeHelpInstead: (text) => err.write(text),
     async run(command, args, flags) {
       exitCode = (await runCommand(command, args, flags, surroundings)) ?? EXIT.ok;
     },
@@ -61,14 +61,21 @@ export async function runCommandLine(
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok;
+    // No command was named, and the help that says which there are stands there already.
+    if (error instanceof CommanderError && error.code === 'commander.help') return EXIT.usage;
     if (signal.aborted) return EXIT.interrupted;
-    const isParsed = !(error instanceof CommanderError);
-    if (isJson) err.write(`${JSON.stringify(failureAsJson(error), null, 2)}\n`);
-    // The parser has told people already.
-    else if (isParsed) err.write(`skerry: ${failureAsText(error)}\n`);
-    if (!isParsed) return EXIT.usage;
-    return error instanceof UsageError ? EXIT.usage : exitCodeOf(error);
+    const failure = error instanceof CommanderError ? new UsageError(saidBy(error)) : error;
+    const shown = isJson
+      ? JSON.stringify(failureAsJson(failure), null, 2)
+      : `skerry: ${failureAsText(failure)}`;
+    err.write(`${shown}\n`);
+    return failure instanceof UsageError ? EXIT.usage : exitCodeOf(failure);
   }
+}
+
+/** The parser's words, in the manner of ours. */
+function saidBy({ message }: CommanderError): string {
+  return message.replace(/^error: /, '').replaceAll("'", '"');
 }
 
 async function runCommand(

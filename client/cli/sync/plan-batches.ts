@@ -7,8 +7,8 @@ const MOST_WRITES = 49;
 const MOST_BYTES = 280_000;
 
 /**
- * The transactions that a difference needs: one where it fits, else several, deletions first.
- * A value that is larger than a batch stands alone; `decodeFile` has checked that Skerry takes it.
+ * The transactions that a difference needs: one where it fits, else several, deletions first. No value is larger than a batch:
+ * `decodeFile` has seen to that.
  */
 export function planBatches({ deletions, puts }: Difference): readonly (readonly Operation[])[] {
   const operations: Operation[] = [

@@ -1,0 +1,200 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Ended, type Running, startCommand } from './command-line.ts';
+import { type Skerry, startSkerry } from './skerry.ts';
+
+const DEADLINE = { timeout: 15_000, interval: 30 };
+
+let skerry: Skerry;
+let folder: string;
+const started = new Set<Running>();
+
+beforeAll(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'skerry-command-line-'));
+  skerry = await startSkerry();
+});
+
+afterAll(async () => {
+  for (const running of started) running.process.kill('SIGKILL');
+  await skerry?.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+function start(...words: string[]): Running {
+  const running = startCommand(words, { url: skerry.url, folder });
+  started.add(running);
+  return running;
+}
+
+async function run(...words: string[]): Promise<Ended> {
+  return await start(...words).ended();
+}
+
+async function runWithInput(input: string, ...words: string[]): Promise<Ended> {
+  return await startCommand(words, { url: skerry.url, folder, input }).ended();
+}
+
+describe('applications', () => {
+  it('are written, shown, listed and deleted, and guarded by revisions and schemas', async () => {
+    await writeFile(path.join(folder, 'schema.json'), '{"properties":{"currency":{"enum":["EUR"]}}}');
+    expect(await run('app', 'put', 'shop', '{"currency":"EUR"}', '--schema', 'schema.json')).toMatchObject({
+      code: 0,
+      out: 'shop is at revision 1\n',
+    });
+    expect((await run('app', 'get', 'shop')).json).toEqual({ currency: 'EUR' });
+    expect(
+      await runWithInput('{"currency":"shells"}', 'app', 'put', 'shop', '--schema', 'schema.json'),
+    ).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('currency'),
+    });
+    expect(await run('app', 'put', 'shop', '{}', '--if-revision', '7')).toMatchObject({ code: 4, out: '' });
+    const { json } = await run('app', 'list', '--json');
+    expect(json).toMatchObject({ items: [{ name: 'shop', revision: 1, config: { currency: 'EUR' } }] });
+    expect(await run('app', 'delete', 'shop')).toMatchObject({ code: 0 });
+    expect(await run('app', 'get', 'shop', '--json')).toMatchObject({ code: 3, out: '' });
+  });
+});
+
+describe('services', () => {
+  it('are registered, kept alive, shown and removed', async () => {
+    const flags = [
+      '--endpoint',
+      'http=http://10.0.0.1:80',
+      '--ttl',
+      '60',
+      '--tag',
+      'blue',
+      '--metadata',
+      'rack=a=1',
+    ];
+    expect(await run('service', 'register', 'web', 'host1', ...flags)).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/^web\/host1 is passing, until /),
+    });
+    expect(await run('service', 'heartbeat', 'web', 'host1')).toMatchObject({ code: 0 });
+    expect(await run('service', 'heartbeat', 'web', 'host2')).toMatchObject({
+      code: 3,
+      err: expect.stringContaining('Register it again.'),
+    });
+    expect((await run('service', 'get', 'web', '--tag', 'blue', '--json')).json).toMatchObject({
+      instances: [{ id: 'host1', metadata: { rack: 'a=1' } }],
+    });
+    expect((await run('service', 'get', 'web')).out).toMatch(
+      /^ID +HEALTH.*\nhost1 +passing .*blue +http=http:\/\/10/,
+    );
+    expect((await run('service', 'list')).out).toMatch(/^NAME .*\nweb +\d+ +1 +1\n$/);
+    expect(await run('service', 'deregister', 'web', 'host1')).toMatchObject({ code: 0 });
+    expect(await run('service', 'deregister', 'web', 'host1')).toMatchObject({ code: 3 });
+  });
+});
+
+describe('keys', () => {
+  it('hold JSON, or anything as it is, and are shown as they were put', async () => {
+    expect(await run('kv', 'put', 'a1', 'config/mtu', '1500')).toMatchObject({
+      code: 0,
+      out: 'config/mtu is at revision 1\n',
+    });
+    expect(await runWithInput('two\nlines\n', 'kv', 'put', 'a1', 'motd', '--text')).toMatchObject({
+      code: 0,
+    });
+    expect((await run('kv', 'get', 'a1', 'config/mtu')).out).toBe('1500\n');
+    expect((await run('kv', 'get', 'a1', 'motd')).out).toBe('two\nlines\n');
+    expect((await run('kv', 'get', 'a1', 'motd', '--json')).json).toMatchObject({
+      key: 'motd',
+      revision: 2,
+      value: { $text: 'two\nlines\n', contentType: 'text/plain; charset=utf-8' },
+    });
+    expect(await run('kv', 'put', 'a1', 'x', 'no json')).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('--text'),
+    });
+    expect((await run('kv', 'list', 'a1', '--keys')).out).toBe('config/mtu\nmotd\n');
+    expect((await run('kv', 'list', 'a1', 'config/', '--json')).json).toMatchObject({
+      items: [{ key: 'config/mtu', value: 1500, revision: 1 }],
+    });
+  });
+
+  it('are written where they are as expected, several or none, and go back to what they held', async () => {
+    expect(await run('kv', 'put', 'a2', 'x', '1', '--if-revision', '0')).toMatchObject({ code: 0 });
+    expect(await run('kv', 'put', 'a2', 'x', '2', '--if-revision', '0')).toMatchObject({ code: 4 });
+    const transaction =
+      '{"compare":[{"key":"x","revision":1}],' +
+      '"then":[{"put":{"key":"x","value":2}},{"put":{"key":"y","value":"b"}},{"get":{"key":"z"}}]}';
+    expect((await runWithInput(transaction, 'kv', 'txn', 'a2', '--json')).json).toMatchObject({
+      succeeded: true,
+      revision: 3,
+    });
+    expect(await runWithInput(transaction, 'kv', 'txn', 'a2')).toMatchObject({
+      code: 4,
+      out: expect.stringContaining('does not hold'),
+    });
+    expect((await run('kv', 'get', 'a2', 'x', '--revision', '1')).out).toBe('1\n');
+    expect(await run('kv', 'restore', 'a2', 'x', '1', '--json')).toMatchObject({
+      code: 0,
+      json: { restored: 1 },
+    });
+    expect((await run('history', '/kv/a2/x', '--json')).json).toMatchObject({
+      changes: [
+        { revision: 4, type: 'put', value: 1, previous: 2 },
+        { revision: 2, value: 2, previous: 1 },
+        { revision: 1, value: 1, previous: null },
+      ],
+    });
+    expect(await run('kv', 'compact', 'a2', '3')).toMatchObject({ code: 0 });
+    expect(await run('kv', 'get', 'a2', 'x', '--revision', '1')).toMatchObject({ code: 1 });
+    expect((await run('kv', 'delete', 'a2', '', '--prefix')).out).toBe('deleted 2 keys in one transaction\n');
+    expect(await run('kv', 'delete', 'a2', 'x')).toMatchObject({ code: 3 });
+  });
+});
+
+describe('a watch', () => {
+  it('tells what is there, then what changes, and ends after the first changes or with Ctrl-C', async () => {
+    await run('kv', 'put', 'w', 'a', '1');
+    const watching = start('watch', '/kv/w', '--json', '--once');
+    const interrupted = start('watch', '/kv/w', '--since', '0', '--json');
+    await expect.poll(() => watching.events(), DEADLINE).toHaveLength(1);
+    await expect.poll(() => interrupted.events(), DEADLINE).toHaveLength(1);
+    await run('kv', 'delete', 'w', 'a');
+    expect(await watching.ended()).toMatchObject({ code: 0, err: '' });
+    expect(watching.events()).toMatchObject([
+      { resync: { items: [{ key: '/kv/w/a', value: 1 }] }, position: '1' },
+      { changes: [{ key: '/kv/w/a', type: 'delete', value: null, previous: 1, revision: 2 }], position: '2' },
+    ]);
+    await expect.poll(() => interrupted.events(), DEADLINE).toHaveLength(2);
+    interrupted.process.kill('SIGINT');
+    expect(await interrupted.ended()).toMatchObject({ code: 130, err: '' });
+  });
+
+  it('ends without a word when nobody reads it any more', async () => {
+    await run('kv', 'put', 'p', 'a', '1');
+    const watching = start('watch', '/kv/p', '--json');
+    await expect.poll(() => watching.events(), DEADLINE).toHaveLength(1);
+    watching.process.stdout?.destroy();
+    await run('kv', 'put', 'p', 'a', '2');
+    expect(await watching.ended()).toMatchObject({ code: 0, err: '' });
+  });
+});
+
+describe('elections', () => {
+  it('have one leader, who resigns by the fencing token', async () => {
+    const won = await run('election', 'campaign', 'job', 'host1', '--json');
+    expect(won).toMatchObject({ code: 0, json: { candidate: 'host1', token: expect.any(Number) } });
+    expect(await run('election', 'campaign', 'job', 'host2')).toMatchObject({ code: 4 });
+    expect((await run('election', 'get', 'job')).out).toMatch(/^host1 leads job until /);
+    const { token } = won.json as { readonly token: number };
+    expect(await run('election', 'resign', 'job', String(token))).toMatchObject({ code: 0 });
+    expect(await run('election', 'get', 'job')).toMatchObject({ code: 3 });
+  });
+});
+
+describe('a server that is not there', () => {
+  it('is told in a sentence and by the exit code', async () => {
+    const url = 'http://127.0.0.1:9';
+    const ended = await run('app', 'list', '--server', url, '--timeout', '1');
+    expect(ended).toMatchObject({ code: 5, out: '' });
+    expect(ended.err).toMatch(/^skerry: .*127\.0\.0\.1:9.*\n$/);
+  });
+});

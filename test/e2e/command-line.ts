@@ -1,0 +1,71 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import path from 'node:path';
+
+const PROGRAM = path.resolve(import.meta.dirname, '../../dist/client/skerry.js');
+const END_MILLISECONDS = 20_000;
+
+/** How a command ended. */
+export interface Ended {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+  /** Standard output as JSON; undefined where it is none. */
+  readonly json: unknown;
+}
+
+/** A command that runs. */
+export interface Running {
+  readonly process: ChildProcess;
+  /** The lines of standard output so far, as JSON. */
+  events(): readonly unknown[];
+  ended(): Promise<Ended>;
+}
+
+export interface CommandOptions {
+  readonly url: string;
+  /** The folder that it runs in. */
+  readonly folder: string;
+  readonly input?: string;
+}
+
+/** Runs the built command `skerry` as a process of its own, away from any configuration of whoever runs the tests. */
+export function startCommand(words: readonly string[], { url, folder, input }: CommandOptions): Running {
+  const child = spawn(process.execPath, [PROGRAM, ...words], {
+    cwd: folder,
+    env: { PATH: process.env.PATH, HOME: folder, SKERRY_URL: url },
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
+  let out = '';
+  let err = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    out += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    err += text;
+  });
+  const closed = once(child, 'close');
+  child.stdin.on('error', () => {}).end(input);
+  return {
+    process: child,
+    events: () =>
+      out
+        .split('\n')
+        .slice(0, -1)
+        .map((line) => JSON.parse(line)),
+    async ended() {
+      const patience = setTimeout(() => child.kill('SIGKILL'), END_MILLISECONDS);
+      await closed;
+      clearTimeout(patience);
+      return { code: child.exitCode, out, err, json: parse(out) };
+    },
+  };
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -67,7 +67,7 @@ export function buildProgram({ commands, version, writeOut, writeHelpInstead, ru
     const words = command.name.split(' ');
     const name = words.pop() ?? '';
     const parser = words.reduce(groupOf, program).command(name).summary(command.summary);
-    parser.description([command.summary, command.notes ?? []].flat().join('.\n\n'));
+    parser.description([`${command.summary}.`, command.notes ?? []].flat().join('\n\n'));
     parser.usage([...command.args, '[flags]'].join(' '));
     for (const spelling of command.args) parser.addArgument(new Argument(spelling));
     addFlags(parser, command.flags);

@@ -42,7 +42,8 @@ export function decodeFile(file: string, text: string, store: string | undefined
     if (typeof placed === 'string') throw new UndecodableFile(file, `${place} ("${item.key}"): ${placed}`);
     const fault = faultOfValue(item.value);
     if (fault !== undefined) throw new UndecodableFile(file, `${place} ("${item.key}"): ${fault}`);
-    return { ...placed, value: item.value as Json };
+    // As it will be read back: JSON knows no -0.
+    return { ...placed, value: JSON.parse(JSON.stringify(item.value)) as Json };
   });
 }
 

@@ -21,7 +21,7 @@ export class FileSet {
   /** Given paths that were folders. */
   readonly #rootFolders = new Set<string>();
   readonly #missed = new Set<string>();
-  #folders: ReadonlyMap<string, string> = new Map();
+  #folders: FoundFiles['folders'] = new Map();
 
   constructor(options: FileSetOptions) {
     this.#options = options;
@@ -32,7 +32,7 @@ export class FileSet {
   }
 
   /** Every folder whose entries decide on the files, as `findFiles` has them. */
-  get folders(): ReadonlyMap<string, string> {
+  get folders(): FoundFiles['folders'] {
     return this.#folders;
   }
 

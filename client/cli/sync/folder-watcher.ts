@@ -1,5 +1,6 @@
 import { type FSWatcher, watch } from 'node:fs';
 import path from 'node:path';
+import type { FoundFolder } from './find-files.ts';
 
 /** Milliseconds without an event after which a burst of them is over: editors write, rename and remove in quick succession. */
 const QUIET = 100;
@@ -8,7 +9,7 @@ const LONGEST_BURST = 1000;
 
 /** Tells when something happened in folders. Events are hints: shared folders and mounts lose some, so look again without them too. */
 export class FolderWatcher {
-  readonly #watchers = new Map<string, { readonly identity: string; readonly watcher: FSWatcher }>();
+  readonly #watchers = new Map<string, { readonly found: FoundFolder; readonly watcher: FSWatcher }>();
   #firstEventAt: number | undefined;
   #quietTimer: NodeJS.Timeout | undefined;
   #isSettled = false;
@@ -17,17 +18,17 @@ export class FolderWatcher {
   /**
    * Watches exactly these folders from now on.
    *
-   * @param folders with what tells a folder from another of the same name.
    * @returns whether some were not watched before: what happened in them meanwhile was missed.
    */
-  follow(folders: ReadonlyMap<string, string>): boolean {
-    for (const [folder, { identity }] of this.#watchers) {
-      if (folders.get(folder) !== identity) this.#drop(folder);
+  follow(folders: ReadonlyMap<string, FoundFolder>): boolean {
+    for (const [folder, { found }] of this.#watchers) {
+      const now = folders.get(folder);
+      if (now?.identity !== found.identity || isOther(now.names, found.names)) this.#drop(folder);
     }
     let isNew = false;
-    for (const [folder, identity] of folders) {
+    for (const [folder, found] of folders) {
       if (this.#watchers.has(folder)) continue;
-      isNew = this.#add(folder, identity) || isNew;
+      isNew = this.#add(folder, found) || isNew;
     }
     return isNew;
   }
@@ -57,18 +58,19 @@ export class FolderWatcher {
     for (const folder of [...this.#watchers.keys()]) this.#drop(folder);
   }
 
-  #add(folder: string, identity: string): boolean {
+  #add(folder: string, found: FoundFolder): boolean {
     try {
       const watcher = watch(folder, (_, name) => {
         // Its own name stands for the folder itself: it was moved or removed, and another may come in its place.
         if (name === path.basename(folder)) this.#drop(folder);
+        else if (name !== null && found.names?.has(name) === false) return;
         this.#noteEvent();
       });
       watcher.on('error', () => {
         this.#drop(folder);
         this.#noteEvent();
       });
-      this.#watchers.set(folder, { identity, watcher });
+      this.#watchers.set(folder, { found, watcher });
       return true;
     } catch {
       // It is gone again, or the system has no more watchers to give: the next look finds what happens there.
@@ -95,4 +97,8 @@ export class FolderWatcher {
       Math.min(QUIET, left),
     );
   }
+}
+
+function isOther(some: ReadonlySet<string> | undefined, others: ReadonlySet<string> | undefined): boolean {
+  return JSON.stringify([...(some ?? [])]) !== JSON.stringify([...(others ?? [])]);
 }

@@ -19,7 +19,7 @@ export async function copyStatus(
 /**
  * Keeps the status of a store's agent in the file as it is in the store, until the signal ends it.
  *
- * @throws the signal's reason, SkerryProblem when Skerry refuses for good, or what writing the file throws.
+ * @throws the signal's reason, or SkerryProblem when Skerry refuses for good.
  */
 export async function followStatus(
   client: SkerryClient,
@@ -38,6 +38,6 @@ export async function followStatus(
       if (type === 'put' && value !== null) status.set(inner, writeValue(value));
       else status.delete(inner);
     }
-    if (event.kind === 'resync' || news.length > 0) await file.set(store, new Map(status));
+    if (event.kind === 'resync' || news.length > 0) await file.set(store, new Map(status)).catch(onFault);
   }
 }

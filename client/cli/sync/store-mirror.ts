@@ -26,7 +26,10 @@ export class StoreMirror {
   readonly #ledger: Ledger;
   /** What the store holds of the keys that concern the files; undefined where that has to be read first. */
   #held: Map<string, Json> | undefined;
+  /** Whether something may have been done halfway, or by somebody else. */
+  #isDoubtful = false;
 
+  /** @param ledger loaded. */
   constructor(store: Store, ledger: Ledger) {
     this.#store = store;
     this.#ledger = ledger;
@@ -41,6 +44,7 @@ export class StoreMirror {
   async bring(desired: Content, signal: AbortSignal): Promise<Applied | undefined> {
     const held = this.#held ?? (await this.#read(desired, signal));
     this.#held = undefined;
+    this.#isDoubtful = true;
     const name = this.#store.name;
     const difference = differenceOf(held, desired);
     const owned = this.#ledger.keysOf(name);
@@ -52,6 +56,7 @@ export class StoreMirror {
     }
     await this.#ledger.write(name, new Set(desired.keys()), signal);
     this.#held = new Map(desired);
+    this.#isDoubtful = false;
     if (isNothing(difference)) return undefined;
     const { puts, deletions } = difference;
     return {
@@ -64,7 +69,7 @@ export class StoreMirror {
   }
 
   async #read(desired: Content, signal: AbortSignal): Promise<Map<string, Json>> {
-    await this.#ledger.reload(this.#store.name, signal);
+    if (this.#isDoubtful) await this.#ledger.reload(this.#store.name, signal);
     const keys = [...new Set([...this.#ledger.keysOf(this.#store.name), ...desired.keys()])];
     const held = new Map<string, Json>();
     for (let index = 0; index < keys.length; index += MOST_READS) {

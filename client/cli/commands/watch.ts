@@ -5,8 +5,8 @@ import { UsageError } from '../usage-error.ts';
 export const watchCommand = defineCommand({
   name: 'watch',
   summary: 'Follows everything under a key prefix',
-  notes:
-    'PREFIX is a whole key such as /kv/agent1/config/, /app, /srv/web, /election/db or /. Prints what is there, then every change as it happens; lost connections are got over. With --json, each line is an event: {"resync": {"items": […]}, "position"}, or {"changes": […], "position"}. A position goes into --since where one log is followed (a store, a service, /app), else into --cursor.',
+  notes: `PREFIX is a whole key such as /kv/agent1/config/, /app, /srv/web, /election/db or /, by whole segments. Prints what is there, then every change as it happens, and gets over lost connections.
+With --json each line is an event: {"resync": {"items": […]}, "position"} or {"changes": […], "position"}. A position goes into --since where one log is followed (a store, a service, /app), else into --cursor; where the changes after it are gone, what is there comes first again.`,
   args: ['<prefix>'],
   flags: {
     since: {

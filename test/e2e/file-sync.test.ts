@@ -135,13 +135,18 @@ describe('skerry sync', () => {
     const values = Object.fromEntries(Array.from({ length: 120 }, (_, index) => [`k${index}`, index]));
     await write('many.json', values);
     await write('more.json', { k7: 'seven' });
+    await write('large.json', {
+      large1: 'x'.repeat(262_000),
+      large2: 'y'.repeat(262_000),
+      large3: '"'.repeat(131_000),
+    });
     const { events } = await sync('db');
     expect(events).toMatchObject([
       { event: 'repeated', store, key: 'k7', files: [at('db/many.json'), at('db/more.json')] },
-      { event: 'applied', batches: 3 },
+      { event: 'applied', batches: 4 },
       { event: 'in-step' },
     ]);
-    expect(await held()).toEqual({ ...values, k7: 'seven' });
+    expect(await held()).toMatchObject({ ...values, k7: 'seven', large3: '"'.repeat(131_000) });
   });
 
   it('follows the files: created, changed, wrong, moved and removed, at any depth', async () => {

@@ -3,30 +3,40 @@ import type { Difference } from './difference.ts';
 
 /** What Skerry takes in one transaction. */
 const MOST_WRITES = 49;
-/** Stays below the largest body that Skerry takes, 300 KiB. */
-const MOST_BYTES = 280_000;
+/** What the writes of a transaction may take where Skerry keeps them, with room for what others wrote meanwhile: it has 1.5 MB. */
+const MOST_BYTES = 1_300_000;
+/** What a write takes beside its values. */
+const OVERHEAD_BYTES = 2_000;
 
 /**
- * The transactions that a difference needs: one where it fits, else several, deletions first. No value is larger than a batch:
+ * The transactions that a difference needs: one where it fits, else several, deletions first. Every value fits into one:
  * `decodeFile` has seen to that.
  */
 export function planBatches({ deletions, puts }: Difference): readonly (readonly Operation[])[] {
-  const operations: Operation[] = [
-    ...deletions.map(({ key }) => ({ delete: { key } })),
-    ...puts.map(({ key, value }) => ({ put: { key, value } })),
+  const writes: { readonly operation: Operation; readonly bytes: number }[] = [
+    ...deletions.map(({ key, previous }) => ({ operation: { delete: { key } }, bytes: bytesOf(previous) })),
+    ...puts.map(({ key, value, previous }) => ({
+      operation: { put: { key, value } },
+      // Once in the record and once in the change, which holds the previous value too.
+      bytes: 2 * bytesOf(value) + bytesOf(previous),
+    })),
   ];
   const batches: Operation[][] = [];
-  let bytes = 0;
-  for (const operation of operations) {
-    const size = Buffer.byteLength(JSON.stringify(operation)) + 1;
+  let taken = 0;
+  for (const { operation, bytes } of writes) {
     const batch = batches.at(-1);
-    if (batch === undefined || batch.length === MOST_WRITES || bytes + size > MOST_BYTES) {
+    const more = OVERHEAD_BYTES + bytes;
+    if (batch === undefined || batch.length === MOST_WRITES || taken + more > MOST_BYTES) {
       batches.push([operation]);
-      bytes = size;
+      taken = more;
     } else {
       batch.push(operation);
-      bytes += size;
+      taken += more;
     }
   }
   return batches;
+}
+
+function bytesOf(value: unknown): number {
+  return value === undefined ? 0 : Buffer.byteLength(JSON.stringify(value));
 }

@@ -76,12 +76,11 @@ describe('the transactions that a difference needs', () => {
 
   it('are several beyond that, or where one would be larger than Skerry takes', () => {
     expect(planBatches({ deletions: [], puts: puts(100) }).map((batch) => batch.length)).toEqual([49, 49, 2]);
-    const large = planBatches({ deletions: [], puts: puts(5, 100_000) });
-    expect(large.map((batch) => batch.length)).toEqual([2, 2, 1]);
-    const largest = planBatches({
-      deletions: [],
-      puts: [...puts(1, 20_000), ...puts(1, 262_000), ...puts(1, 20_000)],
-    });
-    expect(largest.map((batch) => batch.length)).toEqual([1, 1, 1]);
+    const large = puts(8, 100_000);
+    expect(planBatches({ deletions: [], puts: large }).map((batch) => batch.length)).toEqual([6, 2]);
+    const replaced = large.map((put) => ({ ...put, previous: put.value }));
+    expect(planBatches({ deletions: [], puts: replaced }).map((batch) => batch.length)).toEqual([4, 4]);
+    const largest = puts(3, 262_000).map((put) => ({ ...put, previous: put.value }));
+    expect(planBatches({ deletions: [], puts: largest }).map((batch) => batch.length)).toEqual([1, 1, 1]);
   });
 });

@@ -3,6 +3,7 @@ import type { ServiceBusClient } from '@azure/service-bus';
 import type { BlobServiceClient } from '@azure/storage-blob';
 import { Applications } from '../shared/config/index.ts';
 import { GossipRegistry } from '../shared/federation/index.ts';
+import { Compactor, Retention } from '../shared/history/index.ts';
 import { isPublic } from '../shared/keyspace/index.ts';
 import { KeyValues } from '../shared/kv/index.ts';
 import { connectBlob } from '../shared/platform/blob.ts';
@@ -13,7 +14,7 @@ import { Readiness } from '../shared/platform/readiness.ts';
 import { connectServiceBus } from '../shared/platform/servicebus.ts';
 import { readSettings, type Settings } from '../shared/platform/settings.ts';
 import { CONNECTIONS, COSMOS_CONTAINERS, SERVICE_BUS_QUEUES } from '../shared/platform/topology.ts';
-import { Leases, Records, Watches } from '../shared/records/index.ts';
+import { Compaction, Leases, Records, Watches } from '../shared/records/index.ts';
 import { Registry } from '../shared/registry/index.ts';
 import {
   createWebhookClient,
@@ -38,6 +39,9 @@ export interface Services {
   readonly applications: Applications;
   readonly keyValues: KeyValues;
   readonly gossip: GossipRegistry;
+  readonly compaction: Compaction;
+  readonly retention: Retention;
+  readonly compactor: Compactor;
   readonly registry: Registry;
   readonly subscriptions: Subscriptions;
   readonly fanOut: FanOut;
@@ -79,6 +83,19 @@ export function composeServices(settings: Settings): Services {
   );
   const applications = once(() => new Applications(records()));
   const keyValues = once(() => new KeyValues(records(), clock));
+  const compaction = once(
+    () => new Compaction({ container: database().container(COSMOS_CONTAINERS.records.id), clock }),
+  );
+  const retention = once(
+    () =>
+      new Retention(records(), {
+        minChanges: settings.SKERRY_RETENTION_CHANGES,
+        minDays: settings.SKERRY_RETENTION_DAYS,
+      }),
+  );
+  const compactor = once(
+    () => new Compactor({ compaction: compaction(), retention: retention(), clock, random }),
+  );
   const gossip = once(() => new GossipRegistry(records()));
   const registry = once(
     () =>
@@ -121,6 +138,15 @@ export function composeServices(settings: Settings): Services {
     },
     get gossip() {
       return gossip();
+    },
+    get compaction() {
+      return compaction();
+    },
+    get retention() {
+      return retention();
+    },
+    get compactor() {
+      return compactor();
     },
     get registry() {
       return registry();

@@ -3,6 +3,7 @@ import type { Services } from '../services.ts';
 import { appEndpoints } from './apps.ts';
 import { gossipEndpoints } from './gossip.ts';
 import { healthEndpoints } from './health.ts';
+import { historyEndpoints } from './history.ts';
 import { keyValueEndpoints } from './kv.ts';
 import { nesoiEndpoints } from './nesoi/index.ts';
 import { describingEndpoint } from './openapi.ts';
@@ -16,6 +17,7 @@ const described: readonly Endpoint<Services>[] = [
   ...keyValueEndpoints,
   ...subscriptionEndpoints,
   ...watchEndpoints,
+  ...historyEndpoints,
   ...healthEndpoints,
   ...nesoiEndpoints,
   ...gossipEndpoints,

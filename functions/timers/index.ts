@@ -3,9 +3,14 @@ import { services } from '../services.ts';
 import { describeSweep } from './describe-sweep.ts';
 
 const { settings } = services();
+/** Every five minutes: what is cut off waits for an hour anyway. */
+const COMPACTION_SCHEDULE = '30 */5 * * * *';
 
 /** Runs on one instance of the app at a time, and not on top of itself; what fails is left to the next run. */
 app.timer('timers-sweep', { schedule: settings.SKERRY_SWEEP_SCHEDULE, handler: sweep });
+
+/** Any number of runs may be under way at once, and each goes on where another was cut off. */
+app.timer('timers-compact', { schedule: COMPACTION_SCHEDULE, handler: compact });
 
 async function sweep(_timer: Timer, context: InvocationContext): Promise<void> {
   const summary = await services().registry.sweep();
@@ -15,5 +20,17 @@ async function sweep(_timer: Timer, context: InvocationContext): Promise<void> {
   }
   for (const { scope, error } of summary.failed) {
     context.error(`The sweep failed in ${scope}:`, error);
+  }
+}
+
+async function compact(_timer: Timer, context: InvocationContext): Promise<void> {
+  const { removed, scopes, postponed, failed } = await services().compactor.run();
+  if (removed > 0 || postponed > 0) {
+    context.log(
+      `Compaction: ${removed} changes removed, ${scopes} scopes looked at, ${postponed} postponed.`,
+    );
+  }
+  for (const { scope, error } of failed) {
+    context.error(`The compaction failed in ${scope}:`, error);
   }
 }

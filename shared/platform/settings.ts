@@ -33,6 +33,9 @@ const settingsSchema = z.object({
   SKERRY_EXPIRED_GRACE_SECONDS: seconds(300),
   /** Watches that a process holds at a time; each is a request that waits, which the host counts as running. */
   SKERRY_WATCH_MAX_HELD: z.coerce.number().int().positive().default(1000),
+  /** What compaction keeps of a scope: so many of its newest changes, and all that are younger than so many days. */
+  SKERRY_RETENTION_CHANGES: z.coerce.number().int().min(1).default(1000),
+  SKERRY_RETENTION_DAYS: z.coerce.number().nonnegative().default(30),
   SKERRY_FEED_POLL_MILLISECONDS: z.coerce.number().int().positive().default(500),
   SKERRY_SWEEP_SCHEDULE: z.string().default('0 * * * * *'),
 });

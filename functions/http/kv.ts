@@ -36,6 +36,8 @@ import { jsonValueSchema } from './json-value.ts';
 const MAX_CONTENT_BODY_BYTES = 300 * 1024;
 /** Bytes; as much as a transaction can hold, with some room for what is no value. */
 const MAX_TRANSACTION_BODY_BYTES = 1024 * 1024;
+/** As many digits as a query parameter may have. */
+const MAX_REVISION = 999_999_999_999_999;
 /** Seconds: a day. */
 const MAX_TTL = 86_400;
 
@@ -81,6 +83,9 @@ const getKey = endpoint({
         'Only keys under this one, by whole segments: `a` covers `a` and `a/b`, `a/` only what is below.',
       ),
     keysOnly: flag().describe('Leaves out the values.'),
+    revision: wholeNumber({ minimum: 1, maximum: MAX_REVISION })
+      .optional()
+      .describe('Shows the key, or the keys, as the store had them at this revision of its own.'),
   },
   requestHeaders: ['If-None-Match', 'Cache-Control'],
   responses: {
@@ -92,7 +97,7 @@ const getKey = endpoint({
     },
     304: { description: 'It is as the caller knows it.', headers: ['ETag', 'Age'] },
   },
-  errors: ['not-found'],
+  errors: ['not-found', 'compacted'],
   async handle({ ns, params, query, headers }, { keyValues }) {
     const { store, key } = params;
     const { keysOnly, ...options } = query;
@@ -115,9 +120,9 @@ const getKey = endpoint({
         fix: `List keys with GET /api/v1/kv/${store}/ and a "prefix".`,
       });
     }
-    const keyValue = await keyValues.get(ns, store, key);
+    const keyValue = await keyValues.get(ns, store, key, query.revision);
     if (keyValue === undefined) {
-      throw unknownKey(store, key);
+      throw unknownKey(store, key, query.revision);
     }
     const { value, revision, updatedAt } = keyValue;
     const lastModified = { 'Last-Modified': new Date(updatedAt).toUTCString() };

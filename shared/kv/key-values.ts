@@ -51,8 +51,18 @@ export class KeyValues {
     this.#clock = clock;
   }
 
-  async get(ns: string, store: string, key: string): Promise<KeyValue | undefined> {
-    const record = await this.#records.get<Json>(storeScope(ns, store), recordKeyOf(store, key));
+  /**
+   * A key as it stands, or as the log has it at a revision of the store.
+   *
+   * @throws SkerryError `compacted` when the revision is gone, `invalid` when it is not reached.
+   */
+  async get(ns: string, store: string, key: string, revision?: number): Promise<KeyValue | undefined> {
+    const scope = storeScope(ns, store);
+    const recordKey = recordKeyOf(store, key);
+    const record =
+      revision === undefined
+        ? await this.#records.get<Json>(scope, recordKey)
+        : await this.#records.getAt<Json>(scope, recordKey, revision);
     return record && toKeyValue(store, record);
   }
 
@@ -223,9 +233,11 @@ interface Batch {
   readonly revision: number;
 }
 
-/** The error for a key that does not exist. */
-export function unknownKey(store: string, key: string): SkerryError {
-  return notFound(`There is no key "${key}" in the store "${store}".`, {
-    fix: `Create it with PUT /api/v1/${pathOfKey(store, key)}.`,
-  });
+/** The error for a key that does not exist, or did not at a revision of its store. */
+export function unknownKey(store: string, key: string, revision?: number): SkerryError {
+  return revision === undefined
+    ? notFound(`There is no key "${key}" in the store "${store}".`, {
+        fix: `Create it with PUT /api/v1/${pathOfKey(store, key)}.`,
+      })
+    : notFound(`There was no key "${key}" in the store "${store}" at revision ${revision}.`);
 }

@@ -139,6 +139,51 @@ describe('history', () => {
   });
 });
 
+describe('a store in the past', () => {
+  test('is read and listed as it was at a revision', async () => {
+    await set('a', 1);
+    await set('b/c', 1);
+    await set('a', 2);
+    await unset('b/c');
+    expect(await call('GET', 'kv/s/a?revision=2')).toMatchObject({
+      status: 200,
+      json: 1,
+      headers: { ETag: '"1"' },
+    });
+    expect(await call('GET', 'kv/s/a?revision=3')).toMatchObject({
+      status: 200,
+      json: 2,
+      headers: { ETag: '"3"' },
+    });
+    expect(await call('GET', 'kv/s/b/c?revision=1')).toMatchObject({ status: 404 });
+    expect(await call('GET', 'kv/s/b/c?revision=4')).toMatchObject({ status: 404 });
+    expect(await call('GET', 'kv/s/a?revision=5')).toMatchObject({
+      status: 400,
+      json: { field: 'revision' },
+    });
+    expect(await call('GET', 'kv/s/a?revision=0')).toMatchObject({
+      status: 400,
+      json: { field: 'revision' },
+    });
+    const listed = await call('GET', 'kv/s/?revision=2');
+    expect(listed).toMatchObject({ status: 200, headers: { ETag: '"2"' } });
+    expect(listed.json).toMatchObject({
+      items: [
+        { key: 'a', value: 1 },
+        { key: 'b/c', value: 1 },
+      ],
+      revision: 2,
+    });
+    const below = await call('GET', 'kv/s/?revision=3&prefix=b&keysOnly');
+    expect(below.json.items).toEqual([expect.objectContaining({ key: 'b/c', revision: 2 })]);
+    await call('POST', 'kv-compact/s', { revision: 3 });
+    for (const path of ['kv/s/a?revision=2', 'kv/s/?revision=2']) {
+      expect(await call('GET', path)).toMatchObject({ status: 410, json: { compactedTo: 3, resyncFrom: 4 } });
+    }
+    expect(await call('GET', 'kv/s/b/c?revision=3')).toMatchObject({ status: 200, json: 1 });
+  });
+});
+
 describe('restoring', () => {
   test('brings a key back as a new write, and once more changes nothing', async () => {
     await set('a', { old: true });

@@ -18,8 +18,11 @@ import type { CommitSet, WriteSet } from './write.ts';
 /** Bytes of JSON that a caller may store under one key; domains check it. */
 export const MAX_VALUE_BYTES = 256 * 1024;
 
-/** Keys whose records are read for one batch, unless a single transaction has more. */
-const MAX_KEYS_AT_ONCE = 128;
+/**
+ * Keys whose records are read for one batch, unless a single transaction has more. Most keys are written, and what was read for
+ * a transaction that found no room in the batch is read again for the next.
+ */
+const MAX_KEYS_AT_ONCE = MAX_CHANGES_IN_BATCH;
 
 /** How long a write may lose races, in milliseconds. */
 const PATIENCE_MILLISECONDS = 10_000;

@@ -41,6 +41,11 @@ export class KeySpace {
     return this.#group(randomBelow(Math.floor(this.#size / GROUP)));
   }
 
+  /** Those with the numbers from `begin` on, before `end`. */
+  entries(begin: number, end: number): Entry[] {
+    return Array.from({ length: end - begin }, (_, index) => this.#entry(begin + index));
+  }
+
   /** Stores all keys from the number `first` on, in transactions as large as the server takes them. */
   async fill(server: KeyValueServer, first = 0): Promise<void> {
     const client = server.connect(FILLING_CLIENTS);
@@ -49,8 +54,7 @@ export class KeySpace {
       while (next < this.#size) {
         const begin = next;
         next = Math.min(begin + server.transactionLimit, this.#size);
-        const entries = Array.from({ length: next - begin }, (_, index) => this.#entry(begin + index));
-        await client.putAll(entries);
+        await client.putAll(this.entries(begin, next));
       }
     };
     await Promise.all(Array.from({ length: FILLING_CLIENTS }, fillOn));

@@ -1,5 +1,6 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { benchCosts } from './bench-costs.ts';
 import { benchGrowth } from './bench-growth.ts';
 import { benchRequests } from './bench-requests.ts';
 import { benchWatches } from './bench-watches.ts';
@@ -26,6 +27,7 @@ export async function benchKv(quick: boolean): Promise<void> {
       ? '\netcd is not installed, so Skerry stands alone here: apt-get install -y etcd-server'
       : `\netcd ${version} through its HTTP/JSON gateway, data of both in ${DATA}`,
   );
+  await benchCosts();
   await mkdir(DATA, { recursive: true });
   const folder = await mkdtemp(path.join(DATA, 'bench-'));
   try {

@@ -44,3 +44,8 @@ export function isUnder(prefix: string, key: string): boolean {
   }
   return key.startsWith(prefix) && (key.length === prefix.length || key[prefix.length] === '/');
 }
+
+/** The first key behind all those that are under a prefix; undefined where there is none. */
+export function endOfPrefix(prefix: string): string | undefined {
+  return prefix === '' ? undefined : `${prefix.replace(/\/$/, '')}0`; // '0' follows '/'.
+}

@@ -21,6 +21,7 @@ import {
   toRecordDocument,
 } from './documents.ts';
 import { type Head, NEVER_COMPACTED } from './head.ts';
+import { endOfPrefix } from './key.ts';
 import { type Scope, scopeId } from './scope.ts';
 
 /**
@@ -204,20 +205,22 @@ export class LogStorage {
     { prefix, after }: Omit<RecordRange, 'limit'>,
     maxItemCount: number,
   ): AsyncGenerator<RecordDocument<Value>[]> {
-    const below = prefix.endsWith('/') ? prefix : `${prefix}/`;
-    const isUnder =
-      prefix === below ? 'STARTSWITH(c.key, @below)' : '(c.key = @prefix OR STARTSWITH(c.key, @below))';
+    // The bounds of the range are what an index is searched by.
+    const comparison = prefix > after && !prefix.endsWith('/') ? '>=' : '>';
+    const conditions = ["c.type = 'record'", `c.key ${comparison} @begin`];
+    const parameters = [{ name: '@begin', value: prefix > after ? prefix : after }];
+    const end = endOfPrefix(prefix);
+    if (end !== undefined) {
+      conditions.push('c.key < @end');
+      parameters.push({ name: '@end', value: end });
+    }
+    if (end !== undefined && !prefix.endsWith('/')) {
+      conditions.push('(c.key = @prefix OR STARTSWITH(c.key, @below))');
+      parameters.push({ name: '@prefix', value: prefix }, { name: '@below', value: `${prefix}/` });
+    }
     return queryPages<RecordDocument<Value>>(
       this.#container,
-      {
-        query: `SELECT ${top} * FROM c
-          WHERE c.type = 'record' AND c.key > @after ${prefix === '' ? '' : `AND ${isUnder}`} ORDER BY c.key`,
-        parameters: [
-          { name: '@after', value: prefix === below && prefix > after ? prefix : after },
-          { name: '@prefix', value: prefix },
-          { name: '@below', value: below },
-        ],
-      },
+      { query: `SELECT ${top} * FROM c WHERE ${conditions.join(' AND ')} ORDER BY c.key`, parameters },
       { partitionKey: this.#partition, maxItemCount },
     );
   }

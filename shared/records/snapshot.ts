@@ -1,5 +1,5 @@
 import { type Change, recordAfter, type StoredRecord } from './change.ts';
-import { isUnder } from './key.ts';
+import { endOfPrefix, isUnder } from './key.ts';
 
 interface Entry<Value> {
   readonly record: StoredRecord<Value>;
@@ -92,11 +92,6 @@ export class Snapshot<Value> {
 
 /** What a record takes beside its value: key, times and the entry itself. */
 const OVERHEAD_BYTES = 300;
-
-/** The first key behind all those that are under a prefix; undefined where there is none. */
-function endOfPrefix(prefix: string): string | undefined {
-  return prefix === '' ? undefined : `${prefix.replace(/\/$/, '')}0`; // '0' follows '/'.
-}
 
 /** Where the keys begin that `isReached` holds for, as it does for all behind one that it holds for. */
 function firstIndex(sorted: readonly string[], isReached: (key: string) => boolean): number {

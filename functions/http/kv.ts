@@ -234,34 +234,42 @@ const deleteKey = endpoint({
 
 const keyOnlySchema = z.strictObject({ key: keySchema });
 
-const operationSchema = z.union([
-  z.strictObject({
-    put: z.strictObject({
-      key: keySchema,
-      value: valueSchema,
-      ttl: z.int().min(1).max(MAX_TTL).optional(),
-    }),
-  }),
-  z.strictObject({ delete: keyOnlySchema }),
-  z.strictObject({ get: keyOnlySchema }),
-]);
+/** A strict object says better than a union which of its members is at fault. */
+const operationSchema = z
+  .strictObject({
+    put: z
+      .strictObject({
+        key: keySchema,
+        value: valueSchema,
+        ttl: z.int().min(1).max(MAX_TTL).optional(),
+      })
+      .optional(),
+    delete: keyOnlySchema.optional(),
+    get: keyOnlySchema.optional(),
+  })
+  .refine(
+    (operation) => Object.keys(operation).length === 1,
+    'must be exactly one of "put", "delete" and "get"',
+  )
+  .transform((operation) => operation as Operation);
+
+const comparisonSchema = z
+  .strictObject({
+    key: keySchema,
+    revision: z.int().min(0).optional().describe('Of its newest change; 0 for a key that does not exist.'),
+    value: valueSchema.optional(),
+    exists: z.boolean().optional(),
+  })
+  .refine(
+    (comparison) => Object.keys(comparison).length === 2,
+    'must be a key and exactly one of "revision", "value" and "exists"',
+  )
+  .transform((comparison) => comparison as Comparison);
 
 const branchSchema = z.array(operationSchema).max(MAX_OPERATIONS).default([]);
 
 const transactionSchema = z.strictObject({
-  compare: z
-    .array(
-      z.union([
-        z.strictObject({
-          key: keySchema,
-          revision: z.int().min(0).describe('Of its newest change; 0 for a key that does not exist.'),
-        }),
-        z.strictObject({ key: keySchema, exists: z.boolean() }),
-        z.strictObject({ key: keySchema, value: valueSchema }),
-      ]),
-    )
-    .max(MAX_OPERATIONS)
-    .default([]),
+  compare: z.array(comparisonSchema).max(MAX_OPERATIONS).default([]),
   // biome-ignore lint/suspicious/noThenProperty: the word of the API, and never a function.
   then: branchSchema.describe('Done where every comparison holds.'),
   else: branchSchema.describe('Done where one does not hold.'),
@@ -298,9 +306,9 @@ const transact = endpoint({
   },
   errors: ['unprocessable'],
   async handle({ ns, params, body, author }, { keyValues }) {
-    const compare: readonly Comparison[] = body.compare;
-    const branches: readonly [readonly Operation[], readonly Operation[]] = [body.then, body.else];
-    const answer = await keyValues.transact(ns, params.store, { compare, branches }, author);
+    const branches = [body.then, body.else] as const;
+    const input = { compare: body.compare, branches };
+    const answer = await keyValues.transact(ns, params.store, input, author);
     return json(200, answer, { revision: answer.revision });
   },
 });

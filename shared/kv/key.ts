@@ -16,7 +16,7 @@ export function storeScope(ns: string, store: string): Scope {
  * The record's key behind a key of a store.
  *
  * @param field what an error calls the key.
- * @throws SkerryError `invalid` for a key that is empty, too long, holds control characters or a segment "." or "..".
+ * @throws SkerryError `invalid` for a key that is empty, too long, holds control characters, "%2F", or a segment "." or "..".
  */
 export function recordKeyOf(store: string, key: string, field = 'key'): string {
   if (key === '') {
@@ -44,6 +44,12 @@ export function recordPrefixOf(store: string, prefix: string, field = 'prefix'):
     throw invalid('The key holds a segment "." or "..", which the way to the server may resolve.', {
       field,
       fix: 'Give the segment another name.',
+    });
+  }
+  if (/%2f/i.test(prefix)) {
+    throw invalid('The key holds "%2F", which the server before Azure\'s host takes for an escaped slash.', {
+      field,
+      fix: 'Write the slash as it is, or leave the percent sign out.',
     });
   }
   return whole;

@@ -123,7 +123,7 @@ describe('keys', () => {
     const store = newStore();
     const odd = [
       '%',
-      '%2F',
+      '%2',
       '+',
       ' ',
       'a ',

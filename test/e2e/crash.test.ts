@@ -25,6 +25,16 @@ interface Resource {
   uncertain: { readonly value: object | undefined } | undefined;
 }
 
+/** Keys that one writer writes together, always with the same value. */
+interface Together {
+  readonly prefix: string;
+  acknowledged: string | undefined;
+  /** What a transaction since then wrote whose outcome nobody knows. */
+  uncertain: string | undefined;
+}
+
+const KEYS_TOGETHER = ['a', 'b', 'c/d'];
+
 interface Subscription {
   readonly id: string;
   readonly key: string;
@@ -60,7 +70,7 @@ afterAll(async () => {
 
 describe('kill -9 at any moment', () => {
   it(
-    'loses no acknowledged write and no notification of one',
+    'loses no acknowledged write, no notification of one, and no part of a transaction',
     async () => {
       const random = seededRandom(printedSeed('crash'));
       receiver.answer = () => (random() < 0.1 ? 500 : 200);
@@ -123,6 +133,11 @@ class Load {
   readonly #random: () => number;
   readonly #subscriptions: Subscription[] = [];
   readonly #resources: Resource[];
+  readonly #together: readonly Together[] = Array.from({ length: WRITERS }, (_, writer) => ({
+    prefix: `writer${writer}`,
+    acknowledged: undefined,
+    uncertain: undefined,
+  }));
   #writes = 0;
 
   constructor(random: () => number) {
@@ -146,6 +161,7 @@ class Load {
   async run(api: HttpClient): Promise<void> {
     await Promise.all([
       ...this.#resources.map((resource) => untilGone(() => this.#write(api, resource))),
+      ...this.#together.map((keys) => untilGone(() => this.#writeTogether(api, keys))),
       untilGone(() => this.#subscribe(api)),
     ]);
   }
@@ -153,6 +169,7 @@ class Load {
   /** Holds what is stored against what was acknowledged, and settles what was uncertain. */
   async verify(api: HttpClient, when: string): Promise<void> {
     await Promise.all(this.#resources.map((resource) => verifyResource(api, resource, when)));
+    await Promise.all(this.#together.map((keys) => verifyTogether(api, keys, when)));
     for (const { id, key } of this.#subscriptions) {
       expect((await api.get(`subscriptions/${id}`)).body, `${id} ${when}`).toMatchObject({ id, key });
     }
@@ -176,6 +193,20 @@ class Load {
     for (const { id } of listeners) {
       this.told.push({ subscription: id, key: resource.key, revision });
     }
+  }
+
+  async #writeTogether(api: HttpClient, keys: Together): Promise<void> {
+    const value = this.#mark();
+    const operations = KEYS_TOGETHER.map((key) => ({ put: { key: `${keys.prefix}/${key}`, value } }));
+    keys.uncertain = value;
+    const answer = await api.post('kv-transactions/crash', Object.fromEntries([['then', operations]]));
+    if (answer.status === 503) {
+      throw new Gone();
+    }
+    expect(answer.status, answer.text).toBe(200);
+    keys.acknowledged = value;
+    keys.uncertain = undefined;
+    this.#writes += 1;
   }
 
   async #subscribe(api: HttpClient): Promise<void> {
@@ -202,10 +233,14 @@ class Load {
   }
 
   #newValue({ path: resourcePath }: Resource): object {
-    const mark = `${this.#writes}-${Math.floor(this.#random() * 1e9)}`;
+    const mark = this.#mark();
     return resourcePath.startsWith('apps/')
       ? { config: { mark } }
       : { endpoints: { http: '10.0.0.1:80' }, metadata: { mark } };
+  }
+
+  #mark(): string {
+    return `${this.#writes}-${Math.floor(this.#random() * 1e9)}`;
   }
 }
 
@@ -228,6 +263,17 @@ async function verifyResource(api: HttpClient, resource: Resource, when: string)
     expect(found?.body ?? {}, what).toMatchObject(acknowledged?.value ?? {});
   }
   resource.uncertain = undefined;
+}
+
+async function verifyTogether(api: HttpClient, keys: Together, when: string): Promise<void> {
+  const answer = await api.get(`kv/crash/?prefix=${keys.prefix}`);
+  const { items } = answer.body as { items: { value: string }[] };
+  const values = items.map(({ value }) => value);
+  const whole = (value: string | undefined) => (value === undefined ? [] : KEYS_TOGETHER.map(() => value));
+  const stands = keys.uncertain !== undefined && isDeepStrictEqual(values, whole(keys.uncertain));
+  expect(values, `${keys.prefix} ${when}`).toEqual(whole(stands ? keys.uncertain : keys.acknowledged));
+  keys.acknowledged = stands ? keys.uncertain : keys.acknowledged;
+  keys.uncertain = undefined;
 }
 
 /** Whether what is stored was left behind by the write; no two writes store the same. */

@@ -53,6 +53,12 @@ describe('the API description', () => {
     },
   );
 
+  it('takes and gives content of any type for a key', () => {
+    const { put, get } = document.paths['/api/v1/kv/{store}/{key}'];
+    expect(put.requestBody.content).toEqual({ '*/*': {} });
+    expect(Object.keys(get.responses[200].content)).toEqual(['application/json', '*/*']);
+  });
+
   it('refers only to what it holds', () => {
     const references = [...places].flatMap(([, node]) => ('$ref' in node ? [node.$ref] : []));
     expect(references.length).toBeGreaterThan(0);

@@ -12,7 +12,7 @@ let scope: Scope;
 let scopes = 0;
 
 beforeAll(async () => {
-  cosmos = await startCosmos();
+  cosmos = await startCosmos({ faults: true });
 });
 
 afterAll(async () => {
@@ -35,6 +35,12 @@ async function documentIds(): Promise<string[]> {
   const partitionKey = `${scope.ns}:${scope.kind}:${scope.name}`;
   const { resources } = await one.container.items.query<string>(query, { partitionKey }).fetchAll();
   return resources.map((id) => id.replace(/:0*/, ':'));
+}
+
+async function injectFaults(rules: object[]): Promise<void> {
+  const body = JSON.stringify({ rules });
+  const response = await fetch(new URL('/_skerry/faults', cosmos.server.endpoint), { method: 'PUT', body });
+  expect(response.ok).toBe(true);
 }
 
 async function isCompacted(read: Promise<unknown>): Promise<boolean> {
@@ -169,6 +175,29 @@ describe('a process that has not looked for long, and missed what is removed by 
     expect(await other.records.position(scope)).toBe(9);
     expect((await other.records.list(scope)).records).toHaveLength(4);
   });
+});
+
+test('a writer in doubt whose change is removed meanwhile is told so, and does not write again', async () => {
+  await put(one.records, scope, '/kv/a', 'before');
+  const frozen = new ShiftedClock();
+  // The process stops for two hours between the lost answer and its look at the log.
+  frozen.sleep = async () => {
+    for (let revision = 3; revision <= 5; revision += 1) await put(one.records, scope, '/kv/b', revision);
+    await one.compaction.cutOff(scope, 5);
+    clock.advance(2 * HOUR);
+    expect(await one.compaction.remove(scope, FOR_EVER)).toBe(4);
+    frozen.advance(2 * HOUR);
+  };
+  const writer = openProcess(cosmos, frozen);
+  expect(await writer.records.position(scope)).toBe(1);
+  await injectFaults([{ match: { operation: 'batch' }, count: 1, action: { kind: 'drop-after' } }]);
+  await expect(put(writer.records, scope, '/kv/a', 'in doubt')).rejects.toMatchObject({
+    kind: 'unavailable',
+  });
+  await injectFaults([]);
+  expect(await one.records.position(scope)).toBe(5);
+  expect(await one.records.get(scope, '/kv/a')).toMatchObject({ value: 'in doubt', revision: 2 });
+  expect(await put(writer.records, scope, '/kv/a', 'after')).toBe(6);
 });
 
 describe('the policy of a scope', () => {

@@ -2,6 +2,7 @@ import type { Database } from '@azure/cosmos';
 import type { ServiceBusClient } from '@azure/service-bus';
 import type { BlobServiceClient } from '@azure/storage-blob';
 import { Applications } from '../shared/config/index.ts';
+import { Elections } from '../shared/elections/index.ts';
 import { GossipRegistry } from '../shared/federation/index.ts';
 import { Compactor, Retention } from '../shared/history/index.ts';
 import { isPublic } from '../shared/keyspace/index.ts';
@@ -14,8 +15,17 @@ import { Readiness } from '../shared/platform/readiness.ts';
 import { connectServiceBus } from '../shared/platform/servicebus.ts';
 import { readSettings, type Settings } from '../shared/platform/settings.ts';
 import { CONNECTIONS, COSMOS_CONTAINERS, SERVICE_BUS_QUEUES } from '../shared/platform/topology.ts';
-import { Compaction, Leases, Records, Watches } from '../shared/records/index.ts';
+import {
+  AttachedRecords,
+  Compaction,
+  Leases,
+  Records,
+  SessionLeases,
+  Sweep,
+  Watches,
+} from '../shared/records/index.ts';
 import { Registry } from '../shared/registry/index.ts';
+import { Agents } from '../shared/status/index.ts';
 import {
   createWebhookClient,
   Deliveries,
@@ -43,6 +53,11 @@ export interface Services {
   readonly retention: Retention;
   readonly compactor: Compactor;
   readonly registry: Registry;
+  readonly sessions: SessionLeases;
+  readonly attached: AttachedRecords;
+  readonly elections: Elections;
+  readonly agents: Agents;
+  readonly sweep: Sweep;
   readonly subscriptions: Subscriptions;
   readonly fanOut: FanOut;
   readonly deliveries: Deliveries;
@@ -68,9 +83,20 @@ export function composeServices(settings: Settings): Services {
   const serviceBus = once(() => connectServiceBus(settings[CONNECTIONS.serviceBus]));
   const blob = once(() => connectBlob(settings[CONNECTIONS.blob]));
   const readiness = once(() => new Readiness({ database, serviceBus, blob, clock }));
-  const records = once(
-    () => new Records({ container: database().container(COSMOS_CONTAINERS.records.id), clock, random }),
+  const leases = once(
+    () => new Leases({ container: database().container(COSMOS_CONTAINERS.leases.id), clock }),
   );
+  const sessions = once(() => new SessionLeases(leases(), clock, random));
+  const records = once(
+    () =>
+      new Records({
+        container: database().container(COSMOS_CONTAINERS.records.id),
+        clock,
+        random,
+        sessions: sessions(),
+      }),
+  );
+  const attached = once(() => new AttachedRecords(records(), sessions()));
   const watches = once(
     () =>
       new Watches({
@@ -101,9 +127,22 @@ export function composeServices(settings: Settings): Services {
     () =>
       new Registry({
         records: records(),
-        leases: new Leases({ container: database().container(COSMOS_CONTAINERS.leases.id), clock }),
+        leases: leases(),
         clock,
         expiredGraceSeconds: settings.SKERRY_EXPIRED_GRACE_SECONDS,
+      }),
+  );
+  const elections = once(
+    () => new Elections({ records: records(), sessions: sessions(), attached: attached(), clock, random }),
+  );
+  const agents = once(() => new Agents(records(), clock));
+  const sweep = once(
+    () =>
+      new Sweep({
+        records: records(),
+        leases: leases(),
+        clock,
+        sweepers: [registry().sweeper, attached()],
       }),
   );
   const webhooks = once(() => composeWebhooks({ settings, clock, random, records, database, serviceBus }));
@@ -150,6 +189,21 @@ export function composeServices(settings: Settings): Services {
     },
     get registry() {
       return registry();
+    },
+    get sessions() {
+      return sessions();
+    },
+    get attached() {
+      return attached();
+    },
+    get elections() {
+      return elections();
+    },
+    get agents() {
+      return agents();
+    },
+    get sweep() {
+      return sweep();
     },
     get subscriptions() {
       return webhooks().subscriptions;

@@ -1,13 +1,17 @@
 import type { Endpoint } from '../../shared/platform/http/index.ts';
 import type { Services } from '../services.ts';
 import { appEndpoints } from './apps.ts';
+import { electionEndpoints } from './elections.ts';
 import { gossipEndpoints } from './gossip.ts';
 import { healthEndpoints } from './health.ts';
 import { historyEndpoints } from './history.ts';
 import { keyValueEndpoints } from './kv.ts';
+import { kvLeaseEndpoints } from './kv-leases.ts';
 import { nesoiEndpoints } from './nesoi/index.ts';
 import { describingEndpoint } from './openapi.ts';
+import { probeEndpoints } from './probes.ts';
 import { serviceEndpoints } from './services.ts';
+import { statusEndpoints } from './status.ts';
 import { subscriptionEndpoints } from './subscriptions.ts';
 import { watchEndpoints } from './watch.ts';
 
@@ -18,7 +22,11 @@ const described: readonly Endpoint<Services>[] = [
   ...subscriptionEndpoints,
   ...watchEndpoints,
   ...historyEndpoints,
+  ...kvLeaseEndpoints,
+  ...electionEndpoints,
+  ...statusEndpoints,
   ...healthEndpoints,
+  ...probeEndpoints,
   ...nesoiEndpoints,
   ...gossipEndpoints,
 ];

@@ -1,4 +1,4 @@
-import type { SweepSummary } from '../../shared/registry/index.ts';
+import type { SweepSummary } from '../../shared/records/index.ts';
 
 /** One line for the log; undefined when nothing happened. */
 export function describeSweep(summary: SweepSummary): string | undefined {

@@ -13,7 +13,7 @@ app.timer('timers-sweep', { schedule: settings.SKERRY_SWEEP_SCHEDULE, handler: s
 app.timer('timers-compact', { schedule: COMPACTION_SCHEDULE, handler: compact });
 
 async function sweep(_timer: Timer, context: InvocationContext): Promise<void> {
-  const summary = await services().registry.sweep();
+  const summary = await services().sweep.run();
   const line = describeSweep(summary);
   if (line !== undefined) {
     context.log(line);

@@ -124,7 +124,7 @@ function propose<Value>(
   checkKeys(keys, decided);
   const changing = decided.writes.flatMap(({ key, decision }) => {
     const stored = records.get(key);
-    const removesLapsed = decision.type === 'expire' && decision.value === undefined;
+    const removesLapsed = removesWhatLapsed(decision);
     if (decision.type === 'keep' || (removesLapsed && stored === undefined)) {
       return [];
     }
@@ -175,6 +175,12 @@ function keysInRange<Value>(
   const { prefix, after = '' } = range;
   const known = [...records.keys()].filter((key) => key > after && isUnder(prefix, key));
   return [...new Set([...(state.ranges.get(range) ?? []), ...known])];
+}
+
+function removesWhatLapsed(decision: Decision<unknown>): boolean {
+  return decision.type === 'expire'
+    ? decision.value === undefined
+    : decision.type === 'delete' && decision.alsoLapsed === true;
 }
 
 function liveRecords<Value>(

@@ -8,9 +8,9 @@ import {
   planBatch,
   type QueuedWrites,
 } from './batch-plan.ts';
-import type { Change, StoredRecord } from './change.ts';
-import { isLapsed } from './expiry.ts';
+import type { Change } from './change.ts';
 import { readKnownRecords } from './known-records.ts';
+import type { Lifetimes } from './lifetimes.ts';
 import type { AppendOutcome, LogStorage } from './log-storage.ts';
 import type { ScopeState } from './scope-state.ts';
 import type { CommitSet, WriteSet } from './write.ts';
@@ -47,15 +47,22 @@ interface Pending<Value> extends QueuedWrites<Value> {
 export class CommitQueue<Value> {
   readonly #storage: LogStorage;
   readonly #state: ScopeState<Value>;
+  readonly #lifetimes: Lifetimes;
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #unsettled = new Map<string, Pending<Value>>();
   #waiting: Pending<Value>[] = [];
   #running = false;
 
-  constructor(storage: LogStorage, state: ScopeState<Value>, clock: Clock, random: Random) {
+  constructor(
+    storage: LogStorage,
+    state: ScopeState<Value>,
+    lifetimes: Lifetimes,
+    { clock, random }: { readonly clock: Clock; readonly random: Random },
+  ) {
     this.#storage = storage;
     this.#state = state;
+    this.#lifetimes = lifetimes;
     this.#clock = clock;
     this.#random = random;
     state.onChange((change) => this.#settleCommitted(change));
@@ -173,11 +180,18 @@ export class CommitQueue<Value> {
   }
 
   async #plan(open: readonly Pending<Value>[]): Promise<BatchPlan<Value, Pending<Value>>> {
-    const isGone = (record: StoredRecord<Value>) => isLapsed(record, this.#clock.now());
     const sets = open.map(({ writes }) => writes);
-    const known = await readKnownRecords(this.#storage, this.#state, sets, isGone);
+    const known = await this.#lifetimes.hideGone(false, (isGone) =>
+      readKnownRecords(this.#storage, this.#state, sets, isGone),
+    );
+    const isGone = await this.#lifetimes.settle(known.records.values());
     const now = this.#clock.now();
-    const plan = planBatch(open, { ...known, now, isGone, newId: () => this.#random.id() });
+    const plan = planBatch<Value, Pending<Value>>(open, {
+      ...known,
+      now,
+      isGone,
+      newId: () => this.#random.id(),
+    });
     for (const prospect of plan.prospects) {
       const { queued } = prospect;
       queued.prospects = [...queued.prospects.filter(({ last }) => last.revision > plan.base), prospect];

@@ -84,6 +84,38 @@ export class Leases {
     return await this.#storage.read(scope, key);
   }
 
+  /** As `read`, and remembers what it found. */
+  async look(scope: Scope, key: string): Promise<StoredLease | undefined> {
+    const remembered = this.#open(scope);
+    const stored = await this.#storage.read(scope, key);
+    remembered.leases.set(key, stored?.lease ?? absentLease(key));
+    remembered.version = this.#nextVersion();
+    return stored;
+  }
+
+  /**
+   * Reads all leases of a scope by one strong query, and remembers which of the given ones there are, and which not.
+   *
+   * @param allowsAge whether an answer that is a second old will do.
+   */
+  async lookAtAll(scope: Scope, keys: readonly string[], allowsAge: boolean): Promise<void> {
+    const remembered = this.#open(scope);
+    const isRecent = this.#clock.now() - remembered.readAt < STALE_READ_INTERVAL;
+    if (allowsAge && isRecent && keys.every((key) => remembered.leases.has(key))) {
+      return;
+    }
+    await remembered.refresh.ask();
+    rememberAbsence(
+      remembered.leases,
+      keys.map((key) => ({ key })),
+    );
+  }
+
+  /** The lease as this process saw or wrote it last; `expired` also where there was none. */
+  remembered(scope: Scope, key: string): Lease | undefined {
+    return this.#remembered.get(scopeId(scope))?.leases.get(key);
+  }
+
   /**
    * Writes a lease over the one that was read, or over none.
    *
@@ -178,10 +210,17 @@ export class Leases {
 }
 
 /** So that a holder without a lease is not looked for again at every question. */
-function rememberAbsence(leases: Map<string, Lease>, holders: readonly Holder[]): void {
+function rememberAbsence(
+  leases: Map<string, Lease>,
+  holders: readonly { readonly key: string; readonly ttl?: number }[],
+): void {
   for (const { key, ttl } of holders) {
     if (!leases.has(key)) {
-      leases.set(key, { key, ttl, state: 'expired', renewedAt: Number.NEGATIVE_INFINITY });
+      leases.set(key, absentLease(key, ttl));
     }
   }
+}
+
+function absentLease(key: string, ttl?: number): Lease {
+  return { key, ...(ttl !== undefined && { ttl }), state: 'expired', renewedAt: Number.NEGATIVE_INFINITY };
 }

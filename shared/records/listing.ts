@@ -2,6 +2,7 @@ import { readCursor, writeCursor } from '../platform/cursor.ts';
 import type { StoredRecord } from './change.ts';
 import { fromRecordDocument } from './documents.ts';
 import { checkKept } from './history.ts';
+import type { IsGone } from './lifetimes.ts';
 import type { ChangeRange, LogStorage } from './log-storage.ts';
 import type { Snapshot } from './snapshot.ts';
 
@@ -38,9 +39,6 @@ interface Cursor {
 }
 
 type Page<Value> = Omit<Listing<Value>, 'ageSeconds'>;
-
-/** Whether a record has lapsed, and so is not shown. */
-type IsGone = (record: StoredRecord<unknown>) => boolean;
 
 export function listFromSnapshot<Value>(
   snapshot: Snapshot<Value>,

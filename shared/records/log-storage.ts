@@ -157,6 +157,14 @@ export class LogStorage {
     return found.slice(0, limit);
   }
 
+  /** Keys of the records that name a lease, in order. */
+  async readAttachedKeys(lease: string): Promise<string[]> {
+    return await this.#query<string>({
+      query: "SELECT VALUE c.key FROM c WHERE c.type = 'record' AND c.lease = @lease ORDER BY c.key",
+      parameters: [{ name: '@lease', value: lease }],
+    });
+  }
+
   /** All live records in no particular order, page by page as they are read; may mix states of several revisions. */
   async *readRecords<Value>(): AsyncGenerator<StoredRecord<Value>[]> {
     const pages = queryPages<RecordDocument<Value>>(

@@ -5,15 +5,16 @@ import type { Random } from '../platform/random.ts';
 import { RecentMap } from '../platform/recent-map.ts';
 import type { Change, StoredRecord } from './change.ts';
 import { CommitQueue } from './commit-queue.ts';
-import { isLapsed } from './expiry.ts';
 import { type ExpirySummary, expireLapsed } from './expiry-sweep.ts';
 import type { Head } from './head.ts';
 import { checkReached, type HistoryPage, type HistoryRequest, readHistory, readRecordAt } from './history.ts';
 import { checkKey } from './key.ts';
+import { Lifetimes } from './lifetimes.ts';
 import { type Listing, listFromSnapshot, listFromStorage, type PageRequest } from './listing.ts';
 import { LogStorage } from './log-storage.ts';
 import { parseScopeId, type Scope, scopeId } from './scope.ts';
 import { ScopeState, type SnapshotLimits } from './scope-state.ts';
+import type { SessionLeases } from './session-leases.ts';
 import type { Commit, CommitSet, Decisions, Write, WriteSet } from './write.ts';
 
 const SNAPSHOT_LIMITS: SnapshotLimits = { records: 5_000, bytes: 16 * 1024 * 1024 };
@@ -30,6 +31,8 @@ export interface RecordsOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly snapshotLimits?: SnapshotLimits;
+  /** May be left out where no record is attached to a lease. */
+  readonly sessions?: SessionLeases;
 }
 
 export interface ListOptions extends PageRequest {
@@ -40,6 +43,7 @@ export interface ListOptions extends PageRequest {
 interface ScopeLog {
   readonly storage: LogStorage;
   readonly state: ScopeState<unknown>;
+  readonly lifetimes: Lifetimes;
   readonly queue: CommitQueue<unknown>;
   /** How many rely on it being kept. */
   followers: number;
@@ -59,7 +63,7 @@ type ChangeListener = (scope: Scope, change: Change<unknown>) => void;
  * All methods throw SkerryError `unavailable` when the database does not answer.
  */
 export class Records {
-  readonly #options: Required<RecordsOptions>;
+  readonly #options: RecordsOptions & { readonly snapshotLimits: SnapshotLimits };
   /** In order of use, the most recent last. */
   readonly #logs = new Map<string, ScopeLog>();
   readonly #listeners: ChangeListener[] = [];
@@ -74,15 +78,19 @@ export class Records {
    * where the scope is held there: all who ask at a time share its proof.
    */
   async get<Value>(scope: Scope, key: string): Promise<StoredRecord<Value> | undefined> {
-    const { storage, state, queue } = this.#open(scope);
+    const { storage, state, queue, lifetimes } = this.#open(scope);
     const isAtHand = state.snapshot !== undefined && !queue.busy;
     if (isAtHand) {
       await state.prove();
     }
     const snapshot = isAtHand ? state.snapshot : undefined;
     const record = snapshot === undefined ? await storage.readRecord<Value>(key) : snapshot.get(key);
-    const isGone = record === undefined || isLapsed(record, this.#options.clock.now());
-    return isGone ? undefined : (record as StoredRecord<Value>);
+    return (
+      record &&
+      (await lifetimes.hideGone(false, (isGone) =>
+        isGone(record) ? undefined : (record as StoredRecord<Value>),
+      ))
+    );
   }
 
   /** The change with a revision, by one point read; undefined when the scope has not reached it. */
@@ -122,7 +130,7 @@ export class Records {
    *   when the state at the revision is gone.
    */
   async list<Value>(scope: Scope, options: ListOptions = {}): Promise<Listing<Value>> {
-    const { storage, state } = this.#open(scope);
+    const { storage, state, lifetimes } = this.#open(scope);
     if (options.revision !== undefined) {
       const position = await this.position(scope);
       checkReached(options.revision, position);
@@ -137,12 +145,11 @@ export class Records {
     }
     const ageSeconds = Math.max(0, Math.floor((this.#options.clock.now() - state.provenAt) / 1000));
     const { snapshot } = state;
-    const now = this.#options.clock.now();
-    const isGone = (record: StoredRecord<unknown>) => isLapsed(record, now);
-    const listing =
+    const listing = await lifetimes.hideGone(options.maxAgeSeconds !== undefined, async (isGone) =>
       snapshot === undefined
         ? await listFromStorage(storage, await state.knownPosition(), options, isGone)
-        : listFromSnapshot(snapshot, options, isGone);
+        : listFromSnapshot(snapshot, options, isGone),
+    );
     return { ...(listing as Omit<Listing<Value>, 'ageSeconds'>), ageSeconds };
   }
 
@@ -180,6 +187,20 @@ export class Records {
     writes.keys.forEach(checkKey);
     const outcome = await this.#open(scope).queue.submit(writes as WriteSet<unknown>);
     return outcome as CommitSet<Value, Decided>;
+  }
+
+  /** Those of the records that have not come to their end. */
+  async alive<Value>(
+    scope: Scope,
+    records: readonly StoredRecord<Value>[],
+  ): Promise<readonly StoredRecord<Value>[]> {
+    const { lifetimes } = this.#open(scope);
+    return await lifetimes.hideGone(false, (isGone) => records.filter((record) => !isGone(record)));
+  }
+
+  /** Keys of the records that are attached to a session lease, alive or not, in order; by a query. */
+  async attachedKeys(scope: Scope, lease: string): Promise<string[]> {
+    return await new LogStorage(this.#options.container, scope).readAttachedKeys(lease);
   }
 
   /**
@@ -263,7 +284,7 @@ export class Records {
   }
 
   #create(scope: Scope): ScopeLog {
-    const { container, clock, random, snapshotLimits } = this.#options;
+    const { container, clock, random, snapshotLimits, sessions } = this.#options;
     const storage = new LogStorage(container, scope);
     const state = new ScopeState<unknown>(storage, clock, snapshotLimits);
     state.onChange((change) => {
@@ -271,7 +292,9 @@ export class Records {
         listener(scope, change);
       }
     });
-    return { storage, state, queue: new CommitQueue(storage, state, clock, random), followers: 0 };
+    const lifetimes = new Lifetimes(scope, clock, sessions);
+    const queue = new CommitQueue(storage, state, lifetimes, { clock, random });
+    return { storage, state, lifetimes, queue, followers: 0 };
   }
 
   #dropExcessSnapshots(keep: ScopeState<unknown>): void {

@@ -3,7 +3,8 @@ import type { Life, StoredRecord } from './change.ts';
 /** What a write does to its key, once it has seen the state. */
 export type Decision<Value> =
   | ({ readonly type: 'put'; readonly value: Value } & Life)
-  | { readonly type: 'delete' }
+  /** With `alsoLapsed` it removes what has lapsed already too, which `decide` does not see; nothing where there is no record. */
+  | { readonly type: 'delete'; readonly alsoLapsed?: boolean }
   /**
    * Time ran out; with a value the record stays, marked by that value. Without one it also puts down what has lapsed already,
    * which `decide` does not see, and is nothing to write where there is no record.
@@ -13,7 +14,7 @@ export type Decision<Value> =
   | { readonly type: 'keep' };
 
 /** Who writes, and under which trace. */
-interface Authorship {
+export interface Authorship {
   /** Kept in the change. */
   readonly actor: string;
   /** W3C trace context of the request, kept in the change. */

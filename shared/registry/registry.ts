@@ -1,7 +1,8 @@
 import type { Clock } from '../platform/clock.ts';
-import type { Leases, Records } from '../records/index.ts';
+import type { Leases, Records, Sweeper } from '../records/index.ts';
 import type { InstanceView } from './health.ts';
 import type { InstanceAddress, InstanceInput } from './instance.ts';
+import { InstanceSweeper } from './instance-sweeper.ts';
 import { type RegisterOptions, Registrar, type Registration, type WriteOptions } from './registrar.ts';
 import {
   type InstanceFilter,
@@ -11,7 +12,6 @@ import {
   type ServicesView,
   type ServiceView,
 } from './service-reader.ts';
-import { Sweep, type SweepSummary } from './sweep.ts';
 
 export interface RegistryOptions {
   readonly records: Records;
@@ -25,13 +25,14 @@ export interface RegistryOptions {
 export class Registry {
   readonly #registrar: Registrar;
   readonly #reader: ServiceReader;
-  readonly #sweep: Sweep;
+  /** Expires and removes instances. */
+  readonly sweeper: Sweeper;
 
   constructor(options: RegistryOptions) {
     const { records, leases, clock } = options;
     this.#registrar = new Registrar(records, leases, clock);
     this.#reader = new ServiceReader(records, leases, clock);
-    this.#sweep = new Sweep(options);
+    this.sweeper = new InstanceSweeper(options);
   }
 
   /** See `Registrar.register`. */
@@ -66,10 +67,5 @@ export class Registry {
   /** See `ServiceReader.listServices`. */
   listServices(ns: string, options?: ReadOptions & ServicesPage): Promise<ServicesView> {
     return this.#reader.listServices(ns, options);
-  }
-
-  /** See `Sweep.run`. */
-  sweep(): Promise<SweepSummary> {
-    return this.#sweep.run();
   }
 }

@@ -2,7 +2,6 @@ import type { Clock } from '../../platform/clock.ts';
 import { readCursor, writeCursor } from '../../platform/cursor.ts';
 import { unavailable } from '../../platform/errors.ts';
 import type { StoredRecord } from '../change.ts';
-import { isLapsed } from '../expiry.ts';
 import type { Listing } from '../listing.ts';
 import type { Records } from '../records.ts';
 import type { Scope } from '../scope.ts';
@@ -70,7 +69,7 @@ export async function readScopePage(
 
 /** The records of a listing as they were at a revision, between two keys. */
 async function undo(
-  { hub, clock }: ResyncReader,
+  { hub, records }: ResyncReader,
   scope: Scope,
   prefix: string,
   page: { listing: Listing<unknown>; revision: number; after: string; upTo: string | undefined },
@@ -90,12 +89,12 @@ async function undo(
   for (const { change } of since.changes.toReversed()) {
     before.set(change.key, change.previous);
   }
-  const now = clock.now();
   const changed = [...before.values()].flatMap((record) => {
     const isOnPage = record !== undefined && record.key > after && (upTo === undefined || record.key <= upTo);
-    return isOnPage && !isLapsed(record, now) ? record : [];
+    return isOnPage ? record : [];
   });
-  return [...listing.records.filter(({ key }) => !before.has(key)), ...changed].sort((one, other) =>
+  const alive = await records.alive(scope, changed);
+  return [...listing.records.filter(({ key }) => !before.has(key)), ...alive].sort((one, other) =>
     one.key < other.key ? -1 : 1,
   );
 }

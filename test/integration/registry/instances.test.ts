@@ -160,7 +160,7 @@ describe('heartbeats', () => {
     for (let beat = 0; beat < 10; beat += 1) {
       fixture.clock.advance(10);
       await (beat % 2 === 0 ? one : other).registry.heartbeat(address);
-      await one.registry.sweep();
+      await one.sweep();
       expect(await listedHealthOf(address)).toBe('passing');
     }
     expect(await changesOf(address)).toEqual(['put']);
@@ -236,15 +236,15 @@ describe('expiry', () => {
     const address = freshAddress();
     await register(address, WITH_TTL);
     fixture.clock.advance(15);
-    await one.registry.sweep();
-    await other.registry.sweep();
+    await one.sweep();
+    await other.sweep();
     expect(await changesOf(address)).toEqual(['put', 'expire']);
     expect(await listedHealthOf(address)).toBe('expired');
     fixture.clock.advance(GRACE_SECONDS - 1);
-    await one.registry.sweep();
+    await one.sweep();
     expect(await listedHealthOf(address)).toBe('expired');
     fixture.clock.advance(1);
-    await other.registry.sweep();
+    await other.sweep();
     expect(await changesOf(address)).toEqual(['put', 'expire', 'delete']);
     expect(await stateOf(address)).toEqual({ record: undefined, lease: undefined });
   });
@@ -254,10 +254,10 @@ describe('expiry', () => {
     await register(address, WITH_TTL);
     fixture.clock.advance(15);
     const dying = fixture.openProcess((step, run) => (step === 'commit' ? new Promise(() => {}) : run()));
-    void dying.registry.sweep();
+    void dying.sweep();
     await expect.poll(async () => (await stateOf(address)).lease?.lease.state).toBe('expired');
     expect(await changesOf(address)).toEqual(['put']);
-    await one.registry.sweep();
+    await one.sweep();
     expect(await changesOf(address)).toEqual(['put', 'expire']);
   });
 
@@ -268,10 +268,10 @@ describe('expiry', () => {
     await expect.poll(async () => (await stateOf(address)).lease).toBeDefined();
     await expect(one.registry.heartbeat(address)).rejects.toMatchObject({ kind: 'not-found' });
     fixture.clock.advance(15 + 59);
-    await one.registry.sweep();
+    await one.sweep();
     expect((await stateOf(address)).lease).toBeDefined();
     fixture.clock.advance(1);
-    await one.registry.sweep();
+    await one.sweep();
     expect((await stateOf(address)).lease).toBeUndefined();
   });
 
@@ -279,7 +279,7 @@ describe('expiry', () => {
     const address = freshAddress();
     await register(address, WITH_TTL);
     fixture.clock.advance(15);
-    await one.registry.sweep();
+    await one.sweep();
     const revival = await register(address, WITH_TTL, other);
     expect(revival).toMatchObject({
       created: false,
@@ -290,7 +290,7 @@ describe('expiry', () => {
     fixture.clock.advance(12);
     await one.registry.heartbeat(address);
     fixture.clock.advance(GRACE_SECONDS);
-    await one.registry.sweep();
+    await one.sweep();
     expect(await changesOf(address)).toEqual(['put', 'expire', 'put', 'expire']);
   });
 
@@ -299,9 +299,9 @@ describe('expiry', () => {
     await register(address, WITH_TTL);
     await register(address, PLAIN);
     fixture.clock.advance(1000);
-    await one.registry.sweep();
+    await one.sweep();
     fixture.clock.advance(1000);
-    await one.registry.sweep();
+    await one.sweep();
     expect(await changesOf(address)).toEqual(['put', 'put']);
     expect(await listedHealthOf(address)).toBe('passing');
     expect((await stateOf(address)).lease?.lease).not.toHaveProperty('expiresAt');
@@ -366,15 +366,15 @@ describe('the guard', () => {
     fixture.clock.advance(100);
     await Promise.all(rest.slice(6).map((address) => one.registry.heartbeat(address)));
     fixture.clock.advance(50);
-    await one.registry.sweep();
+    await one.sweep();
     expect(await changesOf(first)).toEqual(Array(11).fill('put'));
     expect((await healths(first))?.filter((health) => health === 'expired')).toHaveLength(7);
     await register(first, { ...PLAIN, ttl: 100 });
     fixture.clock.advance(99);
-    await fixture.openProcess().registry.sweep();
+    await fixture.openProcess().sweep();
     expect(await changesOf(first)).toEqual(Array(11).fill('put'));
     fixture.clock.advance(1);
-    await fixture.openProcess().registry.sweep();
+    await fixture.openProcess().sweep();
     expect((await changesOf(first)).slice(11)).toEqual(Array(10).fill('expire'));
     expect((await healths(first))?.filter((health) => health === 'passing')).toHaveLength(1);
   });
@@ -385,7 +385,7 @@ describe('the guard', () => {
     fixture.clock.advance(100);
     await Promise.all(half.slice(6).map((address) => one.registry.heartbeat(address)));
     fixture.clock.advance(50);
-    await one.registry.sweep();
+    await one.sweep();
     for (const [instances, expired] of [
       [small, 10],
       [half, 6],
@@ -402,12 +402,12 @@ describe('the guard', () => {
     }
     const expiries = async () => (await changesOf(first)).filter((type) => type === 'expire').length;
     fixture.clock.advance(15);
-    await one.registry.sweep();
+    await one.sweep();
     fixture.clock.advance(3600);
-    await one.registry.sweep();
+    await one.sweep();
     expect(await expiries()).toBe(0);
     fixture.clock.advance(10);
-    await one.registry.sweep();
+    await one.sweep();
     expect(await expiries()).toBe(11);
   });
 });
@@ -418,7 +418,7 @@ test('a scope that fails does not keep the sweep from the others', async () => {
   await register(broken, WITH_TTL);
   await register(healthy, WITH_TTL);
   fixture.clock.advance(15);
-  const { leases, registry } = fixture.openProcess();
+  const { leases, sweep } = fixture.openProcess();
   const write = leases.write.bind(leases);
   leases.write = async (scope, lease, over) => {
     if (scope.ns === broken.ns) {
@@ -426,7 +426,7 @@ test('a scope that fails does not keep the sweep from the others', async () => {
     }
     return await write(scope, lease, over);
   };
-  const summary = await registry.sweep();
+  const summary = await sweep();
   expect(summary.failed.map(({ scope }) => scope)).toEqual([`${broken.ns}:srv:web`]);
   expect(await changesOf(broken)).toEqual(['put']);
   expect(await changesOf(healthy)).toEqual(['put', 'expire']);

@@ -2,14 +2,9 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { SkerryError } from '../../../shared/platform/errors.ts';
 import type { Leases, Records } from '../../../shared/records/index.ts';
-import type {
-  InstanceAddress,
-  InstanceInput,
-  InstanceValue,
-  Registry,
-} from '../../../shared/registry/index.ts';
+import type { InstanceAddress, InstanceInput, InstanceValue } from '../../../shared/registry/index.ts';
+import { Actor, interleave } from '../interleaving.ts';
 import { printedSeed, runs } from '../seeded-runs.ts';
-import { Actor, interleave } from './interleaving.ts';
 import {
   AUTHOR,
   freshAddress,
@@ -63,7 +58,7 @@ const SITUATIONS: Record<string, (address: InstanceAddress) => Promise<void>> = 
   },
   'marked as expired': async (address) => {
     await SITUATIONS.lapsed?.(address);
-    await observer.registry.sweep();
+    await observer.sweep();
   },
   'due for removal': async (address) => {
     await SITUATIONS['marked as expired']?.(address);
@@ -80,29 +75,31 @@ const SITUATIONS: Record<string, (address: InstanceAddress) => Promise<void>> = 
 
 interface Operation {
   readonly effect: 'holds' | 'holds without ttl' | 'removes' | 'none';
-  run(registry: Registry, address: InstanceAddress): Promise<unknown>;
+  run(process: Process, address: InstanceAddress): Promise<unknown>;
 }
 
 const OPERATIONS: Record<string, Operation> = {
   register: {
     effect: 'holds',
-    run: (registry, address) => registry.register(address, WITH_TTL, { author: AUTHOR }),
+    run: ({ registry }, address) => registry.register(address, WITH_TTL, { author: AUTHOR }),
   },
   'register changed': {
     effect: 'holds',
-    run: (registry, address) => registry.register(address, { ...WITH_TTL, zone: 'b' }, { author: AUTHOR }),
+    run: ({ registry }, address) =>
+      registry.register(address, { ...WITH_TTL, zone: 'b' }, { author: AUTHOR }),
   },
   'register with another ttl': {
     effect: 'holds',
-    run: (registry, address) => registry.register(address, { ...WITH_TTL, ttl: 30 }, { author: AUTHOR }),
+    run: ({ registry }, address) => registry.register(address, { ...WITH_TTL, ttl: 30 }, { author: AUTHOR }),
   },
   'register without a ttl': {
     effect: 'holds without ttl',
-    run: (registry, address) => registry.register(address, PLAIN, { author: AUTHOR, keepsRenewalTime: true }),
+    run: ({ registry }, address) =>
+      registry.register(address, PLAIN, { author: AUTHOR, keepsRenewalTime: true }),
   },
   'register if unchanged': {
     effect: 'holds',
-    run: async (registry, address) => {
+    run: async ({ registry }, address) => {
       const { record } = await stateOf(address);
       const precondition = { ifMatch: [`"${record?.revision}"`] };
       return await registry.register(address, { ...WITH_TTL, ttl: 20 }, { author: AUTHOR, precondition });
@@ -110,15 +107,15 @@ const OPERATIONS: Record<string, Operation> = {
   },
   'register if absent': {
     effect: 'holds',
-    run: (registry, address) =>
+    run: ({ registry }, address) =>
       registry.register(address, WITH_TTL, { author: AUTHOR, precondition: { ifNoneMatch: '*' } }),
   },
-  heartbeat: { effect: 'holds', run: (registry, address) => registry.heartbeat(address) },
+  heartbeat: { effect: 'holds', run: ({ registry }, address) => registry.heartbeat(address) },
   deregister: {
     effect: 'removes',
-    run: (registry, address) => registry.deregister(address, { author: AUTHOR }),
+    run: ({ registry }, address) => registry.deregister(address, { author: AUTHOR }),
   },
-  sweep: { effect: 'none', run: (registry) => registry.sweep() },
+  sweep: { effect: 'none', run: ({ sweep }) => sweep() },
 };
 
 function scopeOf({ ns, service }: InstanceAddress) {
@@ -172,7 +169,7 @@ async function checkPromises(
 async function checkEnd(address: InstanceAddress): Promise<void> {
   for (const seconds of [45, 61, 0, GRACE_SECONDS, 61]) {
     fixture.clock.advance(seconds);
-    const { failed } = await observer.registry.sweep();
+    const { failed } = await observer.sweep();
     expect(failed).toEqual([]);
   }
   const { record, held } = await stateOf(address);
@@ -194,7 +191,7 @@ async function runInterleaved(
   const taking = actors.slice(0, operations.length);
   const outcomes = operations.map(async ({ run }, index) => {
     const one = taking[index];
-    return await one?.actor.start(() => run(one.process.registry, address));
+    return await one?.actor.start(() => run(one.process, address));
   });
   await interleave(
     taking.map(({ actor }) => actor),
@@ -217,7 +214,7 @@ async function crashAfter(steps: number, name: string, address: InstanceAddress)
   if (dying === undefined || operation === undefined) {
     throw new Error(`There is no operation "${name}".`);
   }
-  void dying.actor.start(() => operation.run(dying.process.registry, address));
+  void dying.actor.start(() => operation.run(dying.process, address));
   await dying.actor.arrive();
   for (let taken = 0; taken < steps && !dying.actor.isFinished; taken += 1) {
     await dying.actor.step();

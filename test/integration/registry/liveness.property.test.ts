@@ -74,7 +74,7 @@ test('an instance is never reported expired before a ttl has passed since its la
             );
             return;
           case 'sweep':
-            await registry?.sweep();
+            await processes[event.process]?.sweep();
             return;
           case 'look':
             checkHealth((await registry?.getInstance(address))?.health, false);

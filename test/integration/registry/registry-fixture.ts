@@ -1,9 +1,16 @@
 import type { Clock } from '../../../shared/platform/clock.ts';
 import { systemRandom } from '../../../shared/platform/random.ts';
 import { COSMOS_CONTAINERS } from '../../../shared/platform/topology.ts';
-import { Leases, Records, type RecordsOptions } from '../../../shared/records/index.ts';
+import {
+  Leases,
+  Records,
+  type RecordsOptions,
+  Sweep,
+  type SweepSummary,
+} from '../../../shared/records/index.ts';
 import { type InstanceAddress, type InstanceInput, Registry } from '../../../shared/registry/index.ts';
 import { type CosmosFixture, startCosmos } from '../cosmos-fixture.ts';
+import type { Gate } from '../interleaving.ts';
 
 export const GRACE_SECONDS = 300;
 export const AUTHOR = { actor: 'test' };
@@ -31,10 +38,8 @@ export interface Process {
   readonly registry: Registry;
   readonly records: Records;
   readonly leases: Leases;
+  sweep(): Promise<SweepSummary>;
 }
-
-/** Passes every storage step of a process through a gate, so that a test decides what happens between two of them. */
-export type Gate = <Answer>(step: string, run: () => Promise<Answer>) => Promise<Answer>;
 
 export interface RegistryFixture {
   readonly cosmos: CosmosFixture;
@@ -60,7 +65,8 @@ export async function startRegistry(): Promise<RegistryFixture> {
         gate,
       );
       const registry = new Registry({ records, leases, clock, expiredGraceSeconds: GRACE_SECONDS });
-      return { registry, records, leases };
+      const sweep = new Sweep({ records, leases, clock, sweepers: [registry.sweeper] });
+      return { registry, records, leases, sweep: () => sweep.run() };
     },
     stop: () => cosmos.stop(),
   };

@@ -1,4 +1,5 @@
-import type { Gate } from './registry-fixture.ts';
+/** Passes every storage step of a process, so that a test decides what happens between two of them. */
+export type Gate = <Answer>(step: string, run: () => Promise<Answer>) => Promise<Answer>;
 
 interface Waiting {
   readonly step: string;

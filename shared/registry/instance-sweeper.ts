@@ -1,33 +1,15 @@
 import { type Clock, toTimestamp } from '../platform/clock.ts';
 import { mapConcurrently } from '../platform/map-concurrently.ts';
-import { type Leases, type Records, type StoredLease, scopeId } from '../records/index.ts';
+import type { Leases, Records, StoredLease, Sweeper, SweepSummary } from '../records/index.ts';
 import { ExpiryGuard, GUARD_KEY } from './expiry-guard.ts';
 import { lastSignOfLife } from './health.ts';
 import { type InstanceRecord, type InstanceValue, isMarkedExpired, SERVICE_KIND } from './instance.ts';
 
-/** Leases that one sweep takes up. */
-const MAX_DUE = 20_000;
-const SCOPES_AT_ONCE = 8;
 const INSTANCES_AT_ONCE = 32;
-/** How long, in milliseconds, a sweep takes up further scopes; the timer's next run goes on. */
-const TIME_BUDGET = 40_000;
 /** How long, in milliseconds, a lease that does not fit its record is left alone: a writer may be under way (leases.ts, rule 4). */
 const SETTLING_TIME = 60_000;
 
 const AUTHOR = { actor: 'system:sweep' };
-
-/** What a sweep did; `failed` names the scopes that it could not finish. */
-export interface SweepSummary {
-  expired: number;
-  removed: number;
-  /** Leases without a use that were deleted. */
-  collected: number;
-  /** Expiries that the guard holds back. */
-  heldBack: number;
-  /** Scopes left to the next run for want of time. */
-  postponed: number;
-  failed: { scope: string; error: unknown }[];
-}
 
 /** A lease that is due, and the record behind it as it was read after the lease. */
 interface Case {
@@ -35,7 +17,7 @@ interface Case {
   readonly record: InstanceRecord | undefined;
 }
 
-export interface SweepOptions {
+export interface InstanceSweeperOptions {
   readonly records: Records;
   readonly leases: Leases;
   readonly clock: Clock;
@@ -47,14 +29,14 @@ export interface SweepOptions {
  * Turns lapsed leases into `expire` changes, and removes what has been expired for the grace time. Any number of sweeps
  * may run at once, and each goes on where another was cut off (shared/records/leases.ts, rules 4 and 5).
  */
-export class Sweep {
+export class InstanceSweeper implements Sweeper {
   readonly #records: Records;
   readonly #leases: Leases;
   readonly #clock: Clock;
   readonly #grace: number;
   readonly #guard: ExpiryGuard;
 
-  constructor({ records, leases, clock, expiredGraceSeconds }: SweepOptions) {
+  constructor({ records, leases, clock, expiredGraceSeconds }: InstanceSweeperOptions) {
     this.#records = records;
     this.#leases = leases;
     this.#clock = clock;
@@ -62,37 +44,11 @@ export class Sweep {
     this.#guard = new ExpiryGuard(records, leases, clock);
   }
 
-  /** @throws SkerryError `unavailable` when not even the due leases can be read. */
-  async run(): Promise<SweepSummary> {
-    const summary: SweepSummary = {
-      expired: 0,
-      removed: 0,
-      collected: 0,
-      heldBack: 0,
-      postponed: 0,
-      failed: [],
-    };
-    const startedAt = this.#clock.now();
-    const due = await this.#leases.due(startedAt, MAX_DUE);
-    const byScope = Map.groupBy(
-      due.filter(({ scope }) => scope.kind === SERVICE_KIND),
-      ({ scope }) => scopeId(scope),
-    );
-    await mapConcurrently([...byScope], SCOPES_AT_ONCE, async ([id, leases]) => {
-      if (this.#clock.now() - startedAt > TIME_BUDGET) {
-        summary.postponed += 1;
-        return;
-      }
-      try {
-        await this.#sweepScope(leases, summary);
-      } catch (error) {
-        summary.failed.push({ scope: id, error });
-      }
-    });
-    return summary;
+  isFor({ scope }: StoredLease): boolean {
+    return scope.kind === SERVICE_KIND;
   }
 
-  async #sweepScope(due: readonly StoredLease[], summary: SweepSummary): Promise<void> {
+  async sweepScope(due: readonly StoredLease[], summary: SweepSummary): Promise<void> {
     const hold = due.find(({ lease }) => lease.key === GUARD_KEY);
     const cases = await mapConcurrently(
       due.filter((held) => held !== hold),

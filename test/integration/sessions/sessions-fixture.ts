@@ -1,0 +1,111 @@
+import type { Container } from '@azure/cosmos';
+import { Elections } from '../../../shared/elections/index.ts';
+import type { Clock } from '../../../shared/platform/clock.ts';
+import { systemRandom } from '../../../shared/platform/random.ts';
+import { COSMOS_CONTAINERS } from '../../../shared/platform/topology.ts';
+import {
+  AttachedRecords,
+  Leases,
+  Records,
+  type RecordsOptions,
+  SessionLeases,
+  Sweep,
+  type SweepSummary,
+} from '../../../shared/records/index.ts';
+import { type CosmosFixture, startCosmos } from '../cosmos-fixture.ts';
+import type { Gate } from '../interleaving.ts';
+import { TestClock } from '../registry/registry-fixture.ts';
+
+/** What one process of the app holds, over a connection of its own and with a clock of its own. */
+export interface Process {
+  readonly records: Records;
+  readonly leases: Leases;
+  readonly sessions: SessionLeases;
+  readonly attached: AttachedRecords;
+  readonly elections: Elections;
+  readonly clock: SkewedClock;
+  sweep(): Promise<SweepSummary>;
+}
+
+export interface SessionsFixture {
+  readonly cosmos: CosmosFixture;
+  /** True time. */
+  readonly clock: TestClock;
+  /** @param gate is passed by every single call of the storage. */
+  openProcess(gate?: Gate, options?: Partial<RecordsOptions>): Process;
+  stop(): Promise<void>;
+}
+
+export async function startSessions(): Promise<SessionsFixture> {
+  const cosmos = await startCosmos();
+  const trueClock = new TestClock();
+  return {
+    cosmos,
+    clock: trueClock,
+    openProcess(gate = (_step, run) => run(), options = {}) {
+      const database = cosmos.connect();
+      const clock = new SkewedClock(trueClock);
+      const container = (id: string) => gated(database.container(id), gate);
+      const leases = new Leases({ container: container(COSMOS_CONTAINERS.leases.id), clock });
+      const sessions = new SessionLeases(leases, clock, systemRandom);
+      const records = new Records({
+        container: container(COSMOS_CONTAINERS.records.id),
+        clock,
+        random: systemRandom,
+        sessions,
+        ...options,
+      });
+      const attached = new AttachedRecords(records, sessions);
+      const elections = new Elections({ records, sessions, attached, clock, random: systemRandom });
+      const sweep = new Sweep({ records, leases, clock, sweepers: [attached] });
+      return { records, leases, sessions, attached, elections, clock, sweep: () => sweep.run() };
+    },
+    stop: () => cosmos.stop(),
+  };
+}
+
+/** True time as one process sees it. */
+export class SkewedClock implements Clock {
+  readonly #trueClock: TestClock;
+  /** Milliseconds by which it is fast. */
+  skew = 0;
+
+  constructor(trueClock: TestClock) {
+    this.#trueClock = trueClock;
+  }
+
+  now(): number {
+    return this.#trueClock.now() + this.skew;
+  }
+
+  sleep(): Promise<void> {
+    return this.#trueClock.sleep();
+  }
+}
+
+/** A container of which every call that reaches the storage goes through the gate. */
+function gated(container: Container, gate: Gate): Container {
+  const { items } = container;
+  return {
+    item: (...address: Parameters<Container['item']>) => {
+      const item = container.item(...address);
+      return {
+        read: (...options: Parameters<typeof item.read>) => gate('read', () => item.read(...options)),
+        replace: (...options: Parameters<typeof item.replace>) =>
+          gate('replace', () => item.replace(...options)),
+        delete: (...options: Parameters<typeof item.delete>) => gate('delete', () => item.delete(...options)),
+      };
+    },
+    items: {
+      create: (...options: Parameters<typeof items.create>) => gate('create', () => items.create(...options)),
+      batch: (...options: Parameters<typeof items.batch>) => gate('batch', () => items.batch(...options)),
+      query: (query: string, options: object) => {
+        const pages = items.query(query, options);
+        return {
+          hasMoreResults: () => pages.hasMoreResults(),
+          fetchNext: () => gate('query', () => pages.fetchNext()),
+        };
+      },
+    },
+  } as unknown as Container;
+}

@@ -11,9 +11,13 @@ export class Actor {
   readonly #waiting: Waiting[] = [];
   #controlled = false;
   #finished = true;
+  #dead = false;
 
   /** The gate through which the actor's process has to go. */
   readonly gate: Gate = (step, run) => {
+    if (this.#dead) {
+      return new Promise(() => {});
+    }
     if (!this.#controlled) {
       return run();
     }
@@ -48,6 +52,12 @@ export class Actor {
     this.#waiting.length = 0;
     this.#controlled = false;
     this.#finished = true;
+  }
+
+  /** As `abandon`, for ever: whatever the operation goes on with, when it grows tired of waiting, reaches the storage no more. */
+  kill(): void {
+    this.#dead = true;
+    this.abandon();
   }
 
   /** Waits until the operation stands before a step, or has ended. */

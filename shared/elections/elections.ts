@@ -84,7 +84,7 @@ export class Elections {
           return leadership;
         }
       } else if (this.#clock.now() >= deadline) {
-        throw isLed(leader);
+        throw hasLeader(leader);
       } else {
         await this.#pause(address, position, Math.min(deadline, Date.parse(leader.expiresAt)));
       }
@@ -184,8 +184,8 @@ export function isNotLed({ name }: ElectionAddress): SkerryError {
   });
 }
 
-function isLed({ name, candidate, token, expiresAt }: Leadership): SkerryError {
-  return conflict(`"${candidate}" leads "${name}" already.`, {
+function hasLeader({ name, candidate, token, expiresAt }: Leadership): SkerryError {
+  return conflict(`The election "${name}" has a leader: "${candidate}".`, {
     fix: 'Wait for your turn with "wait", up to 200 seconds a call.',
     extensions: { leader: { candidate, token, expiresAt } },
   });

@@ -134,6 +134,12 @@ const getKey = endpoint({
   },
 });
 
+const leaseSchema = z
+  .string()
+  .min(1)
+  .max(128)
+  .describe('The session lease of the store that the key lives as long as.');
+
 const putKey = endpoint({
   name: 'putKey',
   method: 'PUT',
@@ -145,6 +151,7 @@ const putKey = endpoint({
     ttl: wholeNumber({ minimum: 1, maximum: MAX_TTL })
       .optional()
       .describe('Seconds after which the key is gone; without it the key stays.'),
+    lease: leaseSchema.optional(),
   },
   body: rawContent(MAX_CONTENT_BODY_BYTES),
   requestHeaders: ['If-Match', 'If-None-Match'],
@@ -160,6 +167,7 @@ const putKey = endpoint({
       headers: ['ETag', 'X-Skerry-Revision', 'Location'],
     },
   },
+  errors: ['not-found'],
   async handle(request, { keyValues }) {
     const { ns, params, query, body, author, headers } = request;
     const { store, key } = params;
@@ -242,6 +250,7 @@ const operationSchema = z
         key: keySchema,
         value: valueSchema,
         ttl: z.int().min(1).max(MAX_TTL).optional(),
+        lease: leaseSchema.optional(),
       })
       .optional(),
     delete: keyOnlySchema.optional(),
@@ -304,7 +313,7 @@ const transact = endpoint({
       headers: ['X-Skerry-Revision'],
     },
   },
-  errors: ['unprocessable'],
+  errors: ['unprocessable', 'not-found'],
   async handle({ ns, params, body, author }, { keyValues }) {
     const branches = [body.then, body.else] as const;
     const input = { compare: body.compare, branches };

@@ -5,7 +5,7 @@ import type { Json, ListOptions, Records, StoredRecord } from '../records/index.
 import { checkValue } from './content.ts';
 import { pathOfKey, recordKeyOf, recordPrefixOf, storeScope } from './key.ts';
 import { type KeyValue, toKeyValue } from './key-value.ts';
-import { decidePut, type KeyInput } from './put.ts';
+import { checkLife, decidePut, type KeyInput } from './put.ts';
 import { StoreTransaction, type TransactionAnswer, type TransactionInput } from './transaction.ts';
 
 /** Keys that are deleted in one transaction. */
@@ -78,7 +78,7 @@ export class KeyValues {
   /**
    * Creates or replaces a key; putting what it holds already changes nothing, unless a ttl begins or ends with it.
    *
-   * @throws SkerryError `too-large` for content over 256 KiB, `precondition-failed`.
+   * @throws SkerryError `too-large` for content over 256 KiB, `precondition-failed`; `not-found` for a lease that is over.
    */
   async put(
     ns: string,
@@ -89,8 +89,11 @@ export class KeyValues {
   ): Promise<{ keyValue: KeyValue; created: boolean }> {
     const recordKey = recordKeyOf(store, key);
     checkValue(input.value);
+    checkLife(input, 'lease');
+    const scope = storeScope(ns, store);
+    await this.#records.checkLeases(scope, input.lease === undefined ? [] : [input.lease]);
     const now = this.#clock.now();
-    const { record, previous } = await this.#records.commit<Json>(storeScope(ns, store), {
+    const { record, previous } = await this.#records.commit<Json>(scope, {
       key: recordKey,
       ...author,
       decide(current) {
@@ -206,7 +209,7 @@ export class KeyValues {
    * Does the operations of one branch or the other, by whether all comparisons hold, together or not at all.
    *
    * @throws SkerryError `unprocessable` for a key twice in a branch, or too many operations; `too-large` for a value over 256 KiB,
-   *   and for values that are too large together.
+   *   and for values that are too large together; `not-found` for a lease that is over, in either branch.
    */
   async transact(
     ns: string,
@@ -214,8 +217,10 @@ export class KeyValues {
     input: TransactionInput,
     author: Author,
   ): Promise<TransactionAnswer> {
+    const scope = storeScope(ns, store);
     const transaction = new StoreTransaction(store, input, this.#clock.now());
-    const outcome = await this.#records.transact(storeScope(ns, store), {
+    await this.#records.checkLeases(scope, transaction.leases);
+    const outcome = await this.#records.transact(scope, {
       keys: transaction.keys,
       ...author,
       decide: (current: ReadonlyMap<string, StoredRecord<Json>>) => transaction.decide(current),

@@ -4,7 +4,7 @@ import type { CommitSet, Decisions, Json, StoredRecord } from '../records/index.
 import { checkValue } from './content.ts';
 import { recordKeyOf } from './key.ts';
 import { type KeyValue, toKeyValue } from './key-value.ts';
-import { decidePut, type KeyInput } from './put.ts';
+import { checkLife, decidePut, type KeyInput } from './put.ts';
 
 /** Operations of one branch, and comparisons. */
 export const MAX_OPERATIONS = 128;
@@ -54,6 +54,8 @@ const BRANCH_NAMES = ['then', 'else'] as const;
 export class StoreTransaction {
   /** The keys of all records that it may look at or write. */
   readonly keys: readonly string[];
+  /** The session leases that it may attach keys to. */
+  readonly leases: readonly string[];
   readonly #store: string;
   readonly #input: TransactionInput;
   readonly #now: number;
@@ -72,6 +74,9 @@ export class StoreTransaction {
       checkBranch(store, operations, BRANCH_NAMES[index] ?? ''),
     );
     this.keys = [...new Set([...compared, ...operated])];
+    this.leases = input.branches
+      .flat()
+      .flatMap((operation) => ('put' in operation ? (operation.put.lease ?? []) : []));
     for (const [index, comparison] of input.compare.entries()) {
       if ('value' in comparison) {
         checkValue(comparison.value, `compare[${index}].value`);
@@ -147,6 +152,7 @@ function checkBranch(store: string, operations: readonly Operation[], branch: st
     seen.add(recordKey);
     if ('put' in operation) {
       checkValue(operation.put.value, `${field}.value`);
+      checkLife(operation.put, `${field}.lease`);
     }
     writes += 'get' in operation ? 0 : 1;
   }

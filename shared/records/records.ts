@@ -14,7 +14,7 @@ import { type Listing, listFromSnapshot, listFromStorage, type PageRequest } fro
 import { LogStorage } from './log-storage.ts';
 import { parseScopeId, type Scope, scopeId } from './scope.ts';
 import { ScopeState, type SnapshotLimits } from './scope-state.ts';
-import type { SessionLeases } from './session-leases.ts';
+import { leaseIsOver, type SessionLeases } from './session-leases.ts';
 import type { Commit, CommitSet, Decisions, Write, WriteSet } from './write.ts';
 
 const SNAPSHOT_LIMITS: SnapshotLimits = { records: 5_000, bytes: 16 * 1024 * 1024 };
@@ -196,6 +196,21 @@ export class Records {
   ): Promise<readonly StoredRecord<Value>[]> {
     const { lifetimes } = this.#open(scope);
     return await lifetimes.hideGone(false, (isGone) => records.filter((record) => !isGone(record)));
+  }
+
+  /**
+   * Makes sure that records may be attached to these session leases; to be asked before each write that does so (session-leases.ts, rule 2).
+   *
+   * @throws SkerryError `not-found` when one is over, or never was.
+   */
+  async checkLeases(scope: Scope, leases: readonly string[]): Promise<void> {
+    await Promise.all(
+      [...new Set(leases)].map(async (id) => {
+        if ((await this.#options.sessions?.find(scope, id)) === undefined) {
+          throw leaseIsOver(id);
+        }
+      }),
+    );
   }
 
   /** Keys of the records that are attached to a session lease, alive or not, in order; by a query. */

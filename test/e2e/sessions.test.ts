@@ -116,6 +116,63 @@ describe('a client lease', () => {
   });
 });
 
+describe('keys that are attached to a client lease', () => {
+  const grant = async (store: string, ttl: number) =>
+    ((await api.post(`kv-leases/${store}`, { ttl })).body as { id: string }).id;
+  const keysOf = async (store: string) =>
+    ((await api.get(`kv/${store}/?keysOnly`)).body as { items: { key: string }[] }).items.map(
+      ({ key }) => key,
+    );
+
+  it('are gone when it is over, without any sweep, and deleted when it is revoked', async () => {
+    const short = await grant('l1', 1);
+    const long = await grant('l1', 60);
+    expect((await api.put(`kv/l1/a?lease=${short}`, 1)).body).toMatchObject({ key: 'a', lease: short });
+    const operations = [
+      { put: { key: 'b/c', value: 2, lease: short } },
+      { put: { key: 'd', value: 3, lease: long } },
+      { put: { key: 'e', value: 4 } },
+    ];
+    // biome-ignore lint/suspicious/noThenProperty: the word of the API.
+    expect((await api.post('kv-transactions/l1', { then: operations })).status).toBe(200);
+    expect((await api.get(`kv-leases/l1/${long}`)).body).toMatchObject({ keys: ['d'] });
+    await expect.poll(() => keysOf('l1'), { timeout: 15_000 }).toEqual(['d', 'e']);
+    expectProblem(await api.get('kv/l1/a'), 404);
+    expectProblem(await api.put(`kv/l1/a?lease=${short}`, 1), 404, {
+      detail: expect.stringContaining(short),
+    });
+    const created = await api.put('kv/l1/a', 1, { 'if-none-match': '*' });
+    expect(created.status).toBe(201);
+
+    expect((await api.delete(`kv-leases/l1/${long}`)).status).toBe(204);
+    expect(await keysOf('l1')).toEqual(['a', 'e']);
+    const { body } = await api.get('watch/kv/l1/?since=0&wait=0');
+    expect((body as { changes: { type: string; key: string }[] }).changes.slice(4)).toMatchObject([
+      { type: 'expire', key: '/kv/l1/a', value: null, actor: 'system:expiry' },
+      { type: 'put', key: '/kv/l1/a', create: true },
+      { type: 'delete', key: '/kv/l1/d', actor: 'local' },
+    ]);
+  });
+
+  it('outlive it when they are written again without it, and end with it or at a time, not both', async () => {
+    const lease = await grant('l2', 60);
+    await api.put(`kv/l2/a?lease=${lease}`, 1);
+    expect((await api.put('kv/l2/a', 1)).body).not.toHaveProperty('lease');
+    await api.delete(`kv-leases/l2/${lease}`);
+    expect(await keysOf('l2')).toEqual(['a']);
+
+    const other = await grant('l2', 60);
+    expectProblem(await api.put(`kv/l2/a?lease=${other}&ttl=5`, 1), 400, { field: 'lease' });
+    const both = [{ put: { key: 'a', value: 1, lease: other, ttl: 5 } }];
+    // biome-ignore lint/suspicious/noThenProperty: the word of the API.
+    expectProblem(await api.post('kv-transactions/l2', { then: both }), 400, { field: 'then[0].put.lease' });
+    for (const strange of ['lse_x', lease, await grant('l3', 60)]) {
+      expectProblem(await api.put(`kv/l2/b?lease=${strange}`, 1), 404);
+    }
+    expectProblem(await api.put('kv/l2/b?lease=', 1), 400);
+  });
+});
+
 describe('the status of an agent', () => {
   const probes = async (label: string) => [
     (await api.get(`/liveness?agent=${label}`)).status,
@@ -147,6 +204,10 @@ describe('the status of an agent', () => {
     expect(await probes('agent1'), 'only a non-fatal one is in error').toEqual([200, 200]);
     const shown = await api.get('status/agent1', { 'if-none-match': described.headers.etag ?? '' });
     expect(shown.status).toBe(304);
+    expect(
+      (await api.get('kv/agent1/check/status/v1/plugin/vpp')).body,
+      'the documents are keys of the store of the agent',
+    ).toMatchObject({ state: 2, error: 'no memif', last_change: expect.any(Number) });
     expect((await api.get('/readiness?agent=agent1')).body).toMatchObject({
       state: 1,
       build_version: 'v1.2',

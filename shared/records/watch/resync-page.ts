@@ -1,4 +1,3 @@
-import type { Clock } from '../../platform/clock.ts';
 import { readCursor, writeCursor } from '../../platform/cursor.ts';
 import { unavailable } from '../../platform/errors.ts';
 import type { StoredRecord } from '../change.ts';
@@ -31,7 +30,6 @@ export interface ScopePage {
 export interface ResyncReader {
   readonly records: Records;
   readonly hub: WatchHub;
-  readonly clock: Clock;
 }
 
 /**

@@ -41,7 +41,7 @@ export class Watches {
     this.#options = options;
     this.#feed = new ChangeFeed(container, clock);
     this.#hub = new WatchHub({ records, feed: this.#feed, clock, maxHeld, isVisible });
-    this.#resync = new Resync({ records, hub: this.#hub, clock }, this.#feed);
+    this.#resync = new Resync({ records, hub: this.#hub }, this.#feed);
     this.#compaction = new CompactionCheck(container, clock);
   }
 

@@ -116,7 +116,7 @@ export class CommitQueue<Value> {
   #takeFromWaiting(): readonly Pending<Value>[] {
     let keys = 0;
     const end = this.#waiting.findIndex(({ writes }, index) => {
-      keys += writes.keys.length;
+      keys += writes.keys.length + (writes.range?.limit ?? 0);
       return index === MAX_CHANGES_IN_BATCH || (index > 0 && keys > MAX_KEYS_AT_ONCE);
     });
     const batch = this.#waiting.slice(0, end === -1 ? undefined : end);

@@ -133,7 +133,14 @@ export function composeServices(settings: Settings): Services {
       }),
   );
   const elections = once(
-    () => new Elections({ records: records(), sessions: sessions(), attached: attached(), clock, random }),
+    () =>
+      new Elections({
+        records: records(),
+        sessions: sessions(),
+        attached: attached(),
+        watches: watches(),
+        clock,
+      }),
   );
   const agents = once(() => new Agents(records(), clock));
   const sweep = once(

@@ -34,7 +34,7 @@ const campaign = endpoint({
       .describe('Seconds to wait for the leadership; 0 unless given.'),
   }),
   responses: { 200: { description: 'The candidate leads.', body: leadershipSchema } },
-  errors: ['conflict'],
+  errors: ['conflict', 'too-many-requests'],
   async handle({ ns, params, body, author }, { elections }) {
     return json(200, await elections.campaign({ ns, name: params.name }, body, author));
   },

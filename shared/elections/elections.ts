@@ -1,11 +1,14 @@
 import { type Clock, toTimestamp } from '../platform/clock.ts';
 import { conflict, notFound, SkerryError } from '../platform/errors.ts';
 import type { Author } from '../platform/http/request.ts';
-import type { Random } from '../platform/random.ts';
-import type { AttachedRecords, Records, Scope, SessionLease, SessionLeases } from '../records/index.ts';
-
-/** Pauses in milliseconds between the looks of a waiting campaign: from the least to twice that. */
-const LEAST_PAUSE = 250;
+import type {
+  AttachedRecords,
+  Records,
+  Scope,
+  SessionLease,
+  SessionLeases,
+  Watches,
+} from '../records/index.ts';
 
 export interface ElectionAddress {
   readonly ns: string;
@@ -46,7 +49,7 @@ export interface ElectionsOptions {
   readonly sessions: SessionLeases;
   readonly attached: AttachedRecords;
   readonly clock: Clock;
-  readonly random: Random;
+  readonly watches: Pick<Watches, 'untilChanged'>;
 }
 
 /**
@@ -58,25 +61,27 @@ export class Elections {
   readonly #sessions: SessionLeases;
   readonly #attached: AttachedRecords;
   readonly #clock: Clock;
-  readonly #random: Random;
+  readonly #watches: Pick<Watches, 'untilChanged'>;
 
-  constructor({ records, sessions, attached, clock, random }: ElectionsOptions) {
+  constructor({ records, sessions, attached, clock, watches }: ElectionsOptions) {
     this.#records = records;
     this.#sessions = sessions;
     this.#attached = attached;
     this.#clock = clock;
-    this.#random = random;
+    this.#watches = watches;
   }
 
   /**
    * Takes the leadership, as soon as nobody has it.
    *
-   * @throws SkerryError `conflict`, with the `leader`, when somebody has it until the wait is over.
+   * @throws SkerryError `conflict`, with the `leader`, when somebody has it until the wait is over; `too-many-requests` when as many
+   *   wait in this process as may.
    */
   async campaign(address: ElectionAddress, candidacy: Candidacy, author: Author): Promise<Leadership> {
     const deadline = this.#clock.now() + 1000 * candidacy.wait;
+    const scope = scopeOf(address);
     for (;;) {
-      const position = await this.#records.position(scopeOf(address));
+      const position = await this.#records.position(scope);
       const leader = await this.get(address);
       if (leader === undefined) {
         const leadership = await this.#take(address, candidacy, author);
@@ -86,7 +91,10 @@ export class Elections {
       } else if (this.#clock.now() >= deadline) {
         throw hasLeader(leader);
       } else {
-        await this.#pause(address, position, Math.min(deadline, Date.parse(leader.expiresAt)));
+        const until = Math.min(deadline, Date.parse(leader.expiresAt));
+        if (!(await this.#watches.untilChanged(scope, keyOf(address), position, until))) {
+          throw hasLeader(leader);
+        }
       }
     }
   }
@@ -152,16 +160,6 @@ export class Elections {
       // The grant may stand, and nobody would know of it.
       await this.#sessions.end(scope, lease.id).catch(() => undefined);
       throw error;
-    }
-  }
-
-  /** Waits until something was written since `position`, or until a time in milliseconds since the Unix epoch. */
-  async #pause(address: ElectionAddress, position: number, until: number): Promise<void> {
-    for (let left = until - this.#clock.now(); left > 0; left = until - this.#clock.now()) {
-      await this.#clock.sleep(Math.min(left, LEAST_PAUSE * (1 + this.#random.fraction())));
-      if ((await this.#records.position(scopeOf(address))) !== position) {
-        return;
-      }
     }
   }
 

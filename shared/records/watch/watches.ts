@@ -74,6 +74,24 @@ export class Watches {
       : new ScopeFollower({ ...common, scope: range.scope, since: readRevision(cursor) });
   }
 
+  /**
+   * Waits until something is written under a key behind a revision of its scope, or until a time, in milliseconds since the Unix
+   * epoch; counts as a watch that is held.
+   *
+   * @returns false when the process is to end before that.
+   * @throws SkerryError `too-many-requests`.
+   */
+  async untilChanged(scope: Scope, key: string, since: number, until: number): Promise<boolean> {
+    const range = { ns: scope.ns, prefix: key, scope, kinds: [] };
+    const follower = this.follow(range, String(since), { limit: 1 });
+    try {
+      const { changes } = await follower.next(until);
+      return changes.length > 0 || this.#options.clock.now() >= until;
+    } finally {
+      follower.close();
+    }
+  }
+
   /** Ends every watch that is held, so that the process can end. */
   close(): void {
     this.#hub.close();

@@ -11,6 +11,7 @@ import {
   SessionLeases,
   Sweep,
   type SweepSummary,
+  type Watches,
 } from '../../../shared/records/index.ts';
 import { type CosmosFixture, startCosmos } from '../cosmos-fixture.ts';
 import type { Gate } from '../interleaving.ts';
@@ -56,11 +57,22 @@ export async function startSessions(): Promise<SessionsFixture> {
         ...options,
       });
       const attached = new AttachedRecords(records, sessions);
-      const elections = new Elections({ records, sessions, attached, clock, random: systemRandom });
+      const watches = { untilChanged: pollingFor(records, clock) };
+      const elections = new Elections({ records, sessions, attached, watches, clock });
       const sweep = new Sweep({ records, leases, clock, sweepers: [attached] });
       return { records, leases, sessions, attached, elections, clock, sweep: () => sweep.run() };
     },
     stop: () => cosmos.stop(),
+  };
+}
+
+/** Waits as `Watches` does, but by steps of the storage alone, which a test takes one at a time. */
+function pollingFor(records: Records, clock: Clock): Watches['untilChanged'] {
+  return async (scope, _key, since, until) => {
+    while (clock.now() < until && (await records.position(scope)) === since) {
+      await clock.sleep(1);
+    }
+    return true;
   };
 }
 

@@ -167,8 +167,11 @@ describe('a watch', () => {
 describe('a server that is not there', () => {
   it('is told in a sentence and by the exit code', async () => {
     const url = 'http://127.0.0.1:9';
-    const ended = await run('app', 'list', '--server', url, '--timeout', '1');
-    expect(ended).toMatchObject({ code: 5, out: '' });
-    expect(ended.err).toMatch(/^skerry: .*127\.0\.0\.1:9.*\n$/);
+    const list = ['app', 'list', '--timeout', '1'];
+    for (const command of [list, ['watch', '/app']]) {
+      const ended = await run(...command, '--server', url);
+      expect(ended).toMatchObject({ code: 5, out: '' });
+      expect(ended.err).toMatch(/^skerry: .*127\.0\.0\.1:9.*\n$/);
+    }
   });
 });

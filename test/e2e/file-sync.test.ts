@@ -207,6 +207,22 @@ describe('skerry sync', () => {
     }
   });
 
+  it('never loses sight of a key, whoever else runs under its name', async () => {
+    await write('a.json', { a: 1 });
+    const running = start(['db', '--watch', '--name', `${store}-name`]);
+    await expect.poll(() => held(), DEADLINE).toEqual({ a: 1 });
+    await mkdir(at('other'));
+    await writeFile(at('other/b.json'), JSON.stringify({ data: [{ key: 'b', value: 1 }] }));
+    expect((await sync('other', '--store', store, '--name', `${store}-name`)).code).toBe(0);
+    expect(await held()).toEqual({ b: 1 });
+    await write('a.json', { a: 1, c: 1 });
+    await expect.poll(() => held(), DEADLINE).toEqual({ a: 1, c: 1 });
+    expect(running.events()).toContainEqual(expect.objectContaining({ event: 'applied', deleted: ['b'] }));
+    expect((await client.store('skerry-sync').get(`${store}-name/${store}`))?.value).toEqual({
+      keys: ['a', 'c'],
+    });
+  });
+
   it('keeps the status of agents in a file', async () => {
     const key = 'check/status/v1/agent';
     await client.store(store).put(key, { state: 1 });

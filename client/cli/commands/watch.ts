@@ -1,3 +1,4 @@
+import { isPassing } from '../../problem.ts';
 import { defineCommand } from '../command.ts';
 import { contentAsJson, contentAsLine } from '../show-content.ts';
 import { UsageError } from '../usage-error.ts';
@@ -33,13 +34,20 @@ With --json each line is an event: {"resync": {"items": […]}, "position"} or {
     if (since !== undefined && cursor !== undefined) {
       throw new UsageError('--since and --cursor contradict each other.');
     }
+    const beginning = new AbortController();
+    let hasBegun = false;
     const events = client.watch(args.prefix, {
       position: cursor ?? since?.toString(),
       types: flags.type,
-      signal,
-      onFault: (error) => output.note(`skerry: ${error instanceof Error ? error.message : error}`),
+      signal: AbortSignal.any([signal, beginning.signal]),
+      onFault(error) {
+        // Later it comes back by itself; at the start it is likelier that the server is named wrongly.
+        if (!hasBegun && isPassing(error)) beginning.abort(error);
+        else output.note(`skerry: ${error instanceof Error ? error.message : error}`);
+      },
     });
     for await (const event of events) {
+      hasBegun = true;
       const { position } = event;
       if (event.kind === 'resync') {
         const items = event.items.map((item) => ({ ...item, value: contentAsJson(item.value) }));

@@ -4,6 +4,9 @@ import { type DatabaseEntry, UndecodableFile } from './database-entry.ts';
 import { decodeFile, EXTENSIONS, isDatabaseFile } from './decode-file.ts';
 import { type FoundFiles, findFiles } from './find-files.ts';
 
+/** Milliseconds for which a file that became empty may only be on its way to new content: programs empty files and then write them. */
+const EMPTY_PATIENCE = 5000;
+
 export interface FileSetOptions {
   /** Absolute; files and folders. */
   readonly paths: readonly string[];
@@ -11,6 +14,8 @@ export interface FileSetOptions {
   readonly except: string | undefined;
   /** Where keys go that name no store. */
   readonly store: string | undefined;
+  /** Milliseconds since the epoch. */
+  now(): number;
 }
 
 /** What the files of a database say, as far as they can be decoded: of a file that cannot be, what it said before. */
@@ -18,6 +23,8 @@ export class FileSet {
   readonly #options: FileSetOptions;
   readonly #stamps = new Map<string, string>();
   readonly #entries = new Map<string, readonly DatabaseEntry[]>();
+  /** Files that were found empty after they had held something, and since when. */
+  readonly #emptied = new Map<string, { readonly stamp: string; readonly since: number }>();
   /** Given paths that were folders. */
   readonly #rootFolders = new Set<string>();
   readonly #missed = new Set<string>();
@@ -72,8 +79,7 @@ export class FileSet {
     for (const [file, stamp] of found.files) {
       if (this.#stamps.get(file) === stamp) continue;
       try {
-        await this.#read(file, stamp);
-        isChanged = true;
+        isChanged = (await this.#read(file, stamp)) || isChanged;
       } catch (error) {
         // The stamp stays, so that the same fault is told once.
         this.#stamps.set(file, stamp);
@@ -105,10 +111,25 @@ export class FileSet {
     return findFiles(this.#options.paths, this.#options.except);
   }
 
-  async #read(file: string, stamp: string): Promise<void> {
+  /** @returns whether it was taken as it is. */
+  async #read(file: string, stamp: string): Promise<boolean> {
     const text = await readFile(file, 'utf8');
-    this.#entries.set(file, decodeFile(file, text, this.#options.store));
+    const entries = decodeFile(file, text, this.#options.store);
+    // Without its stamp it is read again at the next look.
+    if (text.trim() === '' && this.#mayOnlyBeEmptyYet(file, stamp)) return false;
+    this.#emptied.delete(file);
+    this.#entries.set(file, entries);
     this.#stamps.set(file, stamp);
+    return true;
+  }
+
+  #mayOnlyBeEmptyYet(file: string, stamp: string): boolean {
+    if ((this.#entries.get(file) ?? []).length === 0) return false;
+    const now = this.#options.now();
+    const seen = this.#emptied.get(file);
+    if (seen?.stamp === stamp) return now - seen.since < EMPTY_PATIENCE;
+    this.#emptied.set(file, { stamp, since: now });
+    return true;
   }
 }
 

@@ -46,7 +46,7 @@ export class FileSync {
   constructor(options: FileSyncOptions) {
     const { client, paths, store, name, statusFile } = options;
     this.#options = options;
-    this.#files = new FileSet({ paths, store, except: statusFile?.path });
+    this.#files = new FileSet({ paths, store, except: statusFile?.path, now: Date.now });
     this.#ledger = new Ledger(client.store(LEDGER_STORE), name);
   }
 

@@ -2,6 +2,8 @@ import type { ListedEntry, Store } from '../../store.ts';
 
 /** The store that holds the ledgers of all syncs of a namespace. */
 export const LEDGER_STORE = 'skerry-sync';
+/** What Skerry takes in one value. */
+const MOST_BYTES = 256 * 1024;
 
 interface Page {
   readonly keys: ReadonlySet<string>;
@@ -56,6 +58,11 @@ export class Ledger {
       return;
     }
     const value = { keys: [...keys].sort() };
+    if (Buffer.byteLength(JSON.stringify(value)) > MOST_BYTES) {
+      throw new Error(
+        `One sync cannot remember ${keys.size} keys of the store ${store}: they have to fit into ${MOST_BYTES / 1024} KiB. Spread the files over several syncs.`,
+      );
+    }
     const { revision } = await this.#store.put(this.#keyOf(store), value, { ifRevision, signal });
     this.#pages.set(store, { keys, revision });
   }

@@ -1,3 +1,5 @@
+import { LEDGER_STORE } from './ledger.ts';
+
 /** How agents of cn-infra write keys: below their microservice label. */
 const LABELLED = /^\/vnf-agent\/([^/]+)\/(.+)$/s;
 const STORE_NAME = /^(?!\.{1,2}$)[0-9A-Za-z._-]{1,128}$/;
@@ -22,6 +24,7 @@ export function placeOfKey(
     return 'the key names no store: it must begin with /vnf-agent/LABEL/, or --store must say where such keys go';
   }
   if (!isStoreName(store)) return `the label "${store}" must be 1 to 128 of the characters 0-9 A-Z a-z . _ -`;
+  if (store === LEDGER_STORE) return `the store "${LEDGER_STORE}" is where syncs remember what they put`;
   if (inner === '') return 'the key is empty';
   if (CONTROL_CHARACTER.test(inner)) return 'the key holds a control character';
   if (inner.split('/').some((segment) => segment === '.' || segment === '..')) {

@@ -52,6 +52,7 @@ describe('a file of a database', () => {
     ['a.json', '{"data":[{"key":"","value":1}]}', /the key is empty/],
     ['a.json', `{"data":[{"key":"${'é'.repeat(250)}","value":1}]}`, /longer than 500 bytes/],
     ['a.json', '{"data":[{"key":"/vnf-agent/a b/c","value":1}]}', /the label "a b"/],
+    ['a.json', '{"data":[{"key":"/vnf-agent/skerry-sync/c","value":1}]}', /where syncs remember/],
   ])('%s is refused as a whole where something in it is wrong: %s', (file, text, message) => {
     expect(() => decodeFile(file, text, 'mine')).toThrow(message);
   });

@@ -7,10 +7,12 @@ import { FolderWatcher } from '../../../client/cli/sync/folder-watcher.ts';
 
 let folder: string;
 let faults: string[];
+let now: number;
 
 beforeEach(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'skerry-files-'));
   faults = [];
+  now = 0;
 });
 
 afterEach(() => rm(folder, { recursive: true, force: true }));
@@ -32,7 +34,7 @@ function keysOf(files: FileSet): Record<string, string[]> {
 }
 
 async function loaded(paths = [folder], except?: string): Promise<FileSet> {
-  const files = new FileSet({ paths, except, store: 's' });
+  const files = new FileSet({ paths, except, store: 's', now: () => now });
   await files.load();
   return files;
 }
@@ -101,6 +103,26 @@ describe('a set of files', () => {
     await write('one.json', 'c');
     expect(await refresh(files)).toBe(true);
     expect(keysOf(files)).toMatchObject({ 'one.json': ['c'] });
+  });
+
+  it('believes that a file is empty only when it stays so: programs empty files and then write them', async () => {
+    await write('one.json', 'a');
+    const files = await loaded();
+    await writeFile(at('one.json'), '');
+    expect(await refresh(files)).toBe(false);
+    await write('one.json', 'b');
+    expect(await refresh(files)).toBe(true);
+    expect(keysOf(files)).toEqual({ 'one.json': ['b'] });
+
+    await writeFile(at('one.json'), '');
+    expect(await refresh(files)).toBe(false);
+    now += 4_999;
+    expect(await refresh(files)).toBe(false);
+    expect(keysOf(files)).toEqual({ 'one.json': ['b'] });
+    now += 1;
+    expect(await refresh(files)).toBe(true);
+    expect(keysOf(files)).toEqual({ 'one.json': [] });
+    expect(await refresh(files)).toBe(false);
   });
 
   it('keeps what was in a named folder that is gone, and forgets what was in a named file that is', async () => {

@@ -134,6 +134,25 @@ describe('keys', () => {
     expect((await run('kv', 'delete', 'a2', '', '--prefix')).out).toBe('deleted 2 keys in one transaction\n');
     expect(await run('kv', 'delete', 'a2', 'x')).toMatchObject({ code: 3 });
   });
+
+  it('go back to what they held, as long as that is remembered', async () => {
+    await run('kv', 'put', 'a3', 'x', '1');
+    await run('kv', 'put', 'a3', 'x', '2');
+    expect((await run('kv', 'get', 'a3', 'x', '--revision', '1')).out).toBe('1\n');
+    expect(await run('kv', 'restore', 'a3', 'x', '1', '--json')).toMatchObject({
+      code: 0,
+      json: { restored: 1 },
+    });
+    expect((await run('history', '/kv/a3/x', '--json')).json).toMatchObject({
+      changes: [
+        { revision: 3, type: 'put', value: 1, previous: 2 },
+        { revision: 2, value: 2, previous: 1 },
+        { revision: 1, value: 1, previous: null },
+      ],
+    });
+    expect(await run('kv', 'compact', 'a3', '2')).toMatchObject({ code: 0 });
+    expect(await run('kv', 'get', 'a3', 'x', '--revision', '1')).toMatchObject({ code: 1 });
+  });
 });
 
 describe('a watch', () => {

@@ -217,10 +217,14 @@ describe('skerry sync', () => {
     expect(await held()).toEqual({ b: 1 });
     await write('a.json', { a: 1, c: 1 });
     await expect.poll(() => held(), DEADLINE).toEqual({ a: 1, c: 1 });
-    expect(running.events()).toContainEqual(expect.objectContaining({ event: 'applied', deleted: ['b'] }));
-    expect((await client.store('skerry-sync').get(`${store}-name/${store}`))?.value).toEqual({
-      keys: ['a', 'c'],
-    });
+    await expect
+      .poll(async () => (await client.store('skerry-sync').get(`${store}-name/${store}`))?.value, DEADLINE)
+      .toEqual({ keys: ['a', 'c'] });
+    await expect
+      .poll(() => running.events(), DEADLINE)
+      .toContainEqual(expect.objectContaining({ event: 'applied', deleted: ['b'] }));
+    const noticed = { event: 'failed', reason: expect.stringContaining('another sync named') };
+    expect(running.events()).toContainEqual(expect.objectContaining(noticed));
   });
 
   it('keeps the status of agents in a file', async () => {

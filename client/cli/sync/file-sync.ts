@@ -1,11 +1,11 @@
 import { backoff } from '../../backoff.ts';
-import { isPassing, SkerryProblem } from '../../problem.ts';
+import { isPassing } from '../../problem.ts';
 import type { SkerryClient } from '../../skerry-client.ts';
 import type { Content } from './database-entry.ts';
 import { FileSet } from './file-set.ts';
 import { FolderWatcher } from './folder-watcher.ts';
 import { copyStatus, followStatus } from './follow-status.ts';
-import { LEDGER_STORE, Ledger } from './ledger.ts';
+import { AnotherSync, LEDGER_STORE, Ledger } from './ledger.ts';
 import { type MergedFiles, mergeFiles } from './merge-files.ts';
 import type { StatusFile } from './status-file.ts';
 import { StoreMirror } from './store-mirror.ts';
@@ -118,7 +118,8 @@ export class FileSync {
     } catch (error) {
       this.#options.signal.throwIfAborted();
       const failures = (trouble?.failures ?? 0) + 1;
-      const pause = isPassing(error) || isLostRace(error) ? backoff(failures, Math.random()) : undefined;
+      const pause =
+        isPassing(error) || error instanceof AnotherSync ? backoff(failures, Math.random()) : undefined;
       this.#troubles.set(name, {
         failures,
         retryAt: pause === undefined ? Number.POSITIVE_INFINITY : Date.now() + pause,
@@ -156,9 +157,4 @@ export class FileSync {
       this.#followed.set(name, following);
     }
   }
-}
-
-/** Another sync of the same name wrote the ledger first: what there is has to be read again. */
-function isLostRace(error: unknown): boolean {
-  return error instanceof SkerryProblem && error.status === 412;
 }

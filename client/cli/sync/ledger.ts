@@ -1,9 +1,21 @@
+import { SkerryProblem } from '../../problem.ts';
 import type { ListedEntry, Store } from '../../store.ts';
 
 /** The store that holds the ledgers of all syncs of a namespace. */
 export const LEDGER_STORE = 'skerry-sync';
 /** What Skerry takes in one value. */
 const MOST_BYTES = 256 * 1024;
+
+/** Somebody wrote the ledger since it was read: what there is has to be read again. */
+export class AnotherSync extends Error {
+  override readonly name = 'AnotherSync';
+
+  constructor(name: string) {
+    super(
+      `another sync named "${name}" is at work: give each its own by --name, unless they hold the same files`,
+    );
+  }
+}
 
 interface Page {
   readonly keys: ReadonlySet<string>;
@@ -47,24 +59,27 @@ export class Ledger {
     return this.#pages.get(store)?.keys ?? new Set();
   }
 
-  /** Makes it exactly these keys. */
+  /**
+   * Makes it exactly these keys.
+   *
+   * @throws AnotherSync
+   */
   async write(store: string, keys: ReadonlySet<string>, signal: AbortSignal): Promise<void> {
     const known = this.#pages.get(store);
     if (isSame(keys, known?.keys ?? new Set())) return;
     const ifRevision = known?.revision ?? 0;
-    if (keys.size === 0) {
-      await this.#store.delete(this.#keyOf(store), { ifRevision, signal });
-      this.#pages.delete(store);
-      return;
+    try {
+      if (keys.size === 0) {
+        await this.#store.delete(this.#keyOf(store), { ifRevision, signal });
+        this.#pages.delete(store);
+      } else {
+        const value = ledgerValue(store, keys);
+        const { revision } = await this.#store.put(this.#keyOf(store), value, { ifRevision, signal });
+        this.#pages.set(store, { keys, revision });
+      }
+    } catch (error) {
+      throw error instanceof SkerryProblem && error.status === 412 ? new AnotherSync(this.#name) : error;
     }
-    const value = { keys: [...keys].sort() };
-    if (Buffer.byteLength(JSON.stringify(value)) > MOST_BYTES) {
-      throw new Error(
-        `One sync cannot remember ${keys.size} keys of the store ${store}: they have to fit into ${MOST_BYTES / 1024} KiB. Spread the files over several syncs.`,
-      );
-    }
-    const { revision } = await this.#store.put(this.#keyOf(store), value, { ifRevision, signal });
-    this.#pages.set(store, { keys, revision });
   }
 
   #keyOf(store: string): string {
@@ -80,6 +95,16 @@ function pageOf({ key, value, revision }: Pick<ListedEntry, 'key' | 'value' | 'r
     );
   }
   return { keys: new Set(keys), revision };
+}
+
+function ledgerValue(store: string, keys: ReadonlySet<string>): { readonly keys: readonly string[] } {
+  const value = { keys: [...keys].sort() };
+  if (Buffer.byteLength(JSON.stringify(value)) > MOST_BYTES) {
+    throw new Error(
+      `One sync cannot remember ${keys.size} keys of the store ${store}: they have to fit into ${MOST_BYTES / 1024} KiB. Spread the files over several syncs.`,
+    );
+  }
+  return value;
 }
 
 function isSame(some: ReadonlySet<string>, others: ReadonlySet<string>): boolean {

@@ -183,6 +183,18 @@ describe('a watch', () => {
   });
 });
 
+describe('elections', () => {
+  it('have one leader, who resigns by the fencing token', async () => {
+    const won = await run('election', 'campaign', 'job', 'host1', '--json');
+    expect(won).toMatchObject({ code: 0, json: { candidate: 'host1', token: expect.any(Number) } });
+    expect(await run('election', 'campaign', 'job', 'host2')).toMatchObject({ code: 4 });
+    expect((await run('election', 'get', 'job')).out).toMatch(/^host1 leads job until /);
+    const { token } = won.json as { readonly token: number };
+    expect(await run('election', 'resign', 'job', String(token))).toMatchObject({ code: 0 });
+    expect(await run('election', 'get', 'job')).toMatchObject({ code: 3 });
+  });
+});
+
 describe('a server that is not there', () => {
   it('is told in a sentence and by the exit code', async () => {
     const url = 'http://127.0.0.1:9';

@@ -61,9 +61,12 @@ describe('outside local mode', () => {
     expect(operations.filter(({ isOpen }) => isOpen).map(({ path }) => path)).toEqual([
       '/api/v1/health/live',
       '/api/v1/health/ready',
+      '/liveness',
+      '/readiness',
+      '/health',
     ]);
     for (const { url } of Object.values(skerries)) {
-      for (const path of ['health/live', 'health/ready']) {
+      for (const path of ['health/live', 'health/ready', '/liveness', '/readiness', '/health']) {
         expect((await connect(url).get(path)).status).toBe(200);
       }
     }

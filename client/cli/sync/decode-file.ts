@@ -30,6 +30,7 @@ export function decodeFile(file: string, text: string, store: string | undefined
   const content = parse(file, text);
   // An empty YAML document, such as one of comments only, is null.
   if (content === null || content === undefined) return [];
+  if (isObject(content) && content.data === null) return [];
   if (!isObject(content) || !Array.isArray(content.data)) {
     throw new UndecodableFile(file, 'it must hold {"data": [{"key": …, "value": …}]}');
   }

@@ -29,6 +29,7 @@ describe('a file of a database', () => {
     expect(decodeFile('a.json', ' \n', undefined)).toEqual([]);
     expect(decodeFile('a.yaml', '# nothing yet\n', undefined)).toEqual([]);
     expect(decodeFile('a.yaml', 'data: []', undefined)).toEqual([]);
+    expect(decodeFile('a.yaml', 'data:\n', undefined)).toEqual([]);
   });
 
   it.each([

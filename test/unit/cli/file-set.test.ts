@@ -105,6 +105,20 @@ describe('a set of files', () => {
     expect(keysOf(files)).toMatchObject({ 'one.json': ['c'] });
   });
 
+  it('sees a mounted configuration map of Kubernetes change, which swaps a link to a hidden folder', async () => {
+    await write('..one/app.json', 'a');
+    await write('..two/app.json', 'b');
+    await symlink('..one', at('..data'));
+    await symlink('..data/app.json', at('app.json'));
+    const files = await loaded();
+    expect(keysOf(files)).toEqual({ 'app.json': ['a'] });
+    await symlink('..two', at('..new'));
+    await rename(at('..new'), at('..data'));
+    await rm(at('..one'), { recursive: true });
+    expect(await refresh(files)).toBe(true);
+    expect(keysOf(files)).toEqual({ 'app.json': ['b'] });
+  });
+
   it('believes that a file is empty only when it stays so: programs empty files and then write them', async () => {
     await write('one.json', 'a');
     const files = await loaded();

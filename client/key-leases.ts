@@ -23,7 +23,13 @@ export class KeyLeases {
 
   /** @param ttl seconds. */
   async grant(ttl: number, { signal }: CallOptions = {}): Promise<KeyLease> {
-    return await this.#transport.json<KeyLease>({ method: 'POST', path: this.#path, body: { ttl }, signal });
+    return await this.#transport.json<KeyLease>({
+      method: 'POST',
+      path: this.#path,
+      body: { ttl },
+      isRepeatable: true,
+      signal,
+    });
   }
 
   /** @returns undefined where it is over. */

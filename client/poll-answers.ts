@@ -13,12 +13,17 @@ export async function* pollAnswers(
   let position = from;
   let after: string | undefined;
   for (;;) {
+    // Only a poll for changes takes its time; a resync is answered at once.
+    const question =
+      position === undefined
+        ? { query: { after } }
+        : { query: { cursor: position, wait, type: types }, attemptTimeout: wait * 1000 + GRACE };
     const answer: WatchAnswer = await transport.json<WatchAnswer>({
       path: `watch/${path}`,
-      query: position === undefined ? { after, wait } : { cursor: position, wait, type: types },
-      attemptTimeout: wait * 1000 + GRACE,
       attempts: 1,
+      isUncached: true,
       signal,
+      ...question,
     });
     yield answer;
     if ('resync' in answer && answer.resync.next !== undefined) after = answer.resync.next;

@@ -1,7 +1,12 @@
 import { Apps } from './apps.ts';
+import type { ConfigSchema } from './config-schema.ts';
 import type { Content } from './content.ts';
+import { Election } from './election.ts';
 import { Elections } from './elections.ts';
 import { History } from './history.ts';
+import { type ConfigOptions, LiveConfig } from './live-config.ts';
+import { Registry } from './registry.ts';
+import { type DiscoverOptions, ServiceView } from './service-view.ts';
 import { Services } from './services.ts';
 import { Store } from './store.ts';
 import { systemTiming, type Timing } from './timing.ts';
@@ -31,6 +36,8 @@ export class SkerryClient {
   readonly services: Services;
   readonly history: History;
   readonly elections: Elections;
+  readonly registry: Registry;
+  readonly #ns: string;
   readonly #transport: Transport;
 
   constructor(options: SkerryOptions) {
@@ -48,6 +55,8 @@ export class SkerryClient {
     this.services = new Services(this.#transport);
     this.history = new History(this.#transport);
     this.elections = new Elections(this.#transport);
+    this.registry = new Registry(this.services, this.#transport.timing);
+    this.#ns = options.ns ?? 'default';
   }
 
   /** A key-value store; it comes into being with its first key. */
@@ -65,5 +74,29 @@ export class SkerryClient {
     options: WatchOptions = {},
   ): AsyncGenerator<WatchEvent<Value>, void, undefined> {
     return watch<Value>(this.#transport, prefix, options);
+  }
+
+  /** The instances of a service in memory, kept current. */
+  discover(service: string, options: DiscoverOptions = {}): ServiceView {
+    return new ServiceView(service, this.#transport, options);
+  }
+
+  /**
+   * The configuration of an application, checked by a schema of zod or any other that is a Standard Schema or has `parse`, and kept current.
+   *
+   * @throws InvalidConfig when nothing good is known of it; SkerryProblem (`not-found` where there is no such application) or
+   *   SkerryUnreachable when Skerry does not give it out, and `options.lastGood` has none.
+   */
+  async config<Value>(
+    app: string,
+    schema: ConfigSchema<Value>,
+    options: ConfigOptions = {},
+  ): Promise<LiveConfig<Value>> {
+    return await LiveConfig.open(app, this.#ns, schema, this.#transport, options);
+  }
+
+  /** An election; it comes into being with its first campaign. */
+  election(name: string): Election {
+    return new Election(name, this.elections, this.#transport.timing);
   }
 }

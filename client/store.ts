@@ -1,10 +1,14 @@
+import { Broker } from './broker.ts';
 import { type Content, readContent, readValue, writeContent } from './content.ts';
 import { guard, type WriteOptions } from './guard.ts';
+import { KeyLeases } from './key-leases.ts';
+import { KeySession } from './key-session.ts';
 import { type Page, pages } from './paged.ts';
 import { keyPath, segment } from './path.ts';
 import { orUndefined } from './problem.ts';
 import { fromWire, type Transaction, type TransactionResult, toWire } from './transaction.ts';
 import type { Call, CallOptions, Transport } from './transport.ts';
+import { Watcher, type WatcherOptions } from './watcher.ts';
 
 /** A key and what it holds. */
 export interface Entry<Value extends Content = Content> {
@@ -72,11 +76,13 @@ export interface PrefixDeletion {
 /** One key-value store: a set of keys that share an order of writes, and that a transaction can span. */
 export class Store {
   readonly name: string;
+  readonly leases: KeyLeases;
   readonly #transport: Transport;
   readonly #path: string;
 
   constructor(name: string, transport: Transport) {
     this.name = name;
+    this.leases = new KeyLeases(name, transport);
     this.#transport = transport;
     this.#path = `kv/${segment(name)}/`;
   }
@@ -180,7 +186,7 @@ export class Store {
   /**
    * Does the operations of `success` where all comparisons hold, else those of `failure`: all or nothing, seen by nobody halfway.
    *
-   * @throws SkerryUncertain where the answer was lost.
+   * @throws SkerryUncertain where it compares, and the answer was lost.
    */
   async transact<Value extends Content = Content>(
     transaction: Transaction,
@@ -191,9 +197,33 @@ export class Store {
         method: 'POST',
         path: `kv-transactions/${segment(this.name)}`,
         body: toWire(transaction),
+        isRepeatable: (transaction.compare ?? []).length === 0,
         signal,
       }),
     );
+  }
+
+  /**
+   * A view of the keys under a prefix, which every key that goes in gets and every key that comes out lost.
+   *
+   * @param prefix empty, or ending with a slash.
+   */
+  broker<Value extends Content = Content>(prefix = ''): Broker<Value> {
+    return new Broker<Value>(this, prefix);
+  }
+
+  /**
+   * Follows the keys under a prefix, which no key that comes out has, for any number of registrations.
+   *
+   * @param prefix empty, or ending with a slash.
+   */
+  watcher<Value extends Content = Content>(prefix = '', options: WatcherOptions = {}): Watcher<Value> {
+    return new Watcher<Value>(this.#transport, this.name, prefix, options);
+  }
+
+  /** Opens a session: keys that are put with its id as `lease` disappear with this process, `ttl` seconds (15 unless told) later at the earliest. */
+  async session({ ttl = 15, signal }: CallOptions & { readonly ttl?: number } = {}): Promise<KeySession> {
+    return await KeySession.open(this.leases, ttl, this.#transport.timing, { signal });
   }
 
   /** Forgets changes up to a revision; what the store holds stays. */
@@ -202,6 +232,7 @@ export class Store {
       method: 'POST',
       path: `kv-compact/${segment(this.name)}`,
       body: { revision },
+      isRepeatable: true,
       signal,
     });
   }

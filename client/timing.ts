@@ -2,6 +2,8 @@
 export interface Timing {
   /** Milliseconds since the Unix epoch. */
   now(): number;
+  /** Milliseconds of a clock that nobody sets. */
+  steady(): number;
   /** A number in [0, 1). */
   random(): number;
   /** @throws the signal's reason as soon as it is aborted. */
@@ -10,6 +12,7 @@ export interface Timing {
 
 export const systemTiming: Timing = {
   now: () => Date.now(),
+  steady: () => performance.now(),
   random: () => Math.random(),
   wait: (milliseconds, signal) =>
     new Promise((resolve, reject) => {

@@ -43,6 +43,10 @@ export interface Call extends CallOptions {
   readonly content?: { readonly bytes: Uint8Array<ArrayBuffer> | string; readonly type: string };
   /** Milliseconds for one attempt, where the answer may take longer than others do. */
   readonly attemptTimeout?: number;
+  /** Whether a POST does no harm when it is done twice; any other method does none. */
+  readonly isRepeatable?: boolean;
+  /** Leaves the cache of entity tags alone, where an answer holds what its tag does not cover or never comes again. */
+  readonly isUncached?: boolean;
   /** How many times to try; as often as time allows unless told. */
   readonly attempts?: number;
 }
@@ -110,8 +114,8 @@ export class Transport {
           random(),
           error instanceof SkerryProblem ? error.retryAfter : undefined,
         );
-        const isRepeatable = call.method !== 'POST' || !isUncertain;
-        if (!isRepeatable || failures === call.attempts || now() + pause >= endsAt) {
+        const isSafe = call.method !== 'POST' || call.isRepeatable === true || !isUncertain;
+        if (!isSafe || failures === call.attempts || now() + pause >= endsAt) {
           throw isUncertain ? uncertain(call, error) : error;
         }
         await wait(pause, call.signal);
@@ -144,7 +148,8 @@ export class Transport {
 
   async #exchange(call: Call, signal: AbortSignal): Promise<Answer> {
     const url = this.#urlOf(call);
-    const cached = isWrite(call) ? undefined : this.#cache.get(url);
+    const isCached = !isWrite(call) && call.isUncached !== true;
+    const cached = isCached ? this.#cache.get(url) : undefined;
     const response = await this.#options.fetch(url, {
       method: call.method ?? 'GET',
       headers: this.#headersOf(call, cached?.etag),
@@ -164,7 +169,7 @@ export class Transport {
       revision: readRevision(response),
       lastModified: response.headers.get('last-modified') ?? undefined,
     };
-    if (!isWrite(call)) this.#cache.set(url, answer);
+    if (isCached) this.#cache.set(url, answer);
     return answer;
   }
 

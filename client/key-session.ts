@@ -1,0 +1,54 @@
+import type { KeyLeases } from './key-leases.ts';
+import { momentOf, Renewal } from './renewal.ts';
+import type { Timing } from './timing.ts';
+import type { CallOptions } from './transport.ts';
+
+/** A session lease that is renewed as long as this process lives: keys that are put with its id live as long. */
+export class KeySession {
+  readonly id: string;
+  readonly #leases: KeyLeases;
+  readonly #renewal: Renewal;
+
+  private constructor(id: string, leases: KeyLeases, renewal: Renewal) {
+    this.id = id;
+    this.#leases = leases;
+    this.#renewal = renewal;
+  }
+
+  /** @param ttl seconds that the keys outlive a process that vanished, at least. */
+  static async open(
+    leases: KeyLeases,
+    ttl: number,
+    timing: Timing,
+    options: CallOptions,
+  ): Promise<KeySession> {
+    const sentAt = momentOf(timing);
+    const { id } = await leases.grant(ttl, options);
+    const renew = async (signal: AbortSignal) => (await leases.renew(id, { signal })) !== undefined;
+    return new KeySession(
+      id,
+      leases,
+      new Renewal({ name: `The session "${id}"`, ttl, sentAt, renew, timing }),
+    );
+  }
+
+  /** Aborted when the session is over, and its keys gone or about to go. */
+  get signal(): AbortSignal {
+    return this.#renewal.signal;
+  }
+
+  get isAlive(): boolean {
+    return this.#renewal.isHeld;
+  }
+
+  /** Ends the session, and deletes its keys. */
+  async close(options: CallOptions = {}): Promise<void> {
+    if (this.signal.aborted) return;
+    this.#renewal.end(new Error(`The session "${this.id}" was closed.`));
+    await this.#leases.revoke(this.id, options);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}

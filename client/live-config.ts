@@ -1,0 +1,183 @@
+import type { Application } from './apps.ts';
+import { type ConfigSchema, InvalidConfig, readConfig } from './config-schema.ts';
+import type { Json } from './content.ts';
+import { startDeadline } from './deadline.ts';
+import { follow } from './follow.ts';
+import { segment } from './path.ts';
+import { isPassing } from './problem.ts';
+import type { Transport } from './transport.ts';
+import type { WatchOptions } from './watch.ts';
+
+/** Keeps configurations where they survive an outage of Skerry; `skerry/client/node` has one that keeps files. */
+export interface LastGoodStore {
+  /** @returns what was saved last under the name, or undefined. */
+  load(name: string): Promise<string | undefined>;
+  save(name: string, text: string): Promise<void>;
+}
+
+export interface ConfigOptions extends Omit<WatchOptions, 'position' | 'types'> {
+  /** Where the last good configuration is kept, to start with when Skerry is out of reach. */
+  readonly lastGood?: LastGoodStore | undefined;
+  /** Milliseconds to wait for Skerry where there is a last good configuration; 5,000 unless told. */
+  readonly startWithin?: number | undefined;
+  /** Told of each new configuration that is not what the schema expects; the last good one stays. */
+  readonly onInvalid?: ((error: InvalidConfig) => void) | undefined;
+}
+
+/** A configuration and where it is from. */
+interface Stored {
+  readonly config: Json;
+  readonly revision: number;
+}
+
+/** The configuration of an application, checked, and always the newest good one. */
+export class LiveConfig<Value> {
+  readonly app: string;
+  readonly #name: string;
+  readonly #schema: ConfigSchema<Value>;
+  readonly #transport: Transport;
+  readonly #options: ConfigOptions;
+  readonly #closing = new AbortController();
+  readonly #listeners = new Set<(value: Value) => void>();
+  #current: { readonly value: Value; readonly revision: number; readonly isStored: boolean } | undefined;
+
+  private constructor(
+    app: string,
+    ns: string,
+    schema: ConfigSchema<Value>,
+    transport: Transport,
+    options: ConfigOptions,
+  ) {
+    this.app = app;
+    this.#name = `${ns}/${app}`;
+    this.#schema = schema;
+    this.#transport = transport;
+    this.#options = options;
+    options.signal?.addEventListener('abort', () => this.close(), { once: true });
+  }
+
+  /**
+   * @throws InvalidConfig when nothing good is known of it; SkerryProblem or SkerryUnreachable when Skerry does not give it out, and nothing
+   *   is kept.
+   */
+  static async open<Value>(
+    app: string,
+    ns: string,
+    schema: ConfigSchema<Value>,
+    transport: Transport,
+    options: ConfigOptions,
+  ): Promise<LiveConfig<Value>> {
+    const live = new LiveConfig(app, ns, schema, transport, options);
+    await live.#begin();
+    const watchOptions = { ...options, signal: live.#closing.signal };
+    follow(transport, `/app/${app}`, () => live.#refresh(), watchOptions).catch((error) => {
+      if (!live.#closing.signal.aborted) options.onFault?.(error);
+    });
+    return live;
+  }
+
+  get value(): Value {
+    return this.#known.value;
+  }
+
+  /** Of the application, when it had this configuration. */
+  get revision(): number {
+    return this.#known.revision;
+  }
+
+  /** Whether this is what was kept, because Skerry has not been reached since the start. */
+  get isStored(): boolean {
+    return this.#known.isStored;
+  }
+
+  /**
+   * Calls a listener with every new good configuration.
+   *
+   * @returns what ends it.
+   */
+  onChange(listener: (value: Value) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  close(): void {
+    this.#closing.abort(new Error(`The configuration of "${this.app}" was closed.`));
+    this.#listeners.clear();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+  }
+
+  get #known() {
+    if (this.#current === undefined) throw new Error(`The configuration of "${this.app}" is not known yet.`);
+    return this.#current;
+  }
+
+  async #begin(): Promise<void> {
+    const kept = await this.#loadLastGood();
+    const patience = startDeadline(
+      kept === undefined ? undefined : (this.#options.startWithin ?? 5000),
+      this.#closing.signal,
+    );
+    try {
+      await this.#accept(await this.#fetch(patience.signal), false);
+    } catch (error) {
+      this.#closing.signal.throwIfAborted();
+      const mayFallBack = patience.isOver || isPassing(error) || error instanceof InvalidConfig;
+      if (kept === undefined || !mayFallBack) throw error;
+      this.#report(error);
+      await this.#accept(kept, true);
+    } finally {
+      patience.end();
+    }
+  }
+
+  async #refresh(): Promise<void> {
+    try {
+      const stored = await this.#fetch(this.#closing.signal);
+      const isNews = stored.revision !== this.#current?.revision || this.#current.isStored;
+      if (isNews) await this.#accept(stored, false);
+    } catch (error) {
+      if (isPassing(error)) throw error;
+      this.#closing.signal.throwIfAborted();
+      this.#report(error);
+    }
+  }
+
+  async #fetch(signal: AbortSignal): Promise<Stored> {
+    return await this.#transport.json<Application>({ path: `apps/${segment(this.app)}`, signal });
+  }
+
+  async #accept({ config, revision }: Stored, isStored: boolean): Promise<void> {
+    const value = await readConfig(this.app, this.#schema, config);
+    const isNews = revision !== this.#current?.revision;
+    this.#current = { value, revision, isStored };
+    if (!isNews) return;
+    if (!isStored) await this.#saveLastGood({ config, revision });
+    for (const listener of this.#listeners) listener(value);
+  }
+
+  async #loadLastGood(): Promise<Stored | undefined> {
+    try {
+      const text = await this.#options.lastGood?.load(this.#name);
+      return text === undefined ? undefined : (JSON.parse(text) as Stored);
+    } catch (error) {
+      this.#report(error);
+      return undefined;
+    }
+  }
+
+  async #saveLastGood(stored: Stored): Promise<void> {
+    try {
+      await this.#options.lastGood?.save(this.#name, JSON.stringify(stored));
+    } catch (error) {
+      this.#report(error);
+    }
+  }
+
+  #report(error: unknown): void {
+    if (error instanceof InvalidConfig) this.#options.onInvalid?.(error);
+    else this.#options.onFault?.(error);
+  }
+}

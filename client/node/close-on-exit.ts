@@ -1,0 +1,28 @@
+const SIGNALS = { SIGINT: 2, SIGTERM: 15 } as const;
+
+/**
+ * Closes resources, such as announcements and leaderships, when the process is told to end (SIGINT, SIGTERM), and ends it then, as a
+ * signal would; a second signal ends it at once.
+ *
+ * @returns what undoes it.
+ */
+export function closeOnExit(...resources: readonly AsyncDisposable[]): () => void {
+  const listeners = Object.entries(SIGNALS).map(([name, number]) => {
+    const listener = () => {
+      undo();
+      void closeAll(resources).finally(() => process.exit(128 + number));
+    };
+    process.once(name, listener);
+    return { name, listener };
+  });
+  return undo;
+
+  function undo(): void {
+    for (const { name, listener } of listeners) process.off(name, listener);
+  }
+}
+
+/** All of them, even where one fails. */
+async function closeAll(resources: readonly AsyncDisposable[]): Promise<void> {
+  await Promise.allSettled(resources.map(async (resource) => await resource[Symbol.asyncDispose]()));
+}

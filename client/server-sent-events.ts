@@ -14,19 +14,21 @@ export async function* readEvents(
 ): AsyncGenerator<ServerSentEvent, void, undefined> {
   if (body === null) return;
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  const block = new EventBlock();
   let pending = '';
+  let endsInReturn = false;
   try {
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return;
       heard();
-      // A carriage return at the end may be the first half of a line end.
-      const text = pending + value;
-      const whole = text.endsWith('\r') ? text.slice(0, -1) : text;
-      const blocks = whole.split(/\r\n\r\n|\n\n|\r\r/);
-      pending = (blocks.pop() ?? '') + text.slice(whole.length);
-      for (const block of blocks) {
-        const event = parseEvent(block);
+      // A line may end in a return and a newline, of which only the first has come so far.
+      const text = endsInReturn && value.startsWith('\n') ? value.slice(1) : value;
+      endsInReturn = value.endsWith('\r');
+      const lines = (pending + text).split(/\r\n|\n|\r/);
+      pending = lines.pop() ?? '';
+      for (const line of lines) {
+        const event = block.take(line);
         if (event !== undefined) yield event;
       }
     }
@@ -35,13 +37,22 @@ export async function* readEvents(
   }
 }
 
-function parseEvent(block: string): ServerSentEvent | undefined {
-  let event = 'message';
-  const data: string[] = [];
-  for (const line of block.split(/\r\n|\n|\r/)) {
-    const [, field = '', value = ''] = /^([^:]*)(?:: ?(.*))?$/s.exec(line) ?? [];
-    if (field === 'event') event = value;
-    if (field === 'data') data.push(value);
+/** The lines of an event so far. */
+class EventBlock {
+  #event = 'message';
+  #data: string[] = [];
+
+  /** @returns the event that an empty line completes. */
+  take(line: string): ServerSentEvent | undefined {
+    if (line !== '') {
+      const [, field = '', value = ''] = /^([^:]*)(?:: ?(.*))?$/s.exec(line) ?? [];
+      if (field === 'event') this.#event = value;
+      if (field === 'data') this.#data.push(value);
+      return undefined;
+    }
+    const event = this.#data.length === 0 ? undefined : { event: this.#event, data: this.#data.join('\n') };
+    this.#event = 'message';
+    this.#data = [];
+    return event;
   }
-  return data.length === 0 ? undefined : { event, data: data.join('\n') };
 }

@@ -1,16 +1,17 @@
-import type { KeyLeases } from './key-leases.ts';
+import type { KeyLease, KeyLeases } from './key-leases.ts';
 import { momentOf, Renewal } from './renewal.ts';
 import type { Timing } from './timing.ts';
 import type { CallOptions } from './transport.ts';
 
 /** A session lease that is renewed as long as this process lives: keys that are put with its id live as long. */
 export class KeySession {
-  readonly id: string;
+  /** As it was granted; it is renewed since. */
+  readonly lease: KeyLease;
   readonly #leases: KeyLeases;
   readonly #renewal: Renewal;
 
-  private constructor(id: string, leases: KeyLeases, renewal: Renewal) {
-    this.id = id;
+  private constructor(lease: KeyLease, leases: KeyLeases, renewal: Renewal) {
+    this.lease = lease;
     this.#leases = leases;
     this.#renewal = renewal;
   }
@@ -23,13 +24,17 @@ export class KeySession {
     options: CallOptions,
   ): Promise<KeySession> {
     const sentAt = momentOf(timing);
-    const { id } = await leases.grant(ttl, options);
-    const renew = async (signal: AbortSignal) => (await leases.renew(id, { signal })) !== undefined;
+    const lease = await leases.grant(ttl, options);
+    const renew = async (signal: AbortSignal) => (await leases.renew(lease.id, { signal })) !== undefined;
     return new KeySession(
-      id,
+      lease,
       leases,
-      new Renewal({ name: `The session "${id}"`, ttl, sentAt, renew, timing }),
+      new Renewal({ name: `The session "${lease.id}"`, ttl, sentAt, renew, timing }),
     );
+  }
+
+  get id(): string {
+    return this.lease.id;
   }
 
   /** Aborted when the session is over, and its keys gone or about to go. */

@@ -1,4 +1,5 @@
 import { type Deadline, startDeadline } from './deadline.ts';
+import { pollAnswers } from './poll-answers.ts';
 import { type ProblemBody, SkerryProblem, SkerryUnreachable } from './problem.ts';
 import { readEvents } from './server-sent-events.ts';
 import type { Transport } from './transport.ts';
@@ -10,9 +11,11 @@ const LONGEST_SILENCE = 40_000;
 /** The answers from a position on, out of one event stream; ends when Skerry ends the stream. */
 export async function* streamAnswers(
   transport: Transport,
-  { path, types, wait, signal }: WatchRequest,
+  request: WatchRequest,
   from: string | undefined,
 ): AsyncGenerator<WatchAnswer, void, undefined> {
+  const { path, types, wait, signal } = request;
+  let isSilent = true;
   const connection = new AbortController();
   let silence = listen();
   try {
@@ -22,15 +25,22 @@ export async function* streamAnswers(
       headers: { accept: 'text/event-stream' },
       signal: connection.signal,
     });
+    if (!/^text\/event-stream\b/i.test(response.headers.get('content-type') ?? '')) {
+      // Skerry, or something on the way to it, does not stream.
+      await response.body?.cancel();
+      yield* pollAnswers(transport, request, from);
+    }
     for await (const { event, data } of readEvents(response, () => {
       silence.end();
       silence = listen();
     })) {
+      isSilent = false;
       const content: unknown = JSON.parse(data);
       if (event === 'compacted') throw new SkerryProblem(content as ProblemBody);
       if (event === 'bookmark') yield { changes: [], ...(content as object) };
       else yield content as WatchAnswer;
     }
+    if (isSilent) throw new Error('It ended before it told anything.');
   } catch (error) {
     if (error instanceof SkerryProblem) throw error;
     if (signal?.aborted) throw signal.reason;

@@ -1,10 +1,12 @@
+import { z } from 'zod';
+import { fetchFrom } from '../fetch-from.mjs';
 import { joinSkerry } from '../member.mjs';
 
-const member = await joinSkerry('greeter', {
-  '/greet': async (url) => ({ text: `${member.config.greeting}, ${url.searchParams.get('name')}!` }),
-  '/visits': async () => {
-    const visitor = await member.find('visitor');
-    const response = await fetch(`${visitor}/visits`, { signal: AbortSignal.timeout(2000) });
-    return await response.json();
-  },
+const { config, discover, serve } = await joinSkerry('greeter', z.object({ greeting: z.string().min(1) }));
+
+const visitors = discover('visitor');
+
+await serve({
+  '/greet': async (url) => ({ text: `${config.value.greeting}, ${url.searchParams.get('name')}!` }),
+  '/visits': async () => await fetchFrom(visitors, '/visits'),
 });

@@ -1,27 +1,31 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import { fetchFrom } from '../fetch-from.mjs';
 import { joinSkerry } from '../member.mjs';
+
+const schema = z.object({ name: z.string(), everySeconds: z.number().positive() });
+const { config, discover, serve } = await joinSkerry('visitor', schema);
 
 let visits = 0;
 let lastGreeting;
 
-const member = await joinSkerry('visitor', {
+await serve({
   '/visits': async () => ({ visits, lastGreeting }),
 });
 
+const greeters = discover('greeter');
+await greeters.ready;
 for (;;) {
+  const { name, everySeconds } = config.value;
   try {
-    const greeter = await member.find('greeter');
-    const response = await fetch(`${greeter}/greet?name=${encodeURIComponent(member.config.name)}`, {
-      signal: AbortSignal.timeout(2000),
-    });
-    const { text } = await response.json();
+    const { text } = await fetchFrom(greeters, `/greet?name=${encodeURIComponent(name)}`);
     visits += 1;
     if (text !== lastGreeting) {
-      console.log(`${member.id} was greeted: ${text}`);
+      console.log(`The visitor was greeted: ${text}`);
     }
     lastGreeting = text;
   } catch (error) {
-    console.error(`${member.id} found nobody at home: ${error.message}`);
+    console.error(`The visitor found nobody at home: ${error.message}`);
   }
-  await sleep(1000 * member.config.everySeconds);
+  await sleep(1000 * everySeconds);
 }

@@ -11,7 +11,7 @@ import {
   type WatchHandlers,
 } from 'skerry/client';
 import { lastGoodFolder } from 'skerry/client/node';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { type InterruptedLine, openLine } from './interrupted-line.ts';
 import { type Skerry, startSkerry } from './skerry.ts';
@@ -35,6 +35,9 @@ beforeAll(async () => {
   remote = new SkerryClient({ url: line.url });
   folder = await mkdtemp(path.join(tmpdir(), 'skerry-last-good-'));
 });
+
+// What a failed test has cut must not fail the others.
+afterEach(() => line.mend());
 
 afterAll(async () => {
   line?.close();

@@ -1,10 +1,14 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Skerry, startSkerry } from './skerry.ts';
+import { makeUserFolder } from './user-folder.ts';
 
 const EXAMPLES = path.resolve(import.meta.dirname, '../../examples');
+const DOCS = path.resolve(import.meta.dirname, '../../docs');
 const DEADLINE = { timeout: 15_000, interval: 50 };
 
 /** An example program, run as a user would: a process of its own. */
@@ -63,6 +67,25 @@ describe('two programs that Skerry holds together', () => {
     await once(visitor.process, 'exit');
     const response = await fetch(`${skerry.url}/api/v1/services/visitor`);
     expect(response.status).toBe(404);
+  });
+});
+
+describe('the guide to the client', () => {
+  it('does what it says', async () => {
+    const guide = await readFile(path.join(DOCS, 'client.md'), 'utf8');
+    const blocks = Array.from(guide.matchAll(/^```js\n(.*?)^```$/gms), ([, code = '']) => code);
+    const program = blocks.join('\n');
+    const folder = await makeUserFolder('skerry', 'zod');
+    try {
+      await writeFile(path.join(folder, 'guide.js'), program);
+      const env = { ...process.env, SKERRY_URL: skerry.url };
+      const { stdout } = await promisify(execFile)(process.execPath, ['guide.js'], { cwd: folder, env });
+      const promised = Array.from(program.matchAll(/\/\/ → (.*)$/gm), ([, line = '']) => line);
+      // A watcher speaks up when it is told, while the program goes on.
+      expect(stdout.trimEnd().split('\n').sort()).toEqual(promised.sort());
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
   });
 });
 

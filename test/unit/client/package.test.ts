@@ -1,24 +1,19 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { makeUserFolder } from '../../e2e/user-folder.ts';
 
 const root = path.resolve(import.meta.dirname, '../../..');
 const MOST_KILOBYTES = 60;
 
-/** A folder of a user who has installed Skerry. */
 let folder: string;
 
 beforeAll(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), 'skerry-client-'));
-  const modules = path.join(folder, 'node_modules');
-  await promisify(execFile)('mkdir', [modules]);
-  await symlink(root, path.join(modules, 'skerry'));
-  await writeFile(path.join(folder, 'package.json'), '{"type":"module"}');
+  folder = await makeUserFolder('skerry');
 });
 
 afterAll(async () => {

@@ -1,8 +1,8 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { promisify } from 'node:util';
+import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Skerry, startSkerry } from './skerry.ts';
 import { makeUserFolder } from './user-folder.ts';
@@ -74,16 +74,30 @@ describe('the guide to the client', () => {
   it('does what it says', async () => {
     const guide = await readFile(path.join(DOCS, 'client.md'), 'utf8');
     const blocks = Array.from(guide.matchAll(/^```js\n(.*?)^```$/gms), ([, code = '']) => code);
-    const program = blocks.join('\n');
+    const promised = Array.from(guide.matchAll(/\/\/ → (.*)$/gm), ([, line = '']) => line);
+    // What a watch tells comes when it comes: the last block, which closes everything, waits for it.
+    const program = blocks.toSpliced(
+      -1,
+      0,
+      "await new Promise((resolve) => process.stdin.once('data', resolve));",
+    );
     const folder = await makeUserFolder('skerry', 'zod');
+    await writeFile(path.join(folder, 'guide.js'), program.join('\n'));
+    const child = spawn(process.execPath, ['guide.js'], {
+      cwd: folder,
+      env: { ...process.env, SKERRY_URL: skerry.url },
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    const lines: string[] = [];
+    const reading = createInterface(child.stdout).on('line', (line) => lines.push(line));
     try {
-      await writeFile(path.join(folder, 'guide.js'), program);
-      const env = { ...process.env, SKERRY_URL: skerry.url };
-      const { stdout } = await promisify(execFile)(process.execPath, ['guide.js'], { cwd: folder, env });
-      const promised = Array.from(program.matchAll(/\/\/ → (.*)$/gm), ([, line = '']) => line);
-      // A watcher speaks up when it is told, while the program goes on.
-      expect(stdout.trimEnd().split('\n').sort()).toEqual(promised.sort());
+      await expect.poll(() => lines.toSorted(), DEADLINE).toEqual(promised.toSorted());
+      child.stdin.end('go on');
+      await once(reading, 'close');
+      expect(lines).toHaveLength(promised.length);
+      await expect.poll(() => child.exitCode, DEADLINE).toBe(0);
     } finally {
+      child.kill('SIGKILL');
       await rm(folder, { recursive: true, force: true });
     }
   });

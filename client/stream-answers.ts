@@ -16,6 +16,7 @@ export async function* streamAnswers(
 ): AsyncGenerator<WatchAnswer, void, undefined> {
   const { path, types, wait, signal } = request;
   let isSilent = true;
+  let nextPage: string | undefined;
   const connection = new AbortController();
   let silence = listen();
   try {
@@ -38,8 +39,14 @@ export async function* streamAnswers(
       const content: unknown = JSON.parse(data);
       if (event === 'compacted') throw new SkerryProblem(content as ProblemBody);
       if (event === 'bookmark') yield { changes: [], ...(content as object) };
-      else yield content as WatchAnswer;
+      else {
+        const answer = content as WatchAnswer;
+        nextPage = 'resync' in answer ? answer.resync.next : undefined;
+        yield answer;
+      }
     }
+    // Skerry sends no more than so much in one stream, which a resync may exceed.
+    if (nextPage !== undefined) yield* pollAnswers(transport, request, undefined, nextPage);
     if (isSilent) throw new Error('It ended before it told anything.');
   } catch (error) {
     if (error instanceof SkerryProblem) throw error;

@@ -41,7 +41,7 @@ export interface WatchRequest {
   readonly path: string;
   readonly types: readonly string[] | undefined;
   /** Seconds that an answer may take. */
-  readonly wait: number;
+  readonly wait: number | undefined;
   readonly signal: AbortSignal | undefined;
 }
 

@@ -24,7 +24,7 @@ export interface WatchOptions extends CallOptions {
   readonly types?: readonly ChangeType[] | undefined;
   /** `poll` (long polling, works everywhere) unless told; `stream` where the way to Skerry lets event streams through. */
   readonly transport?: 'poll' | 'stream' | undefined;
-  /** Whole seconds that an answer may take when nothing changes, 1 to 200; 30 unless told. */
+  /** Whole seconds that an answer may take when nothing changes, 1 to 200; 30 unless told, and 200 for streams. */
   readonly wait?: number | undefined;
   /** Begins again with a resync after the connection was lost, instead of going on where it stood. */
   readonly resyncAfterReconnect?: boolean | undefined;
@@ -61,7 +61,7 @@ export async function* watch<Value extends Content = Content>(
   prefix: string,
   options: WatchOptions = {},
 ): AsyncGenerator<WatchEvent<Value>, void, undefined> {
-  const { types, wait = 30, resyncAfterReconnect = false, onFault, signal } = options;
+  const { types, wait, resyncAfterReconnect = false, onFault, signal } = options;
   const { random, wait: pause } = transport.timing;
   const request: WatchRequest = { path: belowRoot(prefix), types, wait, signal };
   const answers = options.transport === 'stream' ? streamAnswers : pollAnswers;

@@ -32,10 +32,10 @@ export async function* streamAnswers(
       yield* pollAnswers(transport, request, from);
     }
     for await (const { event, data } of readEvents(response, () => {
+      isSilent = false;
       silence.end();
       silence = listen();
     })) {
-      isSilent = false;
       const content: unknown = JSON.parse(data);
       if (event === 'compacted') throw new SkerryProblem(content as ProblemBody);
       if (event === 'bookmark') yield { changes: [], ...(content as object) };

@@ -77,6 +77,8 @@ export async function* watch<Value extends Content = Content>(
         failures = 0;
         if (event.kind === 'changes') losses = 0;
       }
+      // A stream ends by itself from time to time.
+      await pause(backoff(1, random()), signal);
     } catch (error) {
       if (signal?.aborted) throw signal.reason;
       const isLost = position !== undefined && losses < MOST_LOSSES && isLostPosition(error);

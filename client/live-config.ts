@@ -40,6 +40,8 @@ export class LiveConfig<Value> {
   readonly #closing = new AbortController();
   readonly #listeners = new Set<(value: Value) => void>();
   #current: { readonly value: Value; readonly revision: number; readonly isStored: boolean } | undefined;
+  /** The newest revision that Skerry gave out, good or not. */
+  #seen: number | undefined;
 
   private constructor(
     app: string,
@@ -85,7 +87,7 @@ export class LiveConfig<Value> {
     return this.#known.revision;
   }
 
-  /** Whether this is what was kept, because Skerry has not been reached since the start. */
+  /** Whether this is what was kept, because Skerry has given out nothing good since the start. */
   get isStored(): boolean {
     return this.#known.isStored;
   }
@@ -136,8 +138,7 @@ export class LiveConfig<Value> {
   async #refresh(): Promise<void> {
     try {
       const stored = await this.#fetch(this.#closing.signal);
-      const isNews = stored.revision !== this.#current?.revision || this.#current.isStored;
-      if (isNews) await this.#accept(stored, false);
+      if (stored.revision !== this.#seen) await this.#accept(stored, false);
     } catch (error) {
       if (isPassing(error)) throw error;
       this.#closing.signal.throwIfAborted();
@@ -150,6 +151,7 @@ export class LiveConfig<Value> {
   }
 
   async #accept({ config, revision }: Stored, isStored: boolean): Promise<void> {
+    if (!isStored) this.#seen = revision;
     const value = await readConfig(this.app, this.#schema, config);
     const isNews = revision !== this.#current?.revision;
     this.#current = { value, revision, isStored };

@@ -146,6 +146,7 @@ describe('a configuration', () => {
     await expect.poll(() => config.value.greeting, DEADLINE).toBe('Good evening');
     expect(config).toMatchObject({ revision, isStored: false });
     expect(told).toEqual(['Good evening']);
+    expect(invalid).toHaveLength(1);
   });
 
   it('is refused where nothing good is known', async () => {

@@ -223,8 +223,16 @@ export const serviceEndpoints = [
   putHeartbeat,
 ];
 
-function showService({ name, revision, instances }: ServiceView) {
-  return { name, revision, instances: instances.map(showInstance) };
+/** Of several instances that claim to lead, only the one that does is shown as `master`. */
+function showService({ name, revision, instances, master }: ServiceView) {
+  return {
+    name,
+    revision,
+    instances: instances.map((view) => {
+      const shown = showInstance(view);
+      return shown.master === true && shown.id !== master ? { ...shown, master: undefined } : shown;
+    }),
+  };
 }
 
 function showInstance({ id, instance, health, expiresAt, revision, createdAt, updatedAt }: InstanceView) {

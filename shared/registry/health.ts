@@ -59,11 +59,34 @@ export function isHeld(record: InstanceRecord, lease: Lease | undefined, now: nu
 }
 
 /**
- * The entity tag of a service's listing. It covers the revision and the state of every instance, so that an expiry or
+ * The entity tag of a service's listing. It covers the revision, the state of every instance and who leads, so that an expiry or
  * a revival is never hidden behind a 304; it is weak because `expiresAt` moves without it.
  */
-export function serviceTag(revision: number, instances: readonly InstanceView[]): string {
-  return `W/"${revision}-${digestOf(instances.map(({ id, health }) => `${id} ${health}`))}"`;
+export function serviceTag(
+  revision: number,
+  instances: readonly InstanceView[],
+  master: string | undefined,
+): string {
+  const states = instances.map(({ id, health }) => `${id} ${health}${id === master ? ' master' : ''}`);
+  return `W/"${revision}-${digestOf(states)}"`;
+}
+
+/** The instances that are alive and say of themselves that they lead the service. */
+export function claimants(instances: readonly InstanceView[]): readonly InstanceView[] {
+  return instances.filter(({ instance, health }) => instance.master === true && health !== 'expired');
+}
+
+/**
+ * The id of the instance that leads: of several that claim it the one with the newest sign of life (Nesoi README, "If a leader
+ * among all service instances …"); undefined when none does.
+ */
+export function masterOf(instances: readonly InstanceView[]): string | undefined {
+  const [newest] = claimants(instances).toSorted((one, other) =>
+    one.renewedAt === other.renewedAt
+      ? one.id.localeCompare(other.id)
+      : Date.parse(other.renewedAt) - Date.parse(one.renewedAt),
+  );
+  return newest?.id;
 }
 
 /** The entity tag of a listing over several services: covers the tags of all of them. */

@@ -3,7 +3,7 @@ import { notFound, type SkerryError } from '../platform/errors.ts';
 import { mapConcurrently } from '../platform/map-concurrently.ts';
 import { RecentMap } from '../platform/recent-map.ts';
 import { type Holder, type Leases, type Records, type Scope, scopeId } from '../records/index.ts';
-import { type InstanceView, servicesTag, serviceTag, viewInstance } from './health.ts';
+import { claimants, type InstanceView, masterOf, servicesTag, serviceTag, viewInstance } from './health.ts';
 import {
   type InstanceAddress,
   type InstanceRecord,
@@ -41,6 +41,8 @@ export interface ServiceView {
   readonly revision: number;
   /** In the order of their ids. */
   readonly instances: readonly InstanceView[];
+  /** Id of the instance that leads, among all of the service; undefined when none claims it. */
+  readonly master: string | undefined;
   /** Weak; covers the revision and the states of the instances. */
   readonly etag: string;
   readonly ageSeconds: number;
@@ -66,6 +68,7 @@ export interface ServicesView {
 /** All instances of a service as they were made out once, and what has to stay as it was for that to hold. */
 interface DerivedService {
   readonly instances: readonly InstanceView[];
+  readonly master: string | undefined;
   readonly etag: string;
   readonly revision: number;
   readonly leaseVersion: number | undefined;
@@ -117,12 +120,12 @@ export class ServiceReader {
     if (records.length === 0) {
       return undefined;
     }
-    const { instances, etag } =
+    const { instances, master, etag } =
       this.#remembered(scope, revision, options) ?? (await this.#derive(scope, revision, records, options));
     const wanted = instances.filter((instance) => satisfies(instance, options));
     return wanted.length === instances.length
-      ? { name, revision, instances, etag, ageSeconds }
-      : { name, revision, instances: wanted, etag: serviceTag(revision, wanted), ageSeconds };
+      ? { name, revision, instances, master, etag, ageSeconds }
+      : { name, revision, instances: wanted, master, etag: serviceTag(revision, wanted, master), ageSeconds };
   }
 
   /** What was derived before, while neither records nor leases have changed since and nobody has lapsed. */
@@ -143,19 +146,25 @@ export class ServiceReader {
     records: readonly InstanceRecord[],
     options: ReadOptions,
   ): Promise<DerivedService> {
+    const needsRenewalTimes =
+      options.needsRenewalTimes ?? records.filter(({ value }) => value.master).length > 1;
     const leases = await this.#leases.ofHolders(scope, holdersOf(records), {
       allowsAge: options.maxAgeSeconds !== undefined,
-      needsRenewalTimes: options.needsRenewalTimes ?? false,
+      needsRenewalTimes,
     });
     const leaseVersion = this.#leases.version(scope);
     const now = this.#clock.now();
     const instances = records.map((record) => viewInstance(record, leases.get(record.key), now));
+    const master = masterOf(instances);
+    const isContested = claimants(instances).length > 1;
     const derived = {
       instances,
-      etag: serviceTag(revision, instances),
+      master,
+      etag: serviceTag(revision, instances, master),
       revision,
       leaseVersion,
-      validUntil: Math.min(...instances.map(endOfValidity)),
+      // Who leads among several changes with any renewal, at any process.
+      validUntil: isContested ? Number.NEGATIVE_INFINITY : Math.min(...instances.map(endOfValidity)),
     };
     this.#derived.set(scopeId(scope), derived);
     return derived;

@@ -150,6 +150,10 @@ describe('the README of Nesoi, line by line', () => {
     expect(hosts).toMatchObject({ old: { master: true }, new: { master: true } });
     const times = hosts as Record<string, { updated_at: string }>;
     expect((times.new?.updated_at ?? '') > (times.old?.updated_at ?? '')).toBe(true);
+    const { instances } = (await ask('GET', '/api/v1/services/elected')) as {
+      instances: { id: string; master?: true }[];
+    };
+    expect(instances.filter(({ master }) => master).map(({ id }) => id)).toEqual(['new']);
     expect(await putHost('elected', 'old', { master: false })).toMatchObject({ master: false });
   });
 });

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { grantLease, hasWholeTtlLeft, isAlive, type Lease } from '../../../shared/records/index.ts';
 import { isMassExpiry } from '../../../shared/registry/expiry-guard.ts';
-import { servicesTag, serviceTag, viewInstance } from '../../../shared/registry/health.ts';
+import { masterOf, servicesTag, serviceTag, viewInstance } from '../../../shared/registry/health.ts';
 import type { InstanceRecord, InstanceValue } from '../../../shared/registry/instance.ts';
 
 const NOW = Date.parse('2030-01-01T00:00:00Z');
@@ -97,16 +97,39 @@ describe('the health of an instance', () => {
   });
 });
 
+describe('who leads', () => {
+  const claiming = {
+    ...viewInstance(record({ master: true }), undefined, NOW),
+    renewedAt: '2030-01-01T00:00:05Z',
+  };
+  const old = { ...claiming, id: 'old' };
+  const young = { ...claiming, id: 'young', renewedAt: '2030-01-01T00:00:05.001Z' };
+
+  test.each([
+    ['nobody, where nobody claims it', [viewInstance(record({}), undefined, NOW)], undefined],
+    ['the one that claims it', [viewInstance(record({}), undefined, NOW), old], 'old'],
+    ['of several the one with the newest sign of life', [old, young], 'young'],
+    ['nobody who has expired', [old, { ...young, health: 'expired' as const }], 'old'],
+  ])('is %s', (_, instances, expected) => {
+    expect(masterOf(instances)).toBe(expected);
+    expect(masterOf(instances.toReversed())).toBe(expected);
+  });
+
+  test('is covered by the tag of the listing', () => {
+    expect(serviceTag(4, [old, young], 'old')).not.toBe(serviceTag(4, [old, young], 'young'));
+  });
+});
+
 describe('the tag of a listing', () => {
   const passing = viewInstance(record({}), undefined, NOW);
 
   test('moves with the revision and with any state, and with nothing else', () => {
-    const tag = serviceTag(4, [passing]);
+    const tag = serviceTag(4, [passing], undefined);
     expect(tag).toMatch(/^W\/"4-[\w-]+"$/);
-    expect(serviceTag(5, [passing])).not.toBe(tag);
-    expect(serviceTag(4, [{ ...passing, health: 'expired' }])).not.toBe(tag);
-    expect(serviceTag(4, [])).not.toBe(tag);
-    expect(serviceTag(4, [{ ...passing, renewedAt: 'later', expiresAt: 'later' }])).toBe(tag);
+    expect(serviceTag(5, [passing], undefined)).not.toBe(tag);
+    expect(serviceTag(4, [{ ...passing, health: 'expired' }], undefined)).not.toBe(tag);
+    expect(serviceTag(4, [], undefined)).not.toBe(tag);
+    expect(serviceTag(4, [{ ...passing, renewedAt: 'later', expiresAt: 'later' }], undefined)).toBe(tag);
   });
 
   test('of several services moves with each of them', () => {

@@ -55,7 +55,7 @@ export class Announcement {
     this.#life = this.ready.then(() => this.#beat()).catch(() => {});
     const close = () => void this.close();
     if (signal?.aborted) close();
-    signal?.addEventListener('abort', close, { once: true });
+    signal?.addEventListener('abort', close, { signal: this.#closing.signal });
   }
 
   /** Takes leave: nobody is sent here any more. Never fails; what Skerry does not hear of expires. */

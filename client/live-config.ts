@@ -55,7 +55,8 @@ export class LiveConfig<Value> {
     this.#schema = schema;
     this.#transport = transport;
     this.#options = options;
-    options.signal?.addEventListener('abort', () => this.close(), { once: true });
+    if (options.signal?.aborted) this.close();
+    options.signal?.addEventListener('abort', () => this.close(), { signal: this.#closing.signal });
   }
 
   /**

@@ -28,16 +28,21 @@ export class ServiceView {
     this.service = service;
     this.#transport = transport;
     this.#options = options;
-    options.signal?.addEventListener('abort', () => this.close(), { once: true });
+    if (options.signal?.aborted) this.close();
+    options.signal?.addEventListener('abort', () => this.close(), { signal: this.#closing.signal });
     this.ready = new Promise((resolve, reject) => {
       const refresh = async () => {
         await this.#refresh();
         resolve();
       };
       const watchOptions = { ...options, signal: this.#closing.signal };
-      follow(transport, `/srv/${service}`, refresh, watchOptions).catch(reject);
+      follow(transport, `/srv/${service}`, refresh, watchOptions).catch((error) => {
+        reject(error);
+        if (!this.#closing.signal.aborted) options.onFault?.(error);
+      });
     });
-    this.ready.catch((error) => this.#closing.signal.aborted || options.onFault?.(error));
+    // Whoever does not wait for it is told by `onFault`.
+    this.ready.catch(() => {});
   }
 
   /** All that are registered, expired ones included. */

@@ -51,7 +51,8 @@ export async function* streamAnswers(
   } catch (error) {
     if (error instanceof SkerryProblem) throw error;
     if (signal?.aborted) throw signal.reason;
-    throw new SkerryUnreachable(`The event stream of ${path} broke off.`, { cause: error });
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new SkerryUnreachable(`The event stream of ${path} broke off: ${reason}`, { cause: error });
   } finally {
     silence.end();
     connection.abort();

@@ -12,6 +12,8 @@ const METHODS: HttpMethod[] = ['GET', 'HEAD', 'PUT', 'POST', 'PATCH', 'DELETE', 
  * our own.
  */
 export function registerHttpFunctions(handlers: readonly RouteHandler[]): void {
+  // For the whole app; without it the host would hold back an event stream until its end (docs/decisions/0007).
+  app.setup({ enableHttpStream: true });
   for (const { name, route, handle } of handlers) {
     app.http(name, {
       methods: METHODS,

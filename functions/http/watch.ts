@@ -1,7 +1,14 @@
 import { z } from 'zod';
 import { checkPublicKey, kindsOfPrefix, scopeOfPrefix } from '../../shared/keyspace/index.ts';
 import { invalid, notFound } from '../../shared/platform/errors.ts';
-import { type HttpResponse, json, list, paging, wholeNumber } from '../../shared/platform/http/index.ts';
+import {
+  type EndpointRequest,
+  type HttpResponse,
+  json,
+  list,
+  paging,
+  wholeNumber,
+} from '../../shared/platform/http/index.ts';
 import {
   type FoundChange,
   type ResyncPage,
@@ -12,6 +19,7 @@ import {
 import type { Services } from '../services.ts';
 import { endpoint } from './endpoint.ts';
 import { jsonValueSchema } from './json-value.ts';
+import { answerWithEvents } from './watch-stream.ts';
 
 const DEFAULT_WAIT_SECONDS = 30;
 /** An idle connection ends after about 230 s in Azure. */
@@ -77,6 +85,7 @@ const query = {
 const declaration = {
   method: 'GET',
   query,
+  requestHeaders: ['Accept', 'Last-Event-ID'],
   responses: {
     200: {
       description: 'A page of what there is and where it stands, or changes, or that there were none.',
@@ -95,7 +104,7 @@ const watchPrefix = endpoint({
   access: { verb: 'read', keys: '/{prefix}' },
   params: { prefix: z.string() },
   async handle(request, services) {
-    return await answerWatch(rangeOf(request.ns, `/${request.params.prefix}`), request.query, services);
+    return await answerWatch(rangeOf(request.ns, `/${request.params.prefix}`), request, services);
   },
 });
 
@@ -106,7 +115,7 @@ const watchNamespace = endpoint({
   summary: 'What is in a namespace, and from there on every change',
   access: { verb: 'read', keys: '/' },
   async handle(request, services) {
-    return await answerWatch(rangeOf(request.ns, '/'), request.query, services);
+    return await answerWatch(rangeOf(request.ns, '/'), request, services);
   },
 });
 
@@ -126,11 +135,21 @@ function rangeOf(ns: string, prefix: string): WatchRange {
   return { ns, prefix, scope: scopeOfPrefix(ns, prefix), kinds };
 }
 
-async function answerWatch(range: WatchRange, asked: Query, services: Services): Promise<HttpResponse> {
-  const cursor = cursorOf(range, asked);
+type WatchRequest = EndpointRequest<unknown, Query, unknown>;
+
+async function answerWatch(
+  range: WatchRange,
+  request: WatchRequest,
+  services: Services,
+): Promise<HttpResponse> {
+  const { query, headers } = request;
+  const cursor = headers.get('last-event-id') || cursorOf(range, query);
+  if (headers.get('accept')?.includes('text/event-stream') === true) {
+    return await streamChanges(range, cursor, request, services);
+  }
   return cursor === undefined
-    ? answer(range, toResyncBody(range, await services.watches.resync(range, asked)))
-    : await pollChanges(range, cursor, asked, services);
+    ? answer(range, toResyncBody(range, await services.watches.resync(range, query)))
+    : await pollChanges(range, cursor, query, services);
 }
 
 /** Where the caller goes on from; undefined when it begins with a resync. */
@@ -163,6 +182,30 @@ async function pollChanges(
   } finally {
     follower.close();
   }
+}
+
+async function streamChanges(
+  range: WatchRange,
+  cursor: string | undefined,
+  { query, requestId }: WatchRequest,
+  services: Services,
+): Promise<HttpResponse> {
+  const { watches, clock, random } = services;
+  const { wait = MAX_WAIT_SECONDS, type, limit } = query;
+  const seconds = wait * (1 - random.fraction() * JITTER);
+  return await answerWithEvents(
+    {
+      cursor,
+      end: clock.now() + 1000 * seconds,
+      requestId,
+      resync: (after) => watches.resync(range, { after, limit }),
+      follow: (from) => watches.follow(range, from, { types: typesOf(type), limit }),
+      showResync: (page) => toResyncBody(range, page),
+      showChanges: (changes) => toChangesBody(range, changes),
+      showPlace: (place) => placeOf(range, place),
+    },
+    services,
+  );
 }
 
 function typesOf(types: Query['type']) {

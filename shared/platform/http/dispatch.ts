@@ -244,6 +244,10 @@ function withoutBodyForHead(request: IncomingRequest, response: HttpResponse): H
     return response;
   }
   const { status, headers, body } = response;
+  if (typeof body === 'object' && Symbol.asyncIterator in body) {
+    // Nobody will read it, and it may hold something until it ends.
+    void body[Symbol.asyncIterator]().return?.();
+  }
   return typeof body === 'string' || body instanceof Uint8Array
     ? { status, headers: { ...headers, 'Content-Length': String(Buffer.byteLength(body)) } }
     : { status, headers };

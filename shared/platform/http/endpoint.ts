@@ -37,7 +37,7 @@ export interface KeyAccess {
 export type Access = 'open' | KeyAccess;
 
 /** Request headers that an endpoint obeys, for its description. */
-export type RequestHeader = 'If-Match' | 'If-None-Match' | 'Cache-Control';
+export type RequestHeader = 'If-Match' | 'If-None-Match' | 'Cache-Control' | 'Accept' | 'Last-Event-ID';
 
 export type ResponseHeader =
   | 'ETag'

@@ -15,6 +15,7 @@ export {
   readPrecondition,
   revisionTag,
 } from './precondition.ts';
+export { toProblem } from './problem.ts';
 export { flag, list, paging, wholeNumber } from './query.ts';
 export { CONTENT_TYPE_PATTERN, type RawContent, rawContent } from './raw-body.ts';
 export type { Author, EndpointRequest, HeaderReader, IncomingRequest, RequestContext } from './request.ts';

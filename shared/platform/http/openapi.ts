@@ -24,6 +24,8 @@ const problemSchema = z.object({
 });
 
 const REQUEST_HEADERS: Readonly<Record<string, string>> = {
+  Accept: '`text/event-stream`: the answer is a stream of events instead of one JSON object.',
+  'Last-Event-ID': 'The id of the last event of the stream before; it wins over what the query says.',
   'If-Match': 'Entity tags, or `*`: the write happens only if the present state has one of them.',
   'If-None-Match':
     'Entity tags, or `*`: a read answers 304, a write does not happen, if the present state has one of them.',

@@ -34,7 +34,7 @@ export const PROBLEM_KINDS: Readonly<Record<ErrorKind | 'internal', ProblemKind>
 const LEGACY_STATUSES: Partial<Record<ErrorKind, number>> = { unprocessable: 400 };
 
 /** RFC 9457, with what a person needs to set the request right. */
-interface Problem {
+export interface Problem {
   readonly type: string;
   readonly title: string;
   readonly status: number;
@@ -63,7 +63,8 @@ export function errorResponse(error: unknown, surface: Surface, requestId: strin
   };
 }
 
-function toProblem(error: SkerryError | undefined, requestId: string): Problem {
+/** The body of the answer for an error; what is none of ours tells nothing. */
+export function toProblem(error: SkerryError | undefined, requestId: string): Problem {
   const kind = error?.kind ?? 'internal';
   const { status, title } = PROBLEM_KINDS[kind];
   return {

@@ -97,8 +97,12 @@ export class WatchHub {
     return watched;
   }
 
-  /** @throws SkerryError `too-many-requests` when as many are held as may be. */
-  join(request: WaiterRequest): Waiter {
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** @throws SkerryError `too-many-requests` when as many watches are held as may be. */
+  checkRoom(): void {
     if (this.#waiters.size >= this.#options.maxHeld) {
       throw tooManyRequests(
         `${this.#options.maxHeld} watches are held by this process, as many as it may hold.`,
@@ -107,6 +111,11 @@ export class WatchHub {
         },
       );
     }
+  }
+
+  /** @throws SkerryError `too-many-requests` when as many are held as may be. */
+  join(request: WaiterRequest): Waiter {
+    this.checkRoom();
     const waiter = new Waiter(request);
     this.#waiters.add(waiter);
     this.#index.add(waiter);

@@ -45,6 +45,16 @@ export class Watches {
     this.#compaction = new CompactionCheck(container, clock);
   }
 
+  /** Whether every watch is being ended. */
+  get isClosed(): boolean {
+    return this.#hub.isClosed;
+  }
+
+  /** @throws SkerryError `too-many-requests` when no further watch can be held. */
+  checkRoom(): void {
+    this.#hub.checkRoom();
+  }
+
   /** How many watches are held. */
   get held(): number {
     return this.#hub.held;

@@ -89,7 +89,8 @@ async function* sendEvents(
       }
     }
     follower = stream.follow(cursor);
-    let deadline = clock.now();
+    // What a resumed stream begins with is not waited for.
+    let deadline = Math.min(clock.now() + (preamble === '' ? HEARTBEAT : 0), stream.end);
     for (;;) {
       const answer = await follower.next(deadline);
       if (answer.changes.length > 0) {

@@ -9,7 +9,6 @@ export type ErrorKind =
   | 'method-not-allowed'
   | 'conflict'
   | 'compacted'
-  | 'length-required'
   | 'precondition-failed'
   | 'too-large'
   | 'unsupported-media-type'

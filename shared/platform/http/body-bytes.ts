@@ -1,4 +1,4 @@
-import { SkerryError, tooLarge } from '../errors.ts';
+import { type SkerryError, tooLarge } from '../errors.ts';
 import type { IncomingRequest } from './request.ts';
 
 /** Bytes, unless an endpoint says otherwise; room for a value of 256 KiB and what surrounds it (docs/api.md, "Fields"). */
@@ -7,19 +7,12 @@ export const MAX_BODY_BYTES = 300 * 1024;
 /**
  * Reads a body as it was sent.
  *
- * @throws SkerryError `too-large`; `length-required` for a body whose length is not told, which may be lost on the way.
+ * @throws SkerryError `too-large`.
  */
 export async function readBodyBytes(request: IncomingRequest, maxBytes: number): Promise<Uint8Array> {
   const declared = request.headers.get('content-length');
   if (declared === null) {
-    const bytes = await readStream(request.body, maxBytes);
-    if (bytes.byteLength === 0 && request.headers.get('transfer-encoding') !== null) {
-      throw new SkerryError('length-required', 'The length of the body is not known.', {
-        field: 'Content-Length',
-        fix: 'Send the body with a Content-Length header instead of chunked.',
-      });
-    }
-    return bytes;
+    return await readStream(request.body, maxBytes);
   }
   if (Number(declared) > maxBytes) {
     throw bodyTooLarge(maxBytes);

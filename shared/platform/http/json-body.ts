@@ -15,8 +15,7 @@ const decoder = new TextDecoder('utf-8', { fatal: true });
  * Reads a body as JSON. On the canonical surface a content type other than JSON is refused (a missing one
  * counts as JSON); on legacy surfaces it says nothing, because curl calls every body urlencoded.
  *
- * @throws SkerryError `unsupported-media-type`, `too-large`, `length-required`, or `invalid` with the line
- *   and column.
+ * @throws SkerryError `unsupported-media-type`, `too-large`, or `invalid` with the line and column.
  */
 export async function readJsonBody(
   request: IncomingRequest,

@@ -164,7 +164,7 @@ function errorStatuses<Services>(endpoint: Endpoint<Services>): readonly number[
     statuses.add(PROBLEM_KINDS.unauthorized.status);
   }
   if (endpoint.body !== undefined) {
-    statuses.add(PROBLEM_KINDS['length-required'].status).add(PROBLEM_KINDS['too-large'].status);
+    statuses.add(PROBLEM_KINDS['too-large'].status);
   }
   if (endpoint.body !== undefined && endpoint.surface === 'canonical') {
     statuses.add(PROBLEM_KINDS['unsupported-media-type'].status);

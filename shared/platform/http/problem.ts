@@ -17,7 +17,6 @@ export const PROBLEM_KINDS: Readonly<Record<ErrorKind | 'internal', ProblemKind>
   'method-not-allowed': { status: 405, title: 'The resource does not know this method' },
   conflict: { status: 409, title: 'The request conflicts with the present state' },
   compacted: { status: 410, title: 'The history that this needs is gone' },
-  'length-required': { status: 411, title: 'The body needs a Content-Length' },
   'precondition-failed': { status: 412, title: 'The precondition does not hold' },
   'too-large': { status: 413, title: 'The content is too large' },
   'unsupported-media-type': { status: 415, title: 'The content type is not accepted' },

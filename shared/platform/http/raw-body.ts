@@ -29,7 +29,7 @@ export function isRawBody(body: z.ZodType | RawBody): body is RawBody {
 /** What may be stored as a content type and sent again as a header: `type/subtype` and parameters, in ASCII. */
 export const CONTENT_TYPE_PATTERN = /^[\w!#$&^.+-]{1,100}\/[\w!#$&^.+-]{1,100} *(?:;[\x20-\x7e]{0,100})?$/;
 
-/** @throws SkerryError `invalid` for a content type that is none, `too-large`, `length-required`. */
+/** @throws SkerryError `invalid` for a content type that is none, `too-large`. */
 export async function readRawBody(request: IncomingRequest, { maxBytes }: RawBody): Promise<RawContent> {
   const given = request.headers.get('content-type')?.trim() ?? '';
   const contentType = given === '' ? null : given;

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { connect, expectProblem, type HttpClient } from './http.ts';
 import { type Skerry, startSkerry } from './skerry.ts';
 
@@ -212,6 +212,138 @@ async function readTwo(target: string, from: string | number | undefined): Promi
   }
   const second = await read<Changes>(3, `${target}${first.revision ?? first.cursor}`);
   return [...first.changes, ...second.changes];
+}
+
+describe('an event stream', () => {
+  it('begins with a resync, goes on with changes, and ends by itself', async () => {
+    await putApp(0, 'streamed', 1);
+    const stream = await openStream('watch/app/streamed?wait=2');
+    expect(await stream.next()).toMatchObject({
+      event: 'resync',
+      data: { resync: { items: [{ key: '/app/streamed', value: { config: 1 } }] } },
+    });
+    await putApp(1, 'streamed', 2);
+    await putApp(2, 'other', 2);
+    const changes = await stream.next();
+    expect(changes).toMatchObject({ event: 'changes', data: { changes: [{ value: { config: 2 } }] } });
+    expect(changes?.id).toBe(String(changes?.data.revision));
+    expect(await stream.next()).toMatchObject({ event: 'bookmark', id: String(Number(changes?.id) + 1) });
+    expect(await stream.next()).toBeUndefined();
+    expect(stream.text()).toMatch(/^retry: 1000$/m);
+  });
+
+  it('goes on from the last event, in any worker and whatever the query says', async () => {
+    const first = await openStream('watch?wait=1');
+    const resync = await first.next();
+    await putApp(1, 'resumed', 1);
+    for (let round = 0; round < 2; round += 1) {
+      const stream = await openStream('watch?cursor=nonsense&wait=2', { 'last-event-id': resync?.id ?? '' });
+      const events = [await stream.next(), await stream.next()];
+      const changes = events.flatMap((event) => event?.data.changes ?? []);
+      expect(changes).toMatchObject([{ key: '/app/resumed', create: true }]);
+      stream.close();
+    }
+    first.close();
+  });
+
+  it('pages through a resync, and goes on within it', async () => {
+    const keys: string[] = [];
+    let id = '';
+    for (let round = 0; round < 5; round += 1) {
+      const stream = await openStream(
+        'watch/app?ns=pages&limit=1&wait=1',
+        id === '' ? {} : { 'last-event-id': id },
+      );
+      const page = await stream.next();
+      keys.push(...(page?.data.resync?.items ?? []).map(({ key }) => key));
+      id = page?.id ?? '';
+      stream.close();
+    }
+    expect(keys).toEqual([0, 1, 2, 3, 4].map((count) => `/app/paged${count}`));
+    expect(id).toMatch(/^\d+$/);
+  });
+
+  it('says when history is gone, and other faults before it begins', async () => {
+    for (let count = 0; count < 3; count += 1) {
+      await clients[0]?.put('kv/past/a', count);
+    }
+    const compaction = await clients[0]?.post('kv-compact/past', { revision: 2 });
+    expect(compaction?.status, compaction?.text).toBe(200);
+    const gone = { status: 410, compactedTo: 2, resyncFrom: 3 };
+    expectProblem(await get('watch/kv/past?since=0'), 410, gone);
+    expect((await read<Changes>(0, 'watch/kv/past?since=2')).changes).toHaveLength(1);
+    const stream = await openStream('watch/kv/past?since=0');
+    expect(await stream.next()).toMatchObject({ event: 'compacted', data: gone });
+    expect(await stream.next()).toBeUndefined();
+    const answer = await clients[0]?.get('watch/app?since=100000', { accept: 'text/event-stream' });
+    expect(answer?.status).toBe(400);
+  });
+
+  it('leaves nothing behind when its client goes away', async () => {
+    const streams = await Promise.all(
+      Array.from({ length: 3 * MAX_HELD }, () => openStream('watch/app/quiet?wait=2').catch(() => undefined)),
+    );
+    expect(streams).toContain(undefined);
+    for (const stream of streams) {
+      stream?.close();
+    }
+    await vi.waitFor(
+      async () => {
+        const stream = await openStream('watch/app/quiet?wait=1');
+        stream.close();
+      },
+      { timeout: 10_000, interval: 100 },
+    );
+  });
+});
+
+interface Event {
+  readonly event: string;
+  readonly id: string | undefined;
+  readonly data: Partial<Page> & Partial<Changes>;
+}
+
+/** @throws Error for an answer that is no stream. */
+async function openStream(target: string, headers: Record<string, string> = {}) {
+  const connection = new AbortController();
+  const response = await fetch(`${skerry.url}/api/v1/${target}`, {
+    headers: { accept: 'text/event-stream', ...headers },
+    signal: connection.signal,
+  });
+  if (response.status !== 200 || response.body === null) {
+    connection.abort();
+    throw new Error(`There is no stream, but ${response.status}.`);
+  }
+  expect(response.headers.get('content-type')).toBe('text/event-stream');
+  let text = '';
+  let read = 0;
+  const chunks = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  return {
+    text: () => text,
+    close: () => connection.abort(),
+    /** The next event; undefined at the end of the stream. */
+    async next(): Promise<Event | undefined> {
+      for (;;) {
+        const end = text.indexOf('\n\n', read);
+        if (end === -1) {
+          const { done, value } = await chunks.read();
+          if (done) {
+            return undefined;
+          }
+          text += value;
+          continue;
+        }
+        const lines = text.slice(read, end).split('\n');
+        read = end + 2;
+        const field = (name: string) =>
+          lines.find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2);
+        const event = field('event');
+        if (event !== undefined) {
+          return { event, id: field('id'), data: JSON.parse(field('data') ?? '') };
+        }
+      }
+    },
+  };
 }
 
 async function get(target: string) {

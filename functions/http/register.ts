@@ -24,6 +24,17 @@ export function registerHttpFunctions(handlers: readonly RouteHandler[]): void {
   }
 }
 
+/**
+ * Has something end when the process does: at the host's own sign, which comes late, and at a signal where somebody
+ * sees to the end of the process already; else a listener would keep it from ending.
+ */
+export function onShutdown(end: () => void): void {
+  app.hook.appTerminate(end);
+  if (process.listenerCount('SIGTERM') > 0) {
+    process.once('SIGTERM', end);
+  }
+}
+
 function invocationOf(context: InvocationContext): Invocation {
   return {
     traceparent: context.traceContext?.traceParent,

@@ -1,6 +1,6 @@
 import { SkerryError } from '../../shared/platform/errors.ts';
 import { type HttpResponse, toProblem } from '../../shared/platform/http/index.ts';
-import type { Follower, ResyncPage, WatchAnswer } from '../../shared/records/index.ts';
+import type { Follower, Place, ResyncPage, WatchAnswer } from '../../shared/records/index.ts';
 import type { Services } from '../services.ts';
 
 /** How often something is sent at least, in milliseconds, so that nobody on the way takes the connection for idle. */
@@ -22,7 +22,7 @@ export interface WatchStream {
   readonly end: number;
   readonly requestId: string;
   resync(after: string | undefined): Promise<ResyncPage>;
-  follow(cursor: string): Follower;
+  follow(cursor: string, place: Place): Follower;
   showResync(page: ResyncPage): object;
   showChanges(answer: WatchAnswer): object;
   showPlace(cursor: string): object;
@@ -34,8 +34,7 @@ export interface WatchStream {
  * @throws SkerryError what is wrong at the beginning, as any other answer would say it.
  */
 export async function answerWithEvents(stream: WatchStream, services: Services): Promise<HttpResponse> {
-  services.watches.checkRoom();
-  const events = sendEvents(stream, services);
+  const events = sendEvents(stream, services.watches.takePlace(), services);
   const first = await events.next();
   return {
     status: 200,
@@ -63,6 +62,7 @@ function continueQuietly(
 
 async function* sendEvents(
   stream: WatchStream,
+  place: Place,
   { watches, clock }: Services,
 ): AsyncGenerator<Uint8Array, void> {
   let follower: Follower | undefined;
@@ -88,7 +88,7 @@ async function* sendEvents(
         return;
       }
     }
-    follower = stream.follow(cursor);
+    follower = stream.follow(cursor, place);
     // What a resumed stream begins with is not waited for.
     let deadline = Math.min(clock.now() + (preamble === '' ? HEARTBEAT : 0), stream.end);
     for (;;) {
@@ -114,6 +114,7 @@ async function* sendEvents(
     yield send(toEvent('compacted', toProblem(error, stream.requestId)));
   } finally {
     follower?.close();
+    place.release();
   }
 }
 

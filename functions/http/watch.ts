@@ -199,7 +199,7 @@ async function streamChanges(
       end: clock.now() + 1000 * seconds,
       requestId,
       resync: (after) => watches.resync(range, { after, limit }),
-      follow: (from) => watches.follow(range, from, { types: typesOf(type), limit }),
+      follow: (from, place) => watches.follow(range, from, { types: typesOf(type), limit }, place),
       showResync: (page) => toResyncBody(range, page),
       showChanges: (changes) => toChangesBody(range, changes),
       showPlace: (place) => placeOf(range, place),

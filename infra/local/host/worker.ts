@@ -94,6 +94,8 @@ function obey(host: FunctionsHost | undefined, order: WorkerOrder, socket: Socke
       WAITING_FOR_STATUS.shift()?.(order.status);
       break;
     case 'stop':
+      // A container's end is no secret to the app in it: what it holds open can end by itself.
+      process.emit('SIGTERM', 'SIGTERM');
       void host.stop().finally(() => process.exit(0));
   }
 }

@@ -5,5 +5,6 @@
 export type { FoundChange } from './change-feed.ts';
 export type { Follower, WatchAnswer } from './follower.ts';
 export type { ResyncPage, ResyncRequest } from './resync.ts';
+export type { Place } from './waiter.ts';
 export type { WatchedKind, WatchRange } from './watch-range.ts';
 export { Watches, type WatchesOptions } from './watches.ts';

@@ -3,7 +3,7 @@ import { invalid } from '../../platform/errors.ts';
 import type { Scope } from '../scope.ts';
 import type { Follower, WatchAnswer } from './follower.ts';
 import { readScopeChanges, type WantedChanges } from './scope-changes.ts';
-import type { Waiter } from './waiter.ts';
+import type { Place, Waiter } from './waiter.ts';
 import type { WatchedScope, WatchHub } from './watch-hub.ts';
 
 export interface ScopeFollowerOptions {
@@ -11,6 +11,8 @@ export interface ScopeFollowerOptions {
   readonly clock: Clock;
   readonly scope: Scope;
   readonly wanted: WantedChanges;
+  /** Where one is taken already. */
+  readonly place: Place | undefined;
   /** The revision to go on from. */
   readonly since: number;
 }
@@ -53,9 +55,9 @@ export class ScopeFollower implements Follower {
   }
 
   async #wait(deadline: number) {
-    const { hub, scope, wanted } = this.#options;
+    const { hub, scope, wanted, place } = this.#options;
     const { prefix, types } = wanted;
-    this.#waiter ??= hub.join({ ns: scope.ns, prefix, types, scope });
+    this.#waiter ??= hub.join({ ns: scope.ns, prefix, types, scope }, place);
     return await hub.wait(this.#waiter, deadline);
   }
 

@@ -7,6 +7,11 @@ export interface WaiterRequest extends ChangeFilter {
   readonly scope: Scope | undefined;
 }
 
+/** One of the places for watches that a process holds. */
+export interface Place {
+  release(): void;
+}
+
 /** Why a wait ended: something may have changed, the time is over, or nobody waits any more. */
 export type Wake = 'changed' | 'late' | 'closed';
 
@@ -21,7 +26,11 @@ export class Waiter implements WaiterRequest {
   #deadline = Number.POSITIVE_INFINITY;
   #resolve: ((wake: Wake) => void) | undefined;
 
-  constructor({ ns, prefix, types, scope }: WaiterRequest) {
+  /** Its own, if it has one. */
+  readonly place: Place | undefined;
+
+  constructor({ ns, prefix, types, scope }: WaiterRequest, place: Place | undefined) {
+    this.place = place;
     this.ns = ns;
     this.prefix = prefix;
     this.types = types;

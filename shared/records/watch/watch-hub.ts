@@ -8,7 +8,7 @@ import { matches } from './change-filter.ts';
 import { FeedWindow } from './feed-window.ts';
 import { PrefixIndex } from './prefix-index.ts';
 import { ScopeWindow } from './scope-window.ts';
-import { Waiter, type WaiterRequest, type Wake } from './waiter.ts';
+import { type Place, Waiter, type WaiterRequest, type Wake } from './waiter.ts';
 
 /** How long the loop rests, in milliseconds: while something happens, and at the most. */
 const BUSY_REST = 100;
@@ -56,6 +56,7 @@ export class WatchHub {
   readonly #options: WatchHubOptions;
   /** In order of use, the most recent last. */
   readonly #scopes = new Map<string, WatchedScope>();
+  readonly #places = new Set<Place>();
   readonly #waiters = new Set<Waiter>();
   readonly #index = new PrefixIndex<Waiter>();
   readonly #unproven = new Set<WatchedScope>();
@@ -80,7 +81,7 @@ export class WatchHub {
 
   /** How many watches are held. */
   get held(): number {
-    return this.#waiters.size;
+    return this.#places.size;
   }
 
   /** Keeps what this process knows of a scope at hand. */
@@ -101,22 +102,30 @@ export class WatchHub {
     return this.#isClosed;
   }
 
-  /** @throws SkerryError `too-many-requests` when as many watches are held as may be. */
-  checkRoom(): void {
-    if (this.#waiters.size >= this.#options.maxHeld) {
-      throw tooManyRequests(
-        `${this.#options.maxHeld} watches are held by this process, as many as it may hold.`,
-        {
-          fix: 'Wait before the next try, or ask with "wait=0".',
-        },
-      );
+  /**
+   * Takes one of the places for watches that are held.
+   *
+   * @throws SkerryError `too-many-requests` when there is none left.
+   */
+  takePlace(): Place {
+    const { maxHeld } = this.#options;
+    if (this.#places.size >= maxHeld) {
+      throw tooManyRequests(`${maxHeld} watches are held by this process, as many as it may hold.`, {
+        fix: 'Wait before the next try, or ask with "wait=0".',
+      });
     }
+    const place = { release: () => void this.#places.delete(place) };
+    this.#places.add(place);
+    return place;
   }
 
-  /** @throws SkerryError `too-many-requests` when as many are held as may be. */
-  join(request: WaiterRequest): Waiter {
-    this.checkRoom();
-    const waiter = new Waiter(request);
+  /**
+   * @param place one that somebody else has taken for the waiter, and releases.
+   * @throws SkerryError as `takePlace` does, where one has to be taken.
+   */
+  join(request: WaiterRequest, place?: Place): Waiter {
+    const own = place === undefined ? this.takePlace() : undefined;
+    const waiter = new Waiter(request, own);
     this.#waiters.add(waiter);
     this.#index.add(waiter);
     if (waiter.scope === undefined) {
@@ -145,6 +154,7 @@ export class WatchHub {
     }
     this.#index.delete(waiter);
     waiter.close();
+    waiter.place?.release();
     if (waiter.scope === undefined) {
       this.#wideWaiters -= 1;
       return;

@@ -9,6 +9,7 @@ import type { Follower } from './follower.ts';
 import { Resync, type ResyncPage, type ResyncRequest } from './resync.ts';
 import type { WantedChanges } from './scope-changes.ts';
 import { ScopeFollower } from './scope-follower.ts';
+import type { Place } from './waiter.ts';
 import { WatchHub } from './watch-hub.ts';
 import type { WatchRange } from './watch-range.ts';
 import { readWideCursor } from './wide-cursor.ts';
@@ -50,9 +51,13 @@ export class Watches {
     return this.#hub.isClosed;
   }
 
-  /** @throws SkerryError `too-many-requests` when no further watch can be held. */
-  checkRoom(): void {
-    this.#hub.checkRoom();
+  /**
+   * Takes the place of a watch that is held for longer than one wait.
+   *
+   * @throws SkerryError `too-many-requests` when no further watch can be held.
+   */
+  takePlace(): Place {
+    return this.#hub.takePlace();
   }
 
   /** How many watches are held. */
@@ -67,11 +72,12 @@ export class Watches {
 
   /**
    * @param cursor of a resync or an answer; for one scope the digits of a revision.
+   * @param place where one is taken already; else each wait takes one.
    * @throws SkerryError `invalid` when it is none.
    */
-  follow(range: WatchRange, cursor: string, wanted: Omit<WantedChanges, 'prefix'>): Follower {
+  follow(range: WatchRange, cursor: string, wanted: Omit<WantedChanges, 'prefix'>, place?: Place): Follower {
     const { clock, isVisible } = this.#options;
-    const common = { hub: this.#hub, clock, wanted: { ...wanted, prefix: range.prefix } };
+    const common = { hub: this.#hub, clock, wanted: { ...wanted, prefix: range.prefix }, place };
     return range.scope === undefined
       ? new WideFollower({
           ...common,

@@ -8,7 +8,7 @@ import type { CompactionCheck } from './compaction-check.ts';
 import type { FeedPoint } from './feed-window.ts';
 import type { Follower, WatchAnswer } from './follower.ts';
 import type { WantedChanges } from './scope-changes.ts';
-import type { Waiter } from './waiter.ts';
+import type { Place, Waiter } from './waiter.ts';
 import type { WatchHub } from './watch-hub.ts';
 import type { WatchRange } from './watch-range.ts';
 import { markOf, type WideCursor, writeWideCursor } from './wide-cursor.ts';
@@ -24,6 +24,8 @@ export interface WideFollowerOptions {
   readonly isVisible: (found: FoundChange) => boolean;
   readonly range: WatchRange;
   readonly wanted: WantedChanges;
+  /** Where one is taken already. */
+  readonly place: Place | undefined;
   readonly cursor: WideCursor;
 }
 
@@ -74,8 +76,8 @@ export class WideFollower implements Follower {
   }
 
   #join(): Waiter {
-    const { hub, range, wanted } = this.#options;
-    this.#waiter ??= hub.join({ ns: range.ns, ...wanted, scope: undefined });
+    const { hub, range, wanted, place } = this.#options;
+    this.#waiter ??= hub.join({ ns: range.ns, ...wanted, scope: undefined }, place);
     return this.#waiter;
   }
 

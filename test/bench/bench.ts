@@ -1,5 +1,5 @@
 /**
- * `npm run bench [-- product|cloud|kv] [--quick]`: what Skerry and its embedded cloud cost, as tables of figures taken side by
+ * `npm run bench [-- product|cloud|kv|watch] [--quick]`: what Skerry and its embedded cloud cost, as tables of figures taken side by
  * side in one run. Compare ratios; absolute figures belong to the machine and the moment.
  */
 import os from 'node:os';
@@ -7,11 +7,13 @@ import { parseArgs } from 'node:util';
 import { benchCloud } from './cloud/cloud.ts';
 import { benchKv } from './kv/kv.ts';
 import { benchProduct } from './product/product.ts';
+import { benchWatch } from './watch/watch.ts';
 
 const BENCHES: Readonly<Record<string, (quick: boolean) => Promise<void>>> = {
   product: benchProduct,
   cloud: benchCloud,
   kv: benchKv,
+  watch: benchWatch,
 };
 
 const { values, positionals } = parseArgs({

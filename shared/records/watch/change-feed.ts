@@ -1,10 +1,11 @@
 import { type ChangeFeedPullModelIterator, ChangeFeedStartFrom, type Container } from '@azure/cosmos';
 import { askCosmos, COSMOS_STATUS } from '../../platform/ask-cosmos.ts';
 import type { Clock } from '../../platform/clock.ts';
+import { Coalesced } from '../../platform/coalesced.ts';
 import type { Change } from '../change.ts';
 import { type ChangeDocument, fromChangeDocument } from '../documents.ts';
 import { parseScopeId, type Scope } from '../scope.ts';
-import { type FeedPosition, fromContinuation, toContinuation } from './feed-position.ts';
+import { type FeedPosition, fromContinuation, positionKey, toContinuation } from './feed-position.ts';
 
 /** Documents that a page asks for; a transaction is never cut, and Cosmos ends a page earlier at about 4 MB. */
 const PAGE_DOCUMENTS = 1000;
@@ -32,6 +33,7 @@ export interface FeedPage {
 export class ChangeFeed {
   readonly #container: Container;
   readonly #clock: Clock;
+  readonly #shared = new Map<string, { readonly page: Coalesced<FeedPage>; askers: number }>();
 
   constructor(container: Container, clock: Clock) {
     this.#container = container;
@@ -46,6 +48,25 @@ export class ChangeFeed {
   /** A reader of what changed behind a position. */
   from(position: FeedPosition): FeedReader {
     return this.#read(ChangeFeedStartFrom.Continuation(toContinuation(position)));
+  }
+
+  /** The page behind a position; those who ask for the same at a time share the reading, as after a restart when all come back. */
+  async readBehind(position: FeedPosition): Promise<FeedPage> {
+    const key = positionKey(position);
+    const shared = this.#shared.get(key) ?? {
+      page: new Coalesced(() => this.from(position).read()),
+      askers: 0,
+    };
+    this.#shared.set(key, shared);
+    shared.askers += 1;
+    try {
+      return await shared.page.ask();
+    } finally {
+      shared.askers -= 1;
+      if (shared.askers === 0) {
+        this.#shared.delete(key);
+      }
+    }
   }
 
   #read(changeFeedStartFrom: ChangeFeedStartFrom): FeedReader {

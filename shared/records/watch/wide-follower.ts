@@ -2,7 +2,7 @@ import { cosmosStatusOf } from '../../platform/ask-cosmos.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { compacted, invalid, SkerryError } from '../../platform/errors.ts';
 import { AnswerChanges } from './answer-changes.ts';
-import type { ChangeFeed, FeedReader, FoundChange } from './change-feed.ts';
+import type { ChangeFeed, FeedPage, FoundChange } from './change-feed.ts';
 import { matches } from './change-filter.ts';
 import type { CompactionCheck } from './compaction-check.ts';
 import type { FeedPoint } from './feed-window.ts';
@@ -45,8 +45,6 @@ export class WideFollower implements Follower {
   #point: FeedPoint;
   readonly #held: Map<string, number>;
   #waiter: Waiter | undefined;
-  /** Stands at `#point`. */
-  #reader: FeedReader | undefined;
 
   constructor(options: WideFollowerOptions) {
     this.#options = options;
@@ -92,7 +90,6 @@ export class WideFollower implements Follower {
 
   #readWindow(steps: readonly (FeedPoint & { readonly changes: readonly FoundChange[] })[]): Reading {
     const answer = new AnswerChanges(this.#options.wanted.limit);
-    this.#reader = undefined;
     for (const { changes, position, completeSince } of steps) {
       const isFull = !this.#takeWanted(answer, changes);
       this.#point = { position, completeSince };
@@ -110,23 +107,25 @@ export class WideFollower implements Follower {
     const start = this.#point;
     const answer = new AnswerChanges(wanted.limit);
     let isCut = true;
-    try {
-      this.#reader ??= feed.from(start.position);
-      for (let pages = 0; pages < MAX_PAGES && isCut; pages += 1) {
-        const { changes, position, isDrained, askedAt } = await this.#reader.read();
-        const isFull = !this.#takeWanted(answer, changes);
-        this.#point = { position, completeSince: isDrained ? askedAt : start.completeSince };
-        isCut = !isDrained;
-        if (isFull) {
-          break;
-        }
+    for (let pages = 0; pages < MAX_PAGES && isCut; pages += 1) {
+      const { changes, position, isDrained, askedAt } = await this.#readPage(feed);
+      const isFull = !this.#takeWanted(answer, changes);
+      this.#point = { position, completeSince: isDrained ? askedAt : start.completeSince };
+      isCut = !isDrained;
+      if (isFull) {
+        break;
       }
-    } catch (error) {
-      this.#reader = undefined;
-      throw refusalOf(error);
     }
     await compaction.check(range, start.completeSince);
     return { changes: answer.all, isCut };
+  }
+
+  async #readPage(feed: ChangeFeed): Promise<FeedPage> {
+    try {
+      return await feed.readBehind(this.#point.position);
+    } catch (error) {
+      throw refusalOf(error);
+    }
   }
 
   /** Takes all that is wanted of a page, which can not be cut; false when the answer is full with it. */

@@ -31,20 +31,23 @@ async function benchRequests(quick: boolean): Promise<void> {
   const service = `${skerry.url}/api/v1/services/web`;
   const env = { ...process.env, BENCH_BODY: await (await fetch(service)).text() };
   const bare = await forkServer(path.join(HERE, 'bare-server.mjs'), [], env);
-  const trivial = await forkServer(
-    path.join(ROOT, 'infra/local/host/main.ts'),
-    ['--app', path.join(HERE, 'trivial-app'), '--port', '0'],
-    { ...env, FUNCTIONS_WORKER_RUNTIME: 'node' },
-  );
+  const trivial = await forkTrivialApp(env);
+  const streaming = await forkTrivialApp({ ...env, BENCH_STREAM: '1' });
   const pid = findChild(findChild(skerry.pid, 'host/main.ts'), 'host/worker.ts');
   const app = `${skerry.url}/api/v1/apps/bench`;
   const scenarios: Scenario[] = [
     { name: 'bare node:http, same bytes', url: bare.url, expectedStatus: 200, pid: bare.pid },
     {
-      name: 'trivial function on the host',
+      name: 'trivial function, not streaming',
       url: `${trivial.url}/trivial`,
       expectedStatus: 200,
       pid: findChild(trivial.pid, 'host/worker.ts'),
+    },
+    {
+      name: 'trivial function on the host',
+      url: `${streaming.url}/trivial`,
+      expectedStatus: 200,
+      pid: findChild(streaming.pid, 'host/worker.ts'),
     },
     {
       name: 'service of 10, max-stale',
@@ -89,7 +92,16 @@ async function benchRequests(quick: boolean): Promise<void> {
   );
   bare.process.disconnect();
   trivial.process.disconnect();
+  streaming.process.disconnect();
   await skerry.stop();
+}
+
+async function forkTrivialApp(env: NodeJS.ProcessEnv) {
+  return await forkServer(
+    path.join(ROOT, 'infra/local/host/main.ts'),
+    ['--app', path.join(HERE, 'trivial-app'), '--port', '0'],
+    { ...env, FUNCTIONS_WORKER_RUNTIME: 'node' },
+  );
 }
 
 async function prepare(skerry: Skerry): Promise<void> {

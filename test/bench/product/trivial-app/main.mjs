@@ -1,6 +1,8 @@
 // The least that a function can do; what it answers comes from the bench, so that all variants send the same bytes.
 import { app } from '@azure/functions';
 
+app.setup({ enableHttpStream: process.env.BENCH_STREAM === '1' });
+
 const body = process.env.BENCH_BODY ?? '';
 
 app.http('trivial', {

@@ -4,10 +4,10 @@ import { type Scope, scopeId } from '../scope.ts';
 import { type FeedPosition, type FeedRange, isFeedPosition } from './feed-position.ts';
 
 const VERSION = 1;
-/** A cursor travels in the request line, for which the host has 8 KiB. */
+/** A cursor travels in the request line, for which the host has 8 KiB, and within the cursor of a resync page once more. */
 export const MAX_CURSOR_CHARACTERS = 6_000;
 /** Scopes that may have changed between the beginning of a resync and their own reading. */
-export const MAX_HELD_SCOPES = 200;
+export const MAX_HELD_SCOPES = 100;
 const MAX_TIME = 8_640_000_000_000_000;
 
 /** Where somebody who watches several scopes stands. */

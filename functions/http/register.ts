@@ -42,6 +42,10 @@ function invocationOf(context: InvocationContext): Invocation {
   };
 }
 
+/** A streaming app's answers have no length unless they say so, and go in chunks. */
 function toResponseInit({ status, headers, body }: HttpResponse): HttpResponseInit {
-  return { status, headers, body };
+  const isWhole = typeof body === 'string' || body instanceof Uint8Array;
+  return isWhole
+    ? { status, headers: { ...headers, 'Content-Length': String(Buffer.byteLength(body)) }, body }
+    : { status, headers, body };
 }

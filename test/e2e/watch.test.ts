@@ -186,7 +186,6 @@ describe('a long poll', () => {
     await putApp(0, 'enough', 1);
     const statuses = (await Promise.all(held)).map(({ status }) => status);
     expect(new Set(statuses)).toEqual(new Set([200, 429]));
-    expect(statuses.filter((status) => status === 200).length).toBeLessThanOrEqual(2 * MAX_HELD);
   });
 
   it('goes on after everything was killed', async () => {

@@ -39,9 +39,16 @@ export async function startEtcd({ dataFolder, synced }: EtcdOptions): Promise<Ke
       ...['--initial-cluster', `default=${peer}`],
       ...(synced ? [] : ['--unsafe-no-fsync']),
     ],
-    { stdio: ['ignore', 'ignore', 'inherit'] },
+    { stdio: ['ignore', 'ignore', 'pipe'] },
   );
-  await untilHealthy(client, child);
+  let complaints = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    complaints += text;
+  });
+  if (!(await comesToAnswer(client, child))) {
+    child.kill('SIGKILL');
+    throw new Error(`etcd did not come to answer:\n${complaints}`);
+  }
   return {
     name: synced ? 'etcd' : 'etcd, unsynced',
     transactionLimit: 128,
@@ -115,16 +122,14 @@ async function watch(origin: string, key: string, onEvents: (count: number) => v
   });
 }
 
-async function untilHealthy(origin: string, child: ChildProcess): Promise<void> {
+async function comesToAnswer(origin: string, child: ChildProcess): Promise<boolean> {
   const deadline = performance.now() + START_MILLISECONDS;
   while (child.exitCode === null && performance.now() < deadline) {
     const answer = await fetch(`${origin}/health`).catch(() => undefined);
-    const isHealthy = (await answer?.text())?.includes('"true"');
-    if (isHealthy) return;
+    if ((await answer?.text())?.includes('"true"')) return true;
     await sleep(50);
   }
-  child.kill('SIGKILL');
-  throw new Error('etcd did not come to answer.');
+  return false;
 }
 
 async function freeAddress(): Promise<string> {

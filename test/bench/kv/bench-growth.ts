@@ -22,7 +22,7 @@ export async function benchGrowth({ skerry, etcd }: Contenders, quick: boolean):
     }
     filled = size;
     const loads = Object.values(operationsOn(keys)).map((operation) => ({ operation, concurrency: 1 }));
-    const figures = await loadInTurn(loads, servers, { rounds: quick ? 1 : 5, seconds: 0.4 });
+    const figures = await loadInTurn(loads, servers, { rounds: quick ? 1 : 3, seconds: 0.4 });
     for (const load of loads) {
       const ofSkerry = figures.get(load)?.get(skerry);
       const ofEtcd = etcd && figures.get(load)?.get(etcd);

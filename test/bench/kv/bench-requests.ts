@@ -29,7 +29,7 @@ export async function benchRequests(contenders: Contenders, quick: boolean): Pro
   const loads = operations.flatMap((operation) =>
     CONCURRENCIES.map((concurrency) => ({ operation, concurrency })),
   );
-  const figures = await loadInTurn(loads, servers, { rounds: quick ? 1 : 5, seconds: quick ? 0.4 : 1 });
+  const figures = await loadInTurn(loads, servers, { rounds: quick ? 1 : 3, seconds: quick ? 0.4 : 0.8 });
   const rows = loads.map((load) => {
     const ofLoad = figures.get(load);
     const of = (contender: keyof Contenders) => {

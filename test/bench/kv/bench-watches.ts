@@ -27,7 +27,7 @@ export async function benchWatches(contenders: Contenders, quick: boolean): Prom
 
 async function benchLatencies(watchings: readonly Watching[], quick: boolean): Promise<void> {
   const keys = new KeySpace('small', { size: 1, valueBytes: 256 });
-  const rounds = quick ? 1 : 5;
+  const rounds = quick ? 1 : 3;
   const samples = quick ? 30 : 100;
   const taken = watchings.map((watching) => ({ watching, latencies: [] as EventLatencies[] }));
   for (let round = 0; round <= rounds; round += 1) {

@@ -4,8 +4,8 @@ import type { Watcher } from './key-value-server.ts';
 /**
  * Runs `follow` over a connection of its own until the watcher is stopped.
  *
- * @param follow calls `ready` once the next change will be noticed; what it throws before that fails the watch, and what it
- *   throws later fails `stop`.
+ * @param follow calls `ready` once the next change will be noticed, and returns soon after the signal; what it throws before
+ *   it is ready fails the watch.
  */
 export async function startWatcher(
   origin: string,
@@ -13,24 +13,22 @@ export async function startWatcher(
 ): Promise<Watcher> {
   const connections = new Connections(origin, 1);
   const end = new AbortController();
-  const { promise: whenReady, resolve: ready } = Promise.withResolvers<void>();
-  const fault = follow(connections, ready, end.signal).then(
-    () => new Error('The server ended a watch.'),
-    (error: unknown) => error,
-  );
-  const early = await Promise.race([whenReady, fault]);
+  const { promise: whenReady, resolve: ready } = Promise.withResolvers<undefined>();
+  const ended = follow(connections, () => ready(undefined), end.signal)
+    .then(() => new Error('The server ended a watch.'))
+    .catch((error: unknown) => (error instanceof Error ? error : new Error(String(error))))
+    .then((error) => (end.signal.aborted ? undefined : error));
+  const early = await Promise.race([whenReady, ended]);
   if (early !== undefined) {
     await connections.close();
     throw early;
   }
   return {
+    ended,
     async stop() {
-      const wasStopped = Symbol('still running');
-      const outcome = await Promise.race([fault, Promise.resolve(wasStopped)]);
       end.abort();
-      await fault;
+      await ended;
       await connections.close();
-      if (outcome !== wasStopped) throw outcome;
     },
   };
 }

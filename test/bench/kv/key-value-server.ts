@@ -32,5 +32,8 @@ export interface Entry {
 export type Watch = (key: string, onEvents: (count: number) => void) => Promise<Watcher>;
 
 export interface Watcher {
+  /** Why it ended, unless it was stopped; settles once it has ended. */
+  readonly ended: Promise<Error | undefined>;
+  /** Returns once it has ended, which for a poll that is under way can take until the next change. */
   stop(): Promise<void>;
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { repeat, times } from '../cloud/work.ts';
-import type { Entry, KeyValueServer, Watch, Watcher } from './key-value-server.ts';
+import type { Entry, KeyValueClient, KeyValueServer, Watch, Watcher } from './key-value-server.ts';
 
 /** How long events may take, in milliseconds. */
 const PATIENCE = 60_000;
@@ -36,7 +36,7 @@ export async function measureEventLatencies(
     fromRequest.push(arrivedAt - askedAt);
     await sleep(PAUSE);
   }
-  await watcher.stop();
+  await stopAll([watcher], client, [entries[0]?.key ?? '']);
   await client.close();
   return { fromAnswer, fromRequest };
 }
@@ -72,17 +72,36 @@ export async function measureFanOut(
     Array(WRITERS).fill(() => putNext()),
     times(entries.length),
   );
-  await inTime(complete, () => `${received} of ${expected} events of ${server.name} arrived.`);
+  const failed = watchers.map(async ({ ended }) => {
+    throw (await ended) ?? new Error('A watcher was stopped.');
+  });
+  for (const failure of failed) failure.catch(() => {});
+  await inTime(
+    Promise.race([complete, ...failed]),
+    () => `${received} of ${expected} events of ${server.name} arrived.`,
+  );
   const seconds = (performance.now() - startedAt) / 1000;
+  const surplus = received - expected;
+  await stopAll(watchers, client, watched);
   await client.close();
-  await Promise.all(watchers.map((watcher) => watcher.stop()));
-  if (received > expected) throw new Error(`${server.name} sent ${received} events instead of ${expected}.`);
+  if (surplus > 0) throw new Error(`${server.name} sent ${surplus} events too many.`);
   return expected / seconds;
 
   async function putNext(): Promise<void> {
     const { value: entry } = left.next();
     if (entry !== undefined) await client.put(entry);
   }
+}
+
+/** Writes what is watched once more, so that polls under way end. */
+async function stopAll(
+  watchers: readonly Watcher[],
+  client: KeyValueClient,
+  watched: readonly string[],
+): Promise<void> {
+  const stopped = watchers.map((watcher) => watcher.stop());
+  await Promise.all([...new Set(watched)].map((key) => client.put({ key, value: `${performance.now()}` })));
+  await Promise.all(stopped);
 }
 
 async function inTime<Result>(promise: Promise<Result>, describe: () => string): Promise<Result> {

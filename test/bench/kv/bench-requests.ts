@@ -83,6 +83,7 @@ export function latencyCells(skerry = Number.NaN, etcd = Number.NaN): string[] {
   return [rounded(skerry, 2), rounded(etcd, 2), ratio(etcd, skerry)];
 }
 
+/** None of a latency that is not above 0, as when an event overtakes the answer to its write. */
 export function ratio(one = Number.NaN, other = Number.NaN): string {
-  return rounded(one / other, 2);
+  return one > 0 && other > 0 ? rounded(one / other, 2) : '-';
 }

@@ -1,7 +1,7 @@
 import { median, percentile, printTable, rounded } from '../statistics.ts';
 import { latencyCells, ratio } from './bench-requests.ts';
 import { KeySpace } from './key-space.ts';
-import type { Entry, KeyValueServer, Watch } from './key-value-server.ts';
+import type { KeyValueServer, Watch } from './key-value-server.ts';
 import type { Contenders } from './kv.ts';
 import { type EventLatencies, measureEventLatencies, measureFanOut } from './watching.ts';
 
@@ -63,26 +63,33 @@ async function benchLatencies(watchings: readonly Watching[], quick: boolean): P
 
 async function benchFanOut(watchings: readonly Watching[], quick: boolean): Promise<void> {
   const rounds = quick ? 1 : 3;
-  const oneKey = new KeySpace('small', { size: 1, valueBytes: 256 });
-  const ownKeys = new KeySpace('small', { size: WATCHERS_OF_OWN_KEYS, valueBytes: 256 });
   const cases = [
     {
       name: `${WATCHERS_OF_ONE_KEY} watchers of one key`,
-      watched: Array<string>(WATCHERS_OF_ONE_KEY).fill(oneKey.anyKey()),
-      writes: (): Entry[] => Array.from({ length: quick ? 50 : 300 }, () => oneKey.anyEntry()),
+      watchers: WATCHERS_OF_ONE_KEY,
+      keys: 1,
+      writes: 300,
     },
     {
       name: `${WATCHERS_OF_OWN_KEYS} watchers of different keys`,
-      watched: ownKeys.allKeys(),
-      writes: (): Entry[] => Array.from({ length: quick ? 300 : 3_000 }, () => ownKeys.anyEntry()),
+      watchers: WATCHERS_OF_OWN_KEYS,
+      keys: WATCHERS_OF_OWN_KEYS,
+      writes: 2_000,
     },
   ];
   const rows: string[][] = [];
-  for (const { name, watched, writes } of cases) {
+  for (const { name, watchers, keys, writes } of cases) {
     const taken = watchings.map((watching) => ({ watching, rates: [] as number[] }));
     for (let round = 0; round < rounds; round += 1) {
       for (const { watching, rates } of taken) {
-        rates.push(await measureFanOut(watching.server, watching.watch, watched, writes()));
+        // Each time other keys: a stream that is cut off may be held by its server for a while.
+        const fresh = new KeySpace(`${keys}-${round}-${watching.name}`.replace(' ', '-'), {
+          size: keys,
+          valueBytes: 256,
+        });
+        const watched = Array.from({ length: watchers / keys }, () => fresh.allKeys()).flat();
+        const entries = Array.from({ length: quick ? writes / 5 : writes }, () => fresh.anyEntry());
+        rates.push(await measureFanOut(watching.server, watching.watch, watched, entries));
       }
     }
     const etcd = taken.find(({ watching }) => watching.name === 'stream');

@@ -11,7 +11,7 @@ const WAIT = 30;
 
 /** Skerry as `npm start` has it: functions host, worker, and the emulators of Cosmos DB and Service Bus. */
 export async function startSkerryStore(dataFolder: string): Promise<KeyValueServer> {
-  const skerry = await startSkerry({ traps: 'none', dataFolder, env: { SKERRY_WATCH_MAX_HELD: '2000' } });
+  const skerry = await startSkerry({ traps: 'none', dataFolder, env: { SKERRY_WATCH_MAX_HELD: '20000' } });
   const host = findChild(skerry.pid, 'host/main.ts');
   const worker = findChild(host, 'host/worker.ts');
   return {

@@ -12,9 +12,9 @@ import { TRANSACTION_PUTS } from './operations.ts';
 const NS = 'default';
 const STORE = 'bench';
 const KEYS = 1_000;
-const CONCURRENCIES = [1, 16, 64];
+const CONCURRENCIES = [1, 16];
 /** Operations of each client. */
-const REPETITIONS = 5;
+const REPETITIONS = 3;
 const MAX_PUTS = 49;
 
 /**

@@ -60,8 +60,9 @@ export class AttachedRecords implements Sweeper {
       this.#records.commit(scope, {
         key,
         ...author,
-        // What is alive has been written again since.
-        decide: (current) => (current === undefined ? { type, alsoLapsed: true } : { type: 'keep' }),
+        // What names another lease or none has been written again; that this one is over may be news to this process.
+        decide: (current) =>
+          current === undefined || current.lease === id ? { type, alsoLapsed: true } : { type: 'keep' },
       }),
     );
     return outcomes.filter(({ changed }) => changed).length;

@@ -54,12 +54,15 @@ export class Lifetimes {
     }
   }
 
-  /** For a writer: tells which of the records are gone, after it has ended the leases among theirs that have lapsed. */
+  /**
+   * For a writer: tells which of the records are gone, after it has ended the leases among theirs that have lapsed. A lease that is
+   * first named in the batch that follows is alive: whoever attaches to it has read it (session-leases.ts, rule 2).
+   */
   async settle(records: Iterable<StoredRecord<unknown> | undefined>): Promise<IsGone> {
     const leases = new Set([...records].flatMap((record) => record?.lease ?? []));
-    const alive = leases.size === 0 ? leases : await this.#attaching().settle(this.#scope, leases);
+    const over = leases.size === 0 ? leases : await this.#attaching().settle(this.#scope, leases);
     const now = this.#clock.now();
-    return (record) => (record.lease === undefined ? isLapsed(record, now) : !alive.has(record.lease));
+    return (record) => (record.lease === undefined ? isLapsed(record, now) : over.has(record.lease));
   }
 
   #attaching(): SessionLeases {

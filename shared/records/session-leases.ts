@@ -125,19 +125,19 @@ export class SessionLeases {
   }
 
   /**
-   * Which of the leases are alive; the others are over, and no renewal of them is accepted any more: each that is not known to
-   * be alive or over is read strongly, and ended where it has lapsed.
+   * Which of the leases are over, so that no renewal of them is accepted any more: each that is not known to be alive or over
+   * is read strongly, and ended where it has lapsed.
    */
   async settle(scope: Scope, ids: ReadonlySet<string>): Promise<ReadonlySet<string>> {
-    const alive = new Set<string>();
+    const over = new Set<string>();
     await Promise.all(
       [...ids].map(async (id) => {
-        if (await this.#isAliveOrEnded(scope, id)) {
-          alive.add(id);
+        if (!(await this.#isAliveOrEnded(scope, id))) {
+          over.add(id);
         }
       }),
     );
-    return alive;
+    return over;
   }
 
   /** What this process knows of a lease, without asking. */

@@ -162,6 +162,33 @@ test('of a late renewal and two candidates at the moment that the lease lapses, 
   );
 });
 
+test('of two candidates whose grants share a batch, one alone succeeds', async () => {
+  const { promise: bothWait, resolve: goOn } = Promise.withResolvers<void>();
+  let leases = 0;
+  const { elections: here, records } = fixture.openProcess(async (step, run) => {
+    await (step === 'batch' ? bothWait : undefined);
+    const answer = await run();
+    leases += step === 'create' ? 1 : 0;
+    if (leases === 2) {
+      setImmediate(goOn);
+    }
+    return answer;
+  });
+  elections += 1;
+  const ns = `n${elections}`;
+  const isBusy = records.commit(
+    { ns, kind: 'election', name: 'leader' },
+    { key: '/election/other', ...AUTHOR, decide: () => ({ type: 'put', value: 1 }) },
+  );
+  const outcomes = await Promise.allSettled(
+    ['one', 'two'].map((candidate) =>
+      here.campaign({ ns, name: 'leader' }, { candidate, ttl: TTL, wait: 0 }, AUTHOR),
+    ),
+  );
+  await isBusy;
+  expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+});
+
 async function play(
   address: ElectionAddress,
   history: readonly Event[],

@@ -175,6 +175,24 @@ test('who writes a key whose lease has lapsed ends the lease and puts the old re
   await expect(slow.sessions.renew(scope, id)).rejects.toMatchObject({ kind: 'not-found' });
 });
 
+test('what is attached in a batch is there for what follows in it', async () => {
+  const scope = freshScope();
+  const { id } = await one.sessions.grant(scope, TTL);
+  // The first goes alone, and those that come meanwhile go together.
+  await Promise.all([put(scope, '/kv/s/a'), put(scope, '/kv/s/b', id), put(scope, '/kv/s/b', id)]);
+  expect(await changesOf(scope)).toEqual(['put /kv/s/a', 'put /kv/s/b', 'put /kv/s/b']);
+});
+
+test('what was attached goes in a sweep of a process that has not heard of the end of its lease', async () => {
+  const scope = freshScope();
+  const { id } = await one.sessions.grant(scope, TTL);
+  await put(scope, '/kv/s/a', id);
+  expect(await keysIn(scope, other)).toEqual(['/kv/s/a']);
+  await one.sessions.end(scope, id); // As if the process had died before it removed anything.
+  expect((await other.sweep()).failed).toEqual([]);
+  expect(await changesOf(scope)).toEqual(['put /kv/s/a', 'expire /kv/s/a']);
+});
+
 test('the sweep writes the ends down, and looks again for what a slow writer attached meanwhile', async () => {
   fixture.clock.advance(1_000);
   await one.sweep(); // What the tests before have left.

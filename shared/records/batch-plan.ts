@@ -77,6 +77,9 @@ export function planBatch<Value, Queued extends QueuedWrites<Value>>(
     records.set(change.key, recordAfter(change));
   };
   for (const queued of waiting) {
+    if (hasLostItsPlace(queued.writes.range, records, state)) {
+      break;
+    }
     const revision = base + changes.length;
     let proposal: Proposal<Value>;
     try {
@@ -163,6 +166,19 @@ function propose<Value>(
   };
 }
 
+/**
+ * Whether a range was read no further than to its limit, and some of what was found is gone by now: only reading it again tells what has
+ * moved up.
+ */
+function hasLostItsPlace<Value>(
+  range: KeyRange | undefined,
+  records: ReadonlyMap<string, StoredRecord<Value> | undefined>,
+  state: KnownState<Value>,
+): boolean {
+  const found = (range && state.ranges.get(range)) ?? [];
+  return found.length === range?.limit && liveRecords(found, records, state).size < found.length;
+}
+
 /** What was read of a range, and what has been written into it in this batch. */
 function keysInRange<Value>(
   range: KeyRange | undefined,
@@ -173,8 +189,10 @@ function keysInRange<Value>(
     return [];
   }
   const { prefix, after = '' } = range;
-  const known = [...records.keys()].filter((key) => key > after && isUnder(prefix, key));
-  return [...new Set([...(state.ranges.get(range) ?? []), ...known])];
+  const found = state.ranges.get(range) ?? [];
+  const known = new Set(found);
+  const added = [...records.keys()].filter((key) => key > after && isUnder(prefix, key) && !known.has(key));
+  return added.length === 0 ? found : [...found, ...added].sort();
 }
 
 function removesWhatLapsed(decision: Decision<unknown>): boolean {

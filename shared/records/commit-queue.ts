@@ -24,7 +24,7 @@ export const MAX_VALUE_BYTES = 256 * 1024;
  */
 const MAX_KEYS_AT_ONCE = MAX_CHANGES_IN_BATCH;
 
-/** How long a write may lose races, in milliseconds. */
+/** How long a write may wait for its turn and lose races, in milliseconds: it is not tried again after that. */
 const PATIENCE_MILLISECONDS = 10_000;
 /** How often in a row the outcome of an append may be unknown before its writers are told so. */
 const MAX_UNCERTAIN_OUTCOMES = 4;
@@ -128,6 +128,7 @@ export class CommitQueue<Value> {
   async #commit(batch: readonly Pending<Value>[]): Promise<void> {
     let uncertainOutcomes = 0;
     for (let attempt = 1; ; attempt += 1) {
+      this.#refuseOverdue(batch);
       const open = batch.filter((pending) => this.#unsettled.has(pending.writeId));
       if (open.length === 0) {
         return;
@@ -146,7 +147,6 @@ export class CommitQueue<Value> {
           fix: 'Read the current state before you repeat the write.',
         });
       }
-      this.#refuseOverdue(open);
     }
   }
 
@@ -221,15 +221,19 @@ export class CommitQueue<Value> {
     }
   }
 
-  #refuseOverdue(open: readonly Pending<Value>[]): void {
+  #refuseOverdue(batch: readonly Pending<Value>[]): void {
     const now = this.#clock.now();
-    for (const pending of open.filter(({ deadline }) => deadline <= now)) {
-      this.#refuse(
-        pending,
-        unavailable('Too many writers compete for this scope; it is not known whether the write stands.', {
-          fix: 'Read the current state before you repeat the write.',
-        }),
-      );
+    for (const pending of batch.filter(({ deadline }) => deadline <= now)) {
+      const refusal =
+        pending.prospects.length === 0
+          ? unavailable('Too many writes wait in this scope; nothing was written.')
+          : unavailable(
+              'Too many writers compete for this scope; it is not known whether the write stands.',
+              {
+                fix: 'Read the current state before you repeat the write.',
+              },
+            );
+      this.#refuse(pending, refusal);
     }
   }
 

@@ -6,6 +6,8 @@ import { parseScopeId, type Scope } from './scope.ts';
 import type { Commit, Write } from './write.ts';
 
 const SCOPES_AT_ONCE = 8;
+/** Writes of a scope that wait in memory at a time; the commit queue makes batches of them, which one by one would take one each. */
+const EXPIRIES_AT_ONCE = 490;
 
 const AUTHOR = { actor: 'system:sweep' };
 
@@ -13,8 +15,6 @@ const AUTHOR = { actor: 'system:sweep' };
 export interface ExpirySummary {
   /** Records for which an `expire` change was written. */
   readonly expired: number;
-  /** Whether there may be more of them than were taken up. */
-  readonly hasMore: boolean;
   /** Scopes that could not be finished. */
   readonly failed: readonly { readonly scope: string; readonly error: unknown }[];
 }
@@ -44,17 +44,23 @@ export async function expireLapsed(
   const byScope = Map.groupBy(lapsed, ({ scope }) => scope);
   await mapConcurrently([...byScope], SCOPES_AT_ONCE, async ([id, keys]) => {
     const scope = parseScopeId(id);
-    // One by one they would take a batch each; together they share as few as they fit in.
-    const outcomes = await Promise.allSettled(keys.map(({ key }) => commit(scope, expiryOf(key))));
-    for (const outcome of outcomes) {
-      expired += outcome.status === 'fulfilled' && outcome.value.changed ? 1 : 0;
-    }
-    const failure = outcomes.find((outcome) => outcome.status === 'rejected');
-    if (failure !== undefined) {
-      failed.push({ scope: id, error: failure.reason });
+    const errors: unknown[] = [];
+    await mapConcurrently(keys, EXPIRIES_AT_ONCE, async ({ key }) => {
+      if (errors.length > 0) {
+        return;
+      }
+      try {
+        const { changed } = await commit(scope, expiryOf(key));
+        expired += changed ? 1 : 0;
+      } catch (error) {
+        errors.push(error);
+      }
+    });
+    if (errors.length > 0) {
+      failed.push({ scope: id, error: errors[0] });
     }
   });
-  return { expired, hasMore: lapsed.length >= limit, failed };
+  return { expired, failed };
 }
 
 export interface ExpirySweepOptions {

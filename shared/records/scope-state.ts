@@ -115,17 +115,22 @@ export class ScopeState<Value> {
     }
     const position = await this.knownPosition();
     const startedAt = this.#clock.now();
+    let begun: readonly Change<Value>[] = [];
     for await (const page of this.#storage.readChangePages<Value>({ above: position })) {
+      const read = [...begun, ...page];
       const known = this.#position ?? 0;
       const isBehindGap = (change: Change<Value>, index: number) =>
-        change.revision > (page[index - 1]?.revision ?? known) + 1;
-      const start = Math.max(0, page.findLastIndex(isBehindGap));
-      const first = page[start];
+        change.revision > (read[index - 1]?.revision ?? known) + 1;
+      const start = Math.max(0, read.findLastIndex(isBehindGap));
+      const first = read[start];
       if (first !== undefined && first.revision > known + 1 && (await this.#hasMissedChanges())) {
         this.#leap(first.revision - 1);
       }
-      this.advance(page.slice(start));
+      const end = endOfWhole(read);
+      this.advance(read.slice(start, end));
+      begun = read.slice(end);
     }
+    this.advance(begun);
     this.#noteProof(startedAt);
   }
 
@@ -213,4 +218,13 @@ export class ScopeState<Value> {
   #exceedsLimits(snapshot: Snapshot<Value>): boolean {
     return snapshot.size > this.#limits.records || snapshot.bytes > this.#limits.bytes;
   }
+}
+
+/** How many of the changes do not belong to a transaction that goes on behind them. */
+function endOfWhole(changes: readonly Change<unknown>[]): number {
+  const last = changes.at(-1);
+  const { transaction } = last ?? {};
+  return transaction === undefined || transaction.last === last?.revision
+    ? changes.length
+    : changes.findIndex(({ revision }) => revision >= transaction.first);
 }

@@ -183,6 +183,27 @@ test('what is attached in a batch is there for what follows in it', async () => 
   expect(await changesOf(scope)).toEqual(['put /kv/s/a', 'put /kv/s/b', 'put /kv/s/b']);
 });
 
+test('a write that has waited longer than its writer is patient is not tried, so that none attaches to a lease that is long over', async () => {
+  const { promise: isHeld, resolve: release } = Promise.withResolvers<void>();
+  const slow = fixture.openProcess(async (step, run) => {
+    await (step === 'batch' ? isHeld : undefined);
+    return await run();
+  });
+  const scope = freshScope();
+  const { id } = await one.sessions.grant(scope, TTL);
+  const writes = Promise.allSettled([
+    put(scope, '/kv/s/a', undefined, slow),
+    put(scope, '/kv/s/b', id, slow),
+  ]);
+  fixture.clock.advance(60);
+  release();
+  expect(await writes).toMatchObject([
+    { status: 'fulfilled' },
+    { reason: { kind: 'unavailable', message: expect.stringContaining('nothing was written') } },
+  ]);
+  expect(await changesOf(scope)).toEqual(['put /kv/s/a']);
+});
+
 test('what was attached goes in a sweep of a process that has not heard of the end of its lease', async () => {
   const scope = freshScope();
   const { id } = await one.sessions.grant(scope, TTL);

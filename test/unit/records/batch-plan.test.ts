@@ -137,6 +137,32 @@ describe('planBatch', () => {
     ]);
   });
 
+  it('shows a range in key order with what was written into it, and leaves one to the next batch that may have lost its place', () => {
+    const seen: (readonly string[])[] = [];
+    const rangeOf = (limit: number): QueuedWrites<string> => ({
+      writeId: 'range',
+      writes: {
+        keys: [],
+        range: { prefix: '/k', limit },
+        actor: 'range',
+        decide(current) {
+          seen.push([...current.keys()]);
+          return { writes: [] };
+        },
+      },
+    });
+    const planOf = (limit: number, before: Record<string, Decision<string>>) => {
+      const range = rangeOf(limit);
+      const state = stateOf(recordOf('/k/1', 'x'), recordOf('/k/2', 'x', NOW + 1));
+      const ranges = new Map([[range.writes.range ?? { prefix: '', limit }, ['/k/1', '/k/2']]]);
+      return planBatch([queued('before', before), range], { ...state, ranges });
+    };
+    planOf(2, { '/k/0': { type: 'put', value: 'x' } });
+    planOf(3, { '/k/1': { type: 'delete' } });
+    expect(seen).toEqual([['/k/0', '/k/1', '/k/2'], ['/k/2']]);
+    expect(planOf(2, { '/k/1': { type: 'delete' } }).verdicts, 'there may be a third').toEqual([]);
+  });
+
   it('takes a key that is written twice, or was not named, for a fault', () => {
     const decision = { type: 'put', value: 'x' } as const;
     const twice: QueuedWrites<string> = {

@@ -81,7 +81,7 @@ export class Elections {
     const deadline = this.#clock.now() + 1000 * candidacy.wait;
     const scope = scopeOf(address);
     for (;;) {
-      const position = await this.#records.position(scope);
+      const position = candidacy.wait > 0 ? await this.#records.position(scope) : 0; // To wait from, so before the look.
       const leader = await this.get(address);
       if (leader === undefined) {
         const leadership = await this.#take(address, candidacy, author);

@@ -46,6 +46,8 @@ export interface Verdict<Value, Queued> {
 /** How queued writes end if the batch is committed. */
 export interface Prospect<Value, Queued> {
   readonly queued: Queued;
+  /** Of the batch. */
+  readonly base: number;
   readonly last: Change<Value>;
   readonly outcome: CommitSet<Value>;
 }
@@ -94,7 +96,7 @@ export function planBatch<Value, Queued extends QueuedWrites<Value>>(
       verdicts.push({ queued, answer: outcome });
     } else if (fits(changes.length + expiries.length + own.length, bytes + proposal.bytes)) {
       [...expiries, ...own].forEach(append);
-      prospects.push({ queued, last, outcome });
+      prospects.push({ queued, base, last, outcome });
     } else {
       if (changes.length === 0) {
         expiriesThatFit(expiries).forEach(append);

@@ -157,6 +157,10 @@ export class CommitQueue<Value> {
       if (this.#state.position !== plan.base) {
         return 'moved';
       }
+      if (open.some(({ prospects }) => prospects.some(({ base }) => base === plan.base))) {
+        // Time alone has changed what is decided, and the attempt before may still come to stand.
+        return 'uncertain';
+      }
     } else if (!this.#state.isProofValid) {
       // The change after the base may have been written and, since, removed by compaction; creating it would lock nothing.
       await this.#state.prove();
@@ -194,7 +198,7 @@ export class CommitQueue<Value> {
     });
     for (const prospect of plan.prospects) {
       const { queued } = prospect;
-      queued.prospects = [...queued.prospects.filter(({ last }) => last.revision > plan.base), prospect];
+      queued.prospects = [...queued.prospects.filter(({ base }) => base === plan.base), prospect];
     }
     return plan;
   }

@@ -40,11 +40,10 @@ export async function readHistory<Value>(
   { prefix, order = 'newest', after, limit }: HistoryRequest,
 ): Promise<HistoryPage<Value>> {
   const cursor = after === undefined ? undefined : readCursor(after, takeRevision);
-  const { compactedTo: knownGone } = await storage.readHead();
   const bounds =
     order === 'newest'
-      ? { above: knownGone, upTo: Math.min(position, (cursor ?? Number.POSITIVE_INFINITY) - 1) }
-      : { above: Math.max(knownGone, cursor ?? 0), upTo: position };
+      ? { upTo: Math.min(position, (cursor ?? Number.POSITIVE_INFINITY) - 1) }
+      : { above: Math.max((await storage.readHead()).compactedTo, cursor ?? 0), upTo: position };
   const { items: changes, isCut } = await takePage(
     storage.readChangePages<Value>({ prefix, order, ...bounds, limit: limit + 1 }),
     limit,

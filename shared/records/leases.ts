@@ -38,6 +38,8 @@ import { type Scope, scopeId } from './scope.ts';
 
 /** Scopes whose leases a process remembers; the least recently asked for are forgotten beyond it. */
 const MAX_SCOPES = 1_000;
+/** Single leases that are remembered of a scope before all of them are forgotten: callers may ask for any, and ended ones stay. */
+const MAX_LEASES_LOOKED_AT = 10_000;
 /** How often, in milliseconds, a caller who allows age may cause a holder that looks expired to be read again. */
 const STALE_READ_INTERVAL = 1_000;
 
@@ -88,6 +90,9 @@ export class Leases {
   async look(scope: Scope, key: string): Promise<StoredLease | undefined> {
     const remembered = this.#open(scope);
     const stored = await this.#storage.read(scope, key);
+    if (remembered.leases.size >= MAX_LEASES_LOOKED_AT) {
+      remembered.leases = new Map();
+    }
     remembered.leases.set(key, stored?.lease ?? absentLease(key));
     remembered.version = this.#nextVersion();
     return stored;

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { conflict } from '../../../shared/platform/errors.ts';
 import type { Change, Scope } from '../../../shared/records/index.ts';
 import { type Process, type SessionsFixture, startSessions } from './sessions-fixture.ts';
 
@@ -201,6 +202,35 @@ test('a write that has waited longer than its writer is patient is not tried, so
     { status: 'fulfilled' },
     { reason: { kind: 'unavailable', message: expect.stringContaining('nothing was written') } },
   ]);
+  expect(await changesOf(scope)).toEqual(['put /kv/s/a']);
+});
+
+test('who cannot know whether an attempt still comes to stand is not told that it does not, whatever time has made of its decision', async () => {
+  const scope = freshScope();
+  let attempt = async (): Promise<unknown> => undefined;
+  const cutOff = fixture.openProcess(async (step, run) => {
+    if (step !== 'batch') {
+      return await run();
+    }
+    attempt = run;
+    fixture.clock.advance(1);
+    throw Object.assign(new Error('The connection is lost, and the request under way.'), {
+      code: 'ECONNRESET',
+    });
+  });
+  const deadline = fixture.clock.now() + 1;
+  const write = cutOff.records.commit<string>(scope, {
+    key: '/kv/s/a',
+    ...AUTHOR,
+    decide: () => {
+      if (cutOff.clock.now() >= deadline) {
+        throw conflict('It is too late.');
+      }
+      return { type: 'put', value: 'a' };
+    },
+  });
+  await expect(write).rejects.toMatchObject({ kind: 'unavailable' });
+  await attempt();
   expect(await changesOf(scope)).toEqual(['put /kv/s/a']);
 });
 

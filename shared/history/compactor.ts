@@ -36,12 +36,9 @@ export class Compactor {
     const { compaction, retention, clock } = this.#options;
     const summary: CompactorSummary = { removed: 0, scopes: 0, postponed: 0, failed: [] };
     const deadline = clock.now() + TIME_BUDGET;
-    const rules = await retention.rules();
-    const policies = new Map(rules.map(({ scope, policy }) => [scopeId(scope), policy]));
+    const ruled = await retention.ruledScopes();
     const found = await compaction.findCompactable(retention.fallback.minDays);
-    const scopes = new Map(
-      [...rules.map(({ scope }) => scope), ...found].map((scope) => [scopeId(scope), scope]),
-    );
+    const scopes = new Map([...ruled, ...found].map((scope) => [scopeId(scope), scope]));
     for (const scope of this.#shuffle([...scopes.values()])) {
       if (clock.now() >= deadline) {
         summary.postponed += 1;
@@ -50,7 +47,8 @@ export class Compactor {
       const id = scopeId(scope);
       try {
         summary.scopes += 1;
-        summary.removed += await compaction.enforce(scope, policies.get(id) ?? retention.fallback, deadline);
+        // Read scope by scope: a run takes minutes, and a rule holds from its answer on.
+        summary.removed += await compaction.enforce(scope, await retention.policyOf(scope), deadline);
       } catch (error) {
         summary.failed.push({ scope: id, error });
       }

@@ -83,23 +83,26 @@ export class Retention {
     return revision;
   }
 
-  /** The rules of all scopes of all namespaces. */
-  async rules(): Promise<{ scope: Scope; policy: RetentionPolicy }[]> {
-    const rules: { scope: Scope; policy: RetentionPolicy }[] = [];
+  /** What is kept of a scope of any kind, as it is ruled now. */
+  async policyOf({ ns, kind, name }: Scope): Promise<RetentionPolicy> {
+    const path = name === '' ? kind : `${kind}/${name}`;
+    return (await this.#records.get<RetentionPolicy>(scopeOf(ns), keyOf(path)))?.value ?? this.#fallback;
+  }
+
+  /** The scopes of all namespaces that have a rule of their own. */
+  async ruledScopes(): Promise<Scope[]> {
+    const scopes: Scope[] = [];
     for (const home of await this.#records.scopesEverywhere(KIND)) {
       let after: string | undefined;
       do {
         const page = await this.#records.list<RetentionPolicy>(home, { after });
-        for (const { key, value } of page.records) {
-          const scope = scopeOfPrefix(home.ns, key.slice(KIND.length + 1));
-          if (scope !== undefined) {
-            rules.push({ scope, policy: value });
-          }
-        }
+        scopes.push(
+          ...page.records.flatMap(({ key }) => scopeOfPrefix(home.ns, key.slice(KIND.length + 1)) ?? []),
+        );
         after = page.next;
       } while (after !== undefined);
     }
-    return rules;
+    return scopes;
   }
 }
 

@@ -323,6 +323,15 @@ describe('retention', () => {
     expect((await compactor.run()).failed).toEqual([]);
     expect(await heads()).toEqual([0, 0]);
     clock.advance(1.5 * DAY);
+    const findCompactable = compaction.findCompactable.bind(compaction);
+    compaction.findCompactable = async (minDays) => {
+      await call('PUT', 'retention/kv/s', { minChanges: 4, minDays: 1 }); // While a run is under way.
+      return await findCompactable(minDays);
+    };
+    expect((await compactor.run()).failed).toEqual([]);
+    expect(await heads()).toEqual([1, 0]);
+    await call('PUT', 'retention/kv/s', { minChanges: 2, minDays: 1 });
+    compaction.findCompactable = findCompactable;
     expect((await compactor.run()).failed).toEqual([]);
     expect(await heads()).toEqual([3, 0]);
     clock.advance(DAY);

@@ -33,10 +33,13 @@ const campaign = endpoint({
       .default(0)
       .describe('Seconds to wait for the leadership; 0 unless given.'),
   }),
-  responses: { 200: { description: 'The candidate leads.', body: leadershipSchema } },
+  responses: {
+    200: { description: 'The candidate leads.', body: leadershipSchema, headers: ['X-Skerry-Revision'] },
+  },
   errors: ['conflict', 'too-many-requests'],
   async handle({ ns, params, body, author }, { elections }) {
-    return json(200, await elections.campaign({ ns, name: params.name }, body, author));
+    const leadership = await elections.campaign({ ns, name: params.name }, body, author);
+    return json(200, leadership, { revision: leadership.token });
   },
 });
 

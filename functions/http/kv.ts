@@ -2,7 +2,6 @@ import { z } from 'zod';
 import {
   type Comparison,
   type KeyValue,
-  MAX_OPERATIONS,
   type Operation,
   pathOfKey,
   rawContentOf,
@@ -95,7 +94,10 @@ const getKey = endpoint({
       orContent: true,
       headers: ['ETag', 'X-Skerry-Revision', 'Last-Modified', 'Age'],
     },
-    304: { description: 'It is as the caller knows it.', headers: ['ETag', 'Age'] },
+    304: {
+      description: 'It is as the caller knows it.',
+      headers: ['ETag', 'X-Skerry-Revision', 'Last-Modified', 'Age'],
+    },
   },
   errors: ['not-found', 'compacted'],
   async handle({ ns, params, query, headers }, { keyValues }) {
@@ -275,10 +277,10 @@ const comparisonSchema = z
   )
   .transform((comparison) => comparison as Comparison);
 
-const branchSchema = z.array(operationSchema).max(MAX_OPERATIONS).default([]);
+const branchSchema = z.array(operationSchema).default([]);
 
 const transactionSchema = z.strictObject({
-  compare: z.array(comparisonSchema).max(MAX_OPERATIONS).default([]),
+  compare: z.array(comparisonSchema).default([]),
   // biome-ignore lint/suspicious/noThenProperty: the word of the API, and never a function.
   then: branchSchema.describe('Done where every comparison holds.'),
   else: branchSchema.describe('Done where one does not hold.'),

@@ -14,13 +14,13 @@ const statusSchema = z.strictObject({
   buildVersion: shortText.optional(),
   buildDate: shortText.optional(),
   commitHash: shortText.optional(),
-  nonFatal: z.array(nameSchema).describe('Plugins whose errors are no error of the agent.'),
+  nonFatal: z.array(z.string()).describe('Plugins whose errors are no error of the agent.'),
   startTime: z.iso.datetime().describe('When the agent was first heard of.'),
   lastChange: z.iso.datetime().describe('Of the state.'),
   lastUpdate: z.iso.datetime(),
   plugins: z.array(
     z.strictObject({
-      name: nameSchema,
+      name: z.string(),
       state: stateSchema,
       error: z.string().optional(),
       lastChange: z.iso.datetime().describe('Of the state.'),

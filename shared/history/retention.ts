@@ -1,6 +1,7 @@
 import { scopeOfPrefix } from '../keyspace/index.ts';
 import { invalid, notFound } from '../platform/errors.ts';
 import { type Author, checkPrecondition, type Precondition } from '../platform/http/index.ts';
+import { NAME_PATTERN } from '../platform/http/name.ts';
 import type { Records, RetentionPolicy, Scope, StoredRecord } from '../records/index.ts';
 
 /** What is kept of a scope, and since which revision by a rule of its own; absent where the settings decide. */
@@ -74,7 +75,9 @@ export class Retention {
       ...author,
       decide(current) {
         if (current === undefined) {
-          throw notFound(`"${path}" has no retention of its own.`);
+          throw notFound(`"${path}" has no retention of its own.`, {
+            fix: `Nothing is to be done: the settings decide, as GET /api/v1/retention/${path} shows.`,
+          });
         }
         checkPrecondition(precondition, current);
         return { type: 'delete' };
@@ -122,7 +125,7 @@ function checkScopePath(ns: string, path: string): void {
   const scope = scopeOfPrefix(ns, `/${path}`);
   const isWhole =
     scope !== undefined && path === (scope.name === '' ? scope.kind : `${scope.kind}/${scope.name}`);
-  if (!isWhole || !/^[0-9A-Za-z._-]*$/.test(scope.name)) {
+  if (!isWhole || !(scope.name === '' || NAME_PATTERN.test(scope.name))) {
     throw invalid(`"${path.slice(0, 100)}" is not the path of a scope.`, {
       field: 'scope',
       fix: 'Use "app", "srv/SERVICE", "kv/STORE", "election/NAME" or "reg".',

@@ -37,7 +37,7 @@ export interface KeyPlace {
  */
 export function checkPublicKey(prefix: string): void {
   if (prefix !== '/' && !isPossible(prefix)) {
-    throw invalid(`"${prefix.slice(0, 100)}" is not a key prefix that can be watched.`, {
+    throw invalid(`"${prefix.slice(0, 100)}" is neither a key nor the beginning of keys.`, {
       field: 'key',
       fix: 'Use "/app", "/app/NAME", "/srv", "/srv/SERVICE", "/srv/SERVICE/INSTANCE", "/kv", "/kv/STORE", "/kv/STORE/KEY", "/election/NAME", "/reg", or "/" for all of them.',
     });

@@ -6,11 +6,10 @@ export { rawContentOf, toRawValue } from './content.ts';
 export { pathOfKey } from './key.ts';
 export type { KeyValue } from './key-value.ts';
 export { type KeyListing, KeyValues, type PrefixDeletion, unknownKey } from './key-values.ts';
-export {
-  type Comparison,
-  MAX_OPERATIONS,
-  type Operation,
-  type OperationResult,
-  type TransactionAnswer,
-  type TransactionInput,
+export type {
+  Comparison,
+  Operation,
+  OperationResult,
+  TransactionAnswer,
+  TransactionInput,
 } from './transaction.ts';

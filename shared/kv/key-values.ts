@@ -136,8 +136,8 @@ export class KeyValues {
    * more in several, each of which takes the first keys that are left.
    *
    * @param options.atomic refuses rather than to need more than one transaction.
-   * @throws SkerryError `unprocessable` for more than 49 keys, and `too-large` for values that no transaction can delete
-   *   together, where it is to be atomic; `unavailable` when it takes too long, and some keys are deleted.
+   * @throws SkerryError `unprocessable` where it is to be atomic, and they or their values are too many for one transaction;
+   *   `unavailable` when it takes too long, and some keys are deleted.
    */
   async deletePrefix(
     ns: string,
@@ -156,8 +156,11 @@ export class KeyValues {
       try {
         batch = await this.#deleteFirst(ns, store, { prefix: recordPrefix, after, most }, { author, atomic });
       } catch (error) {
-        if (atomic || most === 1 || !(error instanceof SkerryError && error.kind === 'too-large')) {
+        if (most === 1 || !(error instanceof SkerryError && error.kind === 'too-large')) {
           throw error;
+        }
+        if (atomic) {
+          throw needsSeveral('The keys under the prefix hold more than one transaction can delete.');
         }
         most = Math.ceil(most / 2); // Their values fill a transaction before their number does.
         continue;
@@ -186,13 +189,7 @@ export class KeyValues {
       ...author,
       decide(current: ReadonlyMap<string, StoredRecord<Json>>) {
         if (atomic && current.size > most) {
-          throw unprocessable(
-            `More than ${most} keys are under the prefix, which no transaction can delete.`,
-            {
-              field: 'atomic',
-              fix: 'Delete them without "atomic", or by longer prefixes.',
-            },
-          );
+          throw needsSeveral(`More than ${most} keys are under the prefix, which no transaction can delete.`);
         }
         const keys = [...current.keys()].slice(0, most);
         return {
@@ -229,6 +226,13 @@ export class KeyValues {
   }
 }
 
+function needsSeveral(detail: string): SkerryError {
+  return unprocessable(detail, {
+    field: 'atomic',
+    fix: 'Delete them without "atomic", or by longer prefixes.',
+  });
+}
+
 /** One transaction of the deletion of a prefix. */
 interface Batch {
   readonly deleted: number;
@@ -244,5 +248,7 @@ export function unknownKey(store: string, key: string, revision?: number): Skerr
     ? notFound(`There is no key "${key}" in the store "${store}".`, {
         fix: `Create it with PUT /api/v1/${pathOfKey(store, key)}.`,
       })
-    : notFound(`There was no key "${key}" in the store "${store}" at revision ${revision}.`);
+    : notFound(`There was no key "${key}" in the store "${store}" at revision ${revision}.`, {
+        fix: `See when there was with GET /api/v1/history/${pathOfKey(store, key)}.`,
+      });
 }

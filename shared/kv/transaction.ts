@@ -7,7 +7,7 @@ import { type KeyValue, toKeyValue } from './key-value.ts';
 import { checkLife, decidePut, type KeyInput } from './put.ts';
 
 /** Operations of one branch, and comparisons. */
-export const MAX_OPERATIONS = 128;
+const MAX_OPERATIONS = 128;
 /** Writes of one branch: two operations of a Cosmos batch each. */
 const MAX_WRITES = 49;
 
@@ -69,6 +69,7 @@ export class StoreTransaction {
     this.#store = store;
     this.#input = input;
     this.#now = now;
+    checkCount(input.compare, 'compare', 'comparisons');
     const compared = input.compare.map(({ key }, index) => recordKeyOf(store, key, `compare[${index}].key`));
     const operated = input.branches.flatMap((operations, index) =>
       checkBranch(store, operations, BRANCH_NAMES[index] ?? ''),
@@ -137,6 +138,7 @@ const NOTHING = { changed: false, revision: 0, previous: undefined };
 
 /** @returns the keys of the records that it touches. */
 function checkBranch(store: string, operations: readonly Operation[], branch: string): readonly string[] {
+  checkCount(operations, branch, 'operations');
   const seen = new Set<string>();
   let writes = 0;
   for (const [index, operation] of operations.entries()) {
@@ -156,13 +158,22 @@ function checkBranch(store: string, operations: readonly Operation[], branch: st
     }
     writes += 'get' in operation ? 0 : 1;
   }
-  if (writes > MAX_WRITES) {
-    throw unprocessable(`"${branch}" holds ${writes} writes; ${MAX_WRITES} are the most.`, {
-      field: branch,
+  checkCount({ length: writes }, branch, 'writes', MAX_WRITES);
+  return [...seen];
+}
+
+function checkCount(
+  { length }: { readonly length: number },
+  field: string,
+  what: string,
+  most = MAX_OPERATIONS,
+): void {
+  if (length > most) {
+    throw unprocessable(`"${field}" holds ${length} ${what}; ${most} are the most.`, {
+      field,
       fix: 'Split the transaction into several.',
     });
   }
-  return [...seen];
 }
 
 function holds(comparison: Comparison, record: StoredRecord<Json> | undefined): boolean {

@@ -3,6 +3,7 @@ import { type Clock, toTimestamp } from '../platform/clock.ts';
 import { unprocessable } from '../platform/errors.ts';
 import { CompactionStorage, findCompactable, type RemovableChange } from './compaction-storage.ts';
 import { type Head, REMOVAL_DELAY_MILLISECONDS } from './head.ts';
+import { NOTHING_WRITTEN } from './history.ts';
 import { LogStorage } from './log-storage.ts';
 import { type Scope, scopeId } from './scope.ts';
 
@@ -61,7 +62,7 @@ export class Compaction {
     if (revision > position) {
       throw unprocessable(`Revision ${revision} is not reached yet; the newest is ${position}.`, {
         field: 'revision',
-        fix: `Send a revision up to ${position}.`,
+        fix: position === 0 ? NOTHING_WRITTEN : `Send a revision up to ${position}.`,
       });
     }
     return await this.#raise(scope, Math.min(revision, position - 1));

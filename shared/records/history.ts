@@ -94,12 +94,15 @@ export async function checkKept(storage: LogStorage, revision: number, position:
   }
 }
 
+/** What to do about any revision of a scope that has none. */
+export const NOTHING_WRITTEN = 'Check the name: nothing was ever written there.';
+
 /** @throws SkerryError `invalid` for a revision beyond the newest. */
 export function checkReached(revision: number, position: number): void {
   if (revision > position) {
     throw invalid(`Revision ${revision} is not reached yet; the newest is ${position}.`, {
       field: 'revision',
-      fix: `Ask for a revision up to ${position}.`,
+      fix: position === 0 ? NOTHING_WRITTEN : `Ask for a revision up to ${position}.`,
     });
   }
 }

@@ -75,7 +75,7 @@ export async function listFromStorage<Value>(
   isGone: IsGone,
 ): Promise<Page<Value>> {
   const { prefix = '', limit = MAX_PAGE } = request;
-  const cursor = cursorOf(request);
+  const cursor = cursorOf(request, position);
   const revision = cursor?.revision ?? request.revision ?? position;
   const after = cursor?.key ?? '';
   const { documents, isLast } = await storage.readRecordPage<Value>({ after, prefix, limit });
@@ -134,13 +134,19 @@ function toPage<Value>(
     : { ...page, next: writeCursor(next.revision === undefined ? [next.key] : [next.key, next.revision]) };
 }
 
-function cursorOf({ after }: PageRequest): Cursor | undefined {
-  return after === undefined ? undefined : readCursor(after, takeCursor);
+/** @param position the newest revision that a page can have shown. */
+function cursorOf({ after }: PageRequest, position = Number.MAX_SAFE_INTEGER): Cursor | undefined {
+  return after === undefined ? undefined : readCursor(after, (parts) => takeCursor(parts, position));
 }
 
-function takeCursor([key, revision]: readonly unknown[]): Cursor | undefined {
-  if (typeof key !== 'string' || !(revision === undefined || Number.isSafeInteger(revision))) {
+function takeCursor([key, revision]: readonly unknown[], position: number): Cursor | undefined {
+  if (typeof key !== 'string') {
     return undefined;
   }
-  return { key, ...(typeof revision === 'number' && { revision }) };
+  if (revision === undefined) {
+    return { key };
+  }
+  const isReached =
+    typeof revision === 'number' && Number.isSafeInteger(revision) && revision >= 0 && revision <= position;
+  return isReached ? { key, revision } : undefined;
 }

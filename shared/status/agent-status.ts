@@ -8,7 +8,8 @@ const STATES: readonly State[] = ['init', 'ok', 'error'];
 
 const text = z.string().optional();
 const state = z.union([z.literal(0), z.literal(1), z.literal(2)]).default(0);
-const unixSeconds = z.number().default(0);
+/** Of the years 1 to 9999, Go's zero time among them; others could not be shown. */
+const unixSeconds = z.number().min(-62_135_596_800).max(253_402_300_799).default(0);
 
 /** A plugin's status as cn-infra stores it under `check/status/v1/plugin/NAME`. */
 export const pluginDocumentSchema = z.object({

@@ -121,12 +121,15 @@ describe.concurrent('a key', () => {
 
   it.each<[what: string, body: Buffer | string, headers: Record<string, string>]>([
     ['no content type', '[1,null,"ü"]', { 'content-type': '' }],
-    ['JSON of a kind', '[1,null,"ü"]', { 'content-type': 'application/vnd.api+json' }],
+    ['JSON of a kind', '[1,null,"ü"]', { 'content-type': 'application/vnd.my_api+json' }],
+    ['JSON of another type', '[1,null,"ü"]', { 'content-type': 'model/gltf+json; v=2' }],
     ['null', 'null', { 'content-type': 'application/json' }],
   ])('may hold JSON of %s', async (what, body, headers) => {
     const path = `kv/json/${encodeURIComponent(what)}`;
     expect((await api.put(path, body, headers)).status).toBe(201);
-    expect((await api.get(path)).body).toEqual(JSON.parse(String(body)));
+    const got = await api.get(path);
+    expect(got.body).toEqual(JSON.parse(String(body)));
+    expect(got.headers['content-type']).toBe('application/json');
   });
 
   it('may have any name that a path can carry', async () => {
@@ -192,6 +195,10 @@ describe.concurrent('the keys of a store', () => {
       { key: 'a/x', revision: 5, createdAt: expect.any(String), updatedAt: expect.any(String) },
     ]);
     expect(keys(await api.get(`kv/list/?prefix=a/&after=${next}`))).toEqual(['a/y']);
+    const longest = '"'.repeat(500 - '/kv/long/'.length);
+    for (const key of [longest, 'z']) await api.put(`kv/long/${encodeURIComponent(key)}`, 1);
+    const { next: behind } = (await api.get('kv/long/?limit=1')).body as { next?: string };
+    expect(keys(await api.get(`kv/long/?after=${behind}`))).toEqual(['z']);
     const stale = await api.get('kv/list/', { 'cache-control': 'max-stale=60' });
     expect(stale.headers).toHaveProperty('age');
     expect((await api.get('kv/never/')).body).toEqual({ items: [], revision: 0 });
@@ -363,7 +370,8 @@ describe.concurrent('nonsense is refused, and changes nothing', () => {
     ['a key twice', onSuccess([put('a'), { get: { key: 'a' } }]), 422, 'then[1].get.key'],
     ['a key twice in the other branch', { else: [put('a'), put('a')] }, 422, 'else[1].put.key'],
     ['50 writes', onSuccess(many(50)), 422, 'then'],
-    ['129 operations', { else: Array(129).fill({ get: { key: 'a' } }) }, 400, 'else'],
+    ['129 operations', { else: Array(129).fill({ get: { key: 'a' } }) }, 422, 'else'],
+    ['129 comparisons', { compare: Array(129).fill({ key: 'a', exists: false }) }, 422, 'compare'],
     [
       'a value that is too large',
       onSuccess([put('a', { value: 'x'.repeat(300 * KIB) })]),

@@ -8,7 +8,7 @@ import type { IncomingRequest } from './request.ts';
 /** Cosmos DB refuses documents that are nested deeper than 128 levels; a value has some levels around it. */
 export const MAX_NESTING = 100;
 
-const JSON_MEDIA_TYPE = /^application\/(?:[0-9a-z.+-]+\+)?json$/;
+const JSON_MEDIA_TYPE = /^(?:application\/json|[\w!#$&^.+-]+\/[\w!#$&^.+-]+\+json)$/;
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
 /**

@@ -10,7 +10,8 @@ const API_VERSION = '1.0.0';
 
 type JsonObject = { [name: string]: unknown };
 
-const problemSchema = z.object({
+/** Loose, because a kind of problem may come to tell more. */
+const problemSchema = z.looseObject({
   type: z.url().describe('Names the kind of problem; stable.'),
   title: z.string(),
   status: z.int(),
@@ -21,6 +22,12 @@ const problemSchema = z.object({
     .describe('The path of the faulty field, or the name of the header or parameter.'),
   fix: z.string().optional().describe('What to do about it.'),
   requestId: z.string(),
+  compactedTo: z.int().optional().describe('410: changes up to this revision are gone.'),
+  resyncFrom: z.int().optional().describe('410: the revision to go on from.'),
+  leader: z
+    .looseObject({ candidate: z.string(), token: z.int(), expiresAt: z.iso.datetime() })
+    .optional()
+    .describe('409 to a campaign: who leads.'),
 });
 
 const REQUEST_HEADERS: Readonly<Record<string, string>> = {
@@ -169,7 +176,7 @@ function errorStatuses<Services>(endpoint: Endpoint<Services>): readonly number[
   if (endpoint.body !== undefined && endpoint.surface === 'canonical') {
     statuses.add(PROBLEM_KINDS['unsupported-media-type'].status);
   }
-  if (endpoint.method !== 'GET' && endpoint.requestHeaders.includes('If-Match')) {
+  if (endpoint.requestHeaders.some((name) => name === 'If-Match' || name === 'If-None-Match')) {
     statuses.add(PROBLEM_KINDS['precondition-failed'].status);
   }
   for (const kind of endpoint.errors) {

@@ -75,9 +75,7 @@ export function checkIfMatch(headers: HeaderReader, tag: string | undefined): vo
   if (tags !== '*' && !matchesStrongly(tags, tag)) {
     throw preconditionFailed(
       tag === undefined ? 'It has no entity tag.' : `Its present entity tag is ${tag}.`,
-      {
-        field: 'If-Match',
-      },
+      { field: 'If-Match', fix: 'Leave the header out to read what stands there now.' },
     );
   }
 }

@@ -52,10 +52,13 @@ export function wholeNumber(bounds: { readonly minimum: number; readonly maximum
 /** Most items on one page of a listing, and what a page holds unless the caller says otherwise. */
 const MAX_PAGE_ITEMS = 1000;
 
+/** Room for the cursor of a key of 500 bytes, each of which JSON may write as two. */
+const MAX_CURSOR_CHARACTERS = 2000;
+
 /** The parameters of every listing that comes in pages. */
 export const paging = {
   limit: wholeNumber({ minimum: 1, maximum: MAX_PAGE_ITEMS })
     .default(MAX_PAGE_ITEMS)
     .describe(`Most items of the answer; ${MAX_PAGE_ITEMS} unless given.`),
-  after: z.string().min(1).max(1000).optional().describe('The `next` of the page before.'),
+  after: z.string().min(1).max(MAX_CURSOR_CHARACTERS).optional().describe('The `next` of the page before.'),
 };

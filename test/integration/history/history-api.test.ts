@@ -289,7 +289,10 @@ describe('retention', () => {
     expect(await call('PUT', 'retention/kv/s', own, { 'if-match': '"7"' })).toMatchObject({ status: 412 });
     expect(await call('GET', 'retention/kv/s')).toMatchObject({ json: own, headers: { ETag: '"1"' } });
     expect(await call('DELETE', 'retention/kv/s')).toMatchObject({ status: 204 });
-    expect(await call('DELETE', 'retention/kv/s')).toMatchObject({ status: 404 });
+    expect(await call('DELETE', 'retention/kv/s')).toMatchObject({
+      status: 404,
+      json: { fix: expect.any(String) },
+    });
     expect(await call('GET', 'retention/kv/s')).toMatchObject({ json: { minChanges: 7, minDays: 2 } });
   });
 

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { KeyValues, type TransactionInput } from '../../../shared/kv/index.ts';
 import { type Clock, systemClock } from '../../../shared/platform/clock.ts';
+import { writeCursor } from '../../../shared/platform/cursor.ts';
 import { systemRandom } from '../../../shared/platform/random.ts';
 import { COSMOS_CONTAINERS } from '../../../shared/platform/topology.ts';
 import { type Change, type Json, Records } from '../../../shared/records/index.ts';
@@ -116,6 +117,15 @@ describe('keys', () => {
         ['a/y'],
         undefined,
       ]);
+    }
+    for (const revision of [-1, 1e9, 1.5]) {
+      const store = newStore();
+      await fill(store, { a: 1, b: 2 });
+      const by = new KeyValues(openRecords({ snapshotLimits: { records: 1, bytes: 1e7 } }), clock);
+      await expect(
+        by.list(NS, store, { after: writeCursor(['/kv/a', revision]) }),
+        String(revision),
+      ).rejects.toMatchObject({ kind: 'invalid', field: 'after' });
     }
   });
 
@@ -272,7 +282,8 @@ describe('the keys under a prefix', () => {
     const value = 'x'.repeat(200_000);
     await fill(store, { a: value, b: value, c: value, d: value, e: value, f: value, g: value, h: value });
     await expect(keyValues.deletePrefix(NS, store, '', { author, atomic: true })).rejects.toMatchObject({
-      kind: 'too-large',
+      kind: 'unprocessable',
+      field: 'atomic',
     });
     const deletion = await keyValues.deletePrefix(NS, store, '', { author, atomic: false });
     expect(deletion).toMatchObject({ deleted: 8, atomic: false, batches: 2 });

@@ -99,6 +99,13 @@ describe('what an agent says of itself', () => {
   });
 });
 
+test('a document with times that nobody can show is none', () => {
+  expect(agentDocumentSchema.safeParse({ state: 1, start_time: -62_135_596_800 }).success).toBe(true);
+  for (const time of [1e15, -1e12, 253_402_300_800]) {
+    expect(agentDocumentSchema.safeParse({ state: 1, start_time: time }).success, String(time)).toBe(false);
+  }
+});
+
 test('the documents are those of cn-infra: its names, Unix seconds, and nothing that is zero', () => {
   const one = new Agent();
   one.report('etcd', { state: 'init' }, 100);

@@ -1,6 +1,10 @@
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
 import { endpoints } from '../../../../functions/http/endpoints.ts';
+import { conflict, preconditionFailed } from '../../../../shared/platform/errors.ts';
 import { describeApi } from '../../../../shared/platform/http/index.ts';
+import { errorResponse } from '../../../../shared/platform/http/problem.ts';
+import { historyCompacted } from '../../../../shared/records/head.ts';
 
 type JsonObject = Record<string, unknown>;
 
@@ -52,6 +56,33 @@ describe('the API description', () => {
       }
     },
   );
+
+  it('covers what problems tell further', () => {
+    const isProblem = new Ajv2020({ strict: false, validateFormats: false }).compile(
+      document.components.schemas.Problem,
+    );
+    const leader = { candidate: 'a', token: 1, expiresAt: '2026-01-01T00:00:00.000Z' };
+    for (const error of [
+      historyCompacted({ compactedTo: 3, compactedUntil: '' }, 4),
+      conflict('There is a leader.', { extensions: { leader } }),
+      preconditionFailed('No.'),
+    ]) {
+      const problem = JSON.parse(String(errorResponse(error, 'canonical', 'req_1').body));
+      expect(isProblem(problem), JSON.stringify(isProblem.errors)).toBe(true);
+      expect(Object.keys(document.components.schemas.Problem.properties)).toEqual(
+        expect.arrayContaining(Object.keys(problem)),
+      );
+    }
+  });
+
+  it('tells that reads can be guarded too', () => {
+    for (const { name, route, method, requestHeaders } of endpoints) {
+      if (requestHeaders.includes('If-None-Match')) {
+        const path = `/${route.text.replace('{*', '{')}`;
+        expect(Object.keys(document.paths[path][method.toLowerCase()].responses), name).toContain('412');
+      }
+    }
+  });
 
   it('takes and gives content of any type for a key', () => {
     const { put, get } = document.paths['/api/v1/kv/{store}/{key}'];

@@ -162,6 +162,9 @@ describe('a long poll', () => {
       });
     }
     expectProblem(await get(`watch?cursor=${forge(cursor, otherContainer)}&wait=0`), 410);
+    const within = (start: string) => `watch?ns=pages&after=${encode([start, ''])}`;
+    expectProblem(await get(within(forge(cursor, wrongToken))), 400);
+    expectProblem(await get(within(forge(cursor, otherContainer))), 410);
     await clients[0]?.post('subscriptions', { name: 'x', key: '/app', endpoint: 'https://example.org' });
     const [hook, nothing] = [await get('watch/hook'), await get('watch/soup')];
     expectProblem(hook, 404);
@@ -389,7 +392,11 @@ async function register(client: number, service: string, id: string): Promise<vo
 
 function forge(cursor: string | undefined, change: (parts: unknown[]) => unknown): string {
   const parts = JSON.parse(Buffer.from(cursor ?? '', 'base64url').toString()) as unknown[];
-  return Buffer.from(JSON.stringify(change(parts))).toString('base64url');
+  return encode(change(parts));
+}
+
+function encode(parts: unknown): string {
+  return Buffer.from(JSON.stringify(parts)).toString('base64url');
 }
 
 function wrongToken([version, container, time, ranges, held]: unknown[]): unknown {

@@ -1,7 +1,13 @@
-import { type ChangeFeedPullModelIterator, ChangeFeedStartFrom, type Container } from '@azure/cosmos';
-import { askCosmos, COSMOS_STATUS } from '../../platform/ask-cosmos.ts';
+import {
+  type ChangeFeedPullModelIterator,
+  ChangeFeedStartFrom,
+  type Container,
+  ErrorResponse,
+} from '@azure/cosmos';
+import { askCosmos, COSMOS_STATUS, cosmosStatusOf } from '../../platform/ask-cosmos.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { Coalesced } from '../../platform/coalesced.ts';
+import { compacted, invalid, unavailable } from '../../platform/errors.ts';
 import type { Change } from '../change.ts';
 import { type ChangeDocument, fromChangeDocument } from '../documents.ts';
 import { parseScopeId, type Scope } from '../scope.ts';
@@ -42,12 +48,13 @@ export class ChangeFeed {
 
   /** A reader of what changes from the first page on, which is empty. */
   fromNow(): FeedReader {
-    return this.#read(ChangeFeedStartFrom.Now());
+    return new FeedReader(this.#iterate(ChangeFeedStartFrom.Now()), this.#clock);
   }
 
   /** A reader of what changed behind a position. */
   from(position: FeedPosition): FeedReader {
-    return this.#read(ChangeFeedStartFrom.Continuation(toContinuation(position)));
+    const iterator = this.#iterate(ChangeFeedStartFrom.Continuation(toContinuation(position)));
+    return new FeedReader(iterator, this.#clock, async (error) => await this.#refusalOf(error, position));
   }
 
   /** The page behind a position; those who ask for the same at a time share the reading, as after a restart when all come back. */
@@ -69,36 +76,64 @@ export class ChangeFeed {
     }
   }
 
-  #read(changeFeedStartFrom: ChangeFeedStartFrom): FeedReader {
-    return new FeedReader(
-      this.#container.items.getChangeFeedIterator<ChangeDocument<unknown>>({
-        changeFeedStartFrom,
-        maxItemCount: PAGE_DOCUMENTS,
-      }),
-      this.#clock,
-    );
+  #iterate(changeFeedStartFrom: ChangeFeedStartFrom) {
+    return this.#container.items.getChangeFeedIterator<ChangeDocument<unknown>>({
+      changeFeedStartFrom,
+      maxItemCount: PAGE_DOCUMENTS,
+    });
+  }
+
+  /** What is wrong with a position from outside, if that is it. The SDK hides all but the status, if there is one. */
+  async #refusalOf(error: unknown, position: FeedPosition): Promise<unknown> {
+    if (!(error instanceof ErrorResponse)) {
+      return error;
+    }
+    const fix = 'Leave it out and begin with a resync.';
+    if (cosmosStatusOf(error) === 400) {
+      return invalid('"cursor" is none that was given out here.', { field: 'cursor', fix, cause: error });
+    }
+    const { resource } = await askCosmos((abortSignal) => this.#container.read({ abortSignal }));
+    return resource?._rid === position.container
+      ? unavailable('The changes cannot be read at the moment.', { cause: error })
+      : compacted('What the cursor points at is gone.', { fix, cause: error });
   }
 }
 
 export class FeedReader {
   readonly #iterator: ChangeFeedPullModelIterator<ChangeDocument<unknown>>;
   readonly #clock: Clock;
+  readonly #explain: (error: unknown) => unknown;
 
-  constructor(iterator: ChangeFeedPullModelIterator<ChangeDocument<unknown>>, clock: Clock) {
+  /** @param explain what to throw instead of an error of the database. */
+  constructor(
+    iterator: ChangeFeedPullModelIterator<ChangeDocument<unknown>>,
+    clock: Clock,
+    explain: (error: unknown) => unknown = (error) => error,
+  ) {
     this.#iterator = iterator;
     this.#clock = clock;
+    this.#explain = explain;
   }
 
-  /** After a failure the reader is not to be used again. */
+  /**
+   * After a failure the reader is not to be used again.
+   *
+   * @throws SkerryError `unavailable`; `invalid` for a position that Cosmos DB can make nothing of; `compacted` for one of a
+   *   container that is gone.
+   */
   async read(): Promise<FeedPage> {
     const askedAt = this.#clock.now();
-    const { result, statusCode, continuationToken } = await askCosmos(() => this.#iterator.readNext());
-    return {
-      changes: (result ?? []).flatMap((document) => (document.type === 'change' ? toFound(document) : [])),
-      position: fromContinuation(continuationToken),
-      isDrained: statusCode === COSMOS_STATUS.notModified,
-      askedAt,
-    };
+    try {
+      const { result, statusCode, continuationToken } = await askCosmos(() => this.#iterator.readNext());
+      return {
+        changes: (result ?? []).flatMap((document) => (document.type === 'change' ? toFound(document) : [])),
+        position: fromContinuation(continuationToken),
+        isDrained: statusCode === COSMOS_STATUS.notModified,
+        askedAt,
+      };
+    } catch (error) {
+      throw await this.#explain(error);
+    }
   }
 }
 

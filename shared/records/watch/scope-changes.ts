@@ -52,14 +52,12 @@ export async function readScopeChanges(
 
 class Gathering {
   readonly #scope: Scope;
-  readonly #position: number;
   readonly #wanted: WantedChanges;
   readonly #changes: AnswerChanges;
   #revision: number;
 
   constructor(scope: Scope, position: number, wanted: WantedChanges) {
     this.#scope = scope;
-    this.#position = position;
     this.#wanted = wanted;
     this.#changes = new AnswerChanges(wanted.limit);
     this.#revision = position;
@@ -72,12 +70,6 @@ class Gathering {
   /** False once the answer has all that it may have. */
   add(page: readonly Change<unknown>[]): boolean {
     for (const change of page) {
-      const { transaction } = change;
-      if (transaction !== undefined && transaction.last > this.#position) {
-        // The rest of it is not known of yet.
-        this.#revision = transaction.first - 1;
-        return false;
-      }
       if (matches(this.#wanted, change) && !this.#changes.take({ scope: this.#scope, change })) {
         this.#revision = this.#changes.all.at(-1)?.change.revision ?? this.#revision;
         return false;

@@ -30,10 +30,11 @@ export class ScopeFollower implements Follower {
 
   async next(deadline: number): Promise<WatchAnswer> {
     const { hub, clock, scope, wanted } = this.#options;
-    const watched = hub.follow(scope);
-    await this.#proveIfNeeded(watched, deadline);
+    await this.#proveIfNeeded(hub.follow(scope), deadline);
     let readTo: number | undefined;
     for (;;) {
+      // Asked for anew, because the hub lets go of what nobody waits for.
+      const watched = hub.follow(scope);
       const position = watched.state.position ?? 0;
       if (this.#since < position && readTo !== position) {
         readTo = position;

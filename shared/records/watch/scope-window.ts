@@ -20,17 +20,6 @@ export class ScopeWindow {
     this.#bytes += changeBytes(change);
   }
 
-  /** What may be told now that a change is here: nothing of a transaction before all of it. */
-  completedBy(change: Change<unknown>): readonly Change<unknown>[] {
-    const { transaction } = change;
-    if (transaction === undefined) {
-      return [change];
-    }
-    return change.revision < transaction.last
-      ? []
-      : (this.between(transaction.first - 1, transaction.last) ?? [change]);
-  }
-
   /** Forgets the older half. */
   shrink(): void {
     this.#changes = this.#changes.slice(Math.ceil(this.#changes.length / 2));

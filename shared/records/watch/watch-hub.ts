@@ -1,5 +1,5 @@
 import type { Clock } from '../../platform/clock.ts';
-import { tooManyRequests } from '../../platform/errors.ts';
+import { SkerryError, tooManyRequests } from '../../platform/errors.ts';
 import type { Change } from '../change.ts';
 import type { FollowedScope, Records } from '../records.ts';
 import { type Scope, scopeId } from '../scope.ts';
@@ -242,7 +242,10 @@ export class WatchHub {
     this.#wakeUp?.();
   }
 
-  /** Whether something changed. An outage is no news: those who wait find out by themselves when their time is over. */
+  /**
+   * Whether something changed. An outage is no news: those who wait find out by themselves when their time is over. From what
+   * is wrong otherwise, such as a feed that begins anew, it recovers by reading from now on.
+   */
   async #look(): Promise<boolean> {
     try {
       if (this.#wideWaiters > 0 || this.#waitedScopes > MAX_ASKED_SCOPES) {
@@ -250,8 +253,11 @@ export class WatchHub {
       }
       this.#reader = undefined;
       return await this.#askScopes(this.#waited());
-    } catch {
+    } catch (error) {
       this.#reader = undefined;
+      if (!(error instanceof SkerryError) || error.kind !== 'unavailable') {
+        this.window.clear();
+      }
       return false;
     }
   }
@@ -367,9 +373,8 @@ export class WatchHub {
       watched.window.push(change);
       this.#windowBytes += watched.window.bytes;
       this.#shrinkWindows();
-      for (const complete of watched.window.completedBy(change)) {
-        this.#tell(scope, complete, (waiter) => waiter.scope !== undefined);
-      }
+      // Who is told reads later, when all of its transaction is known.
+      this.#tell(scope, change, (waiter) => waiter.scope !== undefined);
     }
     // Those who watch several scopes go by the feed, which is behind what this process writes.
     if (this.#wideWaiters > 0 && !this.#isTakingFeed && this.#isWatchedWidely(scope, change)) {
@@ -395,15 +400,16 @@ export class WatchHub {
   }
 
   #letGoIdleScopes(): void {
-    if (this.#scopes.size - this.#waitedScopes <= MAX_IDLE_SCOPES) {
+    let excess = this.#scopes.size - this.#waitedScopes - MAX_IDLE_SCOPES;
+    if (excess <= 0) {
       return;
     }
     for (const [id, watched] of this.#scopes) {
-      if (watched.waiters.size === 0) {
+      if (excess > 0 && watched.waiters.size === 0) {
         this.#scopes.delete(id);
         this.#windowBytes -= watched.window.bytes;
         watched.release();
-        return;
+        excess -= 1;
       }
     }
   }

@@ -1,8 +1,6 @@
-import { cosmosStatusOf } from '../../platform/ask-cosmos.ts';
 import type { Clock } from '../../platform/clock.ts';
-import { compacted, invalid, SkerryError } from '../../platform/errors.ts';
 import { AnswerChanges } from './answer-changes.ts';
-import type { ChangeFeed, FeedPage, FoundChange } from './change-feed.ts';
+import type { ChangeFeed, FoundChange } from './change-feed.ts';
 import { matches } from './change-filter.ts';
 import type { CompactionCheck } from './compaction-check.ts';
 import type { FeedPoint } from './feed-window.ts';
@@ -108,7 +106,7 @@ export class WideFollower implements Follower {
     const answer = new AnswerChanges(wanted.limit);
     let isCut = true;
     for (let pages = 0; pages < MAX_PAGES && isCut; pages += 1) {
-      const { changes, position, isDrained, askedAt } = await this.#readPage(feed);
+      const { changes, position, isDrained, askedAt } = await feed.readBehind(this.#point.position);
       const isFull = !this.#takeWanted(answer, changes);
       this.#point = { position, completeSince: isDrained ? askedAt : start.completeSince };
       isCut = !isDrained;
@@ -118,14 +116,6 @@ export class WideFollower implements Follower {
     }
     await compaction.check(range, start.completeSince);
     return { changes: answer.all, isCut };
-  }
-
-  async #readPage(feed: ChangeFeed): Promise<FeedPage> {
-    try {
-      return await feed.readBehind(this.#point.position);
-    } catch (error) {
-      throw refusalOf(error);
-    }
   }
 
   /** Takes all that is wanted of a page, which can not be cut; false when the answer is full with it. */
@@ -152,15 +142,4 @@ export class WideFollower implements Follower {
     }
     return change.revision <= revision;
   }
-}
-
-/** A cursor that Cosmos DB can make nothing of is not worth more than one that we cannot. */
-function refusalOf(error: unknown): unknown {
-  if (error instanceof SkerryError) {
-    return error;
-  }
-  const fix = 'Leave the cursor out and begin with a resync.';
-  return cosmosStatusOf(error) === 400
-    ? invalid('"cursor" is none that was given out here.', { field: 'cursor', fix })
-    : compacted('What the cursor points at is gone.', { fix, cause: error });
 }

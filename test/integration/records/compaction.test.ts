@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { SkerryError } from '../../../shared/platform/errors.ts';
-import { Compaction, type Scope } from '../../../shared/records/index.ts';
+import { Compaction, type Scope, Watches } from '../../../shared/records/index.ts';
 import { type CosmosFixture, startCosmos } from '../cosmos-fixture.ts';
 import { Crash, DAY, dyingAfter, HOUR, openProcess, put, remove, ShiftedClock } from './history-fixture.ts';
 
@@ -285,5 +285,58 @@ describe('compaction that dies at any of its calls', () => {
     await compactWith(one.container);
     expect(await documentIds()).toEqual(['c:6', 'r:|kv|b', 'r:|kv|c']);
     expect((await one.compaction.findCompactable(1)).map(({ name }) => name)).not.toContain(scope.name);
+  });
+});
+
+describe('a watch of several scopes', () => {
+  const wanted = { types: undefined, limit: 10 };
+
+  beforeEach(() => {
+    scope = { ns: `wide${scopes}`, kind: 'kv', name: 'a' };
+  });
+
+  function watchStores({ container, records }: typeof one) {
+    const watches = new Watches({ records, container, clock, maxHeld: 10, isVisible: () => true });
+    const range = { ns: scope.ns, prefix: '/kv', scope: undefined, kinds: [{ kind: 'kv', isNamed: true }] };
+    return {
+      begin: async () => (await watches.resync(range, { limit: 1000 })).cursor,
+      read: async (cursor: string) => {
+        const follower = watches.follow(range, cursor, wanted);
+        return (await follower.next(clock.now())).changes.map(({ change }) => change.revision);
+      },
+    };
+  }
+
+  test('is told when changes behind its cursor may be gone, and not before', async () => {
+    const { begin, read } = watchStores(one);
+    await put(one.records, scope, '/kv/a', 1);
+    const away = await begin();
+    for (const value of [2, 3, 4]) {
+      await put(one.records, scope, '/kv/a', value);
+    }
+    await one.compaction.cutOff(scope, 3);
+    expect(await read(away)).toEqual([2, 3, 4]);
+
+    clock.advance(2 * HOUR);
+    await one.compaction.remove(scope, FOR_EVER);
+    expect(await isCompacted(read(away))).toBe(true);
+    const back = await begin();
+    await put(other.records, scope, '/kv/a', 5);
+    expect(await read(back)).toEqual([5]);
+
+    clock.advance(2 * HOUR);
+    expect(await read(back)).toEqual([5]);
+  });
+
+  test('is not told of a scope that it does not watch, or that nothing was cut off in since', async () => {
+    const { begin, read } = watchStores(one);
+    const elsewhere = { ...scope, ns: 'elsewhere' };
+    const early = await begin();
+    clock.advance(2 * HOUR);
+    for (const value of [1, 2]) {
+      await put(one.records, elsewhere, '/kv/a', value);
+    }
+    await one.compaction.cutOff(elsewhere, 2);
+    expect(await read(early)).toEqual([]);
   });
 });

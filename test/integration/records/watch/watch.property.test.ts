@@ -2,9 +2,11 @@ import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../../shared/platform/clock.ts';
+import { SkerryError } from '../../../../shared/platform/errors.ts';
 import { systemRandom } from '../../../../shared/platform/random.ts';
 import { COSMOS_CONTAINERS } from '../../../../shared/platform/topology.ts';
 import type { ChangeType, StoredRecord } from '../../../../shared/records/change.ts';
+import { Compaction } from '../../../../shared/records/compaction.ts';
 import { LogStorage } from '../../../../shared/records/log-storage.ts';
 import { Records } from '../../../../shared/records/records.ts';
 import { type Scope, scopeId } from '../../../../shared/records/scope.ts';
@@ -25,7 +27,8 @@ interface Step {
   readonly process: number;
   readonly store: string;
   readonly key: string;
-  readonly action: 'put' | 'delete';
+  /** Compaction cuts off all that was written so far. */
+  readonly action: 'put' | 'delete' | 'compact';
   /** Written with it in one transaction. */
   readonly others: readonly string[];
   readonly pause: number;
@@ -56,7 +59,7 @@ const step: fc.Arbitrary<Step> = fc.record({
   process: fc.nat(PROCESSES - 1),
   store: fc.constantFrom(...STORES),
   key: fc.constantFrom(...KEYS),
-  action: fc.constantFrom('put', 'put', 'put', 'delete'),
+  action: fc.constantFrom('put', 'put', 'put', 'put', 'delete', 'compact'),
   others: fc.oneof(fc.constant([]), fc.subarray(KEYS)),
   pause: fc.constantFrom(0, 0, 0, 1, 5),
 });
@@ -83,6 +86,7 @@ const scenario: fc.Arbitrary<Scenario> = fc.record({
 interface Process {
   readonly records: Records;
   readonly watches: Watches;
+  readonly compaction: Compaction;
 }
 
 interface Run {
@@ -136,13 +140,17 @@ async function play({ writers, watchers }: Scenario, ns: string): Promise<Run> {
   });
   const watching = Promise.all(watchers.map((own) => watch(ns, own, () => isWritten)));
   await writing;
-  const reports = await watching;
+  const reports = (await watching).flat();
   return { seed: ns, history: await readHistory(ns), reports };
 }
 
 async function write(ns: string, steps: readonly Step[], actor: string): Promise<void> {
   for (const { process, store, key, others, action, pause } of steps) {
     await sleep(pause);
+    if (action === 'compact') {
+      await compact(processes[process] as Process, scopeOf(ns, store));
+      continue;
+    }
     const keys = [...new Set([key, ...others])].map((name) => `/kv/${store}/${name}`);
     await processes[process]?.records.transact<string>(scopeOf(ns, store), {
       keys,
@@ -160,11 +168,35 @@ async function write(ns: string, steps: readonly Step[], actor: string): Promise
   }
 }
 
-/** Watches until all that was written is known to be delivered. */
-async function watch(ns: string, own: Watcher, isWritten: () => boolean): Promise<WatchReport> {
-  const range = rangeOf(ns, own.prefix);
+async function compact({ records, compaction }: Process, scope: Scope): Promise<void> {
+  const position = await records.position(scope);
+  if (position > 0) {
+    await compaction.cutOff(scope, position);
+  }
+}
+
+/** Watches until all that was written is known to be delivered; begins again where history is gone. */
+async function watch(ns: string, own: Watcher, isWritten: () => boolean): Promise<WatchReport[]> {
+  const reports: WatchReport[] = [];
+  for (let beginsWith = own.beginsWith; ; beginsWith = 'resync') {
+    const { report, isCompacted } = await watchUntilCompacted(ns, { ...own, beginsWith }, isWritten);
+    reports.push(report);
+    if (!isCompacted) {
+      return reports;
+    }
+  }
+}
+
+async function watchUntilCompacted(
+  ns: string,
+  own: Watcher,
+  isWritten: () => boolean,
+): Promise<{ report: WatchReport; isCompacted: boolean }> {
+  const { prefix, types } = own;
+  const range = rangeOf(ns, prefix);
   const start = await begin(range, own);
   const answers: DeliveredAnswer[] = [];
+  const report = { ns, prefix, types, answers, ...start.report };
   const wanted = { types: own.types && new Set(own.types), limit: own.limit };
   let { cursor } = start;
   for (let count = 0, end = Date.now() + DEADLINE; Date.now() < end; count += 1) {
@@ -174,6 +206,9 @@ async function watch(ns: string, own: Watcher, isWritten: () => boolean): Promis
     // What is known in memory is answered without ever giving others their turn.
     await setImmediate();
     const asked = await ask(processes[process] as Process, range, cursor, wanted, waits);
+    if (asked === 'compacted') {
+      return { report, isCompacted: true };
+    }
     if (fate === 'slow') {
       await sleep(15);
     }
@@ -184,6 +219,9 @@ async function watch(ns: string, own: Watcher, isWritten: () => boolean): Promis
       fate === 'asked twice'
         ? await ask(processes[(process + 1) % PROCESSES] as Process, range, cursor, wanted, 0)
         : asked;
+    if (answer === 'compacted') {
+      return { report, isCompacted: true };
+    }
     const isComplete = wasWritten && answer.changes.length === 0;
     answers.push({
       changes: answer.changes.map(toDelivered),
@@ -192,8 +230,7 @@ async function watch(ns: string, own: Watcher, isWritten: () => boolean): Promis
     });
     cursor = answer.cursor;
     if (isComplete) {
-      const { prefix, types } = own;
-      return { ns, prefix, types, answers, ...start.report };
+      return { report, isCompacted: false };
     }
   }
   throw new Error(`A watch of ${own.prefix} in ${ns} has not come to an end.`);
@@ -209,9 +246,12 @@ async function begin(
   const resync: StoredRecord<unknown>[] = [];
   for (let after: string | undefined, count = 0; ; count += 1) {
     const { process, fate } = own.turns[count % own.turns.length] as Turn;
-    const page = await processes[process]?.watches.resync(range, { after, limit: own.limit });
-    if (page === undefined) {
-      throw new Error('There is no such process.');
+    const { watches } = processes[process] as Process;
+    const page = await unlessCompacted(undefined, watches.resync(range, { after, limit: own.limit }));
+    if (page === 'compacted') {
+      resync.length = 0;
+      after = undefined;
+      continue;
     }
     resync.push(...page.records);
     after = page.next;
@@ -234,9 +274,27 @@ async function ask(
 ) {
   const follower = watches.follow(range, cursor, wanted);
   try {
-    return await follower.next(Date.now() + wait);
+    return await unlessCompacted(range.scope && Number(cursor), follower.next(Date.now() + wait));
   } finally {
     follower.close();
+  }
+}
+
+/** @param since the revision that is asked for, where it is known; what is behind it has to be gone. */
+async function unlessCompacted<Answer>(
+  since: number | undefined,
+  asked: Promise<Answer>,
+): Promise<Answer | 'compacted'> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (!(error instanceof SkerryError) || error.kind !== 'compacted') {
+      throw error;
+    }
+    const { compactedTo, resyncFrom } = error.extensions as { [name: string]: number };
+    expect(compactedTo).toBeGreaterThan(since ?? 0);
+    expect(resyncFrom).toBeGreaterThanOrEqual(compactedTo ?? 0);
+    return 'compacted';
   }
 }
 
@@ -269,6 +327,7 @@ function openProcess(): Process {
   const isVisible = (scope: Scope) => scope.kind === 'kv';
   return {
     records,
+    compaction: new Compaction({ container, clock: systemClock }),
     watches: new Watches({ records, container, clock: systemClock, maxHeld: 1000, isVisible }),
   };
 }

@@ -1,3 +1,4 @@
+import type { Database } from '@azure/cosmos';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../shared/platform/clock.ts';
@@ -36,10 +37,12 @@ const step: fc.Arbitrary<Step> = fc.record({
 const clients = fc.array(fc.array(step, { minLength: 1, maxLength: 12 }), { minLength: 2, maxLength: 12 });
 
 let cosmos: CosmosFixture;
+let observer: Database;
 let runsSoFar = 0;
 
 beforeAll(async () => {
   cosmos = await startCosmos({ faults: true, staleMs: 50 });
+  observer = cosmos.connect();
 });
 
 afterAll(async () => {
@@ -72,17 +75,18 @@ describe('the log, written by many clients over several stores', () => {
 
 async function checkHistories(options: { snapshotLimits?: SnapshotLimits }, numRuns: number): Promise<void> {
   const seed = printedSeed('log.property');
+  const databases = Array.from({ length: STORES }, () => cosmos.connect());
   await fc.assert(
     fc.asyncProperty(clients, async (steps) => {
       runsSoFar += 1;
       const scope: Scope = { ns: 'default', kind: 'kv', name: `run${runsSoFar}` };
-      const stores = Array.from({ length: STORES }, () => openRecords(options));
+      const stores = databases.map((database) => openRecords(options, database));
       const observations = (
         await Promise.all(steps.map((own, client) => runClient(stores, scope, own, client)))
       ).flat();
-      const history = await readHistory(openRecords({}), scope);
+      const history = await readHistory(openRecords({}, observer), scope);
       expect(findViolations(history, observations)).toEqual([]);
-      for (const records of [...stores, openRecords(options)]) {
+      for (const records of [...stores, openRecords(options, observer)]) {
         const listing = await records.list<string>(scope);
         expect(listing.revision).toBe(history.length);
         expect(listing.records).toEqual(foldHistory(history));
@@ -154,14 +158,14 @@ function conditionOf(own: Step, seenValue: string | undefined): Observation['con
   }
 }
 
-function openRecords(options: { snapshotLimits?: SnapshotLimits }): Records {
-  const container = cosmos.connect().container(COSMOS_CONTAINERS.records.id);
+function openRecords(options: { snapshotLimits?: SnapshotLimits }, database: Database): Records {
+  const container = database.container(COSMOS_CONTAINERS.records.id);
   return new Records({ container, clock: systemClock, random: systemRandom, ...options });
 }
 
 /** The scope's newest revision by a query of the test's own. */
 async function strongPosition(scope: Scope): Promise<number> {
-  const container = observer();
+  const container = observer.container(COSMOS_CONTAINERS.records.id);
   const { resources } = await container.items
     .query<number>(
       { query: "SELECT TOP 1 VALUE c.revision FROM c WHERE c.type = 'change' ORDER BY c.revision DESC" },
@@ -169,13 +173,6 @@ async function strongPosition(scope: Scope): Promise<number> {
     )
     .fetchAll();
   return resources[0] ?? 0;
-}
-
-let observingContainer: ReturnType<ReturnType<CosmosFixture['connect']>['container']> | undefined;
-
-function observer() {
-  observingContainer ??= cosmos.connect().container(COSMOS_CONTAINERS.records.id);
-  return observingContainer;
 }
 
 async function injectFaults(rules: object[]): Promise<void> {

@@ -103,17 +103,22 @@ export class Leases {
    *
    * @param allowsAge whether an answer that is a second old will do.
    */
-  async lookAtAll(scope: Scope, keys: readonly string[], allowsAge: boolean): Promise<void> {
+  async lookAtAll(
+    scope: Scope,
+    keys: readonly string[],
+    allowsAge: boolean,
+  ): Promise<ReadonlyMap<string, Lease>> {
     const remembered = this.#open(scope);
     const isRecent = this.#clock.now() - remembered.readAt < STALE_READ_INTERVAL;
     if (allowsAge && isRecent && keys.every((key) => remembered.leases.has(key))) {
-      return;
+      return remembered.leases;
     }
     await remembered.refresh.ask();
     rememberAbsence(
       remembered.leases,
       keys.map((key) => ({ key })),
     );
+    return remembered.leases;
   }
 
   /** The lease as this process saw or wrote it last; `expired` also where there was none. */

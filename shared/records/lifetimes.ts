@@ -30,7 +30,7 @@ export class Lifetimes {
     allowsAge: boolean,
     read: (isGone: IsGone) => Answer | Promise<Answer>,
   ): Promise<Answer> {
-    const readAnew = new Set<string>();
+    const lookedAt = new Map<string, boolean>();
     for (;;) {
       const now = this.#clock.now();
       const inDoubt = new Set<string>();
@@ -38,8 +38,12 @@ export class Lifetimes {
         if (record.lease === undefined) {
           return isLapsed(record, now);
         }
+        const wasAlive = lookedAt.get(record.lease);
+        if (wasAlive !== undefined) {
+          return !wasAlive;
+        }
         const standing = this.#attaching().standing(this.#scope, record.lease);
-        if (standing === 'in doubt' && !readAnew.has(record.lease)) {
+        if (standing === 'in doubt') {
           inDoubt.add(record.lease);
         }
         return standing !== 'alive';
@@ -47,9 +51,9 @@ export class Lifetimes {
       if (inDoubt.size === 0) {
         return answer;
       }
-      await this.#attaching().look(this.#scope, [...inDoubt], allowsAge);
+      const alive = await this.#attaching().look(this.#scope, [...inDoubt], allowsAge);
       for (const id of inDoubt) {
-        readAnew.add(id);
+        lookedAt.set(id, alive.has(id));
       }
     }
   }

@@ -150,17 +150,24 @@ export class SessionLeases {
   }
 
   /**
-   * Reads leases strongly, by which `standing` knows of them: one that is in doubt even then has lapsed. Nothing is written.
+   * Reads leases strongly, by which `standing` knows of them too, for as long as they are remembered. Nothing is written.
    *
    * @param allowsAge whether it will do that they were read a second ago.
+   * @returns those that are alive.
    */
-  async look(scope: Scope, ids: readonly string[], allowsAge: boolean): Promise<void> {
+  async look(scope: Scope, ids: readonly string[], allowsAge: boolean): Promise<ReadonlySet<string>> {
     const [only] = ids;
-    if (only !== undefined && ids.length === 1) {
-      await this.#leases.look(scope, only);
-    } else {
-      await this.#leases.lookAtAll(scope, ids, allowsAge);
-    }
+    const leases =
+      only !== undefined && ids.length === 1
+        ? new Map([[only, (await this.#leases.look(scope, only))?.lease]])
+        : await this.#leases.lookAtAll(scope, ids, allowsAge);
+    const now = this.#clock.now();
+    return new Set(
+      ids.filter((id) => {
+        const lease = leases.get(id);
+        return lease !== undefined && isAlive(lease, now);
+      }),
+    );
   }
 
   /** Ends a lease that is due, if it has not ended; false when it has been renewed. */

@@ -87,7 +87,7 @@ const getApp = endpoint({
   async handle({ ns, params, headers }, { applications }) {
     const application = await applications.get(ns, params.name);
     if (application === undefined) {
-      throw unknownApplication(params.name);
+      throw unknownApplication(ns, params.name);
     }
     return answerRead(headers, factsOf(application), () => application);
   },

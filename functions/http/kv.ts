@@ -14,6 +14,7 @@ import {
   answerRead,
   answerReadWith,
   canonicalLocation,
+  canonicalPath,
   content,
   flag,
   isJsonType,
@@ -119,16 +120,17 @@ const getKey = endpoint({
     if (options.prefix !== undefined || options.after !== undefined || keysOnly) {
       throw invalid('A key is read as a whole, not listed.', {
         field: options.prefix !== undefined ? 'prefix' : options.after !== undefined ? 'after' : 'keysOnly',
-        fix: `List keys with GET /api/v1/kv/${store}/ and a "prefix".`,
+        fix: `List keys with GET ${canonicalPath(ns, `kv/${store}/`)} and a "prefix".`,
       });
     }
     const keyValue = await keyValues.get(ns, store, key, query.revision);
     if (keyValue === undefined) {
-      throw unknownKey(store, key, query.revision);
+      throw unknownKey(ns, store, key, query.revision);
     }
     const { value, revision, updatedAt } = keyValue;
-    const lastModified = { 'Last-Modified': new Date(updatedAt).toUTCString() };
-    const facts = { etag: revisionTag(revision), revision, headers: lastModified };
+    // A cache that is told when something was last modified may otherwise guess for how long it stays so.
+    const dates = { 'Last-Modified': new Date(updatedAt).toUTCString(), 'Cache-Control': 'no-cache' };
+    const facts = { etag: revisionTag(revision), revision, headers: dates };
     return answerReadWith(headers, facts, () => {
       const raw = rawContentOf(value);
       return raw === undefined ? json(200, value, facts) : content(raw.bytes, raw.contentType, facts);

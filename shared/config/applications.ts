@@ -1,6 +1,5 @@
 import { notFound, tooLarge } from '../platform/errors.ts';
-import { checkPrecondition, type Precondition } from '../platform/http/precondition.ts';
-import type { Author } from '../platform/http/request.ts';
+import { type Author, canonicalPath, checkPrecondition, type Precondition } from '../platform/http/index.ts';
 import { jsonEquals } from '../platform/json-equals.ts';
 import {
   type Decision,
@@ -113,7 +112,7 @@ export class Applications {
       ...author,
       decide: (current) => {
         if (current === undefined) {
-          throw unknownApplication(name);
+          throw unknownApplication(ns, name);
         }
         checkPrecondition(precondition, current);
         return { type: 'delete' };
@@ -165,8 +164,10 @@ export class Applications {
 class CheckerNotLoaded extends Error {}
 
 /** The error for an application that does not exist. */
-export function unknownApplication(name: string): Error {
-  return notFound(`There is no application "${name}".`, { fix: `Create it with PUT /api/v1/apps/${name}.` });
+export function unknownApplication(ns: string, name: string): Error {
+  return notFound(`There is no application "${name}".`, {
+    fix: `Create it with PUT ${canonicalPath(ns, `apps/${name}`)}.`,
+  });
 }
 
 function scopeOf(ns: string): Scope {

@@ -1,6 +1,6 @@
 import { type Clock, toTimestamp } from '../platform/clock.ts';
 import { conflict, notFound, SkerryError } from '../platform/errors.ts';
-import type { Author } from '../platform/http/request.ts';
+import { type Author, canonicalPath } from '../platform/http/index.ts';
 import type {
   AttachedRecords,
   Records,
@@ -176,9 +176,9 @@ export class Elections {
 class CameSecond extends Error {}
 
 /** The error for an election that nobody leads. */
-export function isNotLed({ name }: ElectionAddress): SkerryError {
+export function isNotLed({ ns, name }: ElectionAddress): SkerryError {
   return notFound(`Nobody leads "${name}".`, {
-    fix: `Stand for it with POST /api/v1/elections/${name}/campaign.`,
+    fix: `Stand for it with POST ${canonicalPath(ns, `elections/${name}/campaign`)}.`,
   });
 }
 

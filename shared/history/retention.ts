@@ -1,7 +1,12 @@
 import { scopeOfPrefix } from '../keyspace/index.ts';
 import { invalid, notFound } from '../platform/errors.ts';
-import { type Author, checkPrecondition, type Precondition } from '../platform/http/index.ts';
-import { NAME_PATTERN } from '../platform/http/name.ts';
+import {
+  type Author,
+  canonicalPath,
+  checkPrecondition,
+  NAME_PATTERN,
+  type Precondition,
+} from '../platform/http/index.ts';
 import type { Records, RetentionPolicy, Scope, StoredRecord } from '../records/index.ts';
 
 /** What is kept of a scope, and since which revision by a rule of its own; absent where the settings decide. */
@@ -76,7 +81,7 @@ export class Retention {
       decide(current) {
         if (current === undefined) {
           throw notFound(`"${path}" has no retention of its own.`, {
-            fix: `Nothing is to be done: the settings decide, as GET /api/v1/retention/${path} shows.`,
+            fix: `Nothing is to be done: the settings decide, as GET ${canonicalPath(ns, `retention/${path}`)} shows.`,
           });
         }
         checkPrecondition(precondition, current);

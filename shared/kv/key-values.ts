@@ -1,6 +1,6 @@
 import type { Clock } from '../platform/clock.ts';
 import { notFound, SkerryError, unavailable, unprocessable } from '../platform/errors.ts';
-import { type Author, checkPrecondition, type Precondition } from '../platform/http/index.ts';
+import { type Author, canonicalPath, checkPrecondition, type Precondition } from '../platform/http/index.ts';
 import type { Json, ListOptions, Records, StoredRecord } from '../records/index.ts';
 import { checkValue } from './content.ts';
 import { pathOfKey, recordKeyOf, recordPrefixOf, storeScope } from './key.ts';
@@ -122,7 +122,7 @@ export class KeyValues {
       ...author,
       decide(current) {
         if (current === undefined) {
-          throw unknownKey(store, key);
+          throw unknownKey(ns, store, key);
         }
         checkPrecondition(precondition, current);
         return { type: 'delete' };
@@ -243,12 +243,12 @@ interface Batch {
 }
 
 /** The error for a key that does not exist, or did not at a revision of its store. */
-export function unknownKey(store: string, key: string, revision?: number): SkerryError {
+export function unknownKey(ns: string, store: string, key: string, revision?: number): SkerryError {
   return revision === undefined
     ? notFound(`There is no key "${key}" in the store "${store}".`, {
-        fix: `Create it with PUT /api/v1/${pathOfKey(store, key)}.`,
+        fix: `Create it with PUT ${canonicalPath(ns, pathOfKey(store, key))}.`,
       })
     : notFound(`There was no key "${key}" in the store "${store}" at revision ${revision}.`, {
-        fix: `See when there was with GET /api/v1/history/${pathOfKey(store, key)}.`,
+        fix: `See when there was with GET ${canonicalPath(ns, `history/${pathOfKey(store, key)}`)}.`,
       });
 }

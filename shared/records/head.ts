@@ -27,10 +27,15 @@ export const PROOF_LIFETIME_MILLISECONDS = REMOVAL_DELAY_MILLISECONDS / 2;
  * The error for history that is gone.
  *
  * @param position the newest revision, from which on the scope can be followed.
+ * @param fix for who does not follow it.
  */
-export function historyCompacted({ compactedTo }: Head, position: number): SkerryError {
+export function historyCompacted(
+  { compactedTo }: Head,
+  position: number,
+  fix = 'Read the present state, and go on from its revision.',
+): SkerryError {
   return compacted(`What was before revision ${compactedTo} is gone.`, {
-    fix: 'Read the present state, and go on from its revision.',
+    fix,
     extensions: { compactedTo, resyncFrom: position },
   });
 }

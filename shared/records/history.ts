@@ -90,7 +90,8 @@ export async function readRecordAt<Value>(
 export async function checkKept(storage: LogStorage, revision: number, position: number): Promise<void> {
   const head = await storage.readHead();
   if (revision < head.compactedTo) {
-    throw historyCompacted(head, position);
+    const fix = `Ask for revision ${head.compactedTo} or a later one; a listing begins anew.`;
+    throw historyCompacted(head, position, fix);
   }
 }
 

@@ -1,7 +1,6 @@
 import type { Clock } from '../platform/clock.ts';
 import { notFound, SkerryError, tooLarge, unavailable } from '../platform/errors.ts';
-import { checkPrecondition, type Precondition } from '../platform/http/precondition.ts';
-import type { Author } from '../platform/http/request.ts';
+import { type Author, canonicalPath, checkPrecondition, type Precondition } from '../platform/http/index.ts';
 import {
   type Commit,
   hasWholeTtlLeft,
@@ -317,9 +316,9 @@ export class Registrar {
 }
 
 /** The error for an instance that does not exist. */
-export function unknownInstance({ service, id }: InstanceAddress): SkerryError {
+export function unknownInstance({ ns, service, id }: InstanceAddress): SkerryError {
   return notFound(`There is no instance "${id}" of the service "${service}".`, {
-    fix: `Register it with PUT /api/v1/services/${service}/instances/${id}.`,
+    fix: `Register it with PUT ${canonicalPath(ns, `services/${service}/instances/${id}`)}.`,
   });
 }
 
@@ -349,11 +348,11 @@ function checkSize(instance: Instance): void {
 }
 
 function cannotRenew(address: InstanceAddress, record: InstanceRecord | undefined): SkerryError {
-  const { service, id } = address;
+  const { ns, service, id } = address;
   return record === undefined
     ? unknownInstance(address)
     : notFound(`The instance "${id}" of the service "${service}" has expired.`, {
-        fix: `Register it again with PUT /api/v1/services/${service}/instances/${id}.`,
+        fix: `Register it again with PUT ${canonicalPath(ns, `services/${service}/instances/${id}`)}.`,
       });
 }
 

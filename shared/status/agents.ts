@@ -1,6 +1,6 @@
 import type { Clock } from '../platform/clock.ts';
 import { notFound, type SkerryError } from '../platform/errors.ts';
-import type { Author } from '../platform/http/request.ts';
+import { type Author, canonicalPath } from '../platform/http/index.ts';
 import { jsonEquals } from '../platform/json-equals.ts';
 import type { Json, Records, Scope, StoredRecord } from '../records/index.ts';
 import {
@@ -105,9 +105,9 @@ export class Agents {
 }
 
 /** The error for an agent that nothing is known of. */
-export function unknownAgent({ label }: AgentAddress): SkerryError {
+export function unknownAgent({ ns, label }: AgentAddress): SkerryError {
   return notFound(`Nothing is known of an agent "${label}".`, {
-    fix: `It reports with PUT /api/v1/status/${label}, or one of its plugins does.`,
+    fix: `It reports with PUT ${canonicalPath(ns, `status/${label}`)}, or one of its plugins does.`,
   });
 }
 

@@ -51,7 +51,12 @@ describe.concurrent('a key', () => {
     const got = await api.get(path);
     expect(got).toMatchObject({
       status: 200,
-      headers: { 'content-type': 'application/json', etag: '"2"', 'x-skerry-revision': '2' },
+      headers: {
+        'content-type': 'application/json',
+        'cache-control': 'no-cache',
+        etag: '"2"',
+        'x-skerry-revision': '2',
+      },
       body: { greeting: 'goodbye' },
     });
     expect(Date.parse(got.headers['last-modified'] ?? '')).toBeGreaterThan(Date.now() - 60_000);
@@ -68,7 +73,9 @@ describe.concurrent('a key', () => {
       text: '',
       headers: { 'x-skerry-revision': '3' },
     });
-    expectProblem(await api.get(path), 404, { fix: 'Create it with PUT /api/v1/kv/life/config/dm.' });
+    expectProblem(await api.get(path), 404, {
+      fix: 'Create it with PUT /api/v1/kv/life/config/dm?ns=other.',
+    });
     expectProblem(await api.delete(path), 404);
   });
 
@@ -274,6 +281,12 @@ describe.concurrent('nonsense is refused, and changes nothing', () => {
 
   it.each<[what: string, request: [string, string, SendOptions?], status: number, problem: object]>([
     ['JSON that is none', ['PUT', 'k', { body: '{"a":' }], 400, {}],
+    [
+      'content that is packed',
+      ['PUT', 'k', { body: 'x', headers: { ...TEXT, 'content-encoding': 'gzip' } }],
+      415,
+      { field: 'Content-Encoding' },
+    ],
     ['no body', ['PUT', 'k', { body: '' }], 400, {}],
     ['a prototype', ['PUT', 'k', { body: '{"__proto__":1}' }], 400, { field: '__proto__' }],
     [

@@ -53,7 +53,7 @@ const getApp = endpoint({
   async handle({ params }, { applications }) {
     const application = await applications.get(NAMESPACE, params.name);
     if (application === undefined) {
-      throw unknownApplication(params.name);
+      throw unknownApplication(NAMESPACE, params.name);
     }
     return nesoiJson(200, toNesoiApp(application));
   },

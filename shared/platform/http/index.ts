@@ -23,6 +23,7 @@ export {
   answerRead,
   answerReadWith,
   canonicalLocation,
+  canonicalPath,
   content,
   type HttpResponse,
   json,

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { invalid } from '../errors.ts';
+import { invalid, SkerryError } from '../errors.ts';
 import { readBodyBytes } from './body-bytes.ts';
 import type { IncomingRequest } from './request.ts';
 
@@ -29,7 +29,7 @@ export function isRawBody(body: z.ZodType | RawBody): body is RawBody {
 /** What may be stored as a content type and sent again as a header: `type/subtype` and parameters, in ASCII. */
 export const CONTENT_TYPE_PATTERN = /^[\w!#$&^.+-]{1,100}\/[\w!#$&^.+-]{1,100} *(?:;[\x20-\x7e]{0,100})?$/;
 
-/** @throws SkerryError `invalid` for a content type that is none, `too-large`. */
+/** @throws SkerryError `invalid` for a content type that is none, `unsupported-media-type` for packed content, `too-large`. */
 export async function readRawBody(request: IncomingRequest, { maxBytes }: RawBody): Promise<RawContent> {
   const given = request.headers.get('content-type')?.trim() ?? '';
   const contentType = given === '' ? null : given;
@@ -38,6 +38,17 @@ export async function readRawBody(request: IncomingRequest, { maxBytes }: RawBod
       field: 'Content-Type',
       fix: 'Send one such as "application/json" or "text/plain; charset=utf-8".',
     });
+  }
+  const encoding = request.headers.get('content-encoding')?.trim().toLowerCase() ?? '';
+  if (encoding !== '' && encoding !== 'identity') {
+    throw new SkerryError(
+      'unsupported-media-type',
+      `The encoding "${encoding.slice(0, 100)}" would be lost.`,
+      {
+        field: 'Content-Encoding',
+        fix: 'Send the content unpacked, or with the content type of the packed form, such as "application/gzip".',
+      },
+    );
   }
   return { bytes: await readBodyBytes(request, maxBytes), contentType };
 }

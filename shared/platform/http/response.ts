@@ -51,9 +51,14 @@ export function answerReadWith(
     : answer();
 }
 
+/** The path of a resource of the canonical API, from the root, as whoever is told of it can ask for it. */
+export function canonicalPath(ns: string, path: string): string {
+  return `/api/v1/${path}${ns === 'default' ? '' : `?ns=${ns}`}`;
+}
+
 /** The address of something that was created, as `Location` gives it. */
 export function canonicalLocation({ baseUrl, ns }: { baseUrl: string; ns: string }, path: string): string {
-  return `${baseUrl}/api/v1/${path}${ns === 'default' ? '' : `?ns=${ns}`}`;
+  return baseUrl + canonicalPath(ns, path);
 }
 
 /** 204. */

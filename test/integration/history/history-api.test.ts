@@ -178,7 +178,10 @@ describe('a store in the past', () => {
     expect(below.json.items).toEqual([expect.objectContaining({ key: 'b/c', revision: 2 })]);
     await call('POST', 'kv-compact/s', { revision: 3 });
     for (const path of ['kv/s/a?revision=2', 'kv/s/?revision=2']) {
-      expect(await call('GET', path)).toMatchObject({ status: 410, json: { compactedTo: 3, resyncFrom: 4 } });
+      expect(await call('GET', path)).toMatchObject({
+        status: 410,
+        json: { compactedTo: 3, resyncFrom: 4, fix: expect.stringContaining('revision 3') },
+      });
     }
     expect(await call('GET', 'kv/s/b/c?revision=3')).toMatchObject({ status: 200, json: 1 });
   });

@@ -40,10 +40,11 @@ export async function readHistory<Value>(
   { prefix, order = 'newest', after, limit }: HistoryRequest,
 ): Promise<HistoryPage<Value>> {
   const cursor = after === undefined ? undefined : readCursor(after, takeRevision);
+  const { compactedTo: knownGone } = await storage.readHead();
   const bounds =
     order === 'newest'
-      ? { upTo: Math.min(position, (cursor ?? Number.POSITIVE_INFINITY) - 1) }
-      : { above: Math.max((await storage.readHead()).compactedTo, cursor ?? 0), upTo: position };
+      ? { above: knownGone, upTo: Math.min(position, (cursor ?? Number.POSITIVE_INFINITY) - 1) }
+      : { above: Math.max(knownGone, cursor ?? 0), upTo: position };
   const { items: changes, isCut } = await takePage(
     storage.readChangePages<Value>({ prefix, order, ...bounds, limit: limit + 1 }),
     limit,

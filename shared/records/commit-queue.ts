@@ -140,7 +140,10 @@ export class CommitQueue<Value> {
         await this.#state.catchUp();
       }
       if (outcome === 'throttled') {
-        throw unavailable('The database is over its request limit at the moment; nothing was written.');
+        const isInDoubt = open.some(({ prospects }) => prospects.length > 1);
+        throw unavailable(
+          `The database is over its request limit at the moment; ${isInDoubt ? 'it is not known whether the write stands' : 'nothing was written'}.`,
+        );
       }
       if (uncertainOutcomes === MAX_UNCERTAIN_OUTCOMES) {
         throw unavailable('The database does not answer, and it is not known whether the write stands.', {

@@ -1,7 +1,7 @@
 import { readCursor, writeCursor } from '../platform/cursor.ts';
 import type { StoredRecord } from './change.ts';
 import { fromRecordDocument } from './documents.ts';
-import { checkKept } from './history.ts';
+import { checkKept, checkReached } from './history.ts';
 import type { IsGone } from './lifetimes.ts';
 import type { ChangeRange, LogStorage } from './log-storage.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -66,7 +66,7 @@ export function listFromSnapshot<Value>(
  * undone by the previous values in the changes since. What has lapsed by now is on none of them.
  *
  * @param position a revision that is proven current; the first page shows it, unless the request names one.
- * @throws SkerryError `compacted` when the state at the revision can no longer be told.
+ * @throws SkerryError `compacted` when the state at the revision can no longer be told, `invalid` when it is not reached.
  */
 export async function listFromStorage<Value>(
   storage: LogStorage,
@@ -77,6 +77,7 @@ export async function listFromStorage<Value>(
   const { prefix = '', limit = MAX_PAGE } = request;
   const cursor = cursorOf(request, position);
   const revision = cursor?.revision ?? request.revision ?? position;
+  checkReached(revision, position);
   const after = cursor?.key ?? '';
   const { documents, isLast } = await storage.readRecordPage<Value>({ after, prefix, limit });
   const last = documents.at(-1);

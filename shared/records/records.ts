@@ -7,7 +7,7 @@ import type { Change, StoredRecord } from './change.ts';
 import { CommitQueue } from './commit-queue.ts';
 import { type ExpirySummary, expireLapsed } from './expiry-sweep.ts';
 import type { Head } from './head.ts';
-import { checkReached, type HistoryPage, type HistoryRequest, readHistory, readRecordAt } from './history.ts';
+import { type HistoryPage, type HistoryRequest, readHistory, readRecordAt } from './history.ts';
 import { checkKey } from './key.ts';
 import { Lifetimes } from './lifetimes.ts';
 import { type Listing, listFromSnapshot, listFromStorage, type PageRequest } from './listing.ts';
@@ -133,7 +133,6 @@ export class Records {
     const { storage, state, lifetimes } = this.#open(scope);
     if (options.revision !== undefined) {
       const position = await this.position(scope);
-      checkReached(options.revision, position);
       return { ...(await listFromStorage<Value>(storage, position, options, () => false)), ageSeconds: 0 };
     }
     const oldest = this.#options.clock.now() - 1000 * (options.maxAgeSeconds ?? -1);

@@ -129,6 +129,15 @@ describe('keys', () => {
     }
   });
 
+  it('are not listed by the cursor of another store, which names a revision that this one has not reached', async () => {
+    const by = new KeyValues(openRecords({ snapshotLimits: { records: 1, bytes: 1e7 } }), clock);
+    const [long, short] = [newStore(), newStore()];
+    await fill(long, { a: 1, b: 2, c: 3 });
+    await fill(short, { a: 1, b: 2 });
+    const { next: after } = await by.list(NS, long, { limit: 1 });
+    await expect(by.list(NS, short, { after })).rejects.toMatchObject({ kind: 'invalid' });
+  });
+
   it('with characters that are odd somewhere on the way are kept apart', async () => {
     const store = newStore();
     const odd = [

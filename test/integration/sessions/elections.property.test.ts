@@ -187,6 +187,7 @@ test('of two candidates whose grants share a batch, one alone succeeds', async (
   );
   await isBusy;
   expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+  expect(await leasesOf({ ns, name: 'leader' }), 'who came second leaves none').toHaveLength(1);
 });
 
 async function play(
@@ -293,14 +294,18 @@ async function checkNothingRemains(address: ElectionAddress): Promise<void> {
   fixture.clock.advance(100);
   await later.sweep();
   const scope = { ns: address.ns, kind: 'election', name: address.name };
+  expect(await leasesOf(address)).toEqual([]);
+  expect((await later.records.list(scope)).records).toEqual([]);
+  expect((await changesOf(address)).at(-1)?.type).toBe('expire');
+}
+
+async function leasesOf({ ns, name }: ElectionAddress): Promise<unknown[]> {
   const { resources } = await fixture.cosmos
     .connect()
     .container('leases')
-    .items.query('SELECT * FROM c', { partitionKey: `${address.ns}:election:${address.name}` })
+    .items.query('SELECT * FROM c', { partitionKey: `${ns}:election:${name}` })
     .fetchAll();
-  expect(resources).toEqual([]);
-  expect((await later.records.list(scope)).records).toEqual([]);
-  expect((await changesOf(address)).at(-1)?.type).toBe('expire');
+  return resources;
 }
 
 async function changesOf({ ns, name }: ElectionAddress): Promise<Change<{ candidate: string }>[]> {

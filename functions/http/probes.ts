@@ -37,7 +37,7 @@ const liveness = endpoint({
     200: { description: 'It starts or is OK.', body: statusSchema },
     500: { description: 'It is in error.', body: statusSchema },
   },
-  errors: ['not-found'],
+  errors: ['not-found', 'unavailable'],
   async handle({ ns, query: { agent } }, services) {
     const probed = await probe(ns, agent, services);
     return json(isLive(probed) ? 200 : 500, probeBody(probed));
@@ -55,7 +55,7 @@ const readiness = endpoint({
     200: { description: 'It is OK.', body: statusSchema },
     500: { description: 'It starts, or is in error.', body: statusSchema },
   },
-  errors: ['not-found'],
+  errors: ['not-found', 'unavailable'],
   async handle({ ns, query: { agent } }, services) {
     const probed = await probe(ns, agent, services);
     return json(isReady(probed) ? 200 : 500, probeBody(probed));
@@ -70,7 +70,7 @@ const metrics = endpoint({
   access: 'open',
   query,
   responses: { 200: { description: 'The metrics.', body: z.string(), mediaType: 'text/plain' } },
-  errors: ['not-found'],
+  errors: ['not-found', 'unavailable'],
   async handle({ ns, query: { agent } }, services) {
     const body = metricsOf(await probe(ns, agent, services));
     return { status: 200, headers: { 'Content-Type': METRICS }, body };

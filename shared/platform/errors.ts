@@ -94,7 +94,9 @@ export function tooManyRequests(detail: string, details?: ErrorDetails): SkerryE
   return new SkerryError('too-many-requests', detail, { retryAfterSeconds: 5, ...details });
 }
 
+const RETRY = 'Try again later; after a write, read first whether it stands.';
+
 /** A dependency does not answer; nothing is known to be lost, and a retry makes sense (503). */
 export function unavailable(detail: string, details?: ErrorDetails): SkerryError {
-  return new SkerryError('unavailable', detail, { retryAfterSeconds: 2, ...details });
+  return new SkerryError('unavailable', detail, { retryAfterSeconds: 2, fix: RETRY, ...details });
 }

@@ -127,21 +127,27 @@ export class Leases {
   }
 
   /**
-   * Writes a lease over the one that was read, or over none.
+   * Writes a lease over the one that was read, or over none. An end without an answer is forgotten, as it may stand; of a renewal
+   * the lease as it was before stays a lower bound.
    *
    * @returns the lease as it is stored now; undefined when another writer came first.
    */
   async write(scope: Scope, lease: Lease, over: StoredLease | undefined): Promise<StoredLease | undefined> {
-    const stored =
-      over === undefined
-        ? await this.#storage.create(scope, lease)
-        : await this.#storage.replace(over, lease);
-    const remembered = this.#remembered.get(scopeId(scope));
-    if (stored !== undefined && remembered !== undefined) {
-      remembered.leases.set(lease.key, lease);
-      remembered.version = this.#nextVersion();
+    try {
+      const stored =
+        over === undefined
+          ? await this.#storage.create(scope, lease)
+          : await this.#storage.replace(over, lease);
+      if (stored !== undefined) {
+        this.#change(scope, (leases) => leases.set(lease.key, lease));
+      }
+      return stored;
+    } catch (error) {
+      if (lease.state === 'expired') {
+        this.#change(scope, (leases) => leases.delete(lease.key));
+      }
+      throw error;
     }
-    return stored;
   }
 
   /** Deletes a lease as it was read, unless it has been written since. */
@@ -194,6 +200,14 @@ export class Leases {
 
   #open(scope: Scope): RememberedScope {
     return this.#remembered.get(scopeId(scope)) ?? this.#remember(scope);
+  }
+
+  #change(scope: Scope, change: (leases: Map<string, Lease>) => void): void {
+    const remembered = this.#remembered.get(scopeId(scope));
+    if (remembered !== undefined) {
+      change(remembered.leases);
+      remembered.version = this.#nextVersion();
+    }
   }
 
   #nextVersion(): number {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { conflict } from '../../../shared/platform/errors.ts';
+import { conflict, unavailable } from '../../../shared/platform/errors.ts';
 import type { Change, Scope } from '../../../shared/records/index.ts';
 import { type Process, type SessionsFixture, startSessions } from './sessions-fixture.ts';
 
@@ -307,4 +307,24 @@ test('revoking deletes what is attached at once, however much it is, and nothing
   expect((await changesOf(scope)).slice(122).every((change) => change.startsWith('delete '))).toBe(true);
   await expect(other.sessions.renew(scope, id)).rejects.toMatchObject({ kind: 'not-found' });
   await expect(other.attached.revoke(scope, id, AUTHOR)).rejects.toMatchObject({ kind: 'not-found' });
+});
+
+test('whoever revokes a lease and hears no answer does not go on to count it as alive', async () => {
+  const scope = freshScope();
+  let losesAnswers = false;
+  const gated = fixture.openProcess(async (step, run) => {
+    const answer = await run();
+    if (losesAnswers && step === 'replace') {
+      throw unavailable('The answer is lost.');
+    }
+    return answer;
+  });
+  const { id } = await gated.sessions.grant(scope, TTL);
+  await put(scope, '/kv/a', id, gated);
+  expect(await keysIn(scope, gated)).toEqual(['/kv/a']);
+  losesAnswers = true;
+  await expect(gated.attached.revoke(scope, id, AUTHOR)).rejects.toMatchObject({ kind: 'unavailable' });
+  losesAnswers = false;
+  expect(await gated.records.get(scope, '/kv/a')).toBeUndefined();
+  expect(await keysIn(scope, gated)).toEqual([]);
 });

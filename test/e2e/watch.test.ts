@@ -162,7 +162,7 @@ describe('a long poll', () => {
       });
     }
     expectProblem(await get(`watch?cursor=${forge(cursor, otherContainer)}&wait=0`), 410);
-    const within = (start: string) => `watch?ns=pages&after=${encode([start, ''])}`;
+    const within = (start: string) => `watch?ns=pages&after=${encode([start, '', ''])}`;
     expectProblem(await get(within(forge(cursor, wrongToken))), 400);
     expectProblem(await get(within(forge(cursor, otherContainer))), 410);
     await clients[0]?.post('subscriptions', { name: 'x', key: '/app', endpoint: 'https://example.org' });
@@ -399,24 +399,17 @@ function encode(parts: unknown): string {
   return Buffer.from(JSON.stringify(parts)).toString('base64url');
 }
 
-function wrongToken([version, container, time, ranges, held]: unknown[]): unknown {
-  return [
-    version,
-    container,
-    time,
-    (ranges as string[]).map((part, index) => (index % 2 === 1 ? 'abc' : part)),
-    held,
-  ];
+function wrongToken(parts: unknown[]): unknown {
+  return withTokens(parts, 'abc');
 }
 
-function fromBeginning([version, container, time, ranges, held]: unknown[]): unknown {
-  return [
-    version,
-    container,
-    time,
-    (ranges as string[]).map((part, index) => (index % 2 === 1 ? '"0"' : part)),
-    held,
-  ];
+function fromBeginning(parts: unknown[]): unknown {
+  return withTokens(parts, '"0"');
+}
+
+function withTokens([version, container, time, ranges]: unknown[], token: string): unknown {
+  const forged = (ranges as string[]).map((part, index) => (index % 2 === 1 ? token : part));
+  return [version, container, time, forged];
 }
 
 function otherContainer([version, _, ...others]: unknown[]): unknown {

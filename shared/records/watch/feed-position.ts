@@ -63,6 +63,25 @@ export function positionKey({ container, ranges }: FeedPosition): string {
   return [container, ...ranges.flatMap(({ end, token }) => [end, token])].join(' ');
 }
 
+/**
+ * Whether a position is at another one, or behind it, in each range; false where that cannot be told: the ranges are others, or
+ * the tokens no numbers.
+ */
+export function hasReached(position: FeedPosition, target: FeedPosition): boolean {
+  return (
+    position.ranges.length === target.ranges.length &&
+    position.ranges.every(({ end, token }, index) => {
+      const other = target.ranges[index];
+      return end === other?.end && sequenceNumber(token) >= sequenceNumber(other.token);
+    })
+  );
+}
+
+/** Not a number for what is none. */
+function sequenceNumber(token: string): number {
+  return Number(/^"(\d{1,15})"$/.exec(token)?.[1]);
+}
+
 /** Undocumented, but what the SDK takes and gives as text. */
 interface SdkContinuation {
   readonly rid: string;

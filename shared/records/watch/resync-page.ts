@@ -1,100 +1,113 @@
 import { readCursor, writeCursor } from '../../platform/cursor.ts';
-import { unavailable } from '../../platform/errors.ts';
-import type { StoredRecord } from '../change.ts';
-import type { Listing } from '../listing.ts';
+import type { Change, StoredRecord } from '../change.ts';
+import { historyCompacted } from '../head.ts';
+import { isUnder } from '../key.ts';
 import type { Records } from '../records.ts';
 import type { Scope } from '../scope.ts';
-import { readScopeChanges } from './scope-changes.ts';
-import type { WatchHub } from './watch-hub.ts';
+import type { WatchedScope } from './watch-hub.ts';
 
 /** Bytes of values on a page, after which it ends. */
 const MAX_PAGE_BYTES = 4 * 1024 * 1024;
-/** Changes of a scope while its pages are read. */
-const MAX_CHANGES_MEANWHILE = 10_000;
 
-/** Where a page of one scope begins. */
-export interface PageStart {
-  /** Behind this key. */
-  readonly key: string;
-  /** What all pages show; undefined on the first. */
-  readonly revision: number | undefined;
+/** What a page shows of one scope. */
+export interface PageRange {
+  readonly scope: Scope;
+  /** As `isUnder` has it. */
+  readonly prefix: string;
+  /** The key behind which it begins; empty for the first. */
+  readonly after: string;
 }
 
-export interface ScopePage {
+/** Records as they were listed, some later than others. */
+export interface ListedPage extends PageRange {
   readonly records: readonly StoredRecord<unknown>[];
+  /** The last key that is on the page if there is such a record; undefined where the page leads to the end. */
+  readonly upTo: string | undefined;
+  /** The newest revisions of the scope when the listing began, and when it ended. */
   readonly revision: number;
-  /** Absent on the last page. */
-  readonly next?: PageStart;
+  readonly endRevision: number;
 }
 
-export interface ResyncReader {
-  readonly records: Records;
-  readonly hub: WatchHub;
+/** Lists the records of a page, as many as asked for or a few more. */
+export async function listPage(records: Records, range: PageRange, limit: number): Promise<ListedPage> {
+  const { scope, prefix } = range;
+  const found: StoredRecord<unknown>[] = [];
+  let revision: number | undefined;
+  let bytes = 0;
+  for (let key = range.after; ; ) {
+    const after = key === '' ? undefined : writeCursor([key]);
+    const listing = await records.list<unknown>(scope, { after, limit, prefix });
+    revision ??= listing.revision;
+    found.push(...listing.records);
+    bytes += listing.records.reduce((sum, { value }) => sum + JSON.stringify(value).length, 0);
+    if (listing.next === undefined) {
+      return { ...range, records: found, upTo: undefined, revision, endRevision: listing.revision };
+    }
+    key = keyOf(listing.next);
+    if (found.length >= limit || bytes >= MAX_PAGE_BYTES) {
+      return { ...range, records: found, upTo: key, revision, endRevision: listing.revision };
+    }
+  }
+}
+
+/** Shows a page as it was before changes that were made meanwhile: by what they say was there before. */
+export class Undoing {
+  readonly #page: ListedPage;
+  readonly #before = new Map<string, StoredRecord<unknown> | undefined>();
+
+  constructor(page: ListedPage) {
+    this.#page = page;
+  }
+
+  /** Takes in the next changes of the scope, from the oldest that is undone to the newest, which may be newer than what was listed. */
+  undo(changes: readonly Change<unknown>[]): void {
+    const { prefix, after, upTo } = this.#page;
+    for (const { key, previous } of changes) {
+      const isOnPage = isUnder(prefix, key) && key > after && (upTo === undefined || key <= upTo);
+      if (isOnPage && !this.#before.has(key)) {
+        this.#before.set(key, previous);
+      }
+    }
+  }
+
+  /** Without what has lapsed by now. */
+  async shown(records: Records): Promise<readonly StoredRecord<unknown>[]> {
+    const before = this.#before;
+    if (before.size === 0) {
+      return this.#page.records;
+    }
+    const restored = [...before.values()].filter((record) => record !== undefined);
+    const alive = await records.alive(this.#page.scope, restored);
+    return [...this.#page.records.filter(({ key }) => !before.has(key)), ...alive].sort((one, other) =>
+      one.key < other.key ? -1 : 1,
+    );
+  }
 }
 
 /**
- * A page of the records under a prefix in one scope, all pages as they were at the revision of the first: what was written
- * since is undone.
+ * Undoes what was written behind a revision, as the log of the scope has it.
  *
- * @throws SkerryError `compacted` or `unavailable` when they cannot be had as they were any more.
+ * @throws SkerryError `compacted` when that is gone.
  */
-export async function readScopePage(
-  reader: ResyncReader,
-  scope: Scope,
+export async function undoBehind(
+  undoing: Undoing,
+  { window, storage, state }: WatchedScope,
+  revision: number,
   prefix: string,
-  { start, limit }: { readonly start?: PageStart | undefined; readonly limit: number },
-): Promise<ScopePage> {
-  let { key, revision } = start ?? { key: '', revision: undefined };
-  const found: StoredRecord<unknown>[] = [];
-  let bytes = 0;
-  for (;;) {
-    const after = key === '' ? undefined : writeCursor(revision === undefined ? [key] : [key, revision]);
-    const listing = await reader.records.list<unknown>(scope, { after, limit, prefix });
-    revision ??= listing.revision;
-    const upTo = listing.next === undefined ? undefined : keyOf(listing.next);
-    const shown = await undo(reader, scope, prefix, { listing, revision, after: key, upTo });
-    found.push(...shown);
-    bytes += shown.reduce((sum, { value }) => sum + JSON.stringify(value).length, 0);
-    if (upTo === undefined) {
-      return { records: found, revision };
-    }
-    key = upTo;
-    if (found.length >= limit || bytes >= MAX_PAGE_BYTES) {
-      return { records: found, revision, next: { key, revision } };
-    }
+): Promise<void> {
+  const { position } = state;
+  const atHand = position === undefined ? undefined : window.between(revision, position);
+  if (atHand !== undefined) {
+    undoing.undo(atHand);
+    return;
   }
-}
-
-/** The records of a listing as they were at a revision, between two keys. */
-async function undo(
-  { hub, records }: ResyncReader,
-  scope: Scope,
-  prefix: string,
-  page: { listing: Listing<unknown>; revision: number; after: string; upTo: string | undefined },
-): Promise<StoredRecord<unknown>[]> {
-  const { listing, revision, after, upTo } = page;
-  if (listing.revision === revision) {
-    return [...listing.records];
+  for await (const page of storage.readChangePages<unknown>({ prefix, above: revision })) {
+    undoing.undo(page);
   }
-  const wanted = { prefix, limit: MAX_CHANGES_MEANWHILE };
-  const since = await readScopeChanges(scope, hub.follow(scope), revision, wanted);
-  if (since.revision < listing.revision) {
-    throw unavailable('The records change faster than their pages are read.', {
-      fix: 'Begin the resync again, with larger pages or a narrower prefix.',
-    });
+  const head = await storage.readHead();
+  if (head.compactedTo > revision) {
+    throw historyCompacted(head, position ?? head.compactedTo);
   }
-  const before = new Map<string, StoredRecord<unknown> | undefined>();
-  for (const { change } of since.changes.toReversed()) {
-    before.set(change.key, change.previous);
-  }
-  const changed = [...before.values()].flatMap((record) => {
-    const isOnPage = record !== undefined && record.key > after && (upTo === undefined || record.key <= upTo);
-    return isOnPage ? record : [];
-  });
-  const alive = await records.alive(scope, changed);
-  return [...listing.records.filter(({ key }) => !before.has(key)), ...alive].sort((one, other) =>
-    one.key < other.key ? -1 : 1,
-  );
 }
 
 function keyOf(cursor: string): string {

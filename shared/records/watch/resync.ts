@@ -1,17 +1,20 @@
 import { readCursor, writeCursor } from '../../platform/cursor.ts';
 import { unavailable } from '../../platform/errors.ts';
 import type { StoredRecord } from '../change.ts';
-import type { Scope } from '../scope.ts';
-import { scopeId } from '../scope.ts';
+import type { Records } from '../records.ts';
+import { type Scope, scopeId } from '../scope.ts';
 import type { ChangeFeed } from './change-feed.ts';
-import { type PageStart, type ResyncReader, readScopePage } from './resync-page.ts';
+import type { CompactionCheck } from './compaction-check.ts';
+import { type FeedPosition, hasReached } from './feed-position.ts';
+import { type ListedPage, listPage, Undoing, undoBehind } from './resync-page.ts';
+import type { WatchHub } from './watch-hub.ts';
 import type { WatchRange } from './watch-range.ts';
-import { MAX_HELD_SCOPES, markOf, readWideCursor, type WideCursor, writeWideCursor } from './wide-cursor.ts';
+import { readWideCursor, type WideCursor, writeWideCursor } from './wide-cursor.ts';
 
 /** Scopes that are read at a time. */
 const SCOPES_AT_ONCE = 8;
 /** Pages of the feed that are read through for what changed while records were read. */
-const MAX_FEED_PAGES = 50;
+const MAX_FEED_PAGES = 200;
 
 export interface ResyncRequest {
   /** The `next` of the page before. */
@@ -23,25 +26,42 @@ export interface ResyncPage {
   readonly records: readonly StoredRecord<unknown>[];
   /** Absent on the last page. */
   readonly next?: string;
-  /** Where to go on after the last page; the last page's counts. */
+  /** Where to go on after the last page. */
   readonly cursor: string;
+}
+
+export interface ResyncOptions {
+  readonly records: Records;
+  readonly hub: WatchHub;
+  readonly feed: ChangeFeed;
+  readonly compaction: CompactionCheck;
+}
+
+/** Where a page of one scope begins. */
+interface ScopeStart {
+  /** Behind this key. */
+  readonly key: string;
+  /** What all pages show; undefined on the first. */
+  readonly revision: number | undefined;
 }
 
 interface WideStart {
   readonly cursor: WideCursor;
   /** Id of the scope that the page begins in; those before are done. */
   readonly scope: string;
-  readonly start: PageStart | undefined;
+  /** Behind this key. */
+  readonly key: string;
 }
 
-/** Everything that there is under what is watched, page by page, and where to go on from there. */
+/**
+ * Everything that there is under what is watched, page by page, and where to go on from there: all pages as it was when the first
+ * was asked for, because what was written since is undone.
+ */
 export class Resync {
-  readonly #reader: ResyncReader;
-  readonly #feed: ChangeFeed;
+  readonly #options: ResyncOptions;
 
-  constructor(reader: ResyncReader, feed: ChangeFeed) {
-    this.#reader = reader;
-    this.#feed = feed;
+  constructor(options: ResyncOptions) {
+    this.#options = options;
   }
 
   /** @throws SkerryError `invalid` when `after` is no cursor of a resync; `compacted` or `unavailable` when it has to begin again. */
@@ -52,128 +72,109 @@ export class Resync {
   }
 
   async #scopePage(scope: Scope, prefix: string, { after, limit }: ResyncRequest): Promise<ResyncPage> {
-    const start = after === undefined ? undefined : readCursor(after, takePageStart);
-    const { records, revision, next } = await readScopePage(this.#reader, scope, prefix, { start, limit });
+    const { records, hub } = this.#options;
+    const start: ScopeStart =
+      after === undefined ? { key: '', revision: undefined } : readCursor(after, takeScopeStart);
+    const page = await listPage(records, { scope, prefix, after: start.key }, limit);
+    const revision = start.revision ?? page.revision;
+    const undoing = new Undoing(page);
+    if (page.endRevision !== revision) {
+      await undoBehind(undoing, hub.follow(scope), revision, prefix);
+    }
     return {
-      records,
+      records: await undoing.shown(records),
       cursor: String(revision),
-      ...(next !== undefined && { next: writeCursor([next.key, revision]) }),
+      ...(page.upTo !== undefined && { next: writeCursor([page.upTo, revision]) }),
     };
   }
 
-  /**
-   * The position of the feed is taken before anything is read. What changed between then and the reading of a scope is looked
-   * up in the feed, so that the cursor can say which of it the records hold already.
-   */
+  /** Shows each scope as it was at the position of the feed, which is taken before anything is read. */
   async #widePage(range: WatchRange, { after, limit }: ResyncRequest): Promise<ResyncPage> {
-    const {
-      cursor,
-      scope: first,
-      start,
-    } = after === undefined ? await this.#begin() : readCursor(after, takeWideStart);
-    const scopes = (await this.#scopesOf(range)).filter((scope) => scopeId(scope) >= first);
-    const records: StoredRecord<unknown>[] = [];
-    const read = new Map<string, number>();
+    const { records } = this.#options;
+    const start = after === undefined ? await this.#begin() : readCursor(after, takeWideStart);
+    const scopes = (await this.#scopesOf(range)).filter((scope) => scopeId(scope) >= start.scope);
+    const pages: ListedPage[] = [];
     let next: Omit<WideStart, 'cursor'> | undefined;
+    let found = 0;
     for (let index = 0; index < scopes.length && next === undefined; index += SCOPES_AT_ONCE) {
-      const group = scopes.slice(index, index + SCOPES_AT_ONCE);
-      const pages = await Promise.all(
-        group.map(async (scope) => {
-          const own = scopeId(scope) === first ? start : undefined;
-          return {
-            scope,
-            page: await readScopePage(this.#reader, scope, range.prefix, { start: own, limit }),
-          };
-        }),
-      );
-      for (const { scope, page } of pages) {
-        if (records.length >= limit) {
-          next = { scope: scopeId(scope), start: undefined };
+      const group = scopes.slice(index, index + SCOPES_AT_ONCE).map(async (scope) => {
+        const key = scopeId(scope) === start.scope ? start.key : '';
+        return await listPage(records, { scope, prefix: range.prefix, after: key }, limit);
+      });
+      for (const page of await Promise.all(group)) {
+        if (found >= limit) {
+          next = { scope: scopeId(page.scope), key: '' };
           break;
         }
-        records.push(...page.records);
-        read.set(scopeId(scope), page.revision);
-        if (page.next !== undefined) {
-          next = { scope: scopeId(scope), start: page.next };
+        pages.push(page);
+        found += page.records.length;
+        if (page.upTo !== undefined) {
+          next = { scope: scopeId(page.scope), key: page.upTo };
           break;
         }
       }
     }
-    const extended = { ...cursor, held: await this.#findHeld(cursor, read) };
+    const cursor = writeWideCursor(start.cursor);
     return {
-      records,
-      cursor: writeWideCursor(extended),
-      ...(next !== undefined && { next: writeWideStart({ cursor: extended, ...next }) }),
+      records: await this.#showAt(range, start.cursor, pages),
+      cursor,
+      ...(next !== undefined && { next: writeCursor([cursor, next.scope, next.key]) }),
     };
   }
 
   async #begin(): Promise<WideStart> {
-    const { position, askedAt } = await this.#feed.fromNow().read();
-    return {
-      cursor: { position, completeSince: askedAt, held: new Map() },
-      scope: '',
-      start: undefined,
-    };
+    const { position, askedAt } = await this.#options.feed.fromNow().read();
+    return { cursor: { position, completeSince: askedAt }, scope: '', key: '' };
   }
 
   async #scopesOf({ ns, kinds }: WatchRange): Promise<Scope[]> {
+    const { records } = this.#options;
     const lists = await Promise.all(
       kinds.map(async ({ kind, isNamed }) =>
-        isNamed ? (await this.#reader.records.scopes(ns, kind)).scopes : [{ ns, kind, name: '' }],
+        isNamed ? (await records.scopes(ns, kind)).scopes : [{ ns, kind, name: '' }],
       ),
     );
     return lists.flat().sort((one, other) => (scopeId(one) < scopeId(other) ? -1 : 1));
   }
 
-  /**
-   * @param read revisions by scope, read after the position of the cursor was taken.
-   * @returns those of them that changes behind that position have led to, and those that the cursor holds.
-   */
-  async #findHeld(
+  /** The records of pages, which were listed behind a position, as they were at that position. */
+  async #showAt(
+    range: WatchRange,
     cursor: WideCursor,
-    read: ReadonlyMap<string, number>,
-  ): Promise<ReadonlyMap<string, number>> {
-    if (read.size === 0) {
-      return cursor.held;
+    pages: readonly ListedPage[],
+  ): Promise<StoredRecord<unknown>[]> {
+    const { records, feed, compaction } = this.#options;
+    const undoings = new Map(pages.map((page) => [scopeId(page.scope), new Undoing(page)]));
+    const reader = feed.from(cursor.position);
+    let target: FeedPosition | undefined;
+    for (let count = 0, isDone = undoings.size === 0; !isDone; count += 1) {
+      if (count === MAX_FEED_PAGES) {
+        throw unavailable('Too much has changed since the resync began.', {
+          fix: 'Begin it again, with larger pages or a narrower prefix.',
+        });
+      }
+      const page = await reader.read();
+      for (const { scope, change } of page.changes) {
+        undoings.get(scopeId(scope))?.undo([change]);
+      }
+      // While others write the feed may never be at its end.
+      target ??= page.isDrained ? page.position : (await feed.fromNow().read()).position;
+      isDone = page.isDrained || hasReached(page.position, target);
     }
-    const held = new Map(cursor.held);
-    const reader = this.#feed.from(cursor.position);
-    for (let pages = 0; pages < MAX_FEED_PAGES; pages += 1) {
-      const { changes, isDrained } = await reader.read();
-      for (const { scope, change } of changes) {
-        const revision = read.get(scopeId(scope)) ?? 0;
-        if (change.revision <= revision) {
-          held.set(markOf(scope), revision);
-        }
-      }
-      if (held.size > MAX_HELD_SCOPES) {
-        break;
-      }
-      if (isDrained) {
-        return held;
-      }
-    }
-    throw unavailable('Too much has changed since the resync began.', {
-      fix: 'Begin it again, with larger pages or a narrower prefix.',
-    });
+    await compaction.check(range, cursor.completeSince);
+    const shown = await Promise.all([...undoings.values()].map((undoing) => undoing.shown(records)));
+    return shown.flat();
   }
 }
 
-function takePageStart([key, revision]: readonly unknown[]): PageStart | undefined {
-  return typeof key === 'string' && typeof revision === 'number' && Number.isSafeInteger(revision)
-    ? { key, revision }
+function takeScopeStart([key, revision]: readonly unknown[]): ScopeStart | undefined {
+  return typeof key === 'string' && Number.isSafeInteger(revision) && Number(revision) >= 0
+    ? { key, revision: Number(revision) }
     : undefined;
 }
 
-function writeWideStart({ cursor, scope, start }: WideStart): string {
-  const parts = [writeWideCursor(cursor), scope];
-  return writeCursor(start?.revision === undefined ? parts : [...parts, start.key, start.revision]);
-}
-
-function takeWideStart([cursor, scope, ...rest]: readonly unknown[]): WideStart | undefined {
-  const start = takePageStart(rest);
-  if (typeof cursor !== 'string' || typeof scope !== 'string' || (rest.length > 0 && start === undefined)) {
-    return undefined;
-  }
-  return { cursor: readWideCursor(cursor), scope, start };
+function takeWideStart([cursor, scope, key]: readonly unknown[]): WideStart | undefined {
+  return typeof cursor === 'string' && typeof scope === 'string' && typeof key === 'string'
+    ? { cursor: readWideCursor(cursor), scope, key }
+    : undefined;
 }

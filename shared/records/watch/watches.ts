@@ -42,8 +42,13 @@ export class Watches {
     this.#options = options;
     this.#feed = new ChangeFeed(container, clock);
     this.#hub = new WatchHub({ records, feed: this.#feed, clock, maxHeld, isVisible });
-    this.#resync = new Resync({ records, hub: this.#hub }, this.#feed);
     this.#compaction = new CompactionCheck(container, clock);
+    this.#resync = new Resync({
+      records,
+      hub: this.#hub,
+      feed: this.#feed,
+      compaction: this.#compaction,
+    });
   }
 
   /** Whether every watch is being ended. */

@@ -9,7 +9,7 @@ import type { WantedChanges } from './scope-changes.ts';
 import type { Place, Waiter } from './waiter.ts';
 import type { WatchHub } from './watch-hub.ts';
 import type { WatchRange } from './watch-range.ts';
-import { markOf, type WideCursor, writeWideCursor } from './wide-cursor.ts';
+import { type WideCursor, writeWideCursor } from './wide-cursor.ts';
 
 /** Pages of the feed that one answer is made from; it may then say no more than where to go on. */
 const MAX_PAGES = 20;
@@ -41,13 +41,11 @@ interface Reading {
 export class WideFollower implements Follower {
   readonly #options: WideFollowerOptions;
   #point: FeedPoint;
-  readonly #held: Map<string, number>;
   #waiter: Waiter | undefined;
 
   constructor(options: WideFollowerOptions) {
     this.#options = options;
     this.#point = options.cursor;
-    this.#held = new Map(options.cursor.held);
   }
 
   async next(deadline: number): Promise<WatchAnswer> {
@@ -78,7 +76,7 @@ export class WideFollower implements Follower {
   }
 
   #answer(changes: readonly FoundChange[]): WatchAnswer {
-    return { changes, cursor: writeWideCursor({ ...this.#point, held: this.#held }) };
+    return { changes, cursor: writeWideCursor(this.#point) };
   }
 
   async #read(): Promise<Reading> {
@@ -122,24 +120,10 @@ export class WideFollower implements Follower {
   #takeWanted(answer: AnswerChanges, changes: readonly FoundChange[]): boolean {
     const { range, wanted, isVisible } = this.#options;
     for (const found of changes) {
-      const isNew = !this.#holds(found);
-      if (isNew && found.scope.ns === range.ns && isVisible(found) && matches(wanted, found.change)) {
+      if (found.scope.ns === range.ns && isVisible(found) && matches(wanted, found.change)) {
         answer.add(found);
       }
     }
     return answer.hasRoom;
-  }
-
-  /** Whether who watches knows a change from the resync. */
-  #holds({ scope, change }: FoundChange): boolean {
-    if (this.#held.size === 0) {
-      return false;
-    }
-    const mark = markOf(scope);
-    const revision = this.#held.get(mark) ?? 0;
-    if (change.revision >= revision) {
-      this.#held.delete(mark);
-    }
-    return change.revision <= revision;
   }
 }

@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { fromContinuation, toContinuation } from '../../../../shared/records/watch/feed-position.ts';
+import {
+  fromContinuation,
+  hasReached,
+  toContinuation,
+} from '../../../../shared/records/watch/feed-position.ts';
 import {
   MAX_CURSOR_CHARACTERS,
-  MAX_HELD_SCOPES,
-  markOf,
   readWideCursor,
   type WideCursor,
   writeWideCursor,
@@ -18,7 +20,6 @@ const cursor: WideCursor = {
     ],
   },
   completeSince: 1_795_642_250_990,
-  held: new Map([[markOf({ ns: 'default', kind: 'kv', name: 'a' }), 7]]),
 };
 
 describe('a cursor over several scopes', () => {
@@ -26,35 +27,28 @@ describe('a cursor over several scopes', () => {
     expect(readWideCursor(writeWideCursor(cursor))).toEqual(cursor);
   });
 
-  it('fits a request line with as many scopes held and ranges as there may be', () => {
-    const held = Array.from({ length: MAX_HELD_SCOPES }, (_, index) => {
-      return [markOf({ ns: 'default', kind: 'srv', name: `service${index}` }), 1_000_000 + index] as const;
-    });
-    const ranges = Array.from({ length: 20 }, (_, index) => ({
-      end: index === 19 ? 'FF' : (0x10 + index).toString(16).toUpperCase().padEnd(32, 'F'),
+  it('fits a request line with as many ranges as there may be', () => {
+    const ranges = Array.from({ length: 80 }, (_, index) => ({
+      end: index === 79 ? 'FF' : (0x10 + index).toString(16).toUpperCase().padEnd(32, 'F'),
       token: `"${1_000_000 + index}"`,
     }));
-    const text = writeWideCursor({
-      ...cursor,
-      position: { ...cursor.position, ranges },
-      held: new Map(held),
-    });
+    const text = writeWideCursor({ ...cursor, position: { ...cursor.position, ranges } });
     expect(text.length).toBeLessThan(MAX_CURSOR_CHARACTERS);
-    expect(readWideCursor(text).held.size).toBe(MAX_HELD_SCOPES);
+    expect(readWideCursor(text).position.ranges).toEqual(ranges);
   });
 
   it.each([
     ['nothing', ''],
     ['no JSON', 'abc'],
-    ['another version', encode([2, 'AQAAAIAAAAE=', 1, ['FF', '"1"'], []])],
-    ['too few parts', encode([1, 'AQAAAIAAAAE=', 1, ['FF', '"1"']])],
-    ['a time that is none', encode([1, 'AQAAAIAAAAE=', -1, ['FF', '"1"'], []])],
-    ['half a range', encode([1, 'AQAAAIAAAAE=', 1, ['FF'], []])],
-    ['no ranges', encode([1, 'AQAAAIAAAAE=', 1, [], []])],
-    ['ranges that leave the end out', encode([1, 'AQAAAIAAAAE=', 1, ['1F', '"1"'], []])],
-    ['ranges out of order', encode([1, 'AQAAAIAAAAE=', 1, ['FF', '"1"', '1F', '"1"', 'FF', '"1"'], []])],
-    ['a token that breaks a header', encode([1, 'AQAAAIAAAAE=', 1, ['FF', '1\r\nx: y'], []])],
-    ['a revision that is none', encode([1, 'AQAAAIAAAAE=', 1, ['FF', '"1"'], ['mark', 1.5]])],
+    ['another version', encode([1, 'AQAAAIAAAAE=', 1, ['FF', '"1"']])],
+    ['too few parts', encode([2, 'AQAAAIAAAAE=', 1])],
+    ['a time that is none', encode([2, 'AQAAAIAAAAE=', -1, ['FF', '"1"']])],
+    ['half a range', encode([2, 'AQAAAIAAAAE=', 1, ['FF']])],
+    ['no ranges', encode([2, 'AQAAAIAAAAE=', 1, []])],
+    ['ranges that leave the end out', encode([2, 'AQAAAIAAAAE=', 1, ['1F', '"1"']])],
+    ['ranges out of order', encode([2, 'AQAAAIAAAAE=', 1, ['FF', '"1"', '1F', '"1"', 'FF', '"1"']])],
+    ['a token that breaks a header', encode([2, 'AQAAAIAAAAE=', 1, ['FF', '1\r\nx: y']])],
+    ['a token that is no text', encode([2, 'AQAAAIAAAAE=', 1, ['FF', 1]])],
     ['endless text', 'A'.repeat(100_000)],
   ])('is refused when it is %s', (_, text) => {
     expect(() => readWideCursor(text)).toThrow(/none that was given out/);
@@ -65,6 +59,21 @@ describe('a cursor over several scopes', () => {
     const turned = { ...continuation, Continuation: continuation.Continuation.toReversed() };
     expect(fromContinuation(JSON.stringify(turned))).toEqual(cursor.position);
   });
+});
+
+it.each([
+  [['"1"', '"1"'], false],
+  [['"12"', '"345"'], true],
+  [['"13"', '"1000"'], true],
+  [['"100"', '"99"'], false],
+  [['"12"', 'abc'], false],
+  [['"12"'], false],
+])('a feed that was read to %j has reached another position: %s', (tokens, isReached) => {
+  const ranges = cursor.position.ranges.flatMap(({ end }, index) => {
+    const token = tokens[index];
+    return token === undefined ? [] : { end, token };
+  });
+  expect(hasReached({ ...cursor.position, ranges }, cursor.position)).toBe(isReached);
 });
 
 function encode(parts: unknown): string {

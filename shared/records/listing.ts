@@ -135,6 +135,11 @@ function toPage<Value>(
     : { ...page, next: writeCursor(next.revision === undefined ? [next.key] : [next.key, next.revision]) };
 }
 
+/** Whether a page goes on with a listing of one revision, which memory may be beyond. */
+export function isPinned(request: PageRequest): boolean {
+  return cursorOf(request)?.revision !== undefined;
+}
+
 /** @param position the newest revision that a page can have shown. */
 function cursorOf({ after }: PageRequest, position = Number.MAX_SAFE_INTEGER): Cursor | undefined {
   return after === undefined ? undefined : readCursor(after, (parts) => takeCursor(parts, position));

@@ -10,7 +10,7 @@ import type { Head } from './head.ts';
 import { type HistoryPage, type HistoryRequest, readHistory, readRecordAt } from './history.ts';
 import { checkKey } from './key.ts';
 import { Lifetimes } from './lifetimes.ts';
-import { type Listing, listFromSnapshot, listFromStorage, type PageRequest } from './listing.ts';
+import { isPinned, type Listing, listFromSnapshot, listFromStorage, type PageRequest } from './listing.ts';
 import { LogStorage } from './log-storage.ts';
 import { parseScopeId, type Scope, scopeId } from './scope.ts';
 import { ScopeState, type SnapshotLimits } from './scope-state.ts';
@@ -136,14 +136,15 @@ export class Records {
       return { ...(await listFromStorage<Value>(storage, position, options, () => false)), ageSeconds: 0 };
     }
     const oldest = this.#options.clock.now() - 1000 * (options.maxAgeSeconds ?? -1);
-    if (state.snapshot === undefined || state.provenAt < oldest) {
+    const needsStorage = isPinned(options);
+    if (state.snapshot === undefined || needsStorage || state.provenAt < oldest) {
       if (state.snapshot === undefined && (await state.loadedSnapshot()) !== undefined) {
         this.#dropExcessSnapshots(state);
       }
       await state.prove();
     }
     const ageSeconds = Math.max(0, Math.floor((this.#options.clock.now() - state.provenAt) / 1000));
-    const { snapshot } = state;
+    const snapshot = needsStorage ? undefined : state.snapshot;
     const listing = await lifetimes.hideGone(options.maxAgeSeconds !== undefined, async (isGone) =>
       snapshot === undefined
         ? await listFromStorage(storage, await state.knownPosition(), options, isGone)

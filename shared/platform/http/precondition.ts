@@ -86,7 +86,8 @@ export function isNotModified(headers: HeaderReader, tag: string): boolean {
   return ifNoneMatch !== null && matchesWeakly(parseEntityTags(ifNoneMatch, 'If-None-Match'), tag);
 }
 
-const ENTITY_TAG = /\s*(?:W\/)?"[\x21\x23-\x7e\x80-\uffff]*"\s*(?:,|$)/y;
+/** One element of the list, which may be empty (RFC 9110, section 5.6.1). */
+const ENTITY_TAG = /\s*(?:(?:W\/)?"[\x21\x23-\x7e\x80-\uffff]*"\s*)?(?:,|$)/y;
 
 function parseEntityTags(header: string, name: string): EntityTags {
   if (header.trim() === '*') {
@@ -104,7 +105,7 @@ function parseEntityTags(header: string, name: string): EntityTags {
     }
     tags.push(tag.replace(/\s*,?$/, '').trim());
   }
-  return tags;
+  return tags.filter((tag) => tag !== '');
 }
 
 function matchesStrongly(tags: EntityTags, tag: string | undefined): boolean {

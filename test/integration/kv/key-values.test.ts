@@ -129,6 +129,18 @@ describe('keys', () => {
     }
   });
 
+  it('are shown at one revision on all pages of the past, whatever the later pages ask for', async () => {
+    const store = newStore();
+    await fill(store, { a: 1, b: 2 });
+    await fill(store, { b: 3, c: 4 });
+    await keysOf(store);
+    const { next: after } = await keyValues.list(NS, store, { revision: 2, limit: 1 });
+    expect(await keyValues.list(NS, store, { after })).toMatchObject({
+      items: [{ key: 'b', value: 2 }],
+      revision: 2,
+    });
+  });
+
   it('are not listed by the cursor of another store, which names a revision that this one has not reached', async () => {
     const by = new KeyValues(openRecords({ snapshotLimits: { records: 1, bytes: 1e7 } }), clock);
     const [long, short] = [newStore(), newStore()];

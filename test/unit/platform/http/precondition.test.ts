@@ -21,6 +21,7 @@ describe('If-Match', () => {
     ['"42"', true, false],
     ['"41"', false, false],
     ['"1", "42" ,"7"', true, false],
+    [', "42",,', true, false],
     ['W/"42"', false, false],
     ['*', true, false],
   ])('%s holds for revision 42: %s, for no record: %s', (value, onRecord, onNothing) => {

@@ -7,9 +7,11 @@ import { systemRandom } from '../../../shared/platform/random.ts';
 import { COSMOS_CONTAINERS } from '../../../shared/platform/topology.ts';
 import { type Change, recordAfter, type StoredRecord } from '../../../shared/records/change.ts';
 import { isLapsed } from '../../../shared/records/expiry.ts';
+import { Leases } from '../../../shared/records/leases.ts';
 import { Records } from '../../../shared/records/records.ts';
 import type { Scope } from '../../../shared/records/scope.ts';
 import type { SnapshotLimits } from '../../../shared/records/scope-state.ts';
+import { SessionLeases } from '../../../shared/records/session-leases.ts';
 import type { CommitSet, Decision, Decisions } from '../../../shared/records/write.ts';
 import { type CosmosFixture, startCosmos } from '../cosmos-fixture.ts';
 import { printedSeed, runs } from '../seeded-runs.ts';
@@ -21,7 +23,7 @@ const KEYS = ['/kv/s/a', '/kv/s/b', '/kv/s/c', '/kv/s/d/e'];
 /** What a step does to a key; a ttl is in milliseconds of the test's own clock. */
 interface Action {
   readonly key: string;
-  readonly type: 'put' | 'put with ttl' | 'delete' | 'keep';
+  readonly type: 'put' | 'put with ttl' | 'put with lease' | 'delete' | 'keep';
 }
 
 interface Step {
@@ -40,7 +42,7 @@ const step: fc.Arbitrary<Step> = fc.record({
   actions: fc.uniqueArray(
     fc.record({
       key: fc.constantFrom(...KEYS),
-      type: fc.constantFrom<Action['type']>('put', 'put', 'put with ttl', 'delete', 'keep'),
+      type: fc.constantFrom<Action['type']>('put', 'put', 'put with ttl', 'put with lease', 'delete', 'keep'),
     }),
     { selector: ({ key }) => key, minLength: 1, maxLength: KEYS.length },
   ),
@@ -51,6 +53,8 @@ const step: fc.Arbitrary<Step> = fc.record({
 });
 
 const TTL = 15;
+/** Seconds, so that it outlasts the test: how leases end is tested beside it. */
+const LEASE_TTL = 86_400;
 
 /** Clients run side by side, each its steps one after another. */
 const clients = fc.array(fc.array(step, { minLength: 1, maxLength: 8 }), { minLength: 2, maxLength: 8 });
@@ -80,6 +84,8 @@ const clock: Clock = { now: () => now, sleep: (milliseconds) => systemClock.slee
 
 let cosmos: CosmosFixture;
 let observer: Records;
+/** Of the run's scope. */
+let lease = '';
 let runsSoFar = 0;
 
 beforeAll(async () => {
@@ -123,6 +129,7 @@ async function checkHistories(options: { snapshotLimits?: SnapshotLimits }, numR
       runsSoFar += 1;
       const scope: Scope = { ns: 'default', kind: 'kv', name: `run${runsSoFar}` };
       const stores = databases.map((database) => openRecords(options, database));
+      ({ id: lease } = await openSessions(databases[0] as Database).grant(scope, LEASE_TTL));
       const observations = (
         await Promise.all(steps.map((own, client) => runClient(stores, scope, own, client)))
       ).flat();
@@ -200,6 +207,8 @@ function decisionOf(type: Action['type'], actor: string): Decision<string> {
       return { type: 'put', value: actor };
     case 'put with ttl':
       return { type: 'put', value: actor, expiresAt: now + TTL };
+    case 'put with lease':
+      return { type: 'put', value: actor, lease };
     case 'delete':
     case 'keep':
       return { type };
@@ -320,7 +329,18 @@ async function checkReaders(
 
 function openRecords(options: { snapshotLimits?: SnapshotLimits }, database: Database): Records {
   const container = database.container(COSMOS_CONTAINERS.records.id);
-  return new Records({ container, clock, random: systemRandom, ...options });
+  return new Records({
+    container,
+    clock,
+    random: systemRandom,
+    sessions: openSessions(database),
+    ...options,
+  });
+}
+
+function openSessions(database: Database): SessionLeases {
+  const container = database.container(COSMOS_CONTAINERS.leases.id);
+  return new SessionLeases(new Leases({ container, clock }), clock, systemRandom);
 }
 
 async function injectFaults(rules: object[]): Promise<void> {

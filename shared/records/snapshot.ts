@@ -41,7 +41,7 @@ export class Snapshot<Value> {
   }
 
   /**
-   * Applies the next change. A record that was read at or after this change stays as it is.
+   * Applies the next change. A record that was read after it is right again once the changes up to its revision are folded in too.
    *
    * @throws Error when the change is not the one that follows `revision`.
    */
@@ -50,10 +50,7 @@ export class Snapshot<Value> {
       throw new Error(`Change ${change.revision} does not follow revision ${this.#revision}.`);
     }
     this.#revision = change.revision;
-    const known = this.#entries.get(change.key)?.record;
-    if (known === undefined || known.revision < change.revision) {
-      this.#set(change.key, recordAfter(change));
-    }
+    this.#set(change.key, recordAfter(change));
   }
 
   /** The records under a prefix, as `isUnder` has it, in key order, beginning behind `after`; empty ones stand for all. */

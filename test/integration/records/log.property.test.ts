@@ -54,7 +54,7 @@ describe('the log, written by many clients over several stores', () => {
     'has no gaps, exact previous values, only reads of what stood then, each write at most once and each acknowledged one exactly once, and refuses nothing that a strong read would not have';
 
   it(promise, async () => {
-    await checkHistories({}, runs(12, 400));
+    await checkHistories({}, runs(8, 400));
   });
 
   it(`${promise}, when connections drop before and after the commit`, async () => {
@@ -64,12 +64,12 @@ describe('the log, written by many clients over several stores', () => {
       { match: { operation: 'batch' }, probability: 0.1, action: { kind: 'delay', ms: 15 } },
       { match: { operation: 'batch' }, probability: 0.05, action: { kind: 'status', status: 503 } },
     ]);
-    await checkHistories({}, runs(12, 400));
+    await checkHistories({}, runs(8, 400));
     await injectFaults([]);
   });
 
   it(`${promise}, in a scope that is too large for memory`, async () => {
-    await checkHistories({ snapshotLimits: { records: 1, bytes: 1_000_000 } }, runs(6, 200));
+    await checkHistories({ snapshotLimits: { records: 1, bytes: 1_000_000 } }, runs(4, 200));
   });
 });
 

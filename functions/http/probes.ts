@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { json, nameSchema } from '../../shared/platform/http/index.ts';
+import { type HttpResponse, json } from '../../shared/platform/http/index.ts';
 import {
   isLive,
   isReady,
@@ -17,7 +17,6 @@ const STARTED_AT = Math.floor(Date.now() / 1000 - process.uptime());
 
 const METRICS = 'text/plain; version=0.0.4; charset=utf-8';
 
-const query = { agent: nameSchema.optional().describe('Label of the agent; Skerry itself without it.') };
 const statusSchema = z
   .looseObject({
     state: z.int().optional().describe('1 is OK, 2 is in error; left out while it starts.'),
@@ -26,68 +25,102 @@ const statusSchema = z
   })
   .describe("The agent's status in cn-infra's fields.");
 
-const liveness = endpoint({
-  name: 'probeLiveness',
+/** What a probe asks, of Skerry itself by a route at the root, which is open, and of an agent below its status, which is not. */
+const liveness = {
   method: 'GET',
-  route: 'liveness',
-  summary: "cn-infra's liveness probe: 200 while an agent, or Skerry itself, starts or is OK",
-  access: 'open',
-  query,
   responses: {
     200: { description: 'It starts or is OK.', body: statusSchema },
     500: { description: 'It is in error.', body: statusSchema },
   },
-  errors: ['not-found', 'unavailable'],
-  async handle({ ns, query: { agent } }, services) {
-    const probed = await probe(ns, agent, services);
-    return json(isLive(probed) ? 200 : 500, probeBody(probed));
-  },
-});
+} as const;
 
-const readiness = endpoint({
-  name: 'probeReadiness',
+const readiness = {
   method: 'GET',
-  route: 'readiness',
-  summary: "cn-infra's readiness probe: 200 while an agent, or Skerry itself, is OK",
-  access: 'open',
-  query,
   responses: {
     200: { description: 'It is OK.', body: statusSchema },
     500: { description: 'It starts, or is in error.', body: statusSchema },
   },
-  errors: ['not-found', 'unavailable'],
-  async handle({ ns, query: { agent } }, services) {
-    const probed = await probe(ns, agent, services);
-    return json(isReady(probed) ? 200 : 500, probeBody(probed));
-  },
-});
+} as const;
 
-const metrics = endpoint({
-  name: 'getHealthMetrics',
+const metrics = {
   method: 'GET',
-  route: 'health',
-  summary: "cn-infra's health metrics of an agent, or of Skerry itself, for Prometheus",
-  access: 'open',
-  query,
   responses: { 200: { description: 'The metrics.', body: z.string(), mediaType: 'text/plain' } },
-  errors: ['not-found', 'unavailable'],
-  async handle({ ns, query: { agent } }, services) {
-    const body = metricsOf(await probe(ns, agent, services));
-    return { status: 200, headers: { 'Content-Type': METRICS }, body };
-  },
-});
+} as const;
 
-export const probeEndpoints = [liveness, readiness, metrics];
+const AGENT_ACCESS = { verb: 'read', keys: '/kv/{label}/check/status/v1' } as const;
+
+export const probeEndpoints = [
+  endpoint({
+    ...liveness,
+    name: 'probeLiveness',
+    route: 'liveness',
+    summary: "cn-infra's liveness probe, of Skerry itself: 200 while it is OK",
+    access: 'open',
+    handle: async (_, services) => answerLiveness(await probeSkerry(services)),
+  }),
+  endpoint({
+    ...readiness,
+    name: 'probeReadiness',
+    route: 'readiness',
+    summary: "cn-infra's readiness probe, of Skerry itself: 200 while it is OK",
+    access: 'open',
+    handle: async (_, services) => answerReadiness(await probeSkerry(services)),
+  }),
+  endpoint({
+    ...metrics,
+    name: 'getHealthMetrics',
+    route: 'health',
+    summary: "cn-infra's health metrics for Prometheus, of Skerry itself",
+    access: 'open',
+    handle: async (_, services) => answerMetrics(await probeSkerry(services)),
+  }),
+  endpoint({
+    ...liveness,
+    name: 'probeAgentLiveness',
+    route: 'api/v1/status/{label}/liveness',
+    summary: "cn-infra's liveness probe, of an agent: 200 while it starts or is OK",
+    access: AGENT_ACCESS,
+    errors: ['not-found'],
+    handle: async ({ ns, params }, services) => answerLiveness(await probeAgent(ns, params.label, services)),
+  }),
+  endpoint({
+    ...readiness,
+    name: 'probeAgentReadiness',
+    route: 'api/v1/status/{label}/readiness',
+    summary: "cn-infra's readiness probe, of an agent: 200 while it is OK",
+    access: AGENT_ACCESS,
+    errors: ['not-found'],
+    handle: async ({ ns, params }, services) => answerReadiness(await probeAgent(ns, params.label, services)),
+  }),
+  endpoint({
+    ...metrics,
+    name: 'getAgentHealthMetrics',
+    route: 'api/v1/status/{label}/health',
+    summary: "cn-infra's health metrics for Prometheus, of an agent",
+    access: AGENT_ACCESS,
+    errors: ['not-found'],
+    handle: async ({ ns, params }, services) => answerMetrics(await probeAgent(ns, params.label, services)),
+  }),
+];
+
+function answerLiveness(probed: Probed): HttpResponse {
+  return json(isLive(probed) ? 200 : 500, probeBody(probed));
+}
+
+function answerReadiness(probed: Probed): HttpResponse {
+  return json(isReady(probed) ? 200 : 500, probeBody(probed));
+}
+
+function answerMetrics(probed: Probed): HttpResponse {
+  return { status: 200, headers: { 'Content-Type': METRICS }, body: metricsOf(probed) };
+}
+
+async function probeSkerry({ readiness: dependencies, clock }: Services): Promise<Probed> {
+  return probeOf(await dependencies.check(), STARTED_AT, Math.floor(clock.now() / 1000));
+}
 
 /** @throws SkerryError `not-found` for an agent that nothing is known of. */
-async function probe(
-  ns: string,
-  label: string | undefined,
-  { agents, readiness: dependencies, clock }: Services,
-): Promise<Probed> {
-  if (label === undefined) {
-    return probeOf(await dependencies.check(), STARTED_AT, Math.floor(clock.now() / 1000));
-  }
+async function probeAgent(ns: string, label: string, { agents }: Services): Promise<Probed> {
   const known = await agents.get({ ns, label });
   if (known === undefined) {
     throw unknownAgent({ ns, label });

@@ -175,13 +175,13 @@ describe('keys that are attached to a client lease', () => {
 
 describe('the status of an agent', () => {
   const probes = async (label: string) => [
-    (await api.get(`/liveness?agent=${label}`)).status,
-    (await api.get(`/readiness?agent=${label}`)).status,
+    (await api.get(`status/${label}/liveness`)).status,
+    (await api.get(`status/${label}/readiness`)).status,
   ];
 
   it('is the logical AND of its plugins, for probes as for readers', async () => {
     expectProblem(await api.get('status/agent1'), 404, { fix: expect.stringContaining('status/agent1') });
-    expectProblem(await api.get('/liveness?agent=agent1'), 404);
+    expectProblem(await api.get('status/agent1/liveness'), 404);
     await api.put('status/agent1/plugins/etcd', { state: 'init' });
     expect(await probes('agent1'), 'starting').toEqual([200, 500]);
     await api.put('status/agent1/plugins/etcd', { state: 'ok' });
@@ -208,7 +208,7 @@ describe('the status of an agent', () => {
       (await api.get('kv/agent1/check/status/v1/plugin/vpp')).body,
       'the documents are keys of the store of the agent',
     ).toMatchObject({ state: 2, error: 'no memif', last_change: expect.any(Number) });
-    expect((await api.get('/readiness?agent=agent1')).body).toMatchObject({
+    expect((await api.get('status/agent1/readiness')).body).toMatchObject({
       state: 1,
       build_version: 'v1.2',
       plugins: [
@@ -218,7 +218,7 @@ describe('the status of an agent', () => {
       PluginStatus: { etcd: { state: 1 }, vpp: { state: 2, error: 'no memif' } },
       NonFatalPlugins: ['vpp'],
     });
-    const metrics = await api.get('/health?agent=agent1');
+    const metrics = await api.get('status/agent1/health');
     expect(metrics.headers['content-type']).toBe('text/plain; version=0.0.4; charset=utf-8');
     expect(metrics.text).toContain('service_health{service="agent1"} 1\n');
     expect(metrics.text).toContain('service_dependency_health{service="agent1",dependency="vpp"} 2\n');
@@ -236,7 +236,7 @@ describe('the status of an agent', () => {
     });
     expect((await api.get('/health')).text).toContain('service_health{service="skerry"} 1\n');
     expect((await api.send('POST', '/liveness')).status).toBe(405);
-    expectProblem(await api.get('/liveness?agent=..'), 400);
+    expectProblem(await api.get('status/%20/liveness'), 400);
   });
 
   it.each([

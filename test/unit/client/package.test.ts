@@ -1,10 +1,11 @@
 import { execFile } from 'node:child_process';
-import { rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import packageFacts from '../../../package.json' with { type: 'json' };
 import { makeUserFolder } from '../../e2e/user-folder.ts';
 
 const root = path.resolve(import.meta.dirname, '../../..');
@@ -40,6 +41,16 @@ describe('the package', () => {
     const inputs = Object.keys(metafile.inputs).filter((input) => !input.includes('dist/client/'));
     expect(inputs).toEqual(['<stdin>']);
     expect(bundle?.text).not.toMatch(/node:|\bprocess\b|\bBuffer\b/);
+  });
+
+  it('has a command that says so where it is not built yet', async () => {
+    const bin = path.join(folder, 'unbuilt/client/cli/skerry.mjs');
+    await mkdir(path.dirname(bin), { recursive: true });
+    await copyFile(path.join(root, packageFacts.bin.skerry), bin);
+    await expect(promisify(execFile)(process.execPath, [bin])).rejects.toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('npm run build'),
+    });
   });
 
   it('brings types that a strict user compiles against, whatever their libraries', async () => {

@@ -1,4 +1,5 @@
 const PROBLEM_BASE = 'https://skerry.dev/problems/';
+const FOREIGN = 'about:blank';
 
 /** What the answer to a refused request holds (RFC 9457). */
 export interface ProblemBody {
@@ -62,7 +63,12 @@ export class SkerryUncertain extends Error {
 
 /** Whether the error is Skerry's answer that there is no such thing. */
 export function isNotFound(error: unknown): error is SkerryProblem {
-  return error instanceof SkerryProblem && error.status === 404;
+  return error instanceof SkerryProblem && error.status === 404 && !isForeign(error);
+}
+
+/** Whether something on the way answered in Skerry's stead, such as a gateway while Skerry is deployed anew. */
+export function isForeign(error: unknown): boolean {
+  return error instanceof SkerryProblem && error.type === FOREIGN;
 }
 
 /** Undefined where Skerry says that there is no such thing. */
@@ -116,7 +122,7 @@ function foreignProblem({ status, statusText }: Response, text: string): Problem
   const excerpt = text.trim().slice(0, 200);
   const said = excerpt === '' ? '' : `: ${excerpt}`;
   return {
-    type: 'about:blank',
+    type: FOREIGN,
     title: statusText,
     status,
     detail: `The answer was ${status} and no problem of Skerry${said}`,

@@ -40,7 +40,16 @@ export class SkerryClient {
   readonly #ns: string;
   readonly #transport: Transport;
 
+  /** @throws TypeError for a `url` or `token` that cannot be used. */
   constructor(options: SkerryOptions) {
+    // In a page, an address may be relative to it.
+    if (!/^(https?:\/\/|\/|$)/i.test(options.url)) {
+      throw new TypeError(`The URL must be one such as http://127.0.0.1:7071, not "${options.url}".`);
+    }
+    // What fetch says of it would quote it.
+    if (!/^[\t -~]*$/.test(options.token?.trim() ?? '')) {
+      throw new TypeError('The token holds a character that no header can carry.');
+    }
     this.#transport = new Transport({
       url: options.url.replace(/\/+$/, ''),
       token: options.token,

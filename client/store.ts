@@ -93,14 +93,15 @@ export class Store {
     { revision, signal }: GetOptions = {},
   ): Promise<Entry<Value> | undefined> {
     const answer = await orUndefined(
-      this.#transport.send({ path: this.#path + keyPath(key), query: { revision }, signal }),
+      this.#transport.send({ path: this.#pathOf(key), query: { revision }, signal }),
     );
     if (answer === undefined) return undefined;
     const { bytes, contentType, lastModified = '' } = answer;
     return {
       key,
       value: readContent(bytes, contentType) as Value,
-      revision: Number(answer.etag?.replaceAll('"', '') ?? answer.revision),
+      // What compresses answers on the way makes a weak tag of it.
+      revision: Number(/\d+/.exec(answer.etag ?? '')?.[0] ?? answer.revision),
       updatedAt: new Date(lastModified).toISOString(),
     };
   }
@@ -117,7 +118,7 @@ export class Store {
   ): Promise<KeyFacts> {
     return await this.#transport.json<KeyFacts>({
       method: 'PUT',
-      path: this.#path + keyPath(key),
+      path: this.#pathOf(key),
       query: { ttl, lease },
       headers: guard(ifRevision),
       content: writeContent(value),
@@ -133,7 +134,7 @@ export class Store {
     const answer = await orUndefined(
       this.#transport.send({
         method: 'DELETE',
-        path: this.#path + keyPath(key),
+        path: this.#pathOf(key),
         headers: guard(ifRevision),
         signal,
       }),
@@ -235,6 +236,11 @@ export class Store {
       isRepeatable: true,
       signal,
     });
+  }
+
+  #pathOf(key: string): string {
+    if (key === '') throw new TypeError('The key is empty.');
+    return this.#path + keyPath(key);
   }
 
   #listCall({ prefix, revision, limit, after, signal }: ListOptions, keysOnly = false): Call {

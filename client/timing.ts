@@ -10,6 +10,9 @@ export interface Timing {
   wait(milliseconds: number, signal?: AbortSignal): Promise<void>;
 }
 
+/** Milliseconds; timers that are told to wait longer do not wait at all. */
+const LONGEST_WAIT = 2 ** 31 - 1;
+
 export const systemTiming: Timing = {
   now: () => Date.now(),
   steady: () => performance.now(),
@@ -20,7 +23,7 @@ export const systemTiming: Timing = {
         reject(signal.reason);
         return;
       }
-      const timer = setTimeout(end, milliseconds);
+      const timer = setTimeout(end, Math.min(milliseconds, LONGEST_WAIT));
       signal?.addEventListener('abort', end, { once: true });
 
       function end(): void {

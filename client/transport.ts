@@ -40,7 +40,7 @@ export interface Call extends CallOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** Sent as JSON, unless `content` is given. */
   readonly body?: unknown;
-  readonly content?: { readonly bytes: Uint8Array<ArrayBuffer> | string; readonly type: string };
+  readonly content?: { readonly bytes: Uint8Array<ArrayBuffer> | string; readonly type: string } | undefined;
   /** Milliseconds for one attempt, where the answer may take longer than others do. */
   readonly attemptTimeout?: number;
   /** Whether a POST does no harm when it is done twice; any other method does none. */
@@ -87,18 +87,22 @@ export class Transport {
   }
 
   /** @throws SkerryProblem, SkerryUnreachable, SkerryUncertain, or the reason of `call.signal`. */
-  async send(call: Call): Promise<Answer> {
+  async send({ body, ...rest }: Call): Promise<Answer> {
+    // What cannot be sent is refused here, and is no fault of the network.
+    const content =
+      body === undefined ? undefined : { bytes: JSON.stringify(body), type: 'application/json' };
+    const call: Call = { content, ...rest };
     const timeout = Math.max(this.#options.timeout, call.attemptTimeout ?? 0);
     const patience = startDeadline(timeout, call.signal);
     try {
-      return await this.#sendPatiently(call, patience.signal, this.timing.now() + timeout);
+      return await this.#sendPatiently(call, patience.signal, this.timing.steady() + timeout);
     } finally {
       patience.end();
     }
   }
 
   async #sendPatiently(call: Call, signal: AbortSignal, endsAt: number): Promise<Answer> {
-    const { now, random, wait } = this.timing;
+    const { steady, random, wait } = this.timing;
     let isUncertain = false;
     for (let failures = 1; ; failures += 1) {
       try {
@@ -115,7 +119,7 @@ export class Transport {
           error instanceof SkerryProblem ? error.retryAfter : undefined,
         );
         const isSafe = call.method !== 'POST' || call.isRepeatable === true || !isUncertain;
-        if (!isSafe || failures === call.attempts || now() + pause >= endsAt) {
+        if (!isSafe || failures === call.attempts || steady() + pause >= endsAt) {
           throw isUncertain ? uncertain(call, error) : error;
         }
         await wait(pause, call.signal);
@@ -123,9 +127,18 @@ export class Transport {
     }
   }
 
-  /** The answer as JSON. */
+  /** The answer as JSON. What is none came from something on the way, or was cut. */
   async json<Body>(call: Call): Promise<Body> {
-    return parseJson(await this.send(call)) as Body;
+    const { bytes, contentType } = await this.send(call);
+    try {
+      return JSON.parse(new TextDecoder().decode(bytes)) as Body;
+    } catch (cause) {
+      const fault = new SkerryUnreachable(
+        `${describe(call)} was answered by ${this.#options.url} with something that is no JSON (${contentType}).`,
+        { cause },
+      );
+      throw isWrite(call) ? uncertain(call, fault) : fault;
+    }
   }
 
   async #attempt(call: Call, outer: AbortSignal): Promise<Answer> {
@@ -153,7 +166,7 @@ export class Transport {
     const response = await this.#options.fetch(url, {
       method: call.method ?? 'GET',
       headers: this.#headersOf(call, cached?.etag),
-      body: call.content?.bytes ?? (call.body === undefined ? null : JSON.stringify(call.body)),
+      body: call.content?.bytes ?? null,
       signal,
     });
     if (response.status === 304 && cached !== undefined) {
@@ -195,16 +208,11 @@ export class Transport {
 
   #headersOf(call: Call, etag: string | undefined): Record<string, string> {
     const headers: Record<string, string> = {};
-    const type = call.content?.type ?? (call.body === undefined ? undefined : 'application/json');
-    if (type !== undefined) headers['content-type'] = type;
+    if (call.content !== undefined) headers['content-type'] = call.content.type;
     if (this.#options.token !== undefined) headers.authorization = `Bearer ${this.#options.token}`;
     if (etag !== undefined) headers['if-none-match'] = etag;
     return { ...headers, ...call.headers };
   }
-}
-
-export function parseJson({ bytes }: { readonly bytes: Uint8Array }): unknown {
-  return JSON.parse(new TextDecoder().decode(bytes));
 }
 
 function isWrite({ method = 'GET' }: Call): boolean {

@@ -146,3 +146,78 @@ describe('the cache of entity tags', () => {
     expect(headers.slice(-2).map((sent) => sent.get('if-none-match'))).toEqual([null, '"3"']);
   });
 });
+
+describe('what cannot be sent as it is', () => {
+  const { client, requests } = scripted([]);
+  const store = client.store('s');
+
+  it.each([
+    ['a key that leads into another store', () => store.put('../t/a', 1)],
+    ['a key that leads to another key', () => store.delete('a/./b')],
+    ['a key that servers take for another', () => store.get('a%2fb')],
+    ['an empty key', () => store.get('')],
+    ['an empty name', () => client.apps.get('')],
+    ['a name that leads elsewhere', () => client.services.deregister('web', '..')],
+    ['a prefix that leads elsewhere', () => client.watch('/kv/s/../t').next()],
+    ['a value that is no JSON', () => client.apps.put('a', { config: circular() as never })],
+  ])('is refused: %s', async (_, call) => {
+    await expect(call()).rejects.toThrow(TypeError);
+    expect(requests).toEqual([]);
+  });
+
+  it('is refused: an address that is none', () => {
+    expect(() => scripted([], { url: 'localhost:7071' })).toThrow(TypeError);
+  });
+
+  it('is refused: a token that no header can carry, without a word of it', () => {
+    expect(() => scripted([], { token: 'secret\nsecret' })).toThrow(/^(?!.*secret)/s);
+    scripted([], { token: 'as it comes from a file\n' });
+  });
+
+  function circular(): object {
+    const value: Record<string, unknown> = {};
+    value.itself = value;
+    return value;
+  }
+});
+
+describe('what something on the way answers in the stead of Skerry', () => {
+  const page = { headers: { 'content-type': 'text/html' }, body: '<h1>Back soon</h1>' };
+
+  it('is never taken for the answer that there is nothing', async () => {
+    const { client } = scripted([{ ...page, status: 404 }]);
+    await expect(client.apps.get('a')).rejects.toMatchObject({ status: 404, kind: 'unknown' });
+  });
+
+  it('is no answer to a read, and leaves open what became of a write', async () => {
+    const { client } = scripted([page, page]);
+    await expect(client.apps.get('a')).rejects.toThrow(SkerryUnreachable);
+    await expect(client.apps.put('a', { config: 1 })).rejects.toThrow(SkerryUncertain);
+  });
+
+  it('may be a weakened entity tag', async () => {
+    const headers = { etag: 'W/"7"', 'last-modified': new Date(0).toUTCString() };
+    const { client } = scripted([{ headers, body: 1 }]);
+    expect(await client.store('s').get('k')).toMatchObject({ revision: 7 });
+  });
+});
+
+it('a call ends in time, though somebody sets the clock back', async () => {
+  let steady = 0;
+  let now = 1e12;
+  const timing = {
+    now: () => now,
+    steady: () => steady,
+    random: () => 0.999,
+    wait: async (milliseconds: number) => {
+      steady += milliseconds;
+      now -= 3_600_000;
+      await new Promise((resolve) => setImmediate(resolve));
+    },
+  };
+  const { client } = scripted(
+    Array.from({ length: 50 }, () => UNAVAILABLE),
+    { timing, timeout: 5000 },
+  );
+  await expect(client.apps.get('a')).rejects.toMatchObject({ status: 503 });
+});

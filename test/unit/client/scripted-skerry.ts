@@ -3,6 +3,7 @@ import { SkerryClient, type SkerryOptions, type Timing } from 'skerry/client';
 export interface ScriptedAnswer {
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
+  /** JSON, or a text that is sent as it is. */
   readonly body?: unknown;
 }
 
@@ -33,6 +34,8 @@ export function scripted(script: Script, options: Partial<SkerryOptions> = {}, r
       signal?.throwIfAborted();
       waits.push(milliseconds);
       now += milliseconds;
+      // Whoever tries again and again must not keep the test from going on.
+      await new Promise((resolve) => setImmediate(resolve));
     },
   };
   const client = new SkerryClient({
@@ -47,7 +50,7 @@ export function scripted(script: Script, options: Partial<SkerryOptions> = {}, r
       if (answer === undefined) throw new Error('The script is over.');
       if (answer instanceof Error) throw answer;
       const { status = 200, body } = answer;
-      const text = body === undefined ? null : JSON.stringify(body);
+      const text = body === undefined ? null : typeof body === 'string' ? body : JSON.stringify(body);
       return new Response(text, {
         status,
         headers: { 'content-type': 'application/json', ...answer.headers },

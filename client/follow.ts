@@ -1,5 +1,5 @@
 import { backoff } from './backoff.ts';
-import { isPassing } from './problem.ts';
+import { isForeign, isPassing } from './problem.ts';
 import type { Transport } from './transport.ts';
 import { type WatchOptions, watch } from './watch.ts';
 
@@ -16,14 +16,16 @@ export async function follow(
   options: WatchOptions & { readonly signal: AbortSignal },
 ): Promise<void> {
   const { random, wait } = transport.timing;
+  let hasRead = false;
   for await (const event of watch(transport, prefix, options)) {
     let isStale = event.kind === 'resync' || event.changes.length > 0;
     for (let failures = 1; isStale; failures += 1) {
       try {
         await refresh();
         isStale = false;
+        hasRead = true;
       } catch (error) {
-        if (!isPassing(error)) throw error;
+        if (!isPassing(error) && !(hasRead && isForeign(error))) throw error;
         options.onFault?.(error);
         await wait(backoff(failures, random()), options.signal);
       }

@@ -3,8 +3,9 @@ import { type ConfigSchema, InvalidConfig, readConfig } from './config-schema.ts
 import type { Json } from './content.ts';
 import { startDeadline } from './deadline.ts';
 import { follow } from './follow.ts';
+import { Listeners } from './listeners.ts';
 import { segment } from './path.ts';
-import { isPassing } from './problem.ts';
+import { isForeign, isPassing } from './problem.ts';
 import type { Transport } from './transport.ts';
 import type { WatchOptions } from './watch.ts';
 
@@ -38,7 +39,7 @@ export class LiveConfig<Value> {
   readonly #transport: Transport;
   readonly #options: ConfigOptions;
   readonly #closing = new AbortController();
-  readonly #listeners = new Set<(value: Value) => void>();
+  readonly #listeners = new Listeners<Value>();
   #current: { readonly value: Value; readonly revision: number; readonly isStored: boolean } | undefined;
   /** The newest revision that Skerry gave out, good or not. */
   #seen: number | undefined;
@@ -99,8 +100,7 @@ export class LiveConfig<Value> {
    * @returns what ends it.
    */
   onChange(listener: (value: Value) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#listeners.add(listener);
   }
 
   close(): void {
@@ -141,7 +141,7 @@ export class LiveConfig<Value> {
       const stored = await this.#fetch(this.#closing.signal);
       if (stored.revision !== this.#seen) await this.#accept(stored, false);
     } catch (error) {
-      if (isPassing(error)) throw error;
+      if (isPassing(error) || isForeign(error)) throw error;
       this.#closing.signal.throwIfAborted();
       this.#report(error);
     }
@@ -158,13 +158,13 @@ export class LiveConfig<Value> {
     this.#current = { value, revision, isStored };
     if (!isNews) return;
     if (!isStored) await this.#saveLastGood({ config, revision });
-    for (const listener of this.#listeners) listener(value);
+    this.#listeners.tell(value, (error) => this.#report(error));
   }
 
   async #loadLastGood(): Promise<Stored | undefined> {
     try {
       const text = await this.#options.lastGood?.load(this.#name);
-      return text === undefined ? undefined : (JSON.parse(text) as Stored);
+      return text === undefined ? undefined : readStored(text);
     } catch (error) {
       this.#report(error);
       return undefined;
@@ -183,4 +183,17 @@ export class LiveConfig<Value> {
     if (error instanceof InvalidConfig) this.#options.onInvalid?.(error);
     else this.#options.onFault?.(error);
   }
+}
+
+/** @throws Error where it is not what was saved. */
+function readStored(text: string): Stored {
+  const stored: unknown = JSON.parse(text);
+  const isStored =
+    typeof stored === 'object' &&
+    stored !== null &&
+    'config' in stored &&
+    'revision' in stored &&
+    typeof stored.revision === 'number';
+  if (!isStored) throw new Error('What is kept as the last good configuration is none.');
+  return stored as Stored;
 }

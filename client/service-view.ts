@@ -1,4 +1,5 @@
 import { follow } from './follow.ts';
+import { Listeners } from './listeners.ts';
 import { segment } from './path.ts';
 import { orUndefined } from './problem.ts';
 import type { Instance, Service } from './services.ts';
@@ -19,7 +20,7 @@ export class ServiceView {
   readonly #transport: Transport;
   readonly #options: DiscoverOptions;
   readonly #closing = new AbortController();
-  readonly #listeners = new Set<(instances: readonly Instance[]) => void>();
+  readonly #listeners = new Listeners<readonly Instance[]>();
   #instances: readonly Instance[] = [];
   /** Ends the wait for the moment at which an instance may have expired. */
   #expiry: AbortController | undefined;
@@ -68,8 +69,7 @@ export class ServiceView {
    * @returns what ends it.
    */
   onChange(listener: (instances: readonly Instance[]) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#listeners.add(listener);
   }
 
   close(): void {
@@ -91,18 +91,18 @@ export class ServiceView {
     this.#instances = service?.instances ?? [];
     this.#awaitExpiry();
     if (fingerprint(before) === fingerprint(this.#instances)) return;
-    for (const listener of this.#listeners) listener(this.#instances);
+    this.#listeners.tell(this.#instances, (error) => this.#options.onFault?.(error));
   }
 
   /** No change tells at once that an instance missed its heartbeats; so whoever may have is looked at when its time is over. */
   #awaitExpiry(): void {
     this.#expiry?.abort();
     const { timing } = this.#transport;
-    const ends = this.#instances.map(({ expiresAt, ttl = 0 }) =>
-      // A clock that goes wrong must not make this a busy loop.
-      expiresAt === undefined
+    const ends = this.#instances.map(({ expiresAt, health, ttl = 0 }) =>
+      // Who has expired comes back or goes by a change. A clock that goes wrong makes this neither a busy loop nor an endless wait.
+      expiresAt === undefined || health === 'expired'
         ? Number.POSITIVE_INFINITY
-        : Math.max(Date.parse(expiresAt) - timing.now(), ttl * 100, 500),
+        : Math.min(Math.max(Date.parse(expiresAt) - timing.now(), ttl * 100, 500), ttl * 2000),
     );
     const next = Math.min(...ends);
     if (next === Number.POSITIVE_INFINITY || this.#closing.signal.aborted) return;

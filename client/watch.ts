@@ -2,7 +2,7 @@ import { backoff } from './backoff.ts';
 import { type Content, readValue } from './content.ts';
 import { belowRoot, type ChangeType, readChange } from './history.ts';
 import { pollAnswers } from './poll-answers.ts';
-import { isPassing, SkerryProblem } from './problem.ts';
+import { isForeign, isPassing, SkerryProblem } from './problem.ts';
 import { Progress } from './progress.ts';
 import { streamAnswers } from './stream-answers.ts';
 import type { CallOptions, Transport } from './transport.ts';
@@ -68,10 +68,12 @@ export async function* watch<Value extends Content = Content>(
   const progress = new Progress();
   let { position } = options;
   let failures = 0;
+  let hasBegun = false;
   let losses = 0;
   for (;;) {
     try {
       for await (const event of readAnswers(answers(transport, request, position), progress, position)) {
+        hasBegun = true;
         yield event as WatchEvent<Value>;
         position = event.position;
         failures = 0;
@@ -82,7 +84,8 @@ export async function* watch<Value extends Content = Content>(
     } catch (error) {
       if (signal?.aborted) throw signal.reason;
       const isLost = position !== undefined && losses < MOST_LOSSES && isLostPosition(error);
-      if (!isLost && !isPassing(error)) throw error;
+      const mayPass = isPassing(error) || (hasBegun && isForeign(error));
+      if (!isLost && !mayPass) throw error;
       onFault?.(error);
       if (isLost || resyncAfterReconnect) position = undefined;
       if (isLost) {

@@ -1,8 +1,10 @@
+/** Milliseconds that closing may take: whoever sent the signal does not wait for ever either. */
+const LONGEST = 5_000;
 const SIGNALS = { SIGINT: 2, SIGTERM: 15 } as const;
 
 /**
  * Closes resources, such as announcements and leaderships, when the process is told to end (SIGINT, SIGTERM), and ends it then, as a
- * signal would; a second signal ends it at once.
+ * signal would, after 5 s at the latest; a second signal ends it at once.
  *
  * @returns what undoes it.
  */
@@ -10,6 +12,7 @@ export function closeOnExit(...resources: readonly AsyncDisposable[]): () => voi
   const listeners = Object.entries(SIGNALS).map(([name, number]) => {
     const listener = () => {
       undo();
+      setTimeout(() => process.exit(128 + number), LONGEST);
       void closeAll(resources).finally(() => process.exit(128 + number));
     };
     process.once(name, listener);

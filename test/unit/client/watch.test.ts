@@ -71,6 +71,18 @@ describe('a watch', () => {
     });
   });
 
+  it('gets over what something on the way answers, once it has begun', async () => {
+    const page = { status: 403, body: 'This web app is stopped.' };
+    await expect(take(scripted([page]), 1)).rejects.toMatchObject({ status: 403 });
+    const watched = scripted([
+      { body: { resync: { items: [] }, revision: 1 } },
+      page,
+      { status: 200, body: '<h1>Back soon</h1>' },
+      { body: { changes: [change('a', 2)], revision: 2 } },
+    ]);
+    expect(revisions(await take(watched, 2))).toEqual([2]);
+  });
+
   it('drops what a resync over several logs has seen already', async () => {
     const watched = scripted([
       { body: { resync: { items: [item('a', 5)] }, cursor: 'c1' } },

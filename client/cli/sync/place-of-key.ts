@@ -30,6 +30,8 @@ export function placeOfKey(
   if (inner.split('/').some((segment) => segment === '.' || segment === '..')) {
     return 'the key holds a segment "." or ".."';
   }
+  if (/%2f/i.test(inner))
+    return 'the key holds "%2F", which servers take for a slash: write the slash as it is';
   if (Buffer.byteLength(`/kv/${store}/${inner}`) > MOST_BYTES)
     return `the key is longer than ${MOST_BYTES} bytes`;
   return { store, key: inner };

@@ -50,6 +50,7 @@ describe('a file of a database', () => {
     ['a.json', `{"data":[{"key":"a","value":"${'x'.repeat(256 * 1024)}"}]}`, /larger than 256 KiB/],
     ['a.json', '{"data":[{"key":"a/../b","value":1}]}', /"\." or "\.\."/],
     ['a.json', '{"data":[{"key":"a\\nb","value":1}]}', /control character/],
+    ['a.json', '{"data":[{"key":"a%2Fb","value":1}]}', /takes? for a slash/],
     ['a.json', '{"data":[{"key":"","value":1}]}', /the key is empty/],
     ['a.json', `{"data":[{"key":"${'é'.repeat(250)}","value":1}]}`, /longer than 500 bytes/],
     ['a.json', '{"data":[{"key":"/vnf-agent/a b/c","value":1}]}', /the label "a b"/],

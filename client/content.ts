@@ -20,11 +20,14 @@ export class RawContent {
   }
 }
 
-const JSON_TYPE = /^application\/([^;]*\+)?json *(;|$)/i;
+/** Whether Skerry keeps content of this type as JSON. */
+export function isJsonType(contentType: string): boolean {
+  return /^application\/([^;]*\+)?json *(;|$)/i.test(contentType);
+}
 
 /** Reads what the answer for one key holds. */
 export function readContent(bytes: Uint8Array<ArrayBuffer>, contentType: string): Content {
-  if (!JSON_TYPE.test(contentType)) return new RawContent(bytes, contentType);
+  if (!isJsonType(contentType)) return new RawContent(bytes, contentType);
   return JSON.parse(new TextDecoder().decode(bytes)) as Json;
 }
 

@@ -1,4 +1,4 @@
-import { type Content, readValue } from './content.ts';
+import { type Content, type Json, readValue } from './content.ts';
 import { pages } from './paged.ts';
 import { keyPath } from './path.ts';
 import type { CallOptions, Transport } from './transport.ts';
@@ -25,7 +25,7 @@ export interface Change<Value extends Content = Content> {
 
 export interface PastChange<Value extends Content = Content> extends Change<Value> {
   /** From `previous` to `value`, as JSON Patch (RFC 6902). */
-  readonly diff: readonly { readonly op: string; readonly path: string; readonly value?: unknown }[];
+  readonly diff: readonly { readonly op: string; readonly path: string; readonly value?: Json }[];
   readonly traceparent?: string;
 }
 

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { type Content, type Json, RawContent } from '../content.ts';
+import { type Content, isJsonType, type Json, RawContent } from '../content.ts';
 import type { Context } from './command.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -45,8 +45,4 @@ export function parseJson(text: string, what: string, fix = ''): Json {
     const [place = ''] = / at position \d+( \(line \d+ column \d+\))?/.exec(String(error)) ?? [];
     throw new UsageError(`${what} is not JSON${place}. ${fix}`.trimEnd());
   }
-}
-
-function isJsonType(type: string): boolean {
-  return /^application\/([^;]*\+)?json *(;|$)/i.test(type);
 }

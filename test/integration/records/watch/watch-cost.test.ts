@@ -10,6 +10,8 @@ import { type MeteredDatabase, startMeteredDatabase } from '../../../bench/produ
 const MANY = 300;
 /** Milliseconds in which the loop of the process looks a few times. */
 const WHILE = 1_200;
+/** Milliseconds in which it has looked once at all that is watched anew. */
+const SETTLING = 300;
 /** However busy it is, the loop looks no more often in that time. */
 const MOST_LOOKS = 15;
 
@@ -84,7 +86,7 @@ async function hold(scopes: readonly (Scope | undefined)[]): Promise<Follower[]>
       return watches.follow(rangeOf(scope), since ?? cursor, { types: undefined, limit: 10 });
     }),
   );
-  const end = Date.now() + WHILE;
+  const end = Date.now() + SETTLING;
   await Promise.all(followers.map((follower) => follower.next(end)));
   return followers;
 }

@@ -104,8 +104,8 @@ beforeAll(async () => {
   processes = Array.from({ length: PROCESSES }, openProcess);
   const seed = printedSeed('watch.property');
   const scenarios = fc.sample(scenario, { seed, numRuns: runs(50, 5000) });
-  for (let start = 0; start < scenarios.length; start += 5) {
-    const group = scenarios.slice(start, start + 5);
+  for (let start = 0; start < scenarios.length; start += 10) {
+    const group = scenarios.slice(start, start + 10);
     all.push(...(await Promise.all(group.map((own, index) => play(own, `run${start + index}`)))));
   }
 }, 3_600_000);

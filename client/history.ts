@@ -1,7 +1,7 @@
-import { type Content, type Json, readValue } from './content.ts';
-import { pages } from './paged.ts';
-import { keyPath } from './path.ts';
-import type { CallOptions, Transport } from './transport.ts';
+import { type Content, type Json, readValue } from './store/content.ts';
+import { pages } from './transport/paged.ts';
+import { keyPath } from './transport/path.ts';
+import type { CallOptions, Transport } from './transport/transport.ts';
 
 export type ChangeType = 'put' | 'delete' | 'expire';
 

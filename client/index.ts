@@ -1,17 +1,13 @@
-export type { AnnouncedInstance, Announcement, AnnounceOptions } from './announcement.ts';
-export type { Application, ApplicationInput, Apps, PageOptions } from './apps.ts';
-export type { Broker, BrokerPutOptions, KeyValue } from './broker.ts';
-export type { BrokerTransaction } from './broker-transaction.ts';
+export type { Application, ApplicationInput, Apps, PageOptions } from './config/apps.ts';
 export {
   type ConfigSchema,
   InvalidConfig,
   type ParsingSchema,
   type StandardSchema,
-} from './config-schema.ts';
-export { type Content, type Json, RawContent } from './content.ts';
-export type { CampaignOptions, Election, Leadership } from './election.ts';
-export type { CampaignRequest, Elections, Grant } from './elections.ts';
-export type { WriteOptions } from './guard.ts';
+} from './config/config-schema.ts';
+export type { ConfigOptions, LastGoodStore, LiveConfig } from './config/live-config.ts';
+export type { CampaignOptions, Election, Leadership } from './election/election.ts';
+export type { CampaignRequest, Elections, Grant } from './election/elections.ts';
 export type {
   Change,
   ChangeType,
@@ -21,24 +17,24 @@ export type {
   PastChange,
   Restoration,
 } from './history.ts';
-export type { KeyLease, KeyLeases } from './key-leases.ts';
-export type { KeySession } from './key-session.ts';
-export type { ConfigOptions, LastGoodStore, LiveConfig } from './live-config.ts';
-export type { ChangeEvent } from './mirror.ts';
-export type { Page } from './paged.ts';
-export {
-  isNotFound,
-  isPassing,
-  type ProblemBody,
-  SkerryProblem,
-  SkerryUncertain,
-  SkerryUnreachable,
-} from './problem.ts';
-export type { Registration, ResyncContents, WatchHandlers } from './registration.ts';
-export type { Registry } from './registry.ts';
-export type { DiscoverOptions, ServiceView } from './service-view.ts';
-export type { Health, Instance, InstanceInput, Service, ServiceFilter, Services } from './services.ts';
+export type { AnnouncedInstance, Announcement, AnnounceOptions } from './registry/announcement.ts';
+export type { Registration, ResyncContents, WatchHandlers } from './registry/registration.ts';
+export type { Registry } from './registry/registry.ts';
+export type { DiscoverOptions, ServiceView } from './registry/service-view.ts';
+export type {
+  Health,
+  Instance,
+  InstanceInput,
+  Service,
+  ServiceFilter,
+  Services,
+} from './registry/services.ts';
 export { SkerryClient, type SkerryOptions } from './skerry-client.ts';
+export type { Broker, BrokerPutOptions, KeyValue } from './store/broker.ts';
+export type { BrokerTransaction } from './store/broker-transaction.ts';
+export { type Content, type Json, RawContent } from './store/content.ts';
+export type { KeyLease, KeyLeases } from './store/key-leases.ts';
+export type { KeySession } from './store/key-session.ts';
 export type {
   Entry,
   GetOptions,
@@ -49,16 +45,27 @@ export type {
   PrefixDeletion,
   PutOptions,
   Store,
-} from './store.ts';
-export type { Timing } from './timing.ts';
+} from './store/store.ts';
 export type {
   Comparison,
   Operation,
   OperationResult,
   Transaction,
   TransactionResult,
-} from './transaction.ts';
-export type { CallOptions } from './transport.ts';
-export type { Changes, Resync, WatchEvent, WatchOptions } from './watch.ts';
-export type { WatchedChange, WatchedItem } from './watch-answer.ts';
-export type { Watcher, WatcherOptions } from './watcher.ts';
+} from './store/transaction.ts';
+export type { WriteOptions } from './transport/guard.ts';
+export type { Page } from './transport/paged.ts';
+export {
+  isNotFound,
+  isPassing,
+  type ProblemBody,
+  SkerryProblem,
+  SkerryUncertain,
+  SkerryUnreachable,
+} from './transport/problem.ts';
+export type { Timing } from './transport/timing.ts';
+export type { CallOptions } from './transport/transport.ts';
+export type { ChangeEvent } from './watch/mirror.ts';
+export type { Changes, Resync, WatchEvent, WatchOptions } from './watch/watch.ts';
+export type { WatchedChange, WatchedItem } from './watch/watch-answer.ts';
+export type { Watcher, WatcherOptions } from './watch/watcher.ts';

@@ -1,17 +1,17 @@
-import { Apps } from './apps.ts';
-import type { ConfigSchema } from './config-schema.ts';
-import type { Content } from './content.ts';
-import { Election } from './election.ts';
-import { Elections } from './elections.ts';
+import { Apps } from './config/apps.ts';
+import type { ConfigSchema } from './config/config-schema.ts';
+import { type ConfigOptions, LiveConfig } from './config/live-config.ts';
+import { Election } from './election/election.ts';
+import { Elections } from './election/elections.ts';
 import { History } from './history.ts';
-import { type ConfigOptions, LiveConfig } from './live-config.ts';
-import { Registry } from './registry.ts';
-import { type DiscoverOptions, ServiceView } from './service-view.ts';
-import { Services } from './services.ts';
-import { Store } from './store.ts';
-import { systemTiming, type Timing } from './timing.ts';
-import { Transport } from './transport.ts';
-import { type WatchEvent, type WatchOptions, watch } from './watch.ts';
+import { Registry } from './registry/registry.ts';
+import { type DiscoverOptions, ServiceView } from './registry/service-view.ts';
+import { Services } from './registry/services.ts';
+import type { Content } from './store/content.ts';
+import { Store } from './store/store.ts';
+import { systemTiming, type Timing } from './transport/timing.ts';
+import { Transport } from './transport/transport.ts';
+import { type WatchEvent, type WatchOptions, watch } from './watch/watch.ts';
 
 export interface SkerryOptions {
   /** Where Skerry answers, such as `http://127.0.0.1:7071`. */

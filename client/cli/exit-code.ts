@@ -1,4 +1,4 @@
-import { SkerryProblem, SkerryUncertain, SkerryUnreachable } from '../problem.ts';
+import { SkerryProblem, SkerryUncertain, SkerryUnreachable } from '../transport/problem.ts';
 
 /** How the command line ends, for scripts; `docs/cli.md` names them. */
 export const EXIT = {

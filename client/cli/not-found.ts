@@ -1,4 +1,4 @@
-import { SkerryProblem } from '../problem.ts';
+import { SkerryProblem } from '../transport/problem.ts';
 
 /** What Skerry answers when something is not there, for calls of the client that take it as no error. */
 export function notFound(detail: string, fix?: string): SkerryProblem {

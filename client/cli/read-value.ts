@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { type Content, isJsonType, type Json, RawContent } from '../content.ts';
+import { type Content, isJsonType, type Json, RawContent } from '../store/content.ts';
 import type { Context } from './command.ts';
 import { UsageError } from './usage-error.ts';
 

@@ -1,4 +1,4 @@
-import { type Content, RawContent, writeValue } from '../content.ts';
+import { type Content, RawContent, writeValue } from '../store/content.ts';
 import { oneLine } from './one-line.ts';
 
 /** A value as JSON: raw content is an object of `$text` or `$bytes` and its content type. */

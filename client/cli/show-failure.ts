@@ -1,4 +1,4 @@
-import { SkerryProblem } from '../problem.ts';
+import { SkerryProblem } from '../transport/problem.ts';
 
 /** A failure as a person reads it: what happened and what to do. */
 export function failureAsText(error: unknown): string {

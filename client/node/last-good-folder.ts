@@ -1,6 +1,6 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { LastGoodStore } from '../live-config.ts';
+import type { LastGoodStore } from '../config/live-config.ts';
 
 /** Keeps last good configurations as files of a folder, which is made when it is needed. */
 export function lastGoodFolder(folder: string): LastGoodStore {

@@ -1,4 +1,4 @@
-import type { Grant } from '../../elections.ts';
+import type { Grant } from '../../election/elections.ts';
 import { defineCommand } from '../command.ts';
 import { notFound } from '../not-found.ts';
 import { wholeNumber } from '../whole-number.ts';

@@ -1,5 +1,5 @@
-import { RawContent } from '../../content.ts';
-import type { Transaction } from '../../transaction.ts';
+import { RawContent } from '../../store/content.ts';
+import type { Transaction } from '../../store/transaction.ts';
 import { collect } from '../collect.ts';
 import { defineCommand } from '../command.ts';
 import { EXIT } from '../exit-code.ts';

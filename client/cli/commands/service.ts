@@ -1,4 +1,4 @@
-import type { Instance, InstanceInput } from '../../services.ts';
+import type { Instance, InstanceInput } from '../../registry/services.ts';
 import { collect } from '../collect.ts';
 import { defineCommand } from '../command.ts';
 import { notFound } from '../not-found.ts';

@@ -1,4 +1,4 @@
-import { isPassing } from '../../problem.ts';
+import { isPassing } from '../../transport/problem.ts';
 import { defineCommand } from '../command.ts';
 import { contentAsJson, contentAsLine } from '../show-content.ts';
 import { UsageError } from '../usage-error.ts';

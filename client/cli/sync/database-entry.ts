@@ -1,4 +1,4 @@
-import type { Json } from '../../content.ts';
+import type { Json } from '../../store/content.ts';
 
 /** One key of a file, and where it belongs. */
 export interface DatabaseEntry {

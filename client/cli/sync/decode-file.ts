@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { parse as parseYaml, YAMLError } from 'yaml';
-import type { Json } from '../../content.ts';
+import type { Json } from '../../store/content.ts';
 import { type DatabaseEntry, UndecodableFile } from './database-entry.ts';
 import { placeOfKey } from './place-of-key.ts';
 

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Json } from '../../content.ts';
+import type { Json } from '../../store/content.ts';
 import type { Content } from './database-entry.ts';
 
 export interface Deletion {

@@ -1,6 +1,6 @@
-import { backoff } from '../../backoff.ts';
-import { isPassing } from '../../problem.ts';
 import type { SkerryClient } from '../../skerry-client.ts';
+import { backoff } from '../../transport/backoff.ts';
+import { isPassing } from '../../transport/problem.ts';
 import type { Content } from './database-entry.ts';
 import { FileSet } from './file-set.ts';
 import { FolderWatcher } from './folder-watcher.ts';

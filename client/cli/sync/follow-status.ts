@@ -1,5 +1,5 @@
-import { type Content, type Json, writeValue } from '../../content.ts';
 import type { SkerryClient } from '../../skerry-client.ts';
+import { type Content, type Json, writeValue } from '../../store/content.ts';
 import { STATUS_PREFIX, type StatusFile } from './status-file.ts';
 
 /** Writes the status of a store's agent into the file, once. */

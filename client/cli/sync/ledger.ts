@@ -1,5 +1,5 @@
-import { SkerryProblem } from '../../problem.ts';
-import type { ListedEntry, Store } from '../../store.ts';
+import type { ListedEntry, Store } from '../../store/store.ts';
+import { SkerryProblem } from '../../transport/problem.ts';
 
 /** The store that holds the ledgers of all syncs of a namespace. */
 export const LEDGER_STORE = 'skerry-sync';

@@ -1,4 +1,4 @@
-import type { Json } from '../../content.ts';
+import type { Json } from '../../store/content.ts';
 import type { Content, DatabaseEntry } from './database-entry.ts';
 
 /** A key that is written in several places; the last by path order counts. */

@@ -1,4 +1,4 @@
-import type { Operation } from '../../transaction.ts';
+import type { Operation } from '../../store/transaction.ts';
 import type { Difference } from './difference.ts';
 
 /** What Skerry takes in one transaction. */

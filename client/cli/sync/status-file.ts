@@ -1,7 +1,7 @@
 import { rename, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { stringify } from 'yaml';
-import type { Json } from '../../content.ts';
+import type { Json } from '../../store/content.ts';
 import { UsageError } from '../usage-error.ts';
 import { EXTENSIONS } from './decode-file.ts';
 import { labelledKey } from './place-of-key.ts';

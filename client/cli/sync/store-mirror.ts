@@ -1,6 +1,6 @@
-import type { Json } from '../../content.ts';
-import { writeValue } from '../../content.ts';
-import type { Store } from '../../store.ts';
+import type { Json } from '../../store/content.ts';
+import { writeValue } from '../../store/content.ts';
+import type { Store } from '../../store/store.ts';
 import type { Content } from './database-entry.ts';
 import { differenceOf, isNothing } from './difference.ts';
 import type { Ledger } from './ledger.ts';

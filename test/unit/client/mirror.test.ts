@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Mirror } from '../../../client/mirror.ts';
+import { Mirror } from '../../../client/watch/mirror.ts';
 
 const ROOT = '/kv/agent1//vnf-agent/vpp1/';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { momentOf, Renewal } from '../../../client/renewal.ts';
+import { momentOf, Renewal } from '../../../client/election/renewal.ts';
 import { type ManualTiming, manualTiming } from './manual-timing.ts';
 
 const TTL = 15;

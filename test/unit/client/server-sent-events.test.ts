@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { readEvents } from '../../../client/server-sent-events.ts';
+import { readEvents } from '../../../client/watch/server-sent-events.ts';
 import { printedSeed, runs } from '../../integration/seeded-runs.ts';
 
 const STREAM = [

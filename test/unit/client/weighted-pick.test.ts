@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { weightedPick } from '../../../client/weighted-pick.ts';
+import { weightedPick } from '../../../client/registry/weighted-pick.ts';
 
 describe('a weighted pick', () => {
   it('chooses each as often as its weight says, and never what weighs nothing', () => {

@@ -1,7 +1,7 @@
+import type { CallOptions } from '../transport/transport.ts';
 import type { Content } from './content.ts';
 import type { Store } from './store.ts';
 import type { Operation } from './transaction.ts';
-import type { CallOptions } from './transport.ts';
 
 /** Writes that become visible together or not at all; at most 49. Of several for one key the last counts. */
 export class BrokerTransaction<Value extends Content = Content> {

@@ -1,9 +1,9 @@
-import type { KeyValue } from './broker.ts';
-import type { Content } from './content.ts';
-import { covers } from './key-prefix.ts';
+import type { Registration, ResyncContents, WatchHandlers } from '../registry/registration.ts';
+import type { KeyValue } from '../store/broker.ts';
+import type { Content } from '../store/content.ts';
+import { covers } from '../store/key-prefix.ts';
+import type { Timing } from '../transport/timing.ts';
 import type { ChangeEvent } from './mirror.ts';
-import type { Registration, ResyncContents, WatchHandlers } from './registration.ts';
-import type { Timing } from './timing.ts';
 
 /** How a delivery went: acknowledged, refused by the handler, or without an answer for too long. */
 export type Outcome = 'acknowledged' | 'failed' | 'late' | 'closed';

@@ -1,7 +1,7 @@
+import { momentOf, Renewal } from '../election/renewal.ts';
+import type { Timing } from '../transport/timing.ts';
+import type { CallOptions } from '../transport/transport.ts';
 import type { KeyLease, KeyLeases } from './key-leases.ts';
-import { momentOf, Renewal } from './renewal.ts';
-import type { Timing } from './timing.ts';
-import type { CallOptions } from './transport.ts';
 
 /** A session lease that is renewed as long as this process lives: keys that are put with its id live as long. */
 export class KeySession {

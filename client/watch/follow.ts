@@ -1,6 +1,6 @@
-import { backoff } from './backoff.ts';
-import { isForeign, isPassing } from './problem.ts';
-import type { Transport } from './transport.ts';
+import { backoff } from '../transport/backoff.ts';
+import { isForeign, isPassing } from '../transport/problem.ts';
+import type { Transport } from '../transport/transport.ts';
 import { type WatchOptions, watch } from './watch.ts';
 
 /**

@@ -1,10 +1,10 @@
-import { backoff } from './backoff.ts';
+import { backoff } from '../transport/backoff.ts';
+import { isPassing, SkerryProblem } from '../transport/problem.ts';
+import type { Timing } from '../transport/timing.ts';
+import type { CallOptions } from '../transport/transport.ts';
+import { uniqueId } from '../transport/unique-id.ts';
 import type { Elections, Grant } from './elections.ts';
-import { isPassing, SkerryProblem } from './problem.ts';
 import { type Moment, millisecondsSince, momentOf, Renewal } from './renewal.ts';
-import type { Timing } from './timing.ts';
-import type { CallOptions } from './transport.ts';
-import { uniqueId } from './unique-id.ts';
 
 /** Seconds that one call may wait for its turn. */
 const WAIT = 20;

@@ -1,6 +1,6 @@
-import { segment } from './path.ts';
-import { orUndefined } from './problem.ts';
-import type { CallOptions, Transport } from './transport.ts';
+import { segment } from '../transport/path.ts';
+import { orUndefined } from '../transport/problem.ts';
+import type { CallOptions, Transport } from '../transport/transport.ts';
 
 /** A session lease: the keys that were put with it disappear with it. */
 export interface KeyLease {

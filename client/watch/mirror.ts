@@ -1,5 +1,5 @@
-import type { KeyValue } from './broker.ts';
-import type { Content } from './content.ts';
+import type { KeyValue } from '../store/broker.ts';
+import type { Content } from '../store/content.ts';
 import type { WatchedChange, WatchedItem } from './watch-answer.ts';
 
 /** What happened to a key below a watcher's prefix. */

@@ -1,5 +1,5 @@
-import { startDeadline } from './deadline.ts';
-import type { Timing } from './timing.ts';
+import { startDeadline } from '../transport/deadline.ts';
+import type { Timing } from '../transport/timing.ts';
 
 /** A moment by two clocks: one stands still while a machine sleeps, somebody may set the other. */
 export interface Moment {

@@ -1,14 +1,14 @@
+import { guard, type WriteOptions } from '../transport/guard.ts';
+import { type Page, pages } from '../transport/paged.ts';
+import { keyPath, segment } from '../transport/path.ts';
+import { orUndefined } from '../transport/problem.ts';
+import type { Call, CallOptions, Transport } from '../transport/transport.ts';
+import { Watcher, type WatcherOptions } from '../watch/watcher.ts';
 import { Broker } from './broker.ts';
 import { type Content, readContent, readValue, writeContent } from './content.ts';
-import { guard, type WriteOptions } from './guard.ts';
 import { KeyLeases } from './key-leases.ts';
 import { KeySession } from './key-session.ts';
-import { type Page, pages } from './paged.ts';
-import { keyPath, segment } from './path.ts';
-import { orUndefined } from './problem.ts';
 import { fromWire, type Transaction, type TransactionResult, toWire } from './transaction.ts';
-import type { Call, CallOptions, Transport } from './transport.ts';
-import { Watcher, type WatcherOptions } from './watcher.ts';
 
 /** A key and what it holds. */
 export interface Entry<Value extends Content = Content> {

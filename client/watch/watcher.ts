@@ -1,10 +1,10 @@
-import { backoff } from './backoff.ts';
-import type { Content } from './content.ts';
-import { checkOwnPrefix } from './key-prefix.ts';
+import type { Registration, WatchHandlers } from '../registry/registration.ts';
+import type { Content } from '../store/content.ts';
+import { checkOwnPrefix } from '../store/key-prefix.ts';
+import { backoff } from '../transport/backoff.ts';
+import type { Transport } from '../transport/transport.ts';
 import { Mirror } from './mirror.ts';
-import type { Registration, WatchHandlers } from './registration.ts';
 import { type Outcome, Subscriber } from './subscriber.ts';
-import type { Transport } from './transport.ts';
 import { type WatchOptions, watch } from './watch.ts';
 import type { WatchedChange, WatchedItem } from './watch-answer.ts';
 

@@ -1,9 +1,9 @@
-import { backoff } from './backoff.ts';
-import { startDeadline } from './deadline.ts';
-import { isPassing } from './problem.ts';
+import { backoff } from '../transport/backoff.ts';
+import { startDeadline } from '../transport/deadline.ts';
+import { isPassing } from '../transport/problem.ts';
+import type { Timing } from '../transport/timing.ts';
+import { uniqueId } from '../transport/unique-id.ts';
 import type { InstanceInput, Services } from './services.ts';
-import type { Timing } from './timing.ts';
-import { uniqueId } from './unique-id.ts';
 
 /** Milliseconds that taking leave may take. */
 const LEAVE = 5_000;

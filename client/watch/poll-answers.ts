@@ -1,4 +1,4 @@
-import type { Transport } from './transport.ts';
+import type { Transport } from '../transport/transport.ts';
 import { positionAfter, type WatchAnswer, type WatchRequest } from './watch-answer.ts';
 
 /** Seconds that a poll waits for changes unless told. */

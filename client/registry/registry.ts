@@ -1,6 +1,6 @@
+import type { Timing } from '../transport/timing.ts';
 import { type AnnouncedInstance, Announcement, type AnnounceOptions } from './announcement.ts';
 import type { Services } from './services.ts';
-import type { Timing } from './timing.ts';
 
 /** Where instances announce themselves. */
 export class Registry {

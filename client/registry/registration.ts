@@ -1,6 +1,6 @@
-import type { KeyValue } from './broker.ts';
-import type { Content } from './content.ts';
-import type { ChangeEvent } from './mirror.ts';
+import type { KeyValue } from '../store/broker.ts';
+import type { Content } from '../store/content.ts';
+import type { ChangeEvent } from '../watch/mirror.ts';
 
 /** Everything under each prefix of a registration, in the order of keys. */
 export type ResyncContents<Value extends Content = Content> = ReadonlyMap<string, readonly KeyValue<Value>[]>;

@@ -1,10 +1,10 @@
-import type { PageOptions } from './apps.ts';
-import type { Json } from './content.ts';
-import { guard, type WriteOptions } from './guard.ts';
-import { type Page, pages } from './paged.ts';
-import { segment } from './path.ts';
-import { orUndefined } from './problem.ts';
-import type { CallOptions, Transport } from './transport.ts';
+import type { PageOptions } from '../config/apps.ts';
+import type { Json } from '../store/content.ts';
+import { guard, type WriteOptions } from '../transport/guard.ts';
+import { type Page, pages } from '../transport/paged.ts';
+import { segment } from '../transport/path.ts';
+import { orUndefined } from '../transport/problem.ts';
+import type { CallOptions, Transport } from '../transport/transport.ts';
 
 export type Health = 'passing' | 'draining' | 'expired';
 

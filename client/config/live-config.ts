@@ -1,13 +1,13 @@
+import type { Json } from '../store/content.ts';
+import { startDeadline } from '../transport/deadline.ts';
+import { Listeners } from '../transport/listeners.ts';
+import { segment } from '../transport/path.ts';
+import { isForeign, isPassing } from '../transport/problem.ts';
+import type { Transport } from '../transport/transport.ts';
+import { follow } from '../watch/follow.ts';
+import type { WatchOptions } from '../watch/watch.ts';
 import type { Application } from './apps.ts';
 import { type ConfigSchema, InvalidConfig, readConfig } from './config-schema.ts';
-import type { Json } from './content.ts';
-import { startDeadline } from './deadline.ts';
-import { follow } from './follow.ts';
-import { Listeners } from './listeners.ts';
-import { segment } from './path.ts';
-import { isForeign, isPassing } from './problem.ts';
-import type { Transport } from './transport.ts';
-import type { WatchOptions } from './watch.ts';
 
 /** Keeps configurations where they survive an outage of Skerry; `skerry/client/node` has one that keeps files. */
 export interface LastGoodStore {

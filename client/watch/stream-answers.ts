@@ -1,8 +1,8 @@
-import { type Deadline, startDeadline } from './deadline.ts';
+import { type Deadline, startDeadline } from '../transport/deadline.ts';
+import { type ProblemBody, SkerryProblem, SkerryUnreachable } from '../transport/problem.ts';
+import type { Transport } from '../transport/transport.ts';
 import { pollAnswers } from './poll-answers.ts';
-import { type ProblemBody, SkerryProblem, SkerryUnreachable } from './problem.ts';
 import { readEvents } from './server-sent-events.ts';
-import type { Transport } from './transport.ts';
 import type { WatchAnswer, WatchRequest } from './watch-answer.ts';
 
 /** Skerry sends a comment every 15 s; silence for longer than this, in milliseconds, is a connection that is gone. */

@@ -1,9 +1,9 @@
+import type { CallOptions } from '../transport/transport.ts';
 import { BrokerTransaction } from './broker-transaction.ts';
 import type { Content } from './content.ts';
 import { checkOwnPrefix } from './key-prefix.ts';
 import type { GetOptions, PutOptions, Store } from './store.ts';
 import type { Comparison, Operation } from './transaction.ts';
-import type { CallOptions } from './transport.ts';
 
 /** A key below the broker's prefix, and what it holds. */
 export interface KeyValue<Value extends Content = Content> {

@@ -1,11 +1,11 @@
-import { backoff } from './backoff.ts';
-import { type Content, readValue } from './content.ts';
-import { belowRoot, type ChangeType, readChange } from './history.ts';
+import { belowRoot, type ChangeType, readChange } from '../history.ts';
+import { type Content, readValue } from '../store/content.ts';
+import { backoff } from '../transport/backoff.ts';
+import { isForeign, isPassing, SkerryProblem } from '../transport/problem.ts';
+import type { CallOptions, Transport } from '../transport/transport.ts';
 import { pollAnswers } from './poll-answers.ts';
-import { isForeign, isPassing, SkerryProblem } from './problem.ts';
 import { Progress } from './progress.ts';
 import { streamAnswers } from './stream-answers.ts';
-import type { CallOptions, Transport } from './transport.ts';
 import {
   positionAfter,
   type WatchAnswer,

@@ -1,10 +1,10 @@
-import { follow } from './follow.ts';
-import { Listeners } from './listeners.ts';
-import { segment } from './path.ts';
-import { orUndefined } from './problem.ts';
+import { Listeners } from '../transport/listeners.ts';
+import { segment } from '../transport/path.ts';
+import { orUndefined } from '../transport/problem.ts';
+import type { Transport } from '../transport/transport.ts';
+import { follow } from '../watch/follow.ts';
+import type { WatchOptions } from '../watch/watch.ts';
 import type { Instance, Service } from './services.ts';
-import type { Transport } from './transport.ts';
-import type { WatchOptions } from './watch.ts';
 import { weightedPick } from './weighted-pick.ts';
 
 export interface DiscoverOptions extends Omit<WatchOptions, 'position' | 'types'> {

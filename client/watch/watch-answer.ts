@@ -1,5 +1,5 @@
-import type { Content } from './content.ts';
-import type { Change } from './history.ts';
+import type { Change } from '../history.ts';
+import type { Content } from '../store/content.ts';
 
 export interface WatchedItem<Value extends Content = Content> {
   /** Whole, such as `/kv/agent1/a`. */

@@ -1,5 +1,5 @@
 /**
  * Elections: of the candidates for a name one leads at a time. Leading is a record that is attached to a session lease
- * (shared/records/session-leases.ts); the revision of its grant is the fencing token.
+ * (shared/records/leases/session-leases.ts); the revision of its grant is the fencing token.
  */
 export { type Candidacy, type ElectionAddress, Elections, isNotLed, type Leadership } from './elections.ts';

@@ -6,7 +6,7 @@ import {
   type StoredRecord,
   type Transaction,
 } from './change.ts';
-import type { Head } from './head.ts';
+import type { Head } from './history/head.ts';
 import { encodeKey } from './key.ts';
 import { type Scope, scopeId } from './scope.ts';
 

@@ -4,17 +4,23 @@ import { queryAll } from '../platform/cosmos-query.ts';
 import type { Random } from '../platform/random.ts';
 import { RecentMap } from '../platform/recent-map.ts';
 import type { Change, StoredRecord } from './change.ts';
-import { CommitQueue } from './commit-queue.ts';
-import { type ExpirySummary, expireLapsed } from './expiry-sweep.ts';
-import type { Head } from './head.ts';
-import { type HistoryPage, type HistoryRequest, readHistory, readRecordAt } from './history.ts';
+import type { Head } from './history/head.ts';
+import { type HistoryPage, type HistoryRequest, readHistory, readRecordAt } from './history/history.ts';
 import { checkKey } from './key.ts';
-import { Lifetimes } from './lifetimes.ts';
-import { isPinned, type Listing, listFromSnapshot, listFromStorage, type PageRequest } from './listing.ts';
-import { LogStorage } from './log-storage.ts';
+import { type ExpirySummary, expireLapsed } from './leases/expiry-sweep.ts';
+import { Lifetimes } from './leases/lifetimes.ts';
+import { leaseIsOver, type SessionLeases } from './leases/session-leases.ts';
+import { CommitQueue } from './log/commit-queue.ts';
+import {
+  isPinned,
+  type Listing,
+  listFromSnapshot,
+  listFromStorage,
+  type PageRequest,
+} from './log/listing.ts';
+import { LogStorage } from './log/log-storage.ts';
+import { ScopeState, type SnapshotLimits } from './log/scope-state.ts';
 import { parseScopeId, type Scope, scopeId } from './scope.ts';
-import { ScopeState, type SnapshotLimits } from './scope-state.ts';
-import { leaseIsOver, type SessionLeases } from './session-leases.ts';
 import type { Commit, CommitSet, Decisions, Write, WriteSet } from './write.ts';
 
 const SNAPSHOT_LIMITS: SnapshotLimits = { records: 5_000, bytes: 16 * 1024 * 1024 };

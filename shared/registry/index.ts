@@ -1,6 +1,6 @@
 /**
  * Services and their instances: who is there, and who is alive. `registrar.ts` announces and renews, `service-reader.ts`
- * reads, `instance-sweeper.ts` expires and removes; the protocol that binds them is in shared/records/leases.ts.
+ * reads, `instance-sweeper.ts` expires and removes; the protocol that binds them is in shared/records/leases/leases.ts.
  */
 export type { Health, InstanceView } from './health.ts';
 export {

@@ -27,7 +27,7 @@ export interface InstanceSweeperOptions {
 
 /**
  * Turns lapsed leases into `expire` changes, and removes what has been expired for the grace time. Any number of sweeps
- * may run at once, and each goes on where another was cut off (shared/records/leases.ts, rules 4 and 5).
+ * may run at once, and each goes on where another was cut off (shared/records/leases/leases.ts, rules 4 and 5).
  */
 export class InstanceSweeper implements Sweeper {
   readonly #records: Records;

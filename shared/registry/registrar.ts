@@ -46,7 +46,7 @@ export interface Registration {
   readonly changed: boolean;
 }
 
-/** Announces, renews and removes instances: a record and its lease, by the protocol in shared/records/leases.ts. */
+/** Announces, renews and removes instances: a record and its lease, by the protocol in shared/records/leases/leases.ts. */
 export class Registrar {
   readonly #records: Records;
   readonly #leases: Leases;

@@ -3,7 +3,7 @@ import { type Clock, toTimestamp } from '../../platform/clock.ts';
 import { queryAll } from '../../platform/cosmos-query.ts';
 import { compacted } from '../../platform/errors.ts';
 import type { HeadDocument } from '../documents.ts';
-import { PROOF_LIFETIME_MILLISECONDS } from '../head.ts';
+import { PROOF_LIFETIME_MILLISECONDS } from '../history/head.ts';
 import type { WatchRange } from './watch-range.ts';
 
 /** How far the clocks of those who write may be apart, in milliseconds; the times of changes are theirs. */

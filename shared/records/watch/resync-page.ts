@@ -1,6 +1,6 @@
 import { readCursor, writeCursor } from '../../platform/cursor.ts';
 import type { Change, StoredRecord } from '../change.ts';
-import { historyCompacted } from '../head.ts';
+import { historyCompacted } from '../history/head.ts';
 import { isUnder } from '../key.ts';
 import type { Records } from '../records.ts';
 import type { Scope } from '../scope.ts';

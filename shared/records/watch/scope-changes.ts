@@ -1,5 +1,5 @@
 import type { Change } from '../change.ts';
-import { historyCompacted } from '../head.ts';
+import { historyCompacted } from '../history/head.ts';
 import type { Scope } from '../scope.ts';
 import { AnswerChanges } from './answer-changes.ts';
 import type { FoundChange } from './change-feed.ts';

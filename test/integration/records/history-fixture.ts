@@ -3,7 +3,7 @@ import type { Clock } from '../../../shared/platform/clock.ts';
 import { systemRandom } from '../../../shared/platform/random.ts';
 import { COSMOS_CONTAINERS } from '../../../shared/platform/topology.ts';
 import { Compaction, type Json, Records, type Scope } from '../../../shared/records/index.ts';
-import type { SnapshotLimits } from '../../../shared/records/scope-state.ts';
+import type { SnapshotLimits } from '../../../shared/records/log/scope-state.ts';
 import type { CosmosFixture } from '../cosmos-fixture.ts';
 
 export const HOUR = 3_600_000;

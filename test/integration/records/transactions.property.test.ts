@@ -6,12 +6,12 @@ import { preconditionFailed, SkerryError } from '../../../shared/platform/errors
 import { systemRandom } from '../../../shared/platform/random.ts';
 import { COSMOS_CONTAINERS } from '../../../shared/platform/topology.ts';
 import { type Change, recordAfter, type StoredRecord } from '../../../shared/records/change.ts';
-import { isLapsed } from '../../../shared/records/expiry.ts';
-import { Leases } from '../../../shared/records/leases.ts';
+import { isLapsed } from '../../../shared/records/leases/expiry.ts';
+import { Leases } from '../../../shared/records/leases/leases.ts';
+import { SessionLeases } from '../../../shared/records/leases/session-leases.ts';
+import type { SnapshotLimits } from '../../../shared/records/log/scope-state.ts';
 import { Records } from '../../../shared/records/records.ts';
 import type { Scope } from '../../../shared/records/scope.ts';
-import type { SnapshotLimits } from '../../../shared/records/scope-state.ts';
-import { SessionLeases } from '../../../shared/records/session-leases.ts';
 import type { CommitSet, Decision, Decisions } from '../../../shared/records/write.ts';
 import { type CosmosFixture, startCosmos } from '../cosmos-fixture.ts';
 import { printedSeed, runs } from '../seeded-runs.ts';

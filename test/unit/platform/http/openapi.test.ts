@@ -4,7 +4,7 @@ import { endpoints } from '../../../../functions/http/endpoints.ts';
 import { conflict, preconditionFailed } from '../../../../shared/platform/errors.ts';
 import { describeApi } from '../../../../shared/platform/http/index.ts';
 import { errorResponse } from '../../../../shared/platform/http/problem.ts';
-import { historyCompacted } from '../../../../shared/records/head.ts';
+import { historyCompacted } from '../../../../shared/records/history/head.ts';
 
 type JsonObject = Record<string, unknown>;
 

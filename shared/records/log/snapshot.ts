@@ -1,5 +1,5 @@
-import { type Change, recordAfter, type StoredRecord } from './change.ts';
-import { endOfPrefix, isUnder } from './key.ts';
+import { type Change, recordAfter, type StoredRecord } from '../change.ts';
+import { endOfPrefix, isUnder } from '../key.ts';
 
 interface Entry<Value> {
   readonly record: StoredRecord<Value>;

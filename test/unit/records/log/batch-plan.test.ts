@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { SkerryError } from '../../../shared/platform/errors.ts';
-import { type KnownState, planBatch, type QueuedWrites } from '../../../shared/records/batch-plan.ts';
-import type { StoredRecord } from '../../../shared/records/change.ts';
-import { isLapsed } from '../../../shared/records/expiry.ts';
-import type { Decision } from '../../../shared/records/write.ts';
+import { SkerryError } from '../../../../shared/platform/errors.ts';
+import type { StoredRecord } from '../../../../shared/records/change.ts';
+import { isLapsed } from '../../../../shared/records/leases/expiry.ts';
+import { type KnownState, planBatch, type QueuedWrites } from '../../../../shared/records/log/batch-plan.ts';
+import type { Decision } from '../../../../shared/records/write.ts';
 
 const NOW = Date.parse('2026-01-01T00:00:00.000Z');
 const AT = '2026-01-01T00:00:00.000Z';

@@ -1,10 +1,10 @@
-import { readCursor, writeCursor } from '../platform/cursor.ts';
-import { invalid } from '../platform/errors.ts';
-import type { Change, StoredRecord } from './change.ts';
-import { fromRecordDocument } from './documents.ts';
+import { readCursor, writeCursor } from '../../platform/cursor.ts';
+import { invalid } from '../../platform/errors.ts';
+import type { Change, StoredRecord } from '../change.ts';
+import { fromRecordDocument } from '../documents.ts';
+import type { LogStorage } from '../log/log-storage.ts';
+import { takePage } from '../log/take-page.ts';
 import { historyCompacted } from './head.ts';
-import type { LogStorage } from './log-storage.ts';
-import { takePage } from './take-page.ts';
 
 export interface HistoryRequest {
   /** Only changes of this key and of the keys below it, as `isUnder` has it; all of the scope without it. */

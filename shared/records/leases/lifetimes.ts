@@ -1,7 +1,7 @@
-import type { Clock } from '../platform/clock.ts';
-import type { StoredRecord } from './change.ts';
+import type { Clock } from '../../platform/clock.ts';
+import type { StoredRecord } from '../change.ts';
+import type { Scope } from '../scope.ts';
 import { isLapsed } from './expiry.ts';
-import type { Scope } from './scope.ts';
 import type { SessionLeases } from './session-leases.ts';
 
 /** Whether a record has come to its end, and so is none. */

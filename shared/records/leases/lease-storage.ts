@@ -1,9 +1,9 @@
 import type { Container, FeedOptions, ItemDefinition, SqlQuerySpec } from '@azure/cosmos';
-import { askCosmos, COSMOS_STATUS, unlessPreceded } from '../platform/ask-cosmos.ts';
-import { queryPages } from '../platform/cosmos-query.ts';
-import { encodeKey } from './key.ts';
+import { askCosmos, COSMOS_STATUS, unlessPreceded } from '../../platform/ask-cosmos.ts';
+import { queryPages } from '../../platform/cosmos-query.ts';
+import { encodeKey } from '../key.ts';
+import { parseScopeId, type Scope, scopeId } from '../scope.ts';
 import type { Lease } from './lease.ts';
-import { parseScopeId, type Scope, scopeId } from './scope.ts';
 
 /** A lease as it was read or written, with the entity tag that a conditional write of it needs. */
 export interface StoredLease {

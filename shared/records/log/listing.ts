@@ -1,8 +1,8 @@
-import { readCursor, writeCursor } from '../platform/cursor.ts';
-import type { StoredRecord } from './change.ts';
-import { fromRecordDocument } from './documents.ts';
-import { checkKept, checkReached } from './history.ts';
-import type { IsGone } from './lifetimes.ts';
+import { readCursor, writeCursor } from '../../platform/cursor.ts';
+import type { StoredRecord } from '../change.ts';
+import { fromRecordDocument } from '../documents.ts';
+import { checkKept, checkReached } from '../history/history.ts';
+import type { IsGone } from '../leases/lifetimes.ts';
 import type { ChangeRange, LogStorage } from './log-storage.ts';
 import type { Snapshot } from './snapshot.ts';
 

@@ -1,7 +1,7 @@
 import type { Container, OperationInput } from '@azure/cosmos';
-import { askCosmos, COSMOS_STATUS, unlessPreceded } from '../platform/ask-cosmos.ts';
-import { queryAll } from '../platform/cosmos-query.ts';
-import { unavailable } from '../platform/errors.ts';
+import { askCosmos, COSMOS_STATUS, unlessPreceded } from '../../platform/ask-cosmos.ts';
+import { queryAll } from '../../platform/cosmos-query.ts';
+import { unavailable } from '../../platform/errors.ts';
 import {
   changeDocumentId,
   HEAD_ID,
@@ -9,9 +9,9 @@ import {
   type RecordDocument,
   recordDocumentId,
   toHeadDocument,
-} from './documents.ts';
+} from '../documents.ts';
+import { parseScopeId, type Scope, scopeId } from '../scope.ts';
 import { type Head, NEVER_COMPACTED } from './head.ts';
-import { parseScopeId, type Scope, scopeId } from './scope.ts';
 
 /** A head as it was read, with the entity tag that writing it needs. */
 export interface StoredHead {

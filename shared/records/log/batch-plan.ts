@@ -1,8 +1,8 @@
-import { toTimestamp } from '../platform/clock.ts';
-import { tooLarge, unprocessable } from '../platform/errors.ts';
-import { type Change, lifeOf, recordAfter, type StoredRecord } from './change.ts';
-import { isUnder } from './key.ts';
-import type { Commit, CommitSet, Decision, Decisions, KeyRange, WriteSet } from './write.ts';
+import { toTimestamp } from '../../platform/clock.ts';
+import { tooLarge, unprocessable } from '../../platform/errors.ts';
+import { type Change, lifeOf, recordAfter, type StoredRecord } from '../change.ts';
+import { isUnder } from '../key.ts';
+import type { Commit, CommitSet, Decision, Decisions, KeyRange, WriteSet } from '../write.ts';
 
 /** Two operations each, and Cosmos takes 100 in a batch. */
 export const MAX_CHANGES_IN_BATCH = 49;

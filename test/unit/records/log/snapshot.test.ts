@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { Change } from '../../../shared/records/change.ts';
-import { Snapshot } from '../../../shared/records/snapshot.ts';
+import type { Change } from '../../../../shared/records/change.ts';
+import { Snapshot } from '../../../../shared/records/log/snapshot.ts';
 
 const AT = '2026-01-01T00:00:00.000Z';
 

@@ -1,6 +1,9 @@
-import type { Clock } from '../platform/clock.ts';
-import { unavailable } from '../platform/errors.ts';
-import type { Random } from '../platform/random.ts';
+import type { Clock } from '../../platform/clock.ts';
+import { unavailable } from '../../platform/errors.ts';
+import type { Random } from '../../platform/random.ts';
+import type { Change } from '../change.ts';
+import type { Lifetimes } from '../leases/lifetimes.ts';
+import type { CommitSet, WriteSet } from '../write.ts';
 import {
   type BatchPlan,
   MAX_CHANGES_IN_BATCH,
@@ -8,12 +11,9 @@ import {
   planBatch,
   type QueuedWrites,
 } from './batch-plan.ts';
-import type { Change } from './change.ts';
 import { readKnownRecords } from './known-records.ts';
-import type { Lifetimes } from './lifetimes.ts';
 import type { AppendOutcome, LogStorage } from './log-storage.ts';
 import type { ScopeState } from './scope-state.ts';
-import type { CommitSet, WriteSet } from './write.ts';
 
 /** Bytes of JSON that a caller may store under one key; domains check it. */
 export const MAX_VALUE_BYTES = 256 * 1024;

@@ -1,7 +1,7 @@
-import type { Clock } from '../platform/clock.ts';
-import { Coalesced } from '../platform/coalesced.ts';
-import type { Change } from './change.ts';
-import { PROOF_LIFETIME_MILLISECONDS } from './head.ts';
+import type { Clock } from '../../platform/clock.ts';
+import { Coalesced } from '../../platform/coalesced.ts';
+import type { Change } from '../change.ts';
+import { PROOF_LIFETIME_MILLISECONDS } from '../history/head.ts';
 import type { LogStorage } from './log-storage.ts';
 import { Snapshot } from './snapshot.ts';
 

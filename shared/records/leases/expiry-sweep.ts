@@ -1,9 +1,9 @@
 import type { Container } from '@azure/cosmos';
-import type { Clock } from '../platform/clock.ts';
-import { queryAll } from '../platform/cosmos-query.ts';
-import { mapConcurrently } from '../platform/map-concurrently.ts';
-import { parseScopeId, type Scope } from './scope.ts';
-import type { Commit, Write } from './write.ts';
+import type { Clock } from '../../platform/clock.ts';
+import { queryAll } from '../../platform/cosmos-query.ts';
+import { mapConcurrently } from '../../platform/map-concurrently.ts';
+import { parseScopeId, type Scope } from '../scope.ts';
+import type { Commit, Write } from '../write.ts';
 
 const SCOPES_AT_ONCE = 8;
 /** Writes of a scope that wait in memory at a time; the commit queue makes batches of them, which one by one would take one each. */

@@ -1,9 +1,9 @@
+import type { StoredRecord } from '../change.ts';
+import type { KeyRange, WriteSet } from '../write.ts';
 import type { KnownState } from './batch-plan.ts';
-import type { StoredRecord } from './change.ts';
 import type { LogStorage } from './log-storage.ts';
 import type { ScopeState } from './scope-state.ts';
 import type { Snapshot } from './snapshot.ts';
-import type { KeyRange, WriteSet } from './write.ts';
 
 type KnownRecords<Value> = Pick<KnownState<Value>, 'base' | 'records' | 'ranges'>;
 type IsGone<Value> = (record: StoredRecord<Value>) => boolean;

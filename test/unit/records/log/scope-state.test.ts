@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
-import { systemClock } from '../../../shared/platform/clock.ts';
-import type { Change } from '../../../shared/records/change.ts';
-import type { LogStorage } from '../../../shared/records/log-storage.ts';
-import { ScopeState } from '../../../shared/records/scope-state.ts';
+import { systemClock } from '../../../../shared/platform/clock.ts';
+import type { Change } from '../../../../shared/records/change.ts';
+import type { LogStorage } from '../../../../shared/records/log/log-storage.ts';
+import { ScopeState } from '../../../../shared/records/log/scope-state.ts';
 
 const AT = '2026-01-01T00:00:00.000Z';
 

@@ -1,11 +1,11 @@
 import type { Container } from '@azure/cosmos';
-import { type Clock, toTimestamp } from '../platform/clock.ts';
-import { unprocessable } from '../platform/errors.ts';
+import { type Clock, toTimestamp } from '../../platform/clock.ts';
+import { unprocessable } from '../../platform/errors.ts';
+import { LogStorage } from '../log/log-storage.ts';
+import { type Scope, scopeId } from '../scope.ts';
 import { CompactionStorage, findCompactable, type RemovableChange } from './compaction-storage.ts';
 import { type Head, REMOVAL_DELAY_MILLISECONDS } from './head.ts';
 import { NOTHING_WRITTEN } from './history.ts';
-import { LogStorage } from './log-storage.ts';
-import { type Scope, scopeId } from './scope.ts';
 
 /*
  * Compaction cuts off the oldest changes of a scope in two steps, and may die between any two of its calls:

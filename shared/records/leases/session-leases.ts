@@ -1,10 +1,10 @@
-import type { Clock } from '../platform/clock.ts';
-import { notFound, type SkerryError, unavailable } from '../platform/errors.ts';
-import type { Random } from '../platform/random.ts';
+import type { Clock } from '../../platform/clock.ts';
+import { notFound, type SkerryError, unavailable } from '../../platform/errors.ts';
+import type { Random } from '../../platform/random.ts';
+import type { Scope } from '../scope.ts';
 import { grantLease, hasWholeTtlLeft, isAlive, type Lease } from './lease.ts';
 import type { StoredLease } from './lease-storage.ts';
 import type { Leases } from './leases.ts';
-import type { Scope } from './scope.ts';
 
 /*
  * The protocol of session leases. A session lease has a random id and belongs to a scope; records of that scope name it in

@@ -1,4 +1,4 @@
-import { compacted, type SkerryError } from '../platform/errors.ts';
+import { compacted, type SkerryError } from '../../platform/errors.ts';
 
 /** How far the history of a scope is cut off: nothing up to `compactedTo` is told any more, removed or not. */
 export interface Head {

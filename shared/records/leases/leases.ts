@@ -1,10 +1,10 @@
 import type { Container } from '@azure/cosmos';
-import type { Clock } from '../platform/clock.ts';
-import { Coalesced } from '../platform/coalesced.ts';
-import { RecentMap } from '../platform/recent-map.ts';
+import type { Clock } from '../../platform/clock.ts';
+import { Coalesced } from '../../platform/coalesced.ts';
+import { RecentMap } from '../../platform/recent-map.ts';
+import { type Scope, scopeId } from '../scope.ts';
 import { countsFor, isAlive, type Lease } from './lease.ts';
 import { LeaseStorage, type StoredLease } from './lease-storage.ts';
-import { type Scope, scopeId } from './scope.ts';
 
 /*
  * The lease protocol. A record whose value carries a ttl is held by a lease, a document of its own that renewals touch

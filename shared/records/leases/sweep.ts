@@ -1,9 +1,9 @@
-import type { Clock } from '../platform/clock.ts';
-import { mapConcurrently } from '../platform/map-concurrently.ts';
+import type { Clock } from '../../platform/clock.ts';
+import { mapConcurrently } from '../../platform/map-concurrently.ts';
+import type { Records } from '../records.ts';
+import { scopeId } from '../scope.ts';
 import type { StoredLease } from './lease-storage.ts';
 import type { Leases } from './leases.ts';
-import type { Records } from './records.ts';
-import { scopeId } from './scope.ts';
 
 /** Leases, and records with a time of their own, that one sweep takes up. */
 const MAX_DUE = 20_000;

@@ -1,4 +1,4 @@
-import type { Life } from './change.ts';
+import type { Life } from '../change.ts';
 
 /**
  * Whether a record's own time is over, at `now` in milliseconds since the Unix epoch: from then on it is gone for every

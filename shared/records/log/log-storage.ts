@@ -5,9 +5,9 @@ import {
   cosmosStatusOf,
   inTime,
   isPassingCosmosFault,
-} from '../platform/ask-cosmos.ts';
-import { queryAll, queryPages } from '../platform/cosmos-query.ts';
-import type { Change, StoredRecord } from './change.ts';
+} from '../../platform/ask-cosmos.ts';
+import { queryAll, queryPages } from '../../platform/cosmos-query.ts';
+import type { Change, StoredRecord } from '../change.ts';
 import {
   type ChangeDocument,
   changeDocumentId,
@@ -19,10 +19,10 @@ import {
   recordDocumentId,
   toChangeDocument,
   toRecordDocument,
-} from './documents.ts';
-import { type Head, NEVER_COMPACTED } from './head.ts';
-import { endOfPrefix } from './key.ts';
-import { type Scope, scopeId } from './scope.ts';
+} from '../documents.ts';
+import { type Head, NEVER_COMPACTED } from '../history/head.ts';
+import { endOfPrefix } from '../key.ts';
+import { type Scope, scopeId } from '../scope.ts';
 
 /**
  * How an attempt to append ended: it stands; another writer took the revision; nothing was written because the

@@ -1,10 +1,10 @@
-import { mapConcurrently } from '../platform/map-concurrently.ts';
+import { mapConcurrently } from '../../platform/map-concurrently.ts';
+import type { Records } from '../records.ts';
+import type { Scope } from '../scope.ts';
+import type { Authorship } from '../write.ts';
 import type { StoredLease } from './lease-storage.ts';
-import type { Records } from './records.ts';
-import type { Scope } from './scope.ts';
 import { isSessionLease, leaseIsOver, type SessionLeases } from './session-leases.ts';
 import type { Sweeper, SweepSummary } from './sweep.ts';
-import type { Authorship } from './write.ts';
 
 const LEASES_AT_ONCE = 32;
 /** Writes that wait in memory at a time; the commit queue makes batches of them. */

@@ -9,7 +9,7 @@ import { type Receiver, startReceiver } from '../integration/webhooks/receiver.t
 import { type Answer, connect, type HttpClient } from './http.ts';
 import { type Skerry, startSkerry } from './skerry.ts';
 
-const KILLS = runs(3, 40);
+const KILLS = runs(2, 40);
 const WRITERS = 6;
 const SHORTEST_LIFE_MILLISECONDS = 50;
 const LONGEST_LIFE_MILLISECONDS = 700;

@@ -102,7 +102,7 @@ describe('transactions over keys that lapse, by many clients over several stores
     'stand as a whole, once and in order, decided on the state before them, and nobody sees what has lapsed';
 
   it(promise, async () => {
-    await checkHistories({}, runs(10, 400));
+    await checkHistories({}, runs(6, 400));
   });
 
   it(`${promise}, when connections drop before and after the commit`, async () => {
@@ -112,12 +112,12 @@ describe('transactions over keys that lapse, by many clients over several stores
       { match: { operation: 'batch' }, probability: 0.1, action: { kind: 'delay', ms: 15 } },
       { match: { operation: 'batch' }, probability: 0.05, action: { kind: 'status', status: 503 } },
     ]);
-    await checkHistories({}, runs(10, 400));
+    await checkHistories({}, runs(6, 400));
     await injectFaults([]);
   });
 
   it(`${promise}, in a scope that is too large for memory`, async () => {
-    await checkHistories({ snapshotLimits: { records: 1, bytes: 1_000_000 } }, runs(5, 200));
+    await checkHistories({ snapshotLimits: { records: 1, bytes: 1_000_000 } }, runs(3, 200));
   });
 });
 

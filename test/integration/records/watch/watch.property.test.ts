@@ -103,7 +103,7 @@ beforeAll(async () => {
   cosmos = await startCosmos({ partitions: 4 });
   processes = Array.from({ length: PROCESSES }, openProcess);
   const seed = printedSeed('watch.property');
-  const scenarios = fc.sample(scenario, { seed, numRuns: runs(50, 5000) });
+  const scenarios = fc.sample(scenario, { seed, numRuns: runs(30, 5000) });
   for (let start = 0; start < scenarios.length; start += 10) {
     const group = scenarios.slice(start, start + 10);
     all.push(...(await Promise.all(group.map((own, index) => play(own, `run${start + index}`)))));

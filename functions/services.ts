@@ -1,5 +1,5 @@
-import type { Database } from '@azure/cosmos';
-import type { ServiceBusClient } from '@azure/service-bus';
+import type { Container, Database } from '@azure/cosmos';
+import type { ServiceBusClient, ServiceBusSender } from '@azure/service-bus';
 import type { BlobServiceClient } from '@azure/storage-blob';
 import { Applications } from '../shared/config/index.ts';
 import { Elections } from '../shared/elections/index.ts';
@@ -75,200 +75,134 @@ export function services(): Services {
   return ofThisProcess;
 }
 
+/** What only other services work with. */
+interface Parts extends Services {
+  readonly leases: Leases;
+  readonly recordsContainer: Container;
+  readonly deliveryStorage: DeliveryStorage;
+  readonly deliveryQueue: ServiceBusDeliveryQueue;
+  readonly deliverySender: Promise<ServiceBusSender>;
+}
+
 /** The services over some settings. */
 export function composeServices(settings: Settings): Services {
   const clock = systemClock;
   const random = systemRandom;
-  const database = once(() => openDatabase(settings[CONNECTIONS.cosmos]));
-  const serviceBus = once(() => connectServiceBus(settings[CONNECTIONS.serviceBus]));
-  const blob = once(() => connectBlob(settings[CONNECTIONS.blob]));
-  const readiness = once(() => new Readiness({ database, serviceBus, blob, clock }));
-  const leases = once(
-    () => new Leases({ container: database().container(COSMOS_CONTAINERS.leases.id), clock }),
-  );
-  const sessions = once(() => new SessionLeases(leases(), clock, random));
-  const records = once(
-    () =>
-      new Records({
-        container: database().container(COSMOS_CONTAINERS.records.id),
+  const endpointPolicy = { allowPrivate: settings.SKERRY_WEBHOOK_ALLOW_PRIVATE };
+  const clockSkewMilliseconds = settings.SKERRY_CLOCK_SKEW_MILLISECONDS;
+
+  const app: Parts = lazily<Parts>({
+    settings: () => settings,
+    clock: () => clock,
+    random: () => random,
+    database: () => openDatabase(settings[CONNECTIONS.cosmos]),
+    serviceBus: () => connectServiceBus(settings[CONNECTIONS.serviceBus]),
+    blob: () => connectBlob(settings[CONNECTIONS.blob]),
+    readiness: () =>
+      new Readiness({
+        database: () => app.database,
+        serviceBus: () => app.serviceBus,
+        blob: () => app.blob,
         clock,
-        random,
-        sessions: sessions(),
       }),
-  );
-  const attached = once(() => new AttachedRecords(records(), sessions()));
-  const watches = once(
-    () =>
+
+    recordsContainer: () => app.database.container(COSMOS_CONTAINERS.records.id),
+    leases: () => new Leases({ container: app.database.container(COSMOS_CONTAINERS.leases.id), clock }),
+    sessions: () => new SessionLeases(app.leases, clock, random),
+    records: () => new Records({ container: app.recordsContainer, clock, random, sessions: app.sessions }),
+    attached: () => new AttachedRecords(app.records, app.sessions),
+    watches: () =>
       new Watches({
-        records: records(),
-        container: database().container(COSMOS_CONTAINERS.records.id),
+        records: app.records,
+        container: app.recordsContainer,
         clock,
         maxHeld: settings.SKERRY_WATCH_MAX_HELD,
         isVisible: isPublic,
       }),
-  );
-  const applications = once(() => new Applications(records()));
-  const keyValues = once(() => new KeyValues(records(), clock));
-  const compaction = once(
-    () => new Compaction({ container: database().container(COSMOS_CONTAINERS.records.id), clock }),
-  );
-  const retention = once(
-    () =>
-      new Retention(records(), {
+    sweep: () =>
+      new Sweep({
+        records: app.records,
+        leases: app.leases,
+        clock,
+        sweepers: [app.registry.sweeper, app.attached],
+      }),
+
+    compaction: () => new Compaction({ container: app.recordsContainer, clock }),
+    retention: () =>
+      new Retention(app.records, {
         minChanges: settings.SKERRY_RETENTION_CHANGES,
         minDays: settings.SKERRY_RETENTION_DAYS,
       }),
-  );
-  const compactor = once(
-    () => new Compactor({ compaction: compaction(), retention: retention(), clock, random }),
-  );
-  const gossip = once(() => new GossipRegistry(records()));
-  const registry = once(
-    () =>
+    compactor: () => new Compactor({ compaction: app.compaction, retention: app.retention, clock, random }),
+
+    applications: () => new Applications(app.records),
+    keyValues: () => new KeyValues(app.records, clock),
+    gossip: () => new GossipRegistry(app.records),
+    agents: () => new Agents(app.records, clock),
+    registry: () =>
       new Registry({
-        records: records(),
-        leases: leases(),
+        records: app.records,
+        leases: app.leases,
         clock,
         expiredGraceSeconds: settings.SKERRY_EXPIRED_GRACE_SECONDS,
       }),
-  );
-  const elections = once(
-    () =>
+    elections: () =>
       new Elections({
-        records: records(),
-        sessions: sessions(),
-        attached: attached(),
-        watches: watches(),
+        records: app.records,
+        sessions: app.sessions,
+        attached: app.attached,
+        watches: app.watches,
         clock,
       }),
-  );
-  const agents = once(() => new Agents(records(), clock));
-  const sweep = once(
-    () =>
-      new Sweep({
-        records: records(),
-        leases: leases(),
+
+    subscriptions: () => new Subscriptions({ records: app.records, clock, random, endpointPolicy }),
+    deliveryStorage: () => new DeliveryStorage(app.database.container(COSMOS_CONTAINERS.deliveries.id)),
+    deliverySender: async () => (await app.serviceBus).createSender(SERVICE_BUS_QUEUES.deliveries.name),
+    deliveryQueue: () => new ServiceBusDeliveryQueue(() => app.deliverySender),
+    fanOut: () =>
+      new FanOut({
+        subscriptions: app.subscriptions,
+        storage: app.deliveryStorage,
+        queue: app.deliveryQueue,
         clock,
-        sweepers: [registry().sweeper, attached()],
+        clockSkewMilliseconds,
       }),
-  );
-  const webhooks = once(() => composeWebhooks({ settings, clock, random, records, database, serviceBus }));
-
-  return {
-    settings,
-    clock,
-    random,
-    get database() {
-      return database();
-    },
-    get serviceBus() {
-      return serviceBus();
-    },
-    get blob() {
-      return blob();
-    },
-    get readiness() {
-      return readiness();
-    },
-    get records() {
-      return records();
-    },
-    get watches() {
-      return watches();
-    },
-    get applications() {
-      return applications();
-    },
-    get keyValues() {
-      return keyValues();
-    },
-    get gossip() {
-      return gossip();
-    },
-    get compaction() {
-      return compaction();
-    },
-    get retention() {
-      return retention();
-    },
-    get compactor() {
-      return compactor();
-    },
-    get registry() {
-      return registry();
-    },
-    get sessions() {
-      return sessions();
-    },
-    get attached() {
-      return attached();
-    },
-    get elections() {
-      return elections();
-    },
-    get agents() {
-      return agents();
-    },
-    get sweep() {
-      return sweep();
-    },
-    get subscriptions() {
-      return webhooks().subscriptions;
-    },
-    get fanOut() {
-      return webhooks().fanOut;
-    },
-    get deliveries() {
-      return webhooks().deliveries;
-    },
-  };
-}
-
-function composeWebhooks(parts: {
-  settings: Settings;
-  clock: Clock;
-  random: Random;
-  records: () => Records;
-  database: () => Database;
-  serviceBus: () => Promise<ServiceBusClient>;
-}) {
-  const { settings, clock, random } = parts;
-  const policy = { allowPrivate: settings.SKERRY_WEBHOOK_ALLOW_PRIVATE };
-  const clockSkewMilliseconds = settings.SKERRY_CLOCK_SKEW_MILLISECONDS;
-  const records = parts.records();
-  const storage = new DeliveryStorage(parts.database().container(COSMOS_CONTAINERS.deliveries.id));
-  const sender = once(async () =>
-    (await parts.serviceBus()).createSender(SERVICE_BUS_QUEUES.deliveries.name),
-  );
-  const queue = new ServiceBusDeliveryQueue(sender);
-  const post = createWebhookClient({
-    policy,
-    timeoutMilliseconds: 1000 * settings.SKERRY_WEBHOOK_TIMEOUT_SECONDS,
+    deliveries: () =>
+      new Deliveries({
+        records: app.records,
+        subscriptions: app.subscriptions,
+        storage: app.deliveryStorage,
+        queue: app.deliveryQueue,
+        post: createWebhookClient({
+          policy: endpointPolicy,
+          timeoutMilliseconds: 1000 * settings.SKERRY_WEBHOOK_TIMEOUT_SECONDS,
+        }),
+        clock,
+        random,
+        retrySeconds: settings.SKERRY_WEBHOOK_RETRY_SECONDS,
+        clockSkewMilliseconds,
+        publicUrl: settings.SKERRY_PUBLIC_URL,
+      }),
   });
-  const subscriptions = new Subscriptions({ records, clock, random, endpointPolicy: policy });
-  return {
-    subscriptions,
-    fanOut: new FanOut({ subscriptions, storage, queue, clock, clockSkewMilliseconds }),
-    deliveries: new Deliveries({
-      records,
-      subscriptions,
-      storage,
-      queue,
-      post,
-      clock,
-      random,
-      retrySeconds: settings.SKERRY_WEBHOOK_RETRY_SECONDS,
-      clockSkewMilliseconds,
-      publicUrl: settings.SKERRY_PUBLIC_URL,
-    }),
-  };
+  return app;
 }
 
-/** Makes a thing at its first use, and then gives the same again. */
-function once<Thing extends object>(make: () => Thing): () => Thing {
-  let made: Thing | undefined;
-  return () => {
-    made ??= make();
-    return made;
-  };
+/** An object whose members are each made at their first use, and then stay. */
+function lazily<Things extends object>(
+  makers: {
+    readonly [Name in keyof Things]: () => Things[Name];
+  },
+): Things {
+  const things = {} as Things;
+  for (const name of Object.keys(makers) as (keyof Things)[]) {
+    Object.defineProperty(things, name, {
+      configurable: true,
+      get() {
+        const value = makers[name]();
+        Object.defineProperty(things, name, { value });
+        return value;
+      },
+    });
+  }
+  return things;
 }

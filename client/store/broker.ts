@@ -75,17 +75,8 @@ export class Broker<Value extends Content = Content> {
   }
 
   /** @returns whether the key was not there, and is now. */
-  async putIfNotExists(
-    key: string,
-    value: Value,
-    { ttl, lease, signal }: BrokerPutOptions = {},
-  ): Promise<boolean> {
-    const whole = this.prefix + key;
-    return await this.#tryTo(
-      { put: { key: whole, value, ttl, lease } },
-      { key: whole, exists: false },
-      signal,
-    );
+  async putIfNotExists(key: string, value: Value, options: BrokerPutOptions = {}): Promise<boolean> {
+    return await this.#putIf({ exists: false }, key, value, options);
   }
 
   /** @returns whether the key held `expected`, and now holds `value`. */
@@ -93,27 +84,32 @@ export class Broker<Value extends Content = Content> {
     key: string,
     expected: Value,
     value: Value,
-    { ttl, lease, signal }: BrokerPutOptions = {},
+    options: BrokerPutOptions = {},
+  ): Promise<boolean> {
+    return await this.#putIf({ value: expected }, key, value, options);
+  }
+
+  /** @returns whether the key held `expected`, and is gone. */
+  async compareAndDelete(key: string, expected: Value, options: CallOptions = {}): Promise<boolean> {
+    const whole = this.prefix + key;
+    return await this.#tryTo({ delete: { key: whole } }, { key: whole, value: expected }, options);
+  }
+
+  async #putIf(
+    condition: { readonly exists: false } | { readonly value: Value },
+    key: string,
+    value: Value,
+    { ttl, lease, signal }: BrokerPutOptions,
   ): Promise<boolean> {
     const whole = this.prefix + key;
     return await this.#tryTo(
       { put: { key: whole, value, ttl, lease } },
-      { key: whole, value: expected },
-      signal,
+      { key: whole, ...condition },
+      { signal },
     );
   }
 
-  /** @returns whether the key held `expected`, and is gone. */
-  async compareAndDelete(key: string, expected: Value, { signal }: CallOptions = {}): Promise<boolean> {
-    const whole = this.prefix + key;
-    return await this.#tryTo({ delete: { key: whole } }, { key: whole, value: expected }, signal);
-  }
-
-  async #tryTo(
-    operation: Operation,
-    comparison: Comparison,
-    signal: AbortSignal | undefined,
-  ): Promise<boolean> {
+  async #tryTo(operation: Operation, comparison: Comparison, { signal }: CallOptions): Promise<boolean> {
     const transaction = { compare: [comparison], success: [operation] };
     return (await this.#store.transact(transaction, { signal })).succeeded;
   }

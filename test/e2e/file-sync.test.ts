@@ -5,8 +5,8 @@ import { SkerryClient } from 'skerry/client';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { type Ended, type Running, startCommand } from './command-line.ts';
+import { openLine } from './interrupted-line.ts';
 import { type Skerry, startSkerry } from './skerry.ts';
-import { openWay } from './unreliable-way.ts';
 
 const DEADLINE = { timeout: 20_000, interval: 30 };
 
@@ -189,7 +189,7 @@ describe('skerry sync', () => {
   });
 
   it('gets over an outage of Skerry and catches up', async () => {
-    const way = await openWay(skerry.url);
+    const way = await openLine(skerry.url);
     try {
       await write('a.json', { a: 1, b: 1 });
       const running = start(['db', '--watch', '--timeout', '1'], way.url);

@@ -3,6 +3,7 @@ import { SkerryError } from '../../../shared/platform/errors.ts';
 import { Compaction, type Scope, Watches } from '../../../shared/records/index.ts';
 import { type CosmosFixture, startCosmos } from '../cosmos-fixture.ts';
 import { Crash, DAY, dyingAfter, HOUR, openProcess, put, remove, ShiftedClock } from './history-fixture.ts';
+import { injectFaults } from './injected-faults.ts';
 
 let cosmos: CosmosFixture;
 let clock: ShiftedClock;
@@ -35,12 +36,6 @@ async function documentIds(): Promise<string[]> {
   const partitionKey = `${scope.ns}:${scope.kind}:${scope.name}`;
   const { resources } = await one.container.items.query<string>(query, { partitionKey }).fetchAll();
   return resources.map((id) => id.replace(/:0*/, ':'));
-}
-
-async function injectFaults(rules: object[]): Promise<void> {
-  const body = JSON.stringify({ rules });
-  const response = await fetch(new URL('/_skerry/faults', cosmos.server.endpoint), { method: 'PUT', body });
-  expect(response.ok).toBe(true);
 }
 
 async function isCompacted(read: Promise<unknown>): Promise<boolean> {
@@ -190,11 +185,13 @@ test('a writer in doubt whose change is removed meanwhile is told so, and does n
   };
   const writer = openProcess(cosmos, frozen);
   expect(await writer.records.position(scope)).toBe(1);
-  await injectFaults([{ match: { operation: 'batch' }, count: 1, action: { kind: 'drop-after' } }]);
+  await injectFaults(cosmos.server, [
+    { match: { operation: 'batch' }, count: 1, action: { kind: 'drop-after' } },
+  ]);
   await expect(put(writer.records, scope, '/kv/a', 'in doubt')).rejects.toMatchObject({
     kind: 'unavailable',
   });
-  await injectFaults([]);
+  await injectFaults(cosmos.server, []);
   expect(await one.records.position(scope)).toBe(5);
   expect(await one.records.get(scope, '/kv/a')).toMatchObject({ value: 'in doubt', revision: 2 });
   expect(await put(writer.records, scope, '/kv/a', 'after')).toBe(6);

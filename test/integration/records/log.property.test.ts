@@ -11,6 +11,7 @@ import type { Scope } from '../../../shared/records/scope.ts';
 import type { Decision } from '../../../shared/records/write.ts';
 import { type CosmosFixture, startCosmos } from '../cosmos-fixture.ts';
 import { printedSeed, runs } from '../seeded-runs.ts';
+import { injectFaults, LOST_ANSWERS } from './injected-faults.ts';
 import { findViolations, foldHistory, type Observation, readHistory } from './log-history.ts';
 
 const STORES = 3;
@@ -58,14 +59,9 @@ describe('the log, written by many clients over several stores', () => {
   });
 
   it(`${promise}, when connections drop before and after the commit`, async () => {
-    await injectFaults([
-      { match: { operation: 'batch' }, probability: 0.15, action: { kind: 'drop-before' } },
-      { match: { operation: 'batch' }, probability: 0.15, action: { kind: 'drop-after' } },
-      { match: { operation: 'batch' }, probability: 0.1, action: { kind: 'delay', ms: 15 } },
-      { match: { operation: 'batch' }, probability: 0.05, action: { kind: 'status', status: 503 } },
-    ]);
+    await injectFaults(cosmos.server, LOST_ANSWERS);
     await checkHistories({}, runs(8, 400));
-    await injectFaults([]);
+    await injectFaults(cosmos.server, []);
   });
 
   it(`${promise}, in a scope that is too large for memory`, async () => {
@@ -173,12 +169,4 @@ async function strongPosition(scope: Scope): Promise<number> {
     )
     .fetchAll();
   return resources[0] ?? 0;
-}
-
-async function injectFaults(rules: object[]): Promise<void> {
-  const response = await fetch(new URL('/_skerry/faults', cosmos.server.endpoint), {
-    method: 'PUT',
-    body: JSON.stringify({ rules }),
-  });
-  expect(response.ok).toBe(true);
 }

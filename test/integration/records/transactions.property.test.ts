@@ -15,6 +15,7 @@ import type { Scope } from '../../../shared/records/scope.ts';
 import type { CommitSet, Decision, Decisions } from '../../../shared/records/write.ts';
 import { type CosmosFixture, startCosmos } from '../cosmos-fixture.ts';
 import { printedSeed, runs } from '../seeded-runs.ts';
+import { injectFaults, LOST_ANSWERS } from './injected-faults.ts';
 import { findViolations, readHistory } from './log-history.ts';
 
 const STORES = 3;
@@ -106,14 +107,9 @@ describe('transactions over keys that lapse, by many clients over several stores
   });
 
   it(`${promise}, when connections drop before and after the commit`, async () => {
-    await injectFaults([
-      { match: { operation: 'batch' }, probability: 0.15, action: { kind: 'drop-before' } },
-      { match: { operation: 'batch' }, probability: 0.15, action: { kind: 'drop-after' } },
-      { match: { operation: 'batch' }, probability: 0.1, action: { kind: 'delay', ms: 15 } },
-      { match: { operation: 'batch' }, probability: 0.05, action: { kind: 'status', status: 503 } },
-    ]);
+    await injectFaults(cosmos.server, LOST_ANSWERS);
     await checkHistories({}, runs(6, 400));
-    await injectFaults([]);
+    await injectFaults(cosmos.server, []);
   });
 
   it(`${promise}, in a scope that is too large for memory`, async () => {
@@ -341,12 +337,4 @@ function openRecords(options: { snapshotLimits?: SnapshotLimits }, database: Dat
 function openSessions(database: Database): SessionLeases {
   const container = database.container(COSMOS_CONTAINERS.leases.id);
   return new SessionLeases(new Leases({ container, clock }), clock, systemRandom);
-}
-
-async function injectFaults(rules: object[]): Promise<void> {
-  const response = await fetch(new URL('/_skerry/faults', cosmos.server.endpoint), {
-    method: 'PUT',
-    body: JSON.stringify({ rules }),
-  });
-  expect(response.ok).toBe(true);
 }

@@ -9,7 +9,7 @@ export default defineConfig({
     // More than the cores: most files wait for processes, leases and retries rather than compute.
     maxWorkers: 4,
     // The full counts of `npm run test:long` take minutes a test.
-    testTimeout: process.env.SKERRY_TEST_LONG === undefined ? 60_000 : 900_000,
+    testTimeout: process.env.SKERRY_TEST_LONG === undefined ? 60_000 : 1_800_000,
     hookTimeout: 90_000,
   },
 });

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { isNotLed } from '../../shared/elections/index.ts';
 import { json, nameSchema, noContent, wholeNumber } from '../../shared/platform/http/index.ts';
 import { endpoint } from './endpoint.ts';
-import { MAX_WAIT_SECONDS, ttlSchema } from './lease-time.ts';
+import { MAX_WAIT_SECONDS, ttlSchema } from './time-limits.ts';
 
 const tokenSchema = z
   .int()

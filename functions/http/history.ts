@@ -12,6 +12,7 @@ import {
 } from '../../shared/platform/http/index.ts';
 import { diffJson } from '../../shared/platform/json-patch.ts';
 import type { Change, Json } from '../../shared/records/index.ts';
+import { changeShape } from './change-shape.ts';
 import { endpoint } from './endpoint.ts';
 import { jsonValueSchema } from './json-value.ts';
 
@@ -19,11 +20,7 @@ import { jsonValueSchema } from './json-value.ts';
 const pathSchema = z.string();
 
 const changeSchema = z.strictObject({
-  revision: z.int(),
-  key: z.string(),
-  type: z.enum(['put', 'delete', 'expire']),
-  value: jsonValueSchema.describe('Null where the change removed it.'),
-  previous: jsonValueSchema.describe('The value before; null where there was none.'),
+  ...changeShape,
   diff: z
     .array(
       z.strictObject({
@@ -33,13 +30,7 @@ const changeSchema = z.strictObject({
       }),
     )
     .describe('The JSON Patch (RFC 6902) that makes `previous` `value`.'),
-  actor: z.string(),
-  at: z.iso.datetime(),
   traceparent: z.string().optional(),
-  transaction: z
-    .strictObject({ first: z.int(), last: z.int() })
-    .optional()
-    .describe('First and last revision of the transaction that the change is part of.'),
 });
 
 const getHistory = endpoint({

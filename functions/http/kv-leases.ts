@@ -3,7 +3,7 @@ import { toTimestamp } from '../../shared/platform/clock.ts';
 import { canonicalLocation, json, noContent } from '../../shared/platform/http/index.ts';
 import { leaseIsOver, type Scope, type SessionLease } from '../../shared/records/index.ts';
 import { endpoint } from './endpoint.ts';
-import { ttlSchema } from './lease-time.ts';
+import { ttlSchema } from './time-limits.ts';
 
 const leaseSchema = z.strictObject({
   id: z.string().describe('For `?lease=` of writes to the same store.'),

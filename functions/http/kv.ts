@@ -31,6 +31,7 @@ import {
 import type { Json } from '../../shared/records/index.ts';
 import { endpoint } from './endpoint.ts';
 import { jsonValueSchema } from './json-value.ts';
+import { MAX_TTL } from './time-limits.ts';
 
 /** Bytes; room for what JSON that is written for people has beside 256 KiB of content. */
 const MAX_CONTENT_BODY_BYTES = 300 * 1024;
@@ -38,8 +39,6 @@ const MAX_CONTENT_BODY_BYTES = 300 * 1024;
 const MAX_TRANSACTION_BODY_BYTES = 1024 * 1024;
 /** As many digits as a query parameter may have. */
 const MAX_REVISION = 999_999_999_999_999;
-/** Seconds: a day. */
-const MAX_TTL = 86_400;
 
 /** What is stored is checked by the domain: the rules are those of the whole key, store and all. */
 const keySchema = z.string();

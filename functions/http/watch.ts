@@ -17,17 +17,15 @@ import {
   type WatchRange,
 } from '../../shared/records/index.ts';
 import type { Services } from '../services.ts';
+import { changeShape, changeTypeSchema } from './change-shape.ts';
 import { endpoint } from './endpoint.ts';
 import { jsonValueSchema } from './json-value.ts';
+import { MAX_WAIT_SECONDS } from './time-limits.ts';
 import { answerWithEvents } from './watch-stream.ts';
 
 const DEFAULT_WAIT_SECONDS = 30;
-/** An idle connection ends after about 230 s in Azure. */
-const MAX_WAIT_SECONDS = 200;
 /** The share of the wait that is added at most, so that those who began together do not come back together. */
 const JITTER = 1 / 16;
-
-const changeTypeSchema = z.enum(['put', 'delete', 'expire']);
 
 const itemSchema = z.strictObject({
   key: z.string(),
@@ -38,19 +36,9 @@ const itemSchema = z.strictObject({
 });
 
 const changeSchema = z.strictObject({
-  revision: z.int().describe('Counts within its scope.'),
-  key: z.string(),
-  type: changeTypeSchema,
-  value: jsonValueSchema.describe('Null when the record is gone.'),
-  previous: jsonValueSchema.describe('The value before; null when there was none.'),
+  ...changeShape,
   create: z.boolean().describe('Whether there was no such record before.'),
-  actor: z.string(),
-  at: z.iso.datetime(),
   scope: z.string().optional().describe('The log that the revision counts in, where several are watched.'),
-  transaction: z
-    .strictObject({ first: z.int(), last: z.int() })
-    .optional()
-    .describe('Revisions of the transaction that it is part of.'),
 });
 
 const place = {

@@ -21,6 +21,22 @@ export function renewedLease(key: string, ttl: number | undefined, look: Look, n
   return ttl === undefined || isRenewal(look) ? lease : { ...lease, recordRevision: record?.revision ?? 0 };
 }
 
+/** The lease when nothing is to be held by it any more. */
+export function endedLease({ recordRevision: _, ...lease }: Lease, now: number): Lease {
+  return { ...lease, state: 'expired', expiresAt: now };
+}
+
+/**
+ * What a removal, committed at this revision, leaves of the lease: a provisional one counts for nothing up to the removal, but a
+ * record that is still to be written may rely on it (leases.ts, rule 7). Undefined where that has been said already.
+ */
+export function leaseAfterRemoval(lease: Lease, removal: number, now: number): Lease | undefined {
+  if (lease.state === 'expired' || lease.recordRevision === undefined) {
+    return endedLease(lease, now);
+  }
+  return lease.recordRevision < removal ? { ...lease, recordRevision: removal } : undefined;
+}
+
 /** Whether the instance can be renewed; with what remains of its lease, or it has to register again. */
 export function isRenewable(record: InstanceRecord, lease: Lease | undefined, now: number): boolean {
   return !isMarkedExpired(record) && isHeld(record, lease, now);

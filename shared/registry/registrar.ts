@@ -23,7 +23,14 @@ import {
   isSameInstance,
   nextInstance,
 } from './instance.ts';
-import { isOfTerm, isRenewable, type Look, renewedLease } from './lease-terms.ts';
+import {
+  endedLease,
+  isOfTerm,
+  isRenewable,
+  type Look,
+  leaseAfterRemoval,
+  renewedLease,
+} from './lease-terms.ts';
 import { isRenewalTimeStale } from './renewal-time.ts';
 
 /** How often a writer looks again because another writer of the same lease came first. */
@@ -127,7 +134,7 @@ export class Registrar {
         return { type: 'delete' };
       },
     });
-    await this.#releaseRemoved(address, held);
+    await this.#releaseRemoved(address, revision, held);
     return revision;
   }
 
@@ -250,7 +257,7 @@ export class Registrar {
     const record = await this.#records.get<InstanceValue>(instanceScope(address), instanceKey(address));
     const ttl = record?.value.ttl;
     if (record === undefined) {
-      await this.#release(written);
+      await this.#release(written, endedLease(written.lease, this.#clock.now()));
     } else if (ttl !== undefined && ttl !== written.lease.ttl) {
       const lease = renewedLease(written.lease.key, ttl, { record, held: written }, this.#clock.now());
       await this.#leases.write(written.scope, lease, written);
@@ -258,31 +265,35 @@ export class Registrar {
   }
 
   /** Ends the lease of a removed record, whichever renewals come between, but not that of a record to come. */
-  async #releaseRemoved(address: InstanceAddress, asRead: StoredLease | undefined): Promise<void> {
+  async #releaseRemoved(
+    address: InstanceAddress,
+    removal: number,
+    asRead: StoredLease | undefined,
+  ): Promise<void> {
     let held = asRead;
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
-      if (held !== undefined && (await this.#release(held))) {
-        return;
+      if (held !== undefined) {
+        const left = leaseAfterRemoval(held.lease, removal, this.#clock.now());
+        if (left === undefined || (await this.#release(held, left))) {
+          return;
+        }
       }
       // Where none stood when the removal began, a registration that came between may have written one.
       held = await this.#leases.read(instanceScope(address), instanceKey(address));
-      const isForRecordToCome = held?.lease.state !== 'live' || held.lease.recordRevision !== undefined;
       const record = await this.#records.get<InstanceValue>(instanceScope(address), instanceKey(address));
-      if (isForRecordToCome || record !== undefined) {
+      if (held?.lease.state !== 'live' || record !== undefined) {
         return;
       }
     }
   }
 
   /**
-   * Ends a lease as it was read; false when it has been written since. The record is gone already, so a failure of the
-   * storage is not the caller's: the lease lapses by itself, and the sweep collects it.
+   * Writes what is left of a lease over it as it was read; false when it has been written since. The record is gone already,
+   * so a failure of the storage is not the caller's: the lease lapses by itself, and the sweep collects it.
    */
-  async #release({ scope, lease, etag }: StoredLease): Promise<boolean> {
-    const { recordRevision: _, ...rest } = lease;
-    const released: Lease = { ...rest, state: 'expired', expiresAt: this.#clock.now() };
+  async #release(held: StoredLease, left: Lease): Promise<boolean> {
     try {
-      return (await this.#leases.write(scope, released, { scope, lease, etag })) !== undefined;
+      return (await this.#leases.write(held.scope, left, held)) !== undefined;
     } catch (error) {
       if (error instanceof SkerryError && error.kind === 'unavailable') {
         return true;

@@ -75,15 +75,15 @@ export class Actor {
 /**
  * Takes the steps of the actors in the order that `choose` gives, until all have ended.
  *
- * @param choose gives an index into the actors that have not ended.
+ * @param choose gives the index of one of the actors that have not ended.
  */
 export async function interleave(
   actors: readonly Actor[],
-  choose: (candidates: number) => number,
+  choose: (candidates: readonly Actor[]) => number,
 ): Promise<void> {
   for (;;) {
     const candidates = actors.filter((actor) => !actor.isFinished);
-    const chosen = candidates[choose(candidates.length)];
+    const chosen = candidates[choose(candidates)];
     if (chosen === undefined) {
       return;
     }

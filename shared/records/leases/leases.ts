@@ -26,9 +26,11 @@ import { LeaseStorage, type StoredLease } from './lease-storage.ts';
  * 6. A writer whose record moved between its look and its commit, whose lease lapsed meanwhile, or who changed the ttl,
  *    confirms: it looks again and, if its value still stands, writes the lease once more. That refuses whoever is
  *    about to take the lease away, or to write it for the record as it was.
- * 7. Removal commits the delete, then turns the lease as it was read before into an expired one; where a renewal came
- *    between, it does so again while there is no record and the lease is not provisional. Leases are deleted by the
- *    sweep alone, and without a record only a minute after they lapsed, when no writer can still count on them.
+ * 7. Removal commits the delete, then turns the lease as it was read before into an expired one; where another writer of
+ *    the lease came between, it does so again while there is no record. A provisional lease may be for a record to come, so
+ *    it stays and counts from the delete's revision on: who confirms (rule 6) what was deleted is refused by that write.
+ *    Leases are deleted by the sweep alone, and without a record only a minute after they lapsed, when no writer can still
+ *    count on them.
  *
  * What remains: a process that dies between a delete and its release leaves a lease that takes renewals until half a
  * ttl is used up; a conditional write that is refused only at its commit may have renewed the lease of the record that

@@ -185,7 +185,7 @@ async function checkEnd(address: InstanceAddress): Promise<void> {
 async function runInterleaved(
   address: InstanceAddress,
   names: readonly string[],
-  choose: (candidates: number) => number,
+  choose: (candidates: readonly Actor[]) => number,
 ): Promise<Operation['effect'][]> {
   const operations = names.flatMap((name) => OPERATIONS[name] ?? []);
   const taking = actors.slice(0, operations.length);
@@ -246,7 +246,7 @@ test('operations of several processes keep their promises in whatever order thei
         let taken = 0;
         const accepted = await runInterleaved(address, operations, (candidates) => {
           taken += 1;
-          return (order[taken % order.length] ?? 0) % candidates;
+          return (order[taken % order.length] ?? 0) % candidates.length;
         });
         await checkPromises(address, accepted, { crashed: false });
       },
@@ -275,14 +275,40 @@ test('a process that dies between two steps breaks no promise to others and leav
   );
 });
 
+/** Takes the steps of the operations in this order, by their places, and then what is left of each in turn. */
+async function runInOrder(
+  address: InstanceAddress,
+  names: readonly string[],
+  order: readonly number[],
+): Promise<Operation['effect'][]> {
+  const steps = order.flatMap((place) => actors[place]?.actor ?? []).values();
+  return await runInterleaved(address, names, (candidates) => {
+    const { value: next } = steps.next();
+    return next === undefined ? 0 : Math.max(candidates.indexOf(next), 0);
+  });
+}
+
 test('a removal that began before the registration that it removes leaves no lease that takes beats', async () => {
   const address = await arrange('without a ttl');
-  let taken = 0;
-  const accepted = await runInterleaved(address, ['deregister', 'register'], (candidates) => {
-    taken += 1;
-    return taken === 1 ? 0 : candidates - 1;
-  });
+  const accepted = await runInOrder(address, ['deregister', 'register'], [0, 1, 1, 1, 1, 1, 1, 1]);
   await checkPromises(address, accepted, { crashed: false });
+});
+
+test('a removal between a registration and its confirmation leaves no lease that takes beats', async () => {
+  const address = await arrange('absent');
+  const operations = ['register', 'register without a ttl', 'deregister'];
+  const accepted = await runInOrder(address, operations, [0, 2, 1, 1, 0, 0, 1, 0, 0, 0, 2, 2, 0, 2]);
+  await checkPromises(address, accepted, { crashed: false });
+});
+
+test('a removal leaves the lease of a registration that is still to be written', async () => {
+  const address = await arrange('absent');
+  const operations = ['register', 'register without a ttl', 'deregister'];
+  const accepted = await runInOrder(address, operations, [0, 0, 0, 1, 1, 1, 2, 2, 2, 0]);
+  expect(accepted).toEqual(['holds', 'holds without ttl', 'removes']);
+  const instance = await observer.registry.getInstance(address);
+  expect(instance?.health).toBe('passing');
+  await checkEnd(address);
 });
 
 const LONG = process.env.SKERRY_TEST_LONG !== undefined;
@@ -301,8 +327,8 @@ test.runIf(LONG).each(Object.keys(SITUATIONS))(
         isCut = false;
         const accepted = await runInterleaved(address, pair, (candidates) => {
           taken += 1;
-          isCut ||= taken === steps + 1 && candidates === 2;
-          return taken <= steps ? 0 : candidates - 1;
+          isCut ||= taken === steps + 1 && candidates.length === 2;
+          return taken <= steps ? 0 : candidates.length - 1;
         });
         await checkPromises(address, accepted, { crashed: false }).catch((error: unknown) => {
           throw new Error(`${pair.join(', cut by ')} after ${steps} steps`, { cause: error });

@@ -233,9 +233,7 @@ async function arrange(situation: string): Promise<InstanceAddress> {
 
 const seed = printedSeed('lease protocol');
 
-test('operations of several processes keep their promises in whatever order their steps come', {
-  timeout: 600_000,
-}, async () => {
+test('operations of several processes keep their promises in whatever order their steps come', async () => {
   await fc.assert(
     fc.asyncProperty(
       situationNames,
@@ -255,9 +253,7 @@ test('operations of several processes keep their promises in whatever order thei
   );
 });
 
-test('a process that dies between two steps breaks no promise to others and leaves nothing for ever', {
-  timeout: 600_000,
-}, async () => {
+test('a process that dies between two steps breaks no promise to others and leaves nothing for ever', async () => {
   await fc.assert(
     fc.asyncProperty(
       situationNames,
@@ -318,7 +314,6 @@ const pairs = Object.keys(OPERATIONS).flatMap((first) =>
 
 test.runIf(LONG).each(Object.keys(SITUATIONS))(
   'every operation on an instance that is %s may be cut by every other one after any of its steps',
-  { timeout: 300_000 },
   async (situation) => {
     for (const pair of pairs) {
       for (let steps = 0, isCut = true; isCut; steps += 1) {

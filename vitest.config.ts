@@ -6,6 +6,8 @@ export default defineConfig({
     setupFiles: ['test/e2e/kill-leftovers.ts'],
     environment: 'node',
     pool: 'forks',
+    // No test file leaves anything behind in its process, and to load the SDKs for each anew takes a minute of computing.
+    isolate: false,
     // More than the cores: most files wait for processes, leases and retries rather than compute.
     maxWorkers: 4,
     // The full counts of `npm run test:long` take minutes a test.

@@ -97,7 +97,10 @@ describe('a topic', () => {
       expect(await deadLetters('all')).toEqual(dead);
       expect(await deadLetters('grouped')).toEqual(dead);
     }, IN_TIME);
-    expect(messagesOf(host, 'all', 'started')).toEqual(['never', 'never', 'never']);
+    await vi.waitFor(
+      () => expect(messagesOf(host, 'all', 'started')).toEqual(['never', 'never', 'never']),
+      IN_TIME,
+    );
   });
 });
 

@@ -197,7 +197,7 @@ describe('sessions', () => {
       await expect(late.getSessionState()).rejects.toMatchObject(lost);
       await expect(late.setSessionState('late')).rejects.toMatchObject(lost);
       await expect(late.receiveMessages(1)).rejects.toMatchObject(lost);
-      expect(Date.now() - started).toBeLessThan(1_000);
+      expect(Date.now() - started).toBeLessThan(4_000);
       expect(late.isClosed).toBe(true);
       const messages = await receive(next, 3);
       expect(messages.map(({ body }) => body)).toEqual([1, 2, 3]);

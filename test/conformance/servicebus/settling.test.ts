@@ -134,7 +134,7 @@ describe('settling messages', () => {
     const started = Date.now();
     await expect(receiver.completeMessage(late)).rejects.toMatchObject({ code: 'MessageLockLost' });
     await expect(receiver.renewMessageLock(late)).rejects.toMatchObject({ code: 'MessageLockLost' });
-    expect(Date.now() - started).toBeLessThan(1_000);
+    expect(Date.now() - started).toBeLessThan(4_000);
     await receiver.completeMessage(renewed);
     await other.completeMessage(redelivered);
     await Promise.all([receiver.close(), other.close()]);

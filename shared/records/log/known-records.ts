@@ -1,4 +1,5 @@
 import type { StoredRecord } from '../change.ts';
+import type { IsGone } from '../leases/lifetimes.ts';
 import type { KeyRange, WriteSet } from '../write.ts';
 import type { KnownState } from './batch-plan.ts';
 import type { LogStorage } from './log-storage.ts';
@@ -6,7 +7,6 @@ import type { ScopeState } from './scope-state.ts';
 import type { Snapshot } from './snapshot.ts';
 
 type KnownRecords<Value> = Pick<KnownState<Value>, 'base' | 'records' | 'ranges'>;
-type IsGone<Value> = (record: StoredRecord<Value>) => boolean;
 
 /**
  * The records that some writes look at and a revision at which they were so: from the snapshot, or by reads. Whether that
@@ -18,7 +18,7 @@ export async function readKnownRecords<Value>(
   storage: LogStorage,
   state: ScopeState<Value>,
   writes: readonly WriteSet<Value>[],
-  isGone: IsGone<Value>,
+  isGone: IsGone,
 ): Promise<KnownRecords<Value>> {
   const base = await state.knownPosition();
   const keys = [...new Set(writes.flatMap((write) => write.keys))];
@@ -64,7 +64,7 @@ function gather<Value>(
 function firstRecords<Value>(
   snapshot: Snapshot<Value>,
   { prefix, after = '', limit }: KeyRange,
-  isGone: IsGone<Value>,
+  isGone: IsGone,
 ): StoredRecord<Value>[] {
   const found: StoredRecord<Value>[] = [];
   for (const record of snapshot.recordsUnder(prefix, after)) {

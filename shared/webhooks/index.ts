@@ -2,23 +2,27 @@
  * Webhooks: who is told of what, and the way there. `subscriptions.ts` keeps who subscribed, `fan-out.ts` turns the
  * changes of the feed into messages, `deliveries.ts` turns messages into calls of endpoints and says why none is lost.
  */
-export { Deliveries, type DeliveriesOptions } from './deliveries.ts';
+export { Deliveries, type DeliveriesOptions } from './delivery/deliveries.ts';
 export {
   type Delivery,
   type DeliveryAttempt,
   type DeliveryMessage,
   type DeliveryState,
   parseDeliveryMessage,
-} from './delivery.ts';
-export { type DeliveryQueue, ServiceBusDeliveryQueue } from './delivery-queue.ts';
-export { type DeliveryListing, type DeliveryPageRequest, DeliveryStorage } from './delivery-storage.ts';
-export type { EndpointPolicy } from './endpoint-policy.ts';
-export { type Alerts, FanOut } from './fan-out.ts';
-export type { Subscription, WebhookFormat } from './subscription.ts';
+} from './delivery/delivery.ts';
+export { type DeliveryQueue, ServiceBusDeliveryQueue } from './delivery/delivery-queue.ts';
+export {
+  type DeliveryListing,
+  type DeliveryPageRequest,
+  DeliveryStorage,
+} from './delivery/delivery-storage.ts';
+export { type Alerts, FanOut } from './delivery/fan-out.ts';
+export type { EndpointPolicy } from './endpoint/endpoint-policy.ts';
+export { createWebhookClient, type PostWebhook } from './endpoint/webhook-client.ts';
+export type { Subscription, WebhookFormat } from './subscription/subscription.ts';
 export {
   type HookInput,
   type SubscriptionInput,
   type SubscriptionListing,
   Subscriptions,
-} from './subscriptions.ts';
-export { createWebhookClient, type PostWebhook } from './webhook-client.ts';
+} from './subscription/subscriptions.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { checkEndpoint, isPublicAddress } from '../../../shared/webhooks/endpoint-policy.ts';
+import { checkEndpoint, isPublicAddress } from '../../../shared/webhooks/endpoint/endpoint-policy.ts';
 
 const PUBLIC_ONLY = { allowPrivate: false };
 const LOCAL = { allowPrivate: true };

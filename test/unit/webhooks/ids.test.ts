@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { deliveryId, parseDeliveryMessage } from '../../../shared/webhooks/delivery.ts';
-import { messageId } from '../../../shared/webhooks/delivery-queue.ts';
-import { nesoiSubscriptionId } from '../../../shared/webhooks/subscription.ts';
+import { deliveryId, parseDeliveryMessage } from '../../../shared/webhooks/delivery/delivery.ts';
+import { messageId } from '../../../shared/webhooks/delivery/delivery-queue.ts';
+import { nesoiSubscriptionId } from '../../../shared/webhooks/subscription/subscription.ts';
 
 const message = { scope: 'default:app:', revision: 4, key: '/app/dm', subscription: 'sub_1', attempt: 1 };
 

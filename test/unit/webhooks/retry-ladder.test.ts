@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Random } from '../../../shared/platform/random.ts';
-import { pauseAfter } from '../../../shared/webhooks/retry-ladder.ts';
+import { pauseAfter } from '../../../shared/webhooks/delivery/retry-ladder.ts';
 
 const LADDER = [5, 30, 120];
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { hears } from '../../../shared/webhooks/watched-key.ts';
+import { hears } from '../../../shared/webhooks/subscription/watched-key.ts';
 
 const SKEW = 1000;
 

@@ -1,6 +1,6 @@
-import packageJson from '../../package.json' with { type: 'json' };
-import { type Change, type Json, parseScopeId } from '../records/index.ts';
-import type { Subscription } from './subscription.ts';
+import packageJson from '../../../package.json' with { type: 'json' };
+import { type Change, type Json, parseScopeId } from '../../records/index.ts';
+import type { Subscription } from '../subscription/subscription.ts';
 
 /** One POST to an endpoint. */
 export interface WebhookRequest {

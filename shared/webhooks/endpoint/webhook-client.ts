@@ -1,8 +1,8 @@
 import dns from 'node:dns';
 import type { LookupFunction } from 'node:net';
-import { SkerryError } from '../platform/errors.ts';
+import { SkerryError } from '../../platform/errors.ts';
+import type { WebhookRequest } from '../notification/webhook-request.ts';
 import { checkEndpoint, type EndpointPolicy, isPublicAddress } from './endpoint-policy.ts';
-import type { WebhookRequest } from './webhook-request.ts';
 
 /** How a POST ended: with `error` it failed, whether or not an answer came. */
 export interface WebhookResult {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { toBase32 } from '../platform/random.ts';
-import { type Scope, type StoredRecord, scopeId } from '../records/index.ts';
+import { toBase32 } from '../../platform/random.ts';
+import { type Scope, type StoredRecord, scopeId } from '../../records/index.ts';
 
 /** `change` tells what happened; `nesoi` only names the hook and the resource, as Nesoi did. */
 export type WebhookFormat = 'change' | 'nesoi';

@@ -1,4 +1,4 @@
-import { isUnder } from '../records/index.ts';
+import { isUnder } from '../../records/index.ts';
 import type { SubscriptionValue } from './subscription.ts';
 
 /** What the fan-out knows of a change. */

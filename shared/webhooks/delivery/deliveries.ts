@@ -1,7 +1,12 @@
-import { type Clock, toTimestamp } from '../platform/clock.ts';
-import { SkerryError } from '../platform/errors.ts';
-import type { Random } from '../platform/random.ts';
-import { type Change, type Json, parseScopeId, type Records } from '../records/index.ts';
+import { type Clock, toTimestamp } from '../../platform/clock.ts';
+import { SkerryError } from '../../platform/errors.ts';
+import type { Random } from '../../platform/random.ts';
+import { type Change, type Json, parseScopeId, type Records } from '../../records/index.ts';
+import type { PostWebhook } from '../endpoint/webhook-client.ts';
+import { webhookRequest } from '../notification/webhook-request.ts';
+import type { Subscription } from '../subscription/subscription.ts';
+import type { Subscriptions } from '../subscription/subscriptions.ts';
+import { hears } from '../subscription/watched-key.ts';
 import {
   type Delivery,
   type DeliveryAttempt,
@@ -17,11 +22,6 @@ import type {
   VersionedDelivery,
 } from './delivery-storage.ts';
 import { pauseAfter } from './retry-ladder.ts';
-import type { Subscription } from './subscription.ts';
-import type { Subscriptions } from './subscriptions.ts';
-import { hears } from './watched-key.ts';
-import type { PostWebhook } from './webhook-client.ts';
-import { webhookRequest } from './webhook-request.ts';
 
 export interface DeliveriesOptions {
   readonly records: Records;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { toTimestamp } from '../platform/clock.ts';
-import { parseScopeId } from '../records/index.ts';
-import { hashId } from './subscription.ts';
+import { toTimestamp } from '../../platform/clock.ts';
+import { parseScopeId } from '../../records/index.ts';
+import { hashId } from '../subscription/subscription.ts';
 
 /** What travels over the queue: which change to tell to whom, and the how many-th attempt this is. */
 export interface DeliveryMessage {

@@ -1,5 +1,5 @@
 import ipaddr from 'ipaddr.js';
-import { invalid, type SkerryError } from '../platform/errors.ts';
+import { invalid, type SkerryError } from '../../platform/errors.ts';
 
 export interface EndpointPolicy {
   /** Allows http and addresses that are not public, as local mode does. */

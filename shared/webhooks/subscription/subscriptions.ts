@@ -1,18 +1,18 @@
-import { checkPublicKey, scopeOfPrefix } from '../keyspace/index.ts';
-import { type Clock, toTimestamp } from '../platform/clock.ts';
-import { conflict, notFound, type SkerryError } from '../platform/errors.ts';
-import { checkPrecondition, type Precondition } from '../platform/http/precondition.ts';
-import type { Author } from '../platform/http/request.ts';
-import { jsonEquals } from '../platform/json-equals.ts';
-import type { Random } from '../platform/random.ts';
+import { checkPublicKey, scopeOfPrefix } from '../../keyspace/index.ts';
+import { type Clock, toTimestamp } from '../../platform/clock.ts';
+import { conflict, notFound, type SkerryError } from '../../platform/errors.ts';
+import { checkPrecondition, type Precondition } from '../../platform/http/precondition.ts';
+import type { Author } from '../../platform/http/request.ts';
+import { jsonEquals } from '../../platform/json-equals.ts';
+import type { Random } from '../../platform/random.ts';
 import {
   type Decision,
   type ListOptions,
   type Records,
   type StoredRecord,
   scopeId,
-} from '../records/index.ts';
-import { checkEndpoint, type EndpointPolicy } from './endpoint-policy.ts';
+} from '../../records/index.ts';
+import { checkEndpoint, type EndpointPolicy } from '../endpoint/endpoint-policy.ts';
 import {
   nesoiSubscriptionId,
   type Since,

@@ -1,4 +1,4 @@
-import type { Random } from '../platform/random.ts';
+import type { Random } from '../../platform/random.ts';
 
 /** Share of a pause by which it is varied both ways, so that what failed together does not come back together. */
 const JITTER = 0.2;

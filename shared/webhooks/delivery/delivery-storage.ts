@@ -1,7 +1,7 @@
 import type { Container, JSONValue, SqlParameter } from '@azure/cosmos';
-import { askCosmos, COSMOS_STATUS, unlessPreceded } from '../platform/ask-cosmos.ts';
-import { queryAll } from '../platform/cosmos-query.ts';
-import { readCursor, writeCursor } from '../platform/cursor.ts';
+import { askCosmos, COSMOS_STATUS, unlessPreceded } from '../../platform/ask-cosmos.ts';
+import { queryAll } from '../../platform/cosmos-query.ts';
+import { readCursor, writeCursor } from '../../platform/cursor.ts';
 import type { Delivery, DeliveryState } from './delivery.ts';
 
 /** A delivery as it was read, with what proves at the next write that nobody changed it meanwhile. */

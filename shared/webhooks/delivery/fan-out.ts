@@ -1,13 +1,13 @@
 import { z } from 'zod';
-import { isPublic } from '../keyspace/index.ts';
-import type { Clock } from '../platform/clock.ts';
-import { parseScopeId } from '../records/index.ts';
+import { isPublic } from '../../keyspace/index.ts';
+import type { Clock } from '../../platform/clock.ts';
+import { parseScopeId } from '../../records/index.ts';
+import type { Subscription } from '../subscription/subscription.ts';
+import type { Subscriptions } from '../subscription/subscriptions.ts';
+import { type Announcement, hears } from '../subscription/watched-key.ts';
 import { type DeliveryMessage, newDelivery } from './delivery.ts';
 import type { DeliveryQueue } from './delivery-queue.ts';
 import type { DeliveryStorage } from './delivery-storage.ts';
-import type { Subscription } from './subscription.ts';
-import type { Subscriptions } from './subscriptions.ts';
-import { type Announcement, hears } from './watched-key.ts';
 
 export interface FanOutOptions {
   readonly subscriptions: Subscriptions;

@@ -26,8 +26,10 @@ const subscriptionSchema = z.strictObject({
   name: nameSchema,
   key: z.string(),
   endpoint: z.string(),
-  format: z.enum(['change', 'nesoi']).describe('`nesoi` for hooks that were registered on Nesoi’s surface.'),
-  state: z.enum(['active']),
+  format: z
+    .enum(['standard', 'cloudevents', 'nesoi'])
+    .describe('`nesoi` for hooks that were registered on Nesoi’s surface.'),
+  state: z.enum(['active', 'unconfirmed', 'paused', 'disabled']),
   revision: z.int(),
   createdAt: z.iso.datetime(),
   updatedAt: z.iso.datetime(),
@@ -39,7 +41,7 @@ const listingSchema = z.strictObject({
   next: z.string().optional().describe('Cursor of the next page, for `after`.'),
 });
 
-const deliveryStateSchema = z.enum(['pending', 'delivered', 'dead']);
+const deliveryStateSchema = z.enum(['pending', 'held', 'delivered', 'dead']);
 
 const attemptSchema = z.strictObject({
   at: z.iso.datetime(),
@@ -196,8 +198,8 @@ export const subscriptionEndpoints = [
 ];
 
 function toItem(subscription: Subscription): z.output<typeof subscriptionSchema> {
-  const { id, name, key, endpoint, format, revision, createdAt, updatedAt } = subscription;
-  return { id, name, key, endpoint, format, state: 'active', revision, createdAt, updatedAt };
+  const { id, name, key, endpoint, format, state, revision, createdAt, updatedAt } = subscription;
+  return { id, name, key, endpoint, format, state, revision, createdAt, updatedAt };
 }
 
 function toDeliveryItem({ ns: _, ...delivery }: Delivery) {

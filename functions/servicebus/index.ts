@@ -1,6 +1,6 @@
 import { app } from '@azure/functions';
 import { CONNECTIONS, SERVICE_BUS_QUEUES } from '../../shared/platform/topology.ts';
-import { parseDeliveryMessage } from '../../shared/webhooks/index.ts';
+import { parseQueueMessage } from '../../shared/webhooks/index.ts';
 import { services } from '../services.ts';
 
 app.serviceBusQueue('servicebus-deliver', {
@@ -11,5 +11,9 @@ app.serviceBusQueue('servicebus-deliver', {
 
 /** A message that cannot be read goes to the broker's own dead letters, after it was abandoned often enough. */
 async function deliver(body: unknown): Promise<void> {
-  await services().deliveries.handle(parseDeliveryMessage(body));
+  const message = parseQueueMessage(body);
+  if ('task' in message) {
+    throw new Error(`Nothing handles the task ${message.task} yet.`);
+  }
+  await services().deliveries.handle(message);
 }

@@ -21,6 +21,7 @@ const PUBLIC_KINDS: ReadonlyMap<string, Kind> = new Map([
   ['srv', { isNamed: true, depth: 2, segment: NAME_PATTERN, isRestorable: false }],
   ['kv', { isNamed: true, depth: Number.POSITIVE_INFINITY, segment: /^(?!\.{1,2}$)/, isRestorable: true }],
   ['election', { isNamed: true, depth: 1, segment: NAME_PATTERN, isRestorable: false }],
+  ['endpoint', { isNamed: false, depth: 1, segment: NAME_PATTERN, isRestorable: false }],
   ['reg', { isNamed: false, depth: 1, segment: /^.+$/, isRestorable: false }],
 ]);
 
@@ -39,7 +40,7 @@ export function checkPublicKey(prefix: string): void {
   if (prefix !== '/' && !isPossible(prefix)) {
     throw invalid(`"${prefix.slice(0, 100)}" is neither a key nor the beginning of keys.`, {
       field: 'key',
-      fix: 'Use "/app", "/app/NAME", "/srv", "/srv/SERVICE", "/srv/SERVICE/INSTANCE", "/kv", "/kv/STORE", "/kv/STORE/KEY", "/election/NAME", "/reg", or "/" for all of them.',
+      fix: 'Use "/app", "/app/NAME", "/srv", "/srv/SERVICE", "/srv/SERVICE/INSTANCE", "/kv", "/kv/STORE", "/kv/STORE/KEY", "/election/NAME", "/endpoint/SUBSCRIPTION", "/reg", or "/" for all of them.',
     });
   }
 }

@@ -24,9 +24,26 @@ const settingsSchema = z.object({
   /** Pauses between the attempts of one delivery, in seconds; after the last one it is dead. */
   SKERRY_WEBHOOK_RETRY_SECONDS: z
     .string()
-    .regex(/^\d+(\.\d+)?(,\d+(\.\d+)?)*$/, 'must be seconds separated by commas, such as 5,30,120,600')
-    .default('5,30,120,600')
+    .regex(/^\d+(\.\d+)?(,\d+(\.\d+)?)*$/, 'must be seconds separated by commas, such as 5,300,1800')
+    .default('5,300,1800,7200,18000,36000,50400,72000,86400')
     .transform((text) => text.split(',').map(Number)),
+  /** Ports that endpoints may have, where private ones are not allowed. */
+  SKERRY_WEBHOOK_PORTS: z
+    .string()
+    .regex(/^\d{1,5}(,\d{1,5})*$/, 'must be ports separated by commas, such as 443,8443')
+    .default('443,8443')
+    .transform((text) => text.split(',').map(Number)),
+  /** Whether endpoints are asked for their consent unless a subscription says otherwise; `auto` is everywhere but locally. */
+  SKERRY_WEBHOOK_CONSENT: z.enum(['auto', 'on', 'off']).default('auto'),
+  /** Keys of 32 bytes, base64, separated by commas: the first seals secrets, all of them open what was sealed. */
+  SKERRY_SECRET_KEYS: z
+    .string()
+    .default('')
+    .transform((text) => text.split(',').filter((key) => key !== ''))
+    .refine((keys) => keys.every((key) => Buffer.from(key, 'base64').length === 32), {
+      error: 'must be keys of 32 bytes in base64, separated by commas',
+    })
+    .transform((keys) => keys.map((key) => Buffer.from(key, 'base64'))),
   /** How far the clocks of two instances may differ; a subscription to many scopes hears of changes this much older than itself. */
   SKERRY_CLOCK_SKEW_MILLISECONDS: z.coerce.number().nonnegative().default(1000),
   /** How long an expired instance stays listed before it is removed. */

@@ -33,7 +33,7 @@ export const COSMOS_CONTAINERS = {
   deliveries: {
     id: 'deliveries',
     partitionKey: '/subscription',
-    indexedPaths: ['/state/?', '/createdAt/?'],
+    indexedPaths: ['/state/?', '/createdAt/?', '/ns/?'],
     defaultTimeToLive: -1,
   },
   feedLeases: { id: 'feed-leases', partitionKey: '/id', indexedPaths: [], defaultTimeToLive: -1 },
@@ -56,6 +56,22 @@ export const SERVICE_BUS_QUEUES = {
     maxDeliveryCount: 100,
   },
 } as const satisfies Record<string, QueueDeclaration>;
+
+interface TopicDeclaration {
+  readonly name: string;
+  readonly duplicateDetectionWindow: string;
+  /** What nobody takes from a subscription is gone after this long. */
+  readonly messageTimeToLive: string;
+}
+
+/** Who wants to hear makes a subscription of their own, with a filter if they like; Skerry makes none. */
+export const SERVICE_BUS_TOPICS = {
+  notifications: {
+    name: 'notifications',
+    duplicateDetectionWindow: 'PT10M',
+    messageTimeToLive: 'P7D',
+  },
+} as const satisfies Record<string, TopicDeclaration>;
 
 export const BLOB_CONTAINERS = ['bundles', 'drafts'] as const;
 

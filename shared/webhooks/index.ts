@@ -3,12 +3,11 @@
  * changes of the feed into messages, `deliveries.ts` turns messages into calls of endpoints and says why none is lost.
  */
 export { Deliveries, type DeliveriesOptions } from './delivery/deliveries.ts';
-export {
-  type Delivery,
-  type DeliveryAttempt,
-  type DeliveryMessage,
-  type DeliveryState,
-  parseDeliveryMessage,
+export type {
+  Delivery,
+  DeliveryAttempt,
+  DeliveryMessage,
+  DeliveryState,
 } from './delivery/delivery.ts';
 export { type DeliveryQueue, ServiceBusDeliveryQueue } from './delivery/delivery-queue.ts';
 export {
@@ -17,9 +16,24 @@ export {
   DeliveryStorage,
 } from './delivery/delivery-storage.ts';
 export { type Alerts, FanOut } from './delivery/fan-out.ts';
+export {
+  type ConsentMessage,
+  parseQueueMessage,
+  type QueueMessage,
+  type RecoveryMessage,
+} from './delivery/queue-message.ts';
 export type { EndpointPolicy } from './endpoint/endpoint-policy.ts';
 export { createWebhookClient, type PostWebhook } from './endpoint/webhook-client.ts';
-export type { Subscription, WebhookFormat } from './subscription/subscription.ts';
+export type {
+  CloudEventsMode,
+  Consent,
+  SignatureVersion,
+  SigningKey,
+  Subscription,
+  SubscriptionState,
+  SubscriptionValue,
+  WebhookFormat,
+} from './subscription/subscription.ts';
 export {
   type HookInput,
   type SubscriptionInput,

@@ -235,7 +235,7 @@ describe.concurrent('a subscription', () => {
     expect(shown).toMatchObject({
       status: 200,
       headers: { etag: expect.stringMatching(/^"\d+"$/) },
-      body: { id: first.id, key: '/app', endpoint: first.receiver.url, state: 'active', format: 'change' },
+      body: { id: first.id, key: '/app', endpoint: first.receiver.url, state: 'active', format: 'standard' },
     });
     const known = { 'if-none-match': shown.headers.etag ?? '' };
     expect((await api.get(path, known)).status).toBe(304);

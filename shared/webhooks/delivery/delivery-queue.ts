@@ -1,5 +1,6 @@
 import type { ServiceBusMessage, ServiceBusSender } from '@azure/service-bus';
-import { type DeliveryMessage, deliveryId } from './delivery.ts';
+import type { DeliveryMessage } from './delivery.ts';
+import { messageId, type QueueMessage } from './queue-message.ts';
 
 /** The SDK alone would wait for a minute, several times over. */
 const SEND_TIMEOUT_MILLISECONDS = 20_000;
@@ -13,7 +14,7 @@ export interface DeliveryQueue {
    */
   send(messages: readonly DeliveryMessage[]): Promise<readonly DeliveryMessage[]>;
   /** Sends a message that arrives no earlier than `at`, in milliseconds since the Unix epoch. */
-  schedule(message: DeliveryMessage, at: number): Promise<void>;
+  schedule(message: QueueMessage, at: number): Promise<void>;
 }
 
 export class ServiceBusDeliveryQueue implements DeliveryQueue {
@@ -50,26 +51,16 @@ export class ServiceBusDeliveryQueue implements DeliveryQueue {
     return refused;
   }
 
-  async schedule(message: DeliveryMessage, at: number): Promise<void> {
+  async schedule(message: QueueMessage, at: number): Promise<void> {
     const sender = await this.#sender();
     await sender.scheduleMessages(toServiceBusMessage(message), new Date(at), deadline());
   }
-}
-
-/**
- * Names the message within the queue's duplicate detection, which silently drops a known id, scheduled messages too: so
- * every attempt and every postponement has an id of its own, and the same one however often it is sent.
- */
-export function messageId(message: DeliveryMessage): string {
-  const attempt = message.attempt === 1 ? '' : `:${message.attempt}`;
-  const postponed = message.postponed === undefined ? '' : `:p${message.postponed}`;
-  return deliveryId(message) + attempt + postponed;
 }
 
 function deadline(): { abortSignal: AbortSignal } {
   return { abortSignal: AbortSignal.timeout(SEND_TIMEOUT_MILLISECONDS) };
 }
 
-function toServiceBusMessage(message: DeliveryMessage): ServiceBusMessage {
+function toServiceBusMessage(message: QueueMessage): ServiceBusMessage {
   return { body: message, messageId: messageId(message), contentType: 'application/json' };
 }

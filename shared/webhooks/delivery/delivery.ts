@@ -10,13 +10,18 @@ export interface DeliveryMessage {
   readonly revision: number;
   readonly key: string;
   readonly subscription: string;
-  /** From 1 on. */
+  /** From 1 on, and from 1 on again with each replay. */
   readonly attempt: number;
-  /** How often this attempt was put off because storage or the bus did not answer. */
+  /** How often this attempt was put off: storage or the bus did not answer, or the endpoint was not to be called then. */
   readonly postponed?: number | undefined;
+  /** The how many-th replay this belongs to, from 1 on: someone asked for it again, whatever became of it before. */
+  readonly replay?: number | undefined;
+  /** Whether its time is one that the endpoint's allowed rate has set apart for it. */
+  readonly hasSlot?: boolean | undefined;
 }
 
-export type DeliveryState = 'pending' | 'delivered' | 'dead';
+/** `held` waits for its subscription to become active again, with no message under way. */
+export type DeliveryState = 'pending' | 'held' | 'delivered' | 'dead';
 
 /** One POST to the endpoint. */
 export interface DeliveryAttempt {
@@ -44,23 +49,27 @@ export interface Delivery {
   /** RFC 3339, UTC. */
   readonly createdAt: string;
   readonly attempts: readonly DeliveryAttempt[];
+  /** How often it was replayed. */
+  readonly replays?: number;
+  /** Attempts before the newest replay, whose ladder begins anew. */
+  readonly earlierAttempts?: number;
+  /** Body of the last answer, at most 20,000 bytes of it. */
+  readonly lastResponse?: string;
   /** When the next attempt is due, while it is pending and has failed before. */
   readonly nextAt?: string;
 }
 
-const messageSchema = z.object({
+/** See `parseQueueMessage`. */
+export const deliveryMessageSchema = z.object({
   scope: z.string().min(1),
   revision: z.int().positive(),
   key: z.string().min(1),
   subscription: z.string().min(1),
   attempt: z.int().positive(),
   postponed: z.int().positive().optional(),
+  replay: z.int().positive().optional(),
+  hasSlot: z.boolean().optional(),
 });
-
-/** @throws ZodError when it is not a message of this queue. */
-export function parseDeliveryMessage(body: unknown): DeliveryMessage {
-  return messageSchema.parse(body);
-}
 
 /** The same for every message, retry and process that handles this change for this subscription. */
 export function deliveryId({

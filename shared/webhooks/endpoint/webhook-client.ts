@@ -9,6 +9,10 @@ export interface WebhookResult {
   /** Of the answer, if one came. */
   readonly status?: number;
   readonly error?: string;
+  /** The first 20,000 bytes of the answer's body, if one came. */
+  readonly body?: string;
+  /** Milliseconds that the endpoint wants to be left alone, from now on; of its header `Retry-After`. */
+  readonly retryAfterMilliseconds?: number;
 }
 
 /** Sends one POST; faults of the network and of the receiver are results and not thrown. */

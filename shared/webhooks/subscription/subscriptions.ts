@@ -14,6 +14,7 @@ import {
 } from '../../records/index.ts';
 import { checkEndpoint, type EndpointPolicy } from '../endpoint/endpoint-policy.ts';
 import {
+  currentValue,
   nesoiSubscriptionId,
   type Since,
   type Subscription,
@@ -80,7 +81,7 @@ export class Subscriptions {
     const { name, key, endpoint } = input;
     this.#check(input);
     const since = await this.#now(ns, key);
-    const value: SubscriptionValue = { name, key, endpoint, format: 'change', since };
+    const value: SubscriptionValue = { name, key, endpoint, format: 'standard', state: 'active', since };
     return await this.#write(ns, `sub_${this.#random.id()}`, author, () => ({ type: 'put', value }));
   }
 
@@ -114,7 +115,7 @@ export class Subscriptions {
     const { name, key, endpoint } = input;
     const since = await this.#now(ns, key);
     return await this.#write(ns, id, author, (current) => {
-      const { value } = existing(current, id, precondition);
+      const value = currentValue(existing(current, id, precondition).value);
       if (value.format === 'nesoi' && (name !== value.name || key !== value.key)) {
         throw conflict('A hook that was registered through /app or /srv keeps its name and key.', {
           field: name === value.name ? 'key' : 'name',
@@ -148,6 +149,25 @@ export class Subscriptions {
   }
 
   /**
+   * Writes what only this program says of a subscription: its state, its signing keys, its consent.
+   *
+   * @param change the new value; undefined leaves everything as it is.
+   * @throws SkerryError `not-found`, and whatever `change` throws.
+   */
+  async update(
+    ns: string,
+    id: string,
+    author: Author,
+    change: (value: SubscriptionValue) => SubscriptionValue | undefined,
+  ): Promise<Subscription> {
+    return await this.#write(ns, id, author, (current) => {
+      const { value } = existing(current, id, undefined);
+      const changed = change(currentValue(value));
+      return changed === undefined ? { type: 'keep' } : putIfChanged(value, changed);
+    });
+  }
+
+  /**
    * Registers a Nesoi hook on an application or a service, which need not exist.
    *
    * @param resource `/app/NAME` or `/srv/NAME`.
@@ -157,7 +177,15 @@ export class Subscriptions {
     const { name, endpoint, baseUrl } = input;
     this.#check({ key: resource, endpoint });
     const since = await this.#now(ns, resource);
-    const value: SubscriptionValue = { name, key: resource, endpoint, format: 'nesoi', baseUrl, since };
+    const value: SubscriptionValue = {
+      name,
+      key: resource,
+      endpoint,
+      format: 'nesoi',
+      state: 'active',
+      baseUrl,
+      since,
+    };
     return await this.#write(ns, nesoiSubscriptionId(ns, resource, name), author, (current) => {
       if (current !== undefined) {
         throw conflict(`${resource} has a web hook "${name}" already.`, {
@@ -197,7 +225,7 @@ export class Subscriptions {
       if (current === undefined) {
         throw noHook(resource, name);
       }
-      return putIfChanged(current.value, { ...current.value, endpoint, baseUrl });
+      return putIfChanged(current.value, { ...currentValue(current.value), endpoint, baseUrl });
     });
   }
 

@@ -61,7 +61,7 @@ test('a subscription is created, read, replaced and deleted, with revision and e
   expect(created.json).toEqual({
     ...input,
     id: expect.stringMatching(/^sub_/),
-    format: 'change',
+    format: 'standard',
     state: 'active',
     revision: 1,
     createdAt: expect.stringMatching(/Z$/),
@@ -99,7 +99,7 @@ test('subscriptions are listed page by page, Nesoi’s hooks among them', async 
   expect(first).toMatchObject({ status: 200, headers: { ETag: '"2"' }, json: { revision: 2 } });
   const second = await call('GET', `/subscriptions?ns=list&limit=1&after=${first.json.next}`);
   const items = [...first.json.items, ...second.json.items];
-  expect(items.map(({ format }) => format).sort()).toEqual(['change', 'nesoi']);
+  expect(items.map(({ format }) => format).sort()).toEqual(['nesoi', 'standard']);
   expect(second.json).not.toHaveProperty('next');
   expect(JSON.stringify(items)).not.toContain('baseUrl');
 });

@@ -39,7 +39,7 @@ beforeEach(() => {
 
 test('a subscription is stored under an id of its own and read back as it was given', async () => {
   const created = await subscriptions.create(ns, input, author);
-  expect(created).toMatchObject({ ...input, format: 'change', revision: 1 });
+  expect(created).toMatchObject({ ...input, format: 'standard', revision: 1 });
   expect(created.id).toMatch(/^sub_[0-9a-z]{26}$/);
   expect(await subscriptions.get(ns, created.id)).toEqual(created);
   const other = await subscriptions.create(ns, input, author);

@@ -15,7 +15,7 @@ import {
   DeliveryStorage,
   FanOut,
   type PostWebhook,
-  parseDeliveryMessage,
+  parseQueueMessage,
   ServiceBusDeliveryQueue,
   Subscriptions,
 } from '../../../shared/webhooks/index.ts';
@@ -113,7 +113,10 @@ export async function startWebhooks(
   );
   const stopQueue = playQueueTrigger(client, async (body) => {
     try {
-      await deliveries.handle(parseDeliveryMessage(body));
+      const message = parseQueueMessage(body);
+      if (!('task' in message)) {
+        await deliveries.handle(message);
+      }
     } catch (error) {
       crashes.push(error);
       throw error;

@@ -253,7 +253,7 @@ describe('the fan-out', () => {
   });
 
   test('is not held up by a subscription that it cannot read, and buries what that one might have heard', async () => {
-    const faulty = { name: 'faulty', key: '/app', endpoint: receiver.url, format: 'change' };
+    const faulty = { name: 'faulty', key: '/app', endpoint: receiver.url, format: 'standard' };
     await put({ ns, kind: 'hook', name: '' }, '/hook/sub_faulty', faulty);
     await subscribe('/app');
     await put(apps(), '/app/dm', {});

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { deliveryId, parseDeliveryMessage } from '../../../shared/webhooks/delivery/delivery.ts';
-import { messageId } from '../../../shared/webhooks/delivery/delivery-queue.ts';
+import { deliveryId } from '../../../shared/webhooks/delivery/delivery.ts';
+import { messageId, parseQueueMessage } from '../../../shared/webhooks/delivery/queue-message.ts';
 import { nesoiSubscriptionId } from '../../../shared/webhooks/subscription/subscription.ts';
 
 const message = { scope: 'default:app:', revision: 4, key: '/app/dm', subscription: 'sub_1', attempt: 1 };
@@ -30,7 +30,7 @@ test('a Nesoi hook’s id follows from namespace, resource and name', () => {
 });
 
 test('a message that is none of ours is refused', () => {
-  expect(parseDeliveryMessage({ ...message })).toEqual(message);
-  expect(() => parseDeliveryMessage({ ...message, revision: '4' })).toThrow();
-  expect(() => parseDeliveryMessage('hello')).toThrow();
+  expect(parseQueueMessage({ ...message })).toEqual(message);
+  expect(() => parseQueueMessage({ ...message, revision: '4' })).toThrow();
+  expect(() => parseQueueMessage('hello')).toThrow();
 });

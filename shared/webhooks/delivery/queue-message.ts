@@ -1,0 +1,88 @@
+import { z } from 'zod';
+import { type DeliveryMessage, deliveryId, deliveryMessageSchema } from './delivery.ts';
+
+/**
+ * Goes through the logs under a subscription's key, a page for each message, and enqueues what was not delivered. So it survives
+ * the process that began it.
+ */
+export interface RecoveryMessage {
+  readonly task: 'recover';
+  /** Id of the whole recovery. */
+  readonly run: string;
+  readonly ns: string;
+  readonly subscription: string;
+  /** RFC 3339. */
+  readonly since: string;
+  /** Whether it is to wait until the subscription is active: it is sent before that is written. */
+  readonly awaitsActive?: boolean | undefined;
+  /** From 1 on. */
+  readonly page: number;
+  /** Where the page begins; absent for the first one. */
+  readonly cursor?: string | undefined;
+  readonly postponed?: number | undefined;
+}
+
+/** Asks an endpoint for its consent once more. */
+export interface ConsentMessage {
+  readonly task: 'consent';
+  readonly ns: string;
+  readonly subscription: string;
+  /** Which request for consent this belongs to: an endpoint that was replaced meanwhile has another one. */
+  readonly tokenHash: string;
+  /** From 1 on. */
+  readonly attempt: number;
+  readonly postponed?: number | undefined;
+}
+
+/** All that travels over the queue `deliveries`. */
+export type QueueMessage = DeliveryMessage | RecoveryMessage | ConsentMessage;
+
+const count = z.int().positive();
+
+const recoverySchema = z.object({
+  task: z.literal('recover'),
+  run: z.string().min(1),
+  ns: z.string().min(1),
+  subscription: z.string().min(1),
+  since: z.iso.datetime({ offset: true }),
+  awaitsActive: z.boolean().optional(),
+  page: count,
+  cursor: z.string().optional(),
+  postponed: count.optional(),
+});
+
+const consentSchema = z.object({
+  task: z.literal('consent'),
+  ns: z.string().min(1),
+  subscription: z.string().min(1),
+  tokenHash: z.string().min(1),
+  attempt: count,
+  postponed: count.optional(),
+});
+
+const messageSchema = z.union([recoverySchema, consentSchema, deliveryMessageSchema]);
+
+/** @throws ZodError when it is no message of this queue. */
+export function parseQueueMessage(body: unknown): QueueMessage {
+  return messageSchema.parse(body);
+}
+
+/**
+ * Names a message within the queue's duplicate detection, which silently drops a known id, scheduled messages too: so
+ * every attempt, postponement, replay and page has an id of its own, and the same one however often it is sent.
+ */
+export function messageId(message: QueueMessage): string {
+  const postponed = message.postponed === undefined ? '' : `:p${message.postponed}`;
+  return firstMessageId(message) + postponed;
+}
+
+function firstMessageId(message: QueueMessage): string {
+  if (!('task' in message)) {
+    const replay = message.replay === undefined ? '' : `:r${message.replay}`;
+    const attempt = message.attempt === 1 ? '' : `:${message.attempt}`;
+    return deliveryId(message) + replay + attempt;
+  }
+  return message.task === 'recover'
+    ? `${message.subscription}:${message.run}:${message.page}`
+    : `${message.subscription}:${message.tokenHash}:${message.attempt}`;
+}

@@ -69,3 +69,6 @@ export type { ChangeEvent } from './watch/mirror.ts';
 export type { Changes, Resync, WatchEvent, WatchOptions } from './watch/watch.ts';
 export type { WatchedChange, WatchedItem } from './watch/watch-answer.ts';
 export type { Watcher, WatcherOptions } from './watch/watcher.ts';
+export { type VerificationFailure, WebhookVerificationError } from './webhooks/verification-error.ts';
+export { verifyWebhook, type WebhookHeaders, type WebhookVerification } from './webhooks/verify-webhook.ts';
+export type { CloudEvent, WebhookChange, WebhookEvent } from './webhooks/webhook-event.ts';

@@ -1,6 +1,8 @@
 import { badRequest, CosmosError, notFound, notSupported, SUB_STATUS } from './cosmos-error.ts';
+import { isSamePath } from './indexed-value.ts';
 import { type IndexingPolicy, parseIndexingPolicy, splitPath } from './indexing-policy.ts';
 import { timeToLive } from './item.ts';
+import { reindexItems } from './item-store.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from './json.ts';
 import { type PartitionRange, partitionRanges } from './partition-ranges.ts';
 import { containerResourceId, databaseResourceId } from './resource-id.ts';
@@ -101,6 +103,11 @@ export class Catalog {
     return this.#containers.get(linkOf(databaseId, id)) ?? refuseOwner();
   }
 
+  /** @throws CosmosError 404/1003 when it is gone */
+  current({ link }: ContainerEntry): ContainerEntry {
+    return this.#containers.get(link) ?? refuseOwner();
+  }
+
   async createDatabase(body: JsonObject): Promise<DatabaseEntry> {
     const id = resourceName(body);
     return this.#store.commit(() => {
@@ -125,17 +132,8 @@ export class Catalog {
 
   async createContainer(databaseId: string, body: JsonObject): Promise<ContainerEntry> {
     // All is checked before the commit, as what refuses inside of it must not have written.
-    const id = resourceName(body);
-    for (const feature of UNSUPPORTED_FEATURES) {
-      if (isUsed(body[feature])) throw notSupported(`The container property ${feature}`);
-    }
-    const definition = {
-      ...body,
-      id,
-      partitionKey: partitionKeyDefinition(body.partitionKey),
-      indexingPolicy: parseIndexingPolicy(body.indexingPolicy).definition,
-    };
-    timeToLive(body.defaultTtl);
+    const definition = containerDefinition(body);
+    const { id } = definition;
     return this.#store.commit(() => {
       const database = this.owner(databaseId);
       if (this.#containers.has(linkOf(databaseId, id))) throw alreadyExists();
@@ -156,6 +154,33 @@ export class Catalog {
       const partitions = this.#partitions;
       const container = containerEntry(database, number, resource, partitionRanges(partitions));
       this.#store.meta.putSync(['container', database.number, number], { partitions, resource });
+      this.#containers.set(container.link, container);
+      return container;
+    });
+  }
+
+  /** Replaces the indexing policy and the time to live, and brings all items in line at once, where the service takes its time. */
+  async replaceContainer(databaseId: string, id: string, body: JsonObject): Promise<ContainerEntry> {
+    const definition = containerDefinition(body);
+    if (definition.id !== id) throw badRequest('The id of a container cannot be replaced.');
+    return this.#store.commit(() => {
+      const old = this.container(databaseId, id);
+      const database = this.owner(databaseId);
+      if (!isSamePath(partitionKeyPath(definition.partitionKey), old.partitionKeyPath)) {
+        throw badRequest('Document collection partition key cannot be changed.');
+      }
+      const { _rid, _self, _etag, _docs, _sprocs, _triggers, _udfs, _conflicts } = old.resource;
+      const system = { _rid, _self, _docs, _sprocs, _triggers, _udfs, _conflicts } as JsonObject;
+      const resource: JsonObject = {
+        ...definition,
+        ...system,
+        _etag: nextEtag(String(_etag)),
+        _ts: seconds(),
+      };
+      const container = containerEntry(database, old.number, resource, old.ranges);
+      reindexItems(this.#store, container);
+      const stored = { partitions: old.ranges.length, resource };
+      this.#store.meta.putSync(['container', database.number, old.number], stored);
       this.#containers.set(container.link, container);
       return container;
     });
@@ -213,6 +238,20 @@ function containerEntry(
   };
 }
 
+/** What a client says of a container, as it is stored and returned. @throws CosmosError 400 or 501 */
+function containerDefinition(body: JsonObject) {
+  for (const feature of UNSUPPORTED_FEATURES) {
+    if (isUsed(body[feature])) throw notSupported(`The container property ${feature}`);
+  }
+  timeToLive(body.defaultTtl);
+  return {
+    ...body,
+    id: resourceName(body),
+    partitionKey: partitionKeyDefinition(body.partitionKey),
+    indexingPolicy: parseIndexingPolicy(body.indexingPolicy).definition,
+  };
+}
+
 /** The definition as stored and returned: hashed by version 2, the only one that is emulated. */
 function partitionKeyDefinition(given: JsonValue | undefined): JsonObject {
   if (!isJsonObject(given) || !Array.isArray(given.paths)) {
@@ -263,6 +302,12 @@ function alreadyExists(): CosmosError {
 
 function resourceEtag(number: number): string {
   return `"00000000-0000-0000-0000-${number.toString(16).padStart(12, '0')}"`;
+}
+
+/** Counts the replacements of a resource in the first group of its etag. */
+function nextEtag(etag: string): string {
+  const replacements = Number.parseInt(etag.slice(1, 9), 16) + 1;
+  return `"${replacements.toString(16).padStart(8, '0')}${etag.slice(9)}`;
 }
 
 function seconds(): number {

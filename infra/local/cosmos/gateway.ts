@@ -93,6 +93,13 @@ export class Gateway {
     const [, databaseId = '', , id] = request.segments;
     if (id !== undefined) {
       const container = catalog.container(databaseId, id);
+      if (request.method === 'PUT') {
+        if (header(request, 'if-match') !== undefined) throw notSupported('If-Match on a container');
+        return resourceReply(
+          200,
+          (await catalog.replaceContainer(databaseId, id, objectBody(request))).resource,
+        );
+      }
       return this.#entity(request, container, () => catalog.deleteContainer(databaseId, id));
     }
     if (isRead(request)) {

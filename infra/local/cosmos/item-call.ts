@@ -49,6 +49,8 @@ export interface ItemServices {
   readonly store: Store;
   /** Absent: no read is stale. */
   readonly history: StaleHistory | undefined;
+  /** A container as it is now: it may have been replaced while a write was under way. @throws CosmosError 404/1003 */
+  current(container: ContainerEntry): ContainerEntry;
 }
 
 /** What a query or a feed is about. */
@@ -283,9 +285,12 @@ export class ItemCall {
   /** Call it inside a transaction. */
   #execute(partitionKey: PartitionKey, operations: readonly ItemOperation[]): Executed {
     const { store, history } = this.#services;
-    const group = new AtomicGroup(store, this.#container, partitionKey);
-    const executed = group.execute(operations, history !== undefined);
-    history?.record(this.#container, executed);
+    const container = this.#services.current(this.#container);
+    const executed = new AtomicGroup(store, container, partitionKey).execute(
+      operations,
+      history !== undefined,
+    );
+    history?.record(container, executed);
     return executed;
   }
 

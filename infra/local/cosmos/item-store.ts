@@ -1,7 +1,7 @@
 import type { ContainerEntry } from './catalog.ts';
-import type { Item } from './item.ts';
+import { headUnder, type Item } from './item.ts';
 import { rangeOf } from './partition-ranges.ts';
-import { EMPTY, type ItemHead, type KeyPart, type Store } from './store.ts';
+import { EMPTY, type ItemHead, type KeyPart, type Store, withPrefix } from './store.ts';
 
 /** The counters of one physical partition: its last sequence number and its last item number. */
 export interface Counters {
@@ -63,6 +63,31 @@ export function writeItem(
     store.feed.putSync([container.number, range, lsn, sequence], [partitionKey, id]);
     store.partitionFeed.putSync([container.number, partitionKey, lsn, sequence], id);
   }
+  movePolicyRows(store, place, old, item?.head);
+}
+
+/** Brings the rows of a container's items in line with the indexing policy and time to live that it is about to have. */
+export function reindexItems(store: Store, container: ContainerEntry): void {
+  for (const key of [...store.index.getKeys(withPrefix(container.number))]) store.index.removeSync(key);
+  for (const key of [...store.heads.getKeys(withPrefix(container.number))]) {
+    const head = store.heads.get(key);
+    const body = store.bodies.get(key);
+    if (head === undefined || body === undefined) continue;
+    const place = { container, partitionKey: String(key[1]), id: String(key[2]) };
+    const next = headUnder(container, { head, body });
+    store.heads.putSync(key, next);
+    movePolicyRows(store, place, { ...head, indexed: [] }, next);
+  }
+}
+
+/** Moves the rows that the container's indexing policy and time to live ask for. */
+function movePolicyRows(
+  store: Store,
+  place: ItemPlace,
+  old: ItemHead | undefined,
+  head: ItemHead | undefined,
+): void {
+  const { container, partitionKey, id } = place;
   for (const pathNumber of container.indexing.scalarPaths.keys()) {
     const keyOf = ({ indexed }: ItemHead) => [
       container.number,
@@ -71,9 +96,9 @@ export function writeItem(
       ...(indexed[pathNumber] ?? []),
       id,
     ];
-    moveRow(store.index, old && keyOf(old), item && keyOf(item.head));
+    moveRow(store.index, old && keyOf(old), head && keyOf(head));
   }
-  moveRow(store.expiry, old && expiryKey(place, old), item && expiryKey(place, item.head));
+  moveRow(store.expiry, old && expiryKey(place, old), head && expiryKey(place, head));
 }
 
 function expiryKey({ container, partitionKey, id }: ItemPlace, { expiresAt }: ItemHead) {

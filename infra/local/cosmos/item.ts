@@ -43,15 +43,31 @@ export function buildItem(container: ContainerEntry, given: JsonObject, placemen
   const ownText = JSON.stringify(own);
   const body = Buffer.from(`${ownText.slice(0, -1)},${JSON.stringify(system).slice(1)}`);
   if (body.length > MAX_ITEM_BYTES) throw new CosmosError(413, 'Request size is too large.');
-  const expiresAt = expiry(container, own.ttl, now);
-  const terms = indexedTerms(container.indexing, own);
-  const indexed = container.indexing.scalarPaths.map((path) =>
-    indexedValueOf(path[0] === '_ts' ? now : valueAtPath(own, path)),
-  );
   const bodyBytes = body.length;
   return {
-    head: { etag, lsn, sequence, timestamp: now, expiresAt, itemNumber, bodyBytes, terms, indexed },
+    head: { etag, lsn, sequence, timestamp: now, itemNumber, bodyBytes, ...policyRows(container, own, now) },
     body,
+  };
+}
+
+/** The head of a stored item as a container with another indexing policy or time to live has it. */
+export function headUnder(container: ContainerEntry, { head, body }: Item): ItemHead {
+  const { _rid, _self, _etag, _attachments, _ts, ...own } = JSON.parse(body.toString()) as JsonObject;
+  return { ...head, ...policyRows(container, own, head.timestamp) };
+}
+
+/** What of a head follows from the container's indexing policy and time to live. */
+function policyRows(
+  container: ContainerEntry,
+  own: JsonObject,
+  timestamp: number,
+): Pick<ItemHead, 'expiresAt' | 'terms' | 'indexed'> {
+  return {
+    expiresAt: expiry(container, own.ttl, timestamp),
+    terms: indexedTerms(container.indexing, own),
+    indexed: container.indexing.scalarPaths.map((path) =>
+      indexedValueOf(path[0] === '_ts' ? timestamp : valueAtPath(own, path)),
+    ),
   };
 }
 

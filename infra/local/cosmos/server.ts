@@ -79,7 +79,11 @@ export async function startCosmosServer(options: CosmosServerOptions): Promise<C
   const sweeper = new ExpirySweeper(store, catalog);
   const { staleMs = 0 } = options;
   const history = staleMs > 0 ? new StaleHistory(staleMs) : undefined;
-  const gateway = new Gateway(catalog, { store, history });
+  const gateway = new Gateway(catalog, {
+    store,
+    history,
+    current: (container) => catalog.current(container),
+  });
   const front: Front = { gateway, endpoint, faults: options.faults === true ? new Faults() : undefined };
   const active = new Set<Promise<void>>();
   const onRequest = (request: IncomingMessage, response: ServerResponse) => {

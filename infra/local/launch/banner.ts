@@ -1,4 +1,5 @@
 import { CONNECTION_SETTINGS } from './app-settings.ts';
+import { describeBusSubscription } from './bus-subscription.ts';
 import { type LaunchOptions, SERVERS, type ServerName } from './options.ts';
 import type { Servers } from './servers.ts';
 
@@ -23,6 +24,10 @@ export function banner(facts: BannerFacts): string {
     ...Object.entries(facts.faultUrls).flatMap(([server, url]): [string, string][] =>
       url === undefined ? [] : [[`faults: ${server}`, url]],
     ),
+    ...facts.options.busSubscriptions.map((subscription): [string, string] => [
+      'bus subscription',
+      describeBusSubscription(subscription),
+    ]),
     ['data', dataFolder.path + (dataFolder.temporary ? ' (removed at the end)' : '')],
     ['pid', `${pid} (Ctrl-C stops everything)`],
   ];

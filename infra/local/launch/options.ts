@@ -1,4 +1,5 @@
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
+import { type BusSubscription, parseBusSubscription } from './bus-subscription.ts';
 
 export const SERVERS = ['cosmos', 'servicebus', 'blob'] as const;
 export type ServerName = (typeof SERVERS)[number];
@@ -18,6 +19,8 @@ export interface ServerOptions {
   readonly partitions: number;
   /** False: once Skerry's own are there, databases and containers can be neither created nor deleted. */
   readonly controlPlane: boolean;
+  /** Who receives what is told on the bus. */
+  readonly busSubscriptions: readonly BusSubscription[];
   /** A file in the form of the official emulator's Config.json; absent means Skerry's own entities. */
   readonly serviceBusConfig: string | undefined;
 }
@@ -62,6 +65,7 @@ const SERVER_FLAGS = {
   stale: { type: 'string' },
   partitions: { type: 'string' },
   'no-control-plane': { type: 'boolean' },
+  'bus-subscription': { type: 'string', multiple: true },
   help: { type: 'boolean', short: 'h' },
 } as const satisfies ParseArgsOptionsConfig;
 
@@ -70,6 +74,8 @@ const SERVER_USAGE = `  --cosmos-port N      port of the Cosmos DB emulator (808
   --blob-port N        port of Azurite Blob (10000); for all ports, 0 = any free one
   --data DIR           folder that keeps the data (.skerry)
   --ephemeral          keep the data in a temporary folder that is removed at the end
+  --bus-subscription NAME[:sessions][=FILTER]
+                       subscribe to the notifications on the bus, by an SQL filter if one is given (repeat for several)
   --faults             answer fault injection requests at the emulators' /_skerry/faults
   --stale MS           let reads weaker than Strong lag by so many milliseconds
   --partitions N       spread new Cosmos DB containers over so many physical partitions (1)
@@ -142,6 +148,9 @@ export function parseCloudOptions(commandLine: readonly string[]): ServerOptions
   });
   if (values.help === true) return 'help';
   const server = serverOptions(values);
+  if (values['servicebus-config'] !== undefined && server.busSubscriptions.length > 0) {
+    throw new UsageError('--servicebus-config and --bus-subscription contradict each other: choose one.');
+  }
   return {
     ...server,
     ports: distinctPorts(server.ports),
@@ -197,8 +206,19 @@ function serverOptions(values: ServerValues): ServerOptions {
     staleMs: wholeNumber(values.stale ?? '0', '--stale', 'milliseconds', 0, LONGEST_STALENESS),
     partitions: wholeNumber(values.partitions ?? '1', '--partitions', 'partitions', 1, MOST_PARTITIONS),
     controlPlane: values['no-control-plane'] !== true,
+    busSubscriptions: (values['bus-subscription'] ?? []).map(busSubscription),
     serviceBusConfig: undefined,
   };
+}
+
+function busSubscription(text: string): BusSubscription {
+  const subscription = parseBusSubscription(text);
+  if (subscription === undefined) {
+    throw new UsageError(
+      `--bus-subscription takes NAME, NAME=FILTER or NAME:sessions=FILTER, such as "orders=kind = 'kv'", not "${text}".`,
+    );
+  }
+  return subscription;
 }
 
 function portOf(text: string | undefined, name: keyof typeof PORT_FLAGS): number {

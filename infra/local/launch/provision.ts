@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { CosmosClient, type Database } from '@azure/cosmos';
 import { BlobServiceClient } from '@azure/storage-blob';
 import {
@@ -7,7 +8,7 @@ import {
   type ContainerDeclaration,
 } from '../../../shared/platform/topology.ts';
 
-/** Creates the database and those of its containers that are missing. */
+/** Creates the database and those of its containers that are missing, and brings the others in line with their declaration. */
 export async function provisionCosmos(connectionString: string): Promise<void> {
   const client = new CosmosClient(connectionString);
   try {
@@ -18,12 +19,15 @@ export async function provisionCosmos(connectionString: string): Promise<void> {
   }
 }
 
-/** Creates a container, unless it is there, that indexes what is declared and nothing else. */
+/**
+ * Creates a container that indexes what is declared and nothing else. One that is there, as in a data folder that an older version
+ * made, is given the index and the time to live that are declared today.
+ */
 export async function createContainer(
   database: Database,
   { id, partitionKey, indexedPaths, defaultTimeToLive }: ContainerDeclaration,
 ): Promise<void> {
-  await database.containers.createIfNotExists({
+  const definition = {
     id,
     partitionKey: { paths: [partitionKey] },
     indexingPolicy: {
@@ -31,7 +35,12 @@ export async function createContainer(
       excludedPaths: [{ path: '/*' }],
     },
     ...(defaultTimeToLive !== undefined && { defaultTtl: defaultTimeToLive }),
-  });
+  };
+  const { container, resource } = await database.containers.createIfNotExists(definition);
+  const isInLine =
+    isDeepStrictEqual(resource?.indexingPolicy?.includedPaths, definition.indexingPolicy.includedPaths) &&
+    resource?.defaultTtl === definition.defaultTtl;
+  if (!isInLine) await container.replace(definition);
 }
 
 /** Creates the blob containers that are missing. */

@@ -123,7 +123,9 @@ async function startCosmos({ options, dataFolder, teardown }: Launch): Promise<S
 async function startServiceBus({ options, dataFolder, teardown }: Launch): Promise<Server> {
   const [{ startServiceBusServer }, config] = await Promise.all([
     import('../servicebus/server.ts'),
-    options.serviceBusConfig === undefined ? serviceBusEntities() : readConfig(options.serviceBusConfig),
+    options.serviceBusConfig === undefined
+      ? serviceBusEntities(options.busSubscriptions)
+      : readConfig(options.serviceBusConfig),
   ]);
   const server = await startServiceBusServer({
     port: options.ports.servicebus,
@@ -132,7 +134,8 @@ async function startServiceBus({ options, dataFolder, teardown }: Launch): Promi
     ...(options.faults && { faultsPort: 0 }),
   }).catch((error: unknown) => {
     // What is wrong with the queues and topics is the caller's to mend; anything else is a fault of ours.
-    throw options.serviceBusConfig === undefined ? error : new LaunchError(messageOf(error));
+    const isTheirs = options.serviceBusConfig !== undefined || options.busSubscriptions.length > 0;
+    throw isTheirs ? new LaunchError(messageOf(error)) : error;
   });
   teardown.add(() => server.stop());
   return server;

@@ -1,8 +1,13 @@
-import { SERVICE_BUS_QUEUES } from '../../../shared/platform/topology.ts';
+import { SERVICE_BUS_QUEUES, SERVICE_BUS_TOPICS } from '../../../shared/platform/topology.ts';
 import type { ServiceBusConfig } from '../servicebus/config.ts';
+import type { BusSubscription } from './bus-subscription.ts';
 
-/** The queues in the shape of the official emulator's Config.json, so that one declaration serves both. */
-export function serviceBusEntities(): ServiceBusConfig {
+/**
+ * The queues and topics in the shape of the official emulator's Config.json, so that one declaration serves both.
+ *
+ * @param subscriptions to the topic of notifications, of which Skerry itself has none.
+ */
+export function serviceBusEntities(subscriptions: readonly BusSubscription[] = []): ServiceBusConfig {
   return {
     UserConfig: {
       Namespaces: [
@@ -17,7 +22,27 @@ export function serviceBusEntities(): ServiceBusConfig {
               DuplicateDetectionHistoryTimeWindow: queue.duplicateDetectionWindow,
             },
           })),
-          Topics: [],
+          Topics: Object.values(SERVICE_BUS_TOPICS).map((topic) => ({
+            Name: topic.name,
+            Properties: {
+              DefaultMessageTimeToLive: topic.messageTimeToLive,
+              RequiresDuplicateDetection: true,
+              DuplicateDetectionHistoryTimeWindow: topic.duplicateDetectionWindow,
+            },
+            Subscriptions: subscriptions.map(({ name, hasSessions, filter }) => ({
+              Name: name,
+              Properties: { RequiresSession: hasSessions },
+              Rules:
+                filter === undefined
+                  ? []
+                  : [
+                      {
+                        Name: 'filter',
+                        Properties: { FilterType: 'Sql', SqlFilter: { SqlExpression: filter } },
+                      },
+                    ],
+            })),
+          })),
         },
       ],
     },

@@ -8,7 +8,7 @@ import {
   PartitionKeyKind,
 } from '@azure/cosmos';
 import { open } from 'lmdb';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { startCosmosServer } from '../../../infra/local/cosmos/server.ts';
 import { indexOnly, isEmulator, openAccount, refusal, type TestAccount } from './account.ts';
 
@@ -115,6 +115,60 @@ describe('databases and containers', () => {
     expect((await fresh.read()).resource?._rid).not.toBe(before.resource?._rid);
   });
 
+  it('a replaced container has another index and time to live, for what it holds already too', async () => {
+    const container = await account.container({ indexingPolicy: indexOnly('/type/?') });
+    for (const revision of [3, 1, 2]) {
+      await container.items.create({ id: `i${revision}`, scope: 's', type: 'change', revision });
+    }
+    const byRevision = async () => {
+      const query = 'SELECT VALUE c.id FROM c WHERE c.revision >= 2 ORDER BY c.revision';
+      return (await container.items.query<string>(query, { partitionKey: 's' }).fetchAll()).resources;
+    };
+    expect(await refusal(byRevision)).toMatchObject({ code: 400 });
+    const before = await container.read();
+    const definition = {
+      id: container.id,
+      partitionKey: { paths: ['/scope'] },
+      indexingPolicy: indexOnly('/revision/?', '/type/?'),
+      defaultTtl: -1,
+    };
+    const { resource } = await container.replace(definition);
+    expect(resource).toMatchObject({ defaultTtl: -1, _rid: before.resource?._rid });
+    expect(resource?._etag).not.toBe(before.resource?._etag);
+    expect((await container.read()).resource?.indexingPolicy).toMatchObject(definition.indexingPolicy);
+    await vi.waitFor(async () => expect(await byRevision()).toEqual(['i2', 'i3']), 30_000);
+    await container.items.create({ id: 'i4', scope: 's', type: 'change', revision: 4, ttl: 60 });
+    await container.item('i2', 's').delete();
+    expect(await byRevision()).toEqual(['i3', 'i4']);
+  });
+
+  it('a container that is given a time to live lets expire what it holds already', async () => {
+    const container = await account.container();
+    await container.items.create({ id: 'a', scope: 's' });
+    await container.items.create({ id: 'b', scope: 's', ttl: 1000 });
+    await container.replace({ id: container.id, partitionKey: { paths: ['/scope'] }, defaultTtl: 1 });
+    await vi.waitFor(
+      async () => {
+        const { resources } = await container.items.readAll<{ id: string }>().fetchAll();
+        expect(resources.map(({ id }) => id)).toEqual(['b']);
+      },
+      { timeout: 10_000, interval: 50 },
+    );
+  });
+
+  it('a container keeps its id and its partition key', async () => {
+    const container = await account.container();
+    const replace = (id: string, path: string) =>
+      refusal(() => container.replace({ id, partitionKey: { paths: [path] } }));
+    expect(await replace(container.id, '/other')).toMatchObject({ code: 400 });
+    expect(await replace('other', '/scope')).toMatchObject({ code: 400 });
+    expect(
+      await refusal(() =>
+        account.database.container('none').replace({ id: 'none', partitionKey: { paths: ['/scope'] } }),
+      ),
+    ).toMatchObject({ code: 404 });
+  });
+
   it('a policy without the root path is refused', async () => {
     const indexingPolicy = { includedPaths: [{ path: '/type/?' }], excludedPaths: [] };
     expect(await refusal(() => account.container({ indexingPolicy }))).toMatchObject({ code: 400 });
@@ -137,11 +191,6 @@ describe('databases and containers', () => {
   });
 
   const unsupported: [string, number, (container: Container) => Promise<unknown>][] = [
-    [
-      'replacing a container',
-      501,
-      (c) => c.replace({ id: c.id, partitionKey: { paths: ['/scope'] }, defaultTtl: 5 }),
-    ],
     ['deleting all items of a partition key', 501, (c) => c.deleteAllItemsForPartitionKey('s')],
     [
       'a stored procedure',

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import {
+  type LaunchOptions,
   parseCloudOptions,
   parseFuncOptions,
   parseLaunchOptions,
@@ -16,6 +17,7 @@ describe('the flags of npm start', () => {
       staleMs: 0,
       partitions: 1,
       controlPlane: true,
+      busSubscriptions: [],
       serviceBusConfig: undefined,
       workers: undefined,
       strict: false,
@@ -37,6 +39,19 @@ describe('the flags of npm start', () => {
     expect(parseLaunchOptions(['--without', 'servicebus, blob'])).toMatchObject({
       servers: new Set(['cosmos']),
     });
+  });
+
+  test('subscribe to the bus, with or without sessions and a filter, which may hold any character', () => {
+    const flags = ['all', "kv=kind = 'kv' AND change <> 'put'", 'turns:sessions', "one:sessions=ns='a:b'"];
+    const { busSubscriptions } = parseLaunchOptions(
+      flags.flatMap((each) => ['--bus-subscription', each]),
+    ) as LaunchOptions;
+    expect(busSubscriptions).toEqual([
+      { name: 'all', hasSessions: false },
+      { name: 'kv', hasSessions: false, filter: "kind = 'kv' AND change <> 'put'" },
+      { name: 'turns', hasSessions: true },
+      { name: 'one', hasSessions: true, filter: "ns='a:b'" },
+    ]);
   });
 
   test('keep no data with --ephemeral', () => {
@@ -82,6 +97,8 @@ describe('the flags of npm start', () => {
     [['--without', 'storage'], '--without takes cosmos, servicebus, blob, not "storage".'],
     [['--port', '8081'], '--port and --cosmos-port are both 8081: each needs a port of its own.'],
     [['--ephemeral', '--data', 'x'], /contradict/],
+    [['--bus-subscription', 'a:session'], /takes NAME.*not "a:session"/],
+    [['--bus-subscription', '=x'], /takes NAME/],
   ])('%j is refused with the reason', (flags, message) => {
     expect(() => parseLaunchOptions(flags)).toThrow(UsageError);
     expect(() => parseLaunchOptions(flags)).toThrow(message);
@@ -99,6 +116,7 @@ describe('the flags of npm run cloud', () => {
 
   test.each([
     [['--port', '1'], /Unknown option '--port'/],
+    [['--bus-subscription', 'a', '--servicebus-config', 'x'], /contradict/],
     [['--only', 'cosmo'], '--only takes cosmos, servicebus, blob, not "cosmo".'],
     [['--blob-port', '8081'], '--cosmos-port and --blob-port are both 8081: each needs a port of its own.'],
   ])('%j is refused with the reason', (flags, message) => {

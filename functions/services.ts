@@ -12,6 +12,7 @@ import { type Clock, systemClock } from '../shared/platform/clock.ts';
 import { openDatabase } from '../shared/platform/cosmos.ts';
 import { type Random, systemRandom } from '../shared/platform/random.ts';
 import { Readiness } from '../shared/platform/readiness.ts';
+import { Sealer } from '../shared/platform/sealer.ts';
 import { connectServiceBus } from '../shared/platform/servicebus.ts';
 import { readSettings, type Settings } from '../shared/platform/settings.ts';
 import { CONNECTIONS, COSMOS_CONTAINERS, SERVICE_BUS_QUEUES } from '../shared/platform/topology.ts';
@@ -31,6 +32,7 @@ import {
   Deliveries,
   DeliveryStorage,
   FanOut,
+  RequestWriter,
   ServiceBusDeliveryQueue,
   Subscriptions,
 } from '../shared/webhooks/index.ts';
@@ -78,6 +80,8 @@ export function services(): Services {
 /** What only other services work with. */
 interface Parts extends Services {
   readonly leases: Leases;
+  readonly sealer: Sealer;
+  readonly requests: RequestWriter;
   readonly recordsContainer: Container;
   readonly deliveryStorage: DeliveryStorage;
   readonly deliveryQueue: ServiceBusDeliveryQueue;
@@ -106,6 +110,7 @@ export function composeServices(settings: Settings): Services {
         clock,
       }),
 
+    sealer: () => new Sealer(settings.SKERRY_SECRET_KEYS),
     recordsContainer: () => app.database.container(COSMOS_CONTAINERS.records.id),
     leases: () => new Leases({ container: app.database.container(COSMOS_CONTAINERS.leases.id), clock }),
     sessions: () => new SessionLeases(app.leases, clock, random),
@@ -156,6 +161,7 @@ export function composeServices(settings: Settings): Services {
       }),
 
     subscriptions: () => new Subscriptions({ records: app.records, clock, random, endpointPolicy }),
+    requests: () => new RequestWriter({ sealer: app.sealer, publicUrl: settings.SKERRY_PUBLIC_URL }),
     deliveryStorage: () => new DeliveryStorage(app.database.container(COSMOS_CONTAINERS.deliveries.id)),
     deliverySender: async () => (await app.serviceBus).createSender(SERVICE_BUS_QUEUES.deliveries.name),
     deliveryQueue: () => new ServiceBusDeliveryQueue(() => app.deliverySender),
@@ -173,6 +179,7 @@ export function composeServices(settings: Settings): Services {
         subscriptions: app.subscriptions,
         storage: app.deliveryStorage,
         queue: app.deliveryQueue,
+        requests: app.requests,
         post: createWebhookClient({
           policy: endpointPolicy,
           timeoutMilliseconds: 1000 * settings.SKERRY_WEBHOOK_TIMEOUT_SECONDS,
@@ -181,7 +188,6 @@ export function composeServices(settings: Settings): Services {
         random,
         retrySeconds: settings.SKERRY_WEBHOOK_RETRY_SECONDS,
         clockSkewMilliseconds,
-        publicUrl: settings.SKERRY_PUBLIC_URL,
       }),
   });
   return app;

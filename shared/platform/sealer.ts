@@ -4,6 +4,8 @@ import { type SkerryError, unavailable } from './errors.ts';
 const ALGORITHM = 'aes-256-gcm';
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
+/** Without it, a tag that was cut short would do. */
+const LENGTHS = { authTagLength: TAG_BYTES };
 
 /**
  * Encrypts secrets before they are stored, by AES-256-GCM. What is sealed for one place opens in no other, and names the
@@ -27,7 +29,7 @@ export class Sealer {
       throw noKey('Secrets cannot be stored, because the setting SKERRY_SECRET_KEYS is empty.');
     }
     const nonce = randomBytes(NONCE_BYTES);
-    const cipher = createCipheriv(ALGORITHM, first.key, nonce).setAAD(toAad(place));
+    const cipher = createCipheriv(ALGORITHM, first.key, nonce, LENGTHS).setAAD(toAad(place));
     const encrypted = Buffer.concat([
       nonce,
       cipher.update(secret, 'utf8'),
@@ -50,7 +52,7 @@ export class Sealer {
       );
     }
     const encrypted = Buffer.from(encoded, 'base64url');
-    const decipher = createDecipheriv(ALGORITHM, known.key, encrypted.subarray(0, NONCE_BYTES))
+    const decipher = createDecipheriv(ALGORITHM, known.key, encrypted.subarray(0, NONCE_BYTES), LENGTHS)
       .setAAD(toAad(place))
       .setAuthTag(encrypted.subarray(-TAG_BYTES));
     return Buffer.concat([

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { endpoints as registeredEndpoints } from '../../functions/http/endpoints.ts';
-import { type Receiver, startReceiver } from '../integration/webhooks/receiver.ts';
+import { type Receiver, startReceiver, toldBy } from '../integration/webhooks/receiver.ts';
 import { type Answer, connect, expectProblem, type HttpClient } from './http.ts';
 import { type Skerry, startSkerry } from './skerry.ts';
 
@@ -251,14 +251,14 @@ describe('with a database that fails now and then', () => {
         expectUnavailable(answer, 'PUT apps/told');
       } else {
         expect([200, 201], answer.text).toContain(answer.status);
-        acknowledged.push({ revision: (answer.body as { revision: number }).revision, value: { config } });
+        acknowledged.push({ revision: (answer.body as { revision: number }).revision, after: { config } });
       }
     }
     expect(acknowledged).not.toEqual([]);
     await fetch(control, { method: 'DELETE' });
     await vi.waitFor(
       () =>
-        expect(receiver.calls.map(({ body }) => body)).toEqual(
+        expect(receiver.calls.map(toldBy)).toEqual(
           expect.arrayContaining(acknowledged.map((change) => expect.objectContaining(change))),
         ),
       DEADLINE,

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { type Receiver, startReceiver } from '../integration/webhooks/receiver.ts';
+import { type Receiver, startReceiver, toldBy } from '../integration/webhooks/receiver.ts';
 import { type Answer, connect, expectProblem, type HttpClient } from './http.ts';
 import { type Skerry, startSkerry } from './skerry.ts';
 
@@ -298,8 +298,8 @@ describe.concurrent('the sweep', () => {
   interface Change {
     readonly revision: number;
     readonly type: string;
-    readonly value: Record<string, unknown> | null;
-    readonly previous: Record<string, unknown> | null;
+    readonly after: Record<string, unknown> | null;
+    readonly before: Record<string, unknown> | null;
   }
 
   async function watch(service: string): Promise<() => Change[]> {
@@ -308,7 +308,7 @@ describe.concurrent('the sweep', () => {
     return () =>
       receiver.calls
         .filter((call) => call.path === `/${service}`)
-        .map((call) => call.body as Change)
+        .map((call) => toldBy(call) as Change)
         .sort((one, other) => one.revision - other.revision);
   }
 
@@ -320,10 +320,10 @@ describe.concurrent('the sweep', () => {
       DEADLINE,
     );
     const [put, expire, removal] = changes();
-    expect(put).toMatchObject({ key: '/srv/told/one', revision: 1, value: { zone: 'eu-1' }, previous: null });
-    expect(expire).toMatchObject({ revision: 2, actor: 'system:sweep', previous: put?.value });
-    expect(expire?.value).toMatchObject({ ...put?.value, expiredAt: expect.any(String) });
-    expect(removal).toMatchObject({ revision: 3, value: null, previous: expire?.value });
+    expect(put).toMatchObject({ key: '/srv/told/one', revision: 1, before: null, after: { zone: 'eu-1' } });
+    expect(expire).toMatchObject({ revision: 2, actor: 'system:sweep', before: put?.after });
+    expect(expire?.after).toMatchObject({ ...put?.after, expiredAt: expect.any(String) });
+    expect(removal).toMatchObject({ revision: 3, before: expire?.after, after: null });
     expectProblem(await swept.get('services/told'), 404);
     expectProblem(await swept.get('services/told/instances/one'), 404);
   });

@@ -1,5 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { type Receiver, type Answer as Reply, startReceiver } from '../integration/webhooks/receiver.ts';
+import {
+  type Receiver,
+  type Answer as Reply,
+  startReceiver,
+  toldBy,
+} from '../integration/webhooks/receiver.ts';
 import { type Answer, connect, expectProblem, type HttpClient } from './http.ts';
 import { type Skerry, startSkerry } from './skerry.ts';
 
@@ -37,11 +42,6 @@ interface Delivery {
   readonly attempts: readonly { readonly status?: number; readonly error?: string }[];
 }
 
-interface Told {
-  readonly revision: number;
-  readonly key: string;
-}
-
 async function listen(ns: string, key: string, answer: Receiver['answer'] = () => 200): Promise<Listener> {
   const receiver = await startReceiver();
   receivers.push(receiver);
@@ -54,7 +54,7 @@ async function listen(ns: string, key: string, answer: Receiver['answer'] = () =
     receiver,
     heard: () =>
       receiver.calls
-        .map(({ body }) => body as Told)
+        .map(toldBy)
         .sort((one, other) => one.revision - other.revision)
         .map(({ revision, key }) => `${revision} ${key}`),
     async deliveries(query = '') {
@@ -75,7 +75,7 @@ async function expectQuiet(ns: string, listener: Listener, expected: string[]): 
   const marker = await listen(ns, '/app/marker');
   const { body } = await putApp(ns, 'marker', marker.id);
   await vi.waitFor(
-    () => expect(marker.heard()).toEqual([`${(body as Told).revision} /app/marker`]),
+    () => expect(marker.heard()).toEqual([`${(body as { revision: number }).revision} /app/marker`]),
     DEADLINE,
   );
   // A listener that hears of the marker too may hear of it later than the marker's own.
@@ -83,7 +83,7 @@ async function expectQuiet(ns: string, listener: Listener, expected: string[]): 
 }
 
 describe.concurrent('a change', () => {
-  it('is posted with its value and the previous one, under the id of its delivery', async () => {
+  it('is posted with the values before and after, under the id of its delivery', async () => {
     const listener = await listen('change', '/app/dm');
     await putApp('change', 'dm', { greeting: 'hello' });
     await putApp('change', 'dm', { greeting: 'goodbye' });
@@ -94,27 +94,32 @@ describe.concurrent('a change', () => {
     );
 
     const calls = listener.receiver.calls.toSorted(
-      (one, other) => (one.body as Told).revision - (other.body as Told).revision,
+      (one, other) => toldBy(one).revision - toldBy(other).revision,
     );
     const told = {
       subscription: listener.id,
-      delivery: expect.stringMatching(/^dlv_/),
       ns: 'change',
+      scope: 'change:app:',
       key: '/app/dm',
       actor: 'local',
-      at: expect.stringMatching(/^\d{4}-\d{2}-\d{2}T[\d:.]+Z$/),
     };
     const hello = { config: { greeting: 'hello' } };
     const goodbye = { config: { greeting: 'goodbye' } };
-    expect(calls.map(({ body }) => body)).toEqual([
-      { ...told, revision: 1, type: 'put', value: hello, previous: null },
-      { ...told, revision: 2, type: 'put', value: goodbye, previous: hello },
-      { ...told, revision: 3, type: 'delete', value: null, previous: goodbye },
-    ]);
-    for (const { headers, body } of calls) {
+    expect(calls.map(({ body }) => body)).toEqual(
+      [
+        { ...told, revision: 1, type: 'put', before: null, after: hello },
+        { ...told, revision: 2, type: 'put', before: hello, after: goodbye },
+        { ...told, revision: 3, type: 'delete', before: goodbye, after: null },
+      ].map((data) => ({
+        type: `app.${data.type}`,
+        timestamp: expect.stringMatching(/^\d{4}-\d{2}-\d{2}T[\d:.]+Z$/),
+        data,
+      })),
+    );
+    for (const { headers } of calls) {
       expect(headers).toMatchObject({
         'content-type': 'application/json',
-        'webhook-id': (body as { delivery: string }).delivery,
+        'webhook-id': expect.stringMatching(/^dlv_/),
       });
     }
     expect(new Set(calls.map(({ headers }) => headers['webhook-id']))).toHaveProperty('size', 3);
@@ -182,7 +187,7 @@ describe.concurrent('a key prefix', () => {
       await api.put(`services/${path}?ns=${ns}`, { endpoints: { http: '10.0.0.1:80' } });
     }
     await vi.waitFor(() => expect(all.heard()).toHaveLength(5), DEADLINE);
-    const keys = () => listener.receiver.calls.map(({ body }) => (body as Told).key).sort();
+    const keys = () => listener.receiver.calls.map((call) => toldBy(call).key).sort();
     await vi.waitFor(() => expect(keys()).toEqual(expected), DEADLINE);
     expect((await listener.deliveries()).map((delivery) => delivery.key).sort()).toEqual(expected);
   });

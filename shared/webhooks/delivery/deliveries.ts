@@ -3,7 +3,7 @@ import { SkerryError } from '../../platform/errors.ts';
 import type { Random } from '../../platform/random.ts';
 import { type Change, type Json, parseScopeId, type Records } from '../../records/index.ts';
 import type { PostWebhook } from '../endpoint/webhook-client.ts';
-import { webhookRequest } from '../notification/webhook-request.ts';
+import type { RequestWriter } from '../notification/request-writer.ts';
 import type { Subscription } from '../subscription/subscription.ts';
 import type { Subscriptions } from '../subscription/subscriptions.ts';
 import { hears } from '../subscription/watched-key.ts';
@@ -29,12 +29,12 @@ export interface DeliveriesOptions {
   readonly storage: DeliveryStorage;
   readonly queue: DeliveryQueue;
   readonly post: PostWebhook;
+  readonly requests: RequestWriter;
   readonly clock: Clock;
   readonly random: Random;
   /** Pauses between attempts, in seconds; after the last one a delivery is dead. */
   readonly retrySeconds: readonly number[];
   readonly clockSkewMilliseconds: number;
-  readonly publicUrl: string | undefined;
 }
 
 /** Pauses of an attempt that is put off, in milliseconds. */
@@ -137,9 +137,9 @@ export class Deliveries {
     subscription: Subscription,
     change: Change<Json>,
   ): Promise<DeliveryAttempt> {
-    const { clock, post, publicUrl } = this.#options;
+    const { clock, post, requests } = this.#options;
     const startedAt = clock.now();
-    const result = await post(webhookRequest({ subscription, delivery: id, scope, change, publicUrl }));
+    const result = await post(requests.write({ subscription, delivery: id, scope, change, now: startedAt }));
     return { at: toTimestamp(startedAt), durationMs: clock.now() - startedAt, ...result };
   }
 

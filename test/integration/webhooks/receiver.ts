@@ -1,12 +1,32 @@
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
-import { json } from 'node:stream/consumers';
+import { text } from 'node:stream/consumers';
 
 /** A call as an endpoint saw it. */
 export interface Call {
   readonly path: string;
   readonly headers: IncomingHttpHeaders;
+  /** As it was sent, to the byte: what a signature is about. */
+  readonly text: string;
   readonly body: unknown;
+}
+
+/** What a call in the format `standard` tells of a change. */
+export interface Told {
+  readonly subscription: string;
+  readonly ns: string;
+  readonly scope: string;
+  readonly key: string;
+  readonly revision: number;
+  readonly type: string;
+  readonly actor: string;
+  readonly before: unknown;
+  readonly after: unknown;
+}
+
+/** What a call in the format `standard` tells. */
+export function toldBy({ body }: Pick<Call, 'body'>): Told {
+  return (body as { data: Told }).data;
 }
 
 /** A status to answer with, or a redirect. */
@@ -27,8 +47,13 @@ export async function startReceiver(): Promise<Receiver> {
   const calls: Call[] = [];
   const respond = async (request: IncomingMessage, response: ServerResponse) => {
     const nth = calls.length;
-    const body = await json(request);
-    calls.push({ path: request.url ?? '', headers: request.headers, body });
+    const sent = await text(request);
+    calls.push({
+      path: request.url ?? '',
+      headers: request.headers,
+      text: sent,
+      body: JSON.parse(sent),
+    });
     const answer = await receiver.answer(nth);
     if (typeof answer === 'number') {
       response.writeHead(answer).end(answer < 300 ? '' : 'no,\nnot now');

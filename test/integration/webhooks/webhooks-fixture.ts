@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { ChangeFeedStartFrom, type Database } from '@azure/cosmos';
 import type { ServiceBusClient } from '@azure/service-bus';
 import { vi } from 'vitest';
@@ -5,6 +6,7 @@ import { serviceBusEntities } from '../../../infra/local/launch/service-bus-enti
 import { type ServiceBusServer, startServiceBusServer } from '../../../infra/local/servicebus/server.ts';
 import { systemClock } from '../../../shared/platform/clock.ts';
 import { systemRandom } from '../../../shared/platform/random.ts';
+import { Sealer } from '../../../shared/platform/sealer.ts';
 import { connectServiceBus } from '../../../shared/platform/servicebus.ts';
 import { COSMOS_CONTAINERS, SERVICE_BUS_QUEUES } from '../../../shared/platform/topology.ts';
 import { Records } from '../../../shared/records/index.ts';
@@ -16,6 +18,7 @@ import {
   FanOut,
   type PostWebhook,
   parseQueueMessage,
+  RequestWriter,
   ServiceBusDeliveryQueue,
   Subscriptions,
 } from '../../../shared/webhooks/index.ts';
@@ -84,6 +87,7 @@ export async function startWebhooks(
     random,
   });
   const policy = { allowPrivate: true };
+  const sealer = new Sealer([randomBytes(32)]);
   const sender = client.createSender(SERVICE_BUS_QUEUES.deliveries.name);
   const storage = new DeliveryStorage(database.container(COSMOS_CONTAINERS.deliveries.id));
   const queue = new ServiceBusDeliveryQueue(async () => sender);
@@ -102,9 +106,9 @@ export async function startWebhooks(
     ...(options.wrap?.({ storage, queue, post }) ?? { storage, queue, post }),
     clock,
     random,
+    requests: new RequestWriter({ sealer, publicUrl: undefined }),
     retrySeconds: options.retrySeconds ?? [0.05, 0.05],
     clockSkewMilliseconds: CLOCK_SKEW_MILLISECONDS,
-    publicUrl: undefined,
   });
   const alerts: string[] = [];
   const crashes: unknown[] = [];

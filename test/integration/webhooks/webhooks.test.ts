@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { COSMOS_CONTAINERS } from '../../../shared/platform/topology.ts';
 import { type Json, type Scope, scopeId } from '../../../shared/records/index.ts';
 import type { Delivery } from '../../../shared/webhooks/index.ts';
-import { type Receiver, startReceiver } from './receiver.ts';
+import { type Receiver, startReceiver, toldBy } from './receiver.ts';
 import { eventually, type Servers, startServers, startWebhooks, type Webhooks } from './webhooks-fixture.ts';
 
 const author = { actor: 'test', traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' };
@@ -44,44 +44,25 @@ test('every change under a subscription’s key is told once to its endpoint, wi
   await remove(apps(), '/app/dm');
 
   await eventually(() => expect(receiver.calls).toHaveLength(3));
-  const calls = receiver.calls.toSorted((a, b) => revisionOf(a.body) - revisionOf(b.body));
-  const bodies = calls.map((call) => call.body);
-  const common = { subscription: id, ns, key: '/app/dm', actor: 'test', at: expect.any(String) };
-  expect(bodies).toEqual([
-    {
-      ...common,
-      revision: 1,
-      type: 'put',
-      value: { config: 1 },
-      previous: null,
-      delivery: expect.any(String),
-    },
-    {
-      ...common,
-      revision: 2,
-      type: 'put',
-      value: { config: 2 },
-      previous: { config: 1 },
-      delivery: expect.any(String),
-    },
-    {
-      ...common,
-      revision: 3,
-      type: 'delete',
-      value: null,
-      previous: { config: 2 },
-      delivery: expect.any(String),
-    },
-  ]);
-  for (const { path, headers, body } of calls) {
+  const calls = receiver.calls.toSorted((a, b) => toldBy(a).revision - toldBy(b).revision);
+  const common = { subscription: id, ns, scope: scopeId(apps()), key: '/app/dm', actor: 'test' };
+  expect(calls.map(({ body }) => body)).toEqual(
+    [
+      { ...common, revision: 1, type: 'put', before: null, after: { config: 1 } },
+      { ...common, revision: 2, type: 'put', before: { config: 1 }, after: { config: 2 } },
+      { ...common, revision: 3, type: 'delete', before: { config: 2 }, after: null },
+    ].map((data) => ({ type: `app.${data.type}`, timestamp: expect.stringMatching(/Z$/), data })),
+  );
+  const deliveries = await deliveriesOf(id);
+  for (const { path, headers } of calls) {
     expect(path).toBe('/hook?x=1');
     expect(headers).toMatchObject({
       'content-type': 'application/json',
       'user-agent': expect.stringMatching(/^Skerry\/\d+\.\d+\.\d+$/),
       traceparent: author.traceparent,
     });
-    expect(body).toMatchObject({ delivery: headers['webhook-id'] });
   }
+  expect(webhookIds().toSorted()).toEqual(deliveries.map((delivery) => delivery.id).toSorted());
   await eventually(async () => {
     expect((await deliveriesOf(id)).map(({ state }) => state)).toEqual([
       'delivered',
@@ -101,9 +82,9 @@ test('a subscription hears nothing that happened before it, and nothing of keys 
   await handOverAgain(apps(), 3);
   await put(apps(), '/app/dm', { config: 'last' });
   await eventually(() => expect(receiver.calls).toHaveLength(2));
-  expect(receiver.calls.map(({ body }) => body)).toMatchObject([
-    { value: { config: 'new' } },
-    { value: { config: 'last' } },
+  expect(receiver.calls.map(toldBy)).toMatchObject([
+    { after: { config: 'new' } },
+    { after: { config: 'last' } },
   ]);
 });
 
@@ -113,7 +94,7 @@ test('a subscription to everything hears of all scopes, but not of subscriptions
   await put(apps(), '/app/dm', {});
   await put({ ns, kind: 'srv', name: 'web' }, '/srv/web/a', {});
   await eventually(() => expect(receiver.calls).toHaveLength(2));
-  expect(receiver.calls.map(({ body }) => keyOf(body)).sort()).toEqual(['/app/dm', '/srv/web/a']);
+  expect(receiver.calls.map((call) => toldBy(call).key).sort()).toEqual(['/app/dm', '/srv/web/a']);
 });
 
 test('namespaces do not hear of one another', async () => {
@@ -121,7 +102,7 @@ test('namespaces do not hear of one another', async () => {
   await put({ ns: `${ns}-other`, kind: 'app', name: '' }, '/app/dm', {});
   await put(apps(), '/app/mine', {});
   await eventually(() => expect(receiver.calls).toHaveLength(1));
-  expect(receiver.calls[0]?.body).toMatchObject({ key: '/app/mine' });
+  expect(receiver.calls.map(toldBy)).toMatchObject([{ key: '/app/mine' }]);
 });
 
 test('a Nesoi hook is sent its name and the resource that it is on, whichever host of it changed', async () => {
@@ -243,7 +224,7 @@ describe('the fan-out', () => {
     await put({ ns, kind: 'srv', name: 'web' }, '/srv/web/a', {});
 
     await eventually(() => expect(receiver.calls).toHaveLength(1));
-    expect(receiver.calls[0]?.body).toMatchObject({ key: '/srv/web/a' });
+    expect(receiver.calls.map(toldBy)).toMatchObject([{ key: '/srv/web/a' }]);
     const dead = await webhooks.deliveries.list(ns, id, { state: 'dead', limit: 10 });
     expect(dead.deliveries).toMatchObject([
       { revision: 9, reason: 'It does not fit into a message of the bus.', attempts: [] },
@@ -381,12 +362,4 @@ async function handOverAgain(scope: Scope, upTo: number): Promise<void> {
 
 function webhookIds(): unknown[] {
   return receiver.calls.map(({ headers }) => headers['webhook-id']);
-}
-
-function revisionOf(body: unknown): number {
-  return typeof body === 'object' && body !== null && 'revision' in body ? Number(body.revision) : Number.NaN;
-}
-
-function keyOf(body: unknown): string {
-  return typeof body === 'object' && body !== null && 'key' in body ? String(body.key) : '';
 }

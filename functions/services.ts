@@ -35,6 +35,7 @@ import {
   RequestWriter,
   ServiceBusDeliveryQueue,
   Subscriptions,
+  type WebhookClient,
 } from '../shared/webhooks/index.ts';
 
 /** What handlers and triggers work with. Every member is made at its first use, so that nothing connects at import. */
@@ -83,6 +84,7 @@ interface Parts extends Services {
   readonly sealer: Sealer;
   readonly requests: RequestWriter;
   readonly recordsContainer: Container;
+  readonly webhookClient: WebhookClient;
   readonly deliveryStorage: DeliveryStorage;
   readonly deliveryQueue: ServiceBusDeliveryQueue;
   readonly deliverySender: Promise<ServiceBusSender>;
@@ -92,7 +94,10 @@ interface Parts extends Services {
 export function composeServices(settings: Settings): Services {
   const clock = systemClock;
   const random = systemRandom;
-  const endpointPolicy = { allowPrivate: settings.SKERRY_WEBHOOK_ALLOW_PRIVATE };
+  const endpointPolicy = {
+    allowPrivate: settings.SKERRY_WEBHOOK_ALLOW_PRIVATE,
+    ports: settings.SKERRY_WEBHOOK_PORTS,
+  };
   const clockSkewMilliseconds = settings.SKERRY_CLOCK_SKEW_MILLISECONDS;
 
   const app: Parts = lazily<Parts>({
@@ -162,6 +167,12 @@ export function composeServices(settings: Settings): Services {
 
     subscriptions: () => new Subscriptions({ records: app.records, clock, random, endpointPolicy }),
     requests: () => new RequestWriter({ sealer: app.sealer, publicUrl: settings.SKERRY_PUBLIC_URL }),
+    webhookClient: () =>
+      createWebhookClient({
+        policy: endpointPolicy,
+        timeoutMilliseconds: 1000 * settings.SKERRY_WEBHOOK_TIMEOUT_SECONDS,
+        clock,
+      }),
     deliveryStorage: () => new DeliveryStorage(app.database.container(COSMOS_CONTAINERS.deliveries.id)),
     deliverySender: async () => (await app.serviceBus).createSender(SERVICE_BUS_QUEUES.deliveries.name),
     deliveryQueue: () => new ServiceBusDeliveryQueue(() => app.deliverySender),
@@ -180,10 +191,7 @@ export function composeServices(settings: Settings): Services {
         storage: app.deliveryStorage,
         queue: app.deliveryQueue,
         requests: app.requests,
-        post: createWebhookClient({
-          policy: endpointPolicy,
-          timeoutMilliseconds: 1000 * settings.SKERRY_WEBHOOK_TIMEOUT_SECONDS,
-        }),
+        post: app.webhookClient.post,
         clock,
         random,
         retrySeconds: settings.SKERRY_WEBHOOK_RETRY_SECONDS,

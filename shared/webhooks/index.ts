@@ -23,13 +23,23 @@ export {
   type RecoveryMessage,
 } from './delivery/queue-message.ts';
 export type { EndpointPolicy } from './endpoint/endpoint-policy.ts';
-export { createWebhookClient, type PostWebhook } from './endpoint/webhook-client.ts';
+
+export {
+  type AskForConsent,
+  type ConsentAnswer,
+  createWebhookClient,
+  type PostWebhook,
+  type WebhookClient,
+  type WebhookResult,
+} from './endpoint/webhook-client.ts';
+
 export {
   type CloudEvent,
   cloudEvent,
 } from './notification/cloud-event.ts';
 export { RequestWriter } from './notification/request-writer.ts';
 export type { WebhookRequest } from './notification/webhook-request.ts';
+
 export type {
   CloudEventsMode,
   Consent,

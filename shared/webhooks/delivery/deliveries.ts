@@ -37,6 +37,12 @@ export interface DeliveriesOptions {
   readonly clockSkewMilliseconds: number;
 }
 
+interface Outcome {
+  readonly attempt: DeliveryAttempt;
+  /** Whether another attempt would be of no use. */
+  readonly isFinal: boolean;
+}
+
 /** Pauses of an attempt that is put off, in milliseconds. */
 const FIRST_POSTPONEMENT_MILLISECONDS = 1_000;
 const MAX_POSTPONEMENT_MILLISECONDS = 60_000;
@@ -113,8 +119,8 @@ export class Deliveries {
     if (!hears(subscription, { ...message, at: change.at }, this.#options.clockSkewMilliseconds)) {
       return await this.#giveUp(message, 'The subscription began after the change, or its key was replaced.');
     }
-    const attempt = await this.#post(known.delivery, subscription, change);
-    await this.#scheduleNext(message, await this.#record(message, known, attempt));
+    const outcome = await this.#post(known.delivery, subscription, change);
+    await this.#scheduleNext(message, await this.#record(message, known, outcome));
   }
 
   /** The delivery's document, created by the first message that comes to it. */
@@ -132,32 +138,31 @@ export class Deliveries {
     }
   }
 
-  async #post(
-    { id, scope }: Delivery,
-    subscription: Subscription,
-    change: Change<Json>,
-  ): Promise<DeliveryAttempt> {
+  async #post({ id, scope }: Delivery, subscription: Subscription, change: Change<Json>): Promise<Outcome> {
     const { clock, post, requests } = this.#options;
     const startedAt = clock.now();
-    const result = await post(requests.write({ subscription, delivery: id, scope, change, now: startedAt }));
-    return { at: toTimestamp(startedAt), durationMs: clock.now() - startedAt, ...result };
+    const request = requests.write({ subscription, delivery: id, scope, change, now: startedAt });
+    const { status, error, isFinal } = await post(request);
+    const attempt = {
+      at: toTimestamp(startedAt),
+      durationMs: clock.now() - startedAt,
+      ...(status !== undefined && { status }),
+      ...(error !== undefined && { error }),
+    };
+    return { attempt, isFinal: isFinal === true };
   }
 
   /** Writes an attempt down, and with it what comes next. Of a concurrent handler's record the better outcome stands. */
-  async #record(
-    message: DeliveryMessage,
-    known: VersionedDelivery,
-    attempt: DeliveryAttempt,
-  ): Promise<Delivery> {
+  async #record(message: DeliveryMessage, known: VersionedDelivery, outcome: Outcome): Promise<Delivery> {
     const { storage } = this.#options;
     let current: VersionedDelivery | undefined = known;
     while (current !== undefined) {
       const { delivery }: VersionedDelivery = current;
       const isRecorded = delivery.state !== 'pending' || delivery.attempts.length >= message.attempt;
-      if (delivery.state === 'delivered' || (isRecorded && attempt.error !== undefined)) {
+      if (delivery.state === 'delivered' || (isRecorded && outcome.attempt.error !== undefined)) {
         return delivery;
       }
-      const written = await storage.replace(current, this.#afterAttempt(message, delivery, attempt));
+      const written = await storage.replace(current, this.#afterAttempt(message, delivery, outcome));
       if (written !== undefined) {
         return written.delivery;
       }
@@ -166,12 +171,15 @@ export class Deliveries {
     return known.delivery;
   }
 
-  #afterAttempt(message: DeliveryMessage, delivery: Delivery, attempt: DeliveryAttempt): Delivery {
+  #afterAttempt(message: DeliveryMessage, delivery: Delivery, { attempt, isFinal }: Outcome): Delivery {
     const { clock, random, retrySeconds } = this.#options;
     const { nextAt: _, reason: __, ...rest } = delivery;
     const attempts = [...delivery.attempts, attempt];
     if (attempt.error === undefined) {
       return { ...rest, state: 'delivered', attempts };
+    }
+    if (isFinal) {
+      return { ...rest, state: 'dead', reason: attempt.error, attempts };
     }
     const pause = pauseAfter(message.attempt, retrySeconds, random);
     return pause === undefined

@@ -4,8 +4,11 @@ import { invalid, type SkerryError } from '../../platform/errors.ts';
 export interface EndpointPolicy {
   /** Allows http and addresses that are not public, as local mode does. */
   readonly allowPrivate: boolean;
+  /** All ports that endpoints may have, unless private ones are allowed. */
+  readonly ports: readonly number[];
 }
 
+const HTTPS_PORT = 443;
 const MAX_ENDPOINT_CHARACTERS = 2_000;
 
 /** Answers for Azure's own platform from inside every virtual machine, although the address is a public one. */
@@ -14,19 +17,20 @@ const AZURE_PLATFORM = '168.63.129.16';
 const GLOBAL_IPV6 = ipaddr.IPv6.parseCIDR('2000::/3');
 
 /**
- * Checks what can be told of an endpoint from its text: an absolute https URL that carries no credentials or fragment and
- * names no address of a private network. What a name resolves to is checked whenever a connection is made.
+ * Checks what can be told of an endpoint from its text: an absolute https URL with an allowed port, that carries no
+ * credentials or fragment and names no address of a private network. All but the first is checked again, and what a name
+ * resolves to, whenever a connection is made.
  *
  * @throws SkerryError `invalid`.
  */
-export function checkEndpoint(endpoint: string, { allowPrivate }: EndpointPolicy): void {
-  const refuse = (detail: string) => refusal(detail, allowPrivate);
+export function checkEndpoint(endpoint: string, policy: EndpointPolicy): void {
+  const refuse = (detail: string) => refusal(detail, policy);
   if (endpoint.length > MAX_ENDPOINT_CHARACTERS) {
     throw refuse(`The endpoint is longer than ${MAX_ENDPOINT_CHARACTERS} characters.`);
   }
   const authority = /^https?:\/\/([^/?#]+)/i.exec(endpoint)?.[1];
   if (authority === undefined || !isCleanUrl(endpoint)) {
-    throw refuse(`The endpoint is not an absolute ${allowPrivate ? 'http or https' : 'https'} URL.`);
+    throw refuse(`The endpoint is not an absolute ${policy.allowPrivate ? 'http or https' : 'https'} URL.`);
   }
   if (authority.includes('@')) {
     throw refuse('The endpoint carries credentials.');
@@ -34,12 +38,39 @@ export function checkEndpoint(endpoint: string, { allowPrivate }: EndpointPolicy
   if (endpoint.includes('#')) {
     throw refuse('The endpoint has a fragment.');
   }
-  const { protocol, hostname } = new URL(endpoint);
-  if (protocol !== 'https:' && !allowPrivate) {
-    throw refuse('The endpoint is not an https URL.');
+  if (policy.allowPrivate) {
+    return;
   }
-  if (!allowPrivate && !isPublicHost(hostname)) {
-    throw refuse('The endpoint is not on the public internet.');
+  const url = new URL(endpoint);
+  checkPort(url, policy);
+  checkHost(url.hostname, policy);
+}
+
+/**
+ * @param port empty where it is the scheme's own.
+ * @throws SkerryError `invalid` for another scheme than https, and for a port that endpoints must not have.
+ */
+export function checkPort(
+  { protocol, port }: { readonly protocol: string; readonly port: string },
+  policy: EndpointPolicy,
+): void {
+  if (protocol !== 'https:') {
+    throw refusal('The endpoint is not an https URL.', policy);
+  }
+  if (!policy.ports.includes(port === '' ? HTTPS_PORT : Number(port))) {
+    throw refusal(`The endpoint's port is ${port}, which is not allowed.`, policy);
+  }
+}
+
+/**
+ * @param hostname as `URL` normalises it: octal, hexadecimal and shortened IPv4 addresses are dotted decimals there.
+ * @throws SkerryError `invalid` for an address that is not public, and a name that is not one of the public internet.
+ */
+export function checkHost(hostname: string, policy: EndpointPolicy): void {
+  const host = hostname.replace(/^\[(.*)\]$/, '$1').replace(/\.+$/, '');
+  const isPublic = ipaddr.isValid(host) ? isPublicAddress(host) : isPublicName(host);
+  if (!isPublic) {
+    throw refusal('The endpoint is not on the public internet.', policy);
   }
 }
 
@@ -63,20 +94,19 @@ function isCleanUrl(endpoint: string): boolean {
   return !/[\s\\\p{Cc}]/u.test(endpoint) && URL.canParse(endpoint);
 }
 
-/** @param hostname as `URL` normalises it: octal, hexadecimal and shortened IPv4 addresses are dotted decimals there. */
-function isPublicHost(hostname: string): boolean {
-  const host = hostname.replace(/^\[(.*)\]$/, '$1').replace(/\.$/, '');
-  if (ipaddr.isValid(host)) {
-    return isPublicAddress(host);
-  }
-  return host.includes('.') && !host.endsWith('.localhost');
+/** Names that are resolved on the machine itself or in its own network, whatever they resolve to (RFC 6761, 6762, 9476…). */
+const PRIVATE_NAMES =
+  /(^|\.)(localhost|local|localdomain|internal|intranet|private|corp|home|lan|home\.arpa)$/i;
+
+function isPublicName(host: string): boolean {
+  return host.includes('.') && !PRIVATE_NAMES.test(host);
 }
 
-function refusal(detail: string, allowPrivate: boolean): SkerryError {
+function refusal(detail: string, { allowPrivate, ports }: EndpointPolicy): SkerryError {
   return invalid(detail, {
     field: 'endpoint',
     fix: allowPrivate
       ? 'Give an absolute http or https URL without credentials or fragment.'
-      : 'Give an absolute https URL that is reachable from the public internet, without credentials or fragment.',
+      : `Give an absolute https URL that is reachable from the public internet on port ${ports.join(' or ')}, without credentials or fragment.`,
   });
 }

@@ -1,65 +1,133 @@
-import dns from 'node:dns';
-import type { LookupFunction } from 'node:net';
+import type { IncomingHttpHeaders } from 'node:http';
+import { StringDecoder } from 'node:string_decoder';
+import type { Clock } from '../../platform/clock.ts';
 import { SkerryError } from '../../platform/errors.ts';
 import type { WebhookRequest } from '../notification/webhook-request.ts';
-import { checkEndpoint, type EndpointPolicy, isPublicAddress } from './endpoint-policy.ts';
+import { createConnector } from './connector.ts';
+import { checkEndpoint, type EndpointPolicy } from './endpoint-policy.ts';
+import { retryAfterMilliseconds } from './retry-after.ts';
 
 /** How a POST ended: with `error` it failed, whether or not an answer came. */
 export interface WebhookResult {
   /** Of the answer, if one came. */
   readonly status?: number;
   readonly error?: string;
-  /** The first 20,000 bytes of the answer's body, if one came. */
+  /** The first 20,000 bytes of the answer's body, if one came that is not compressed. */
   readonly body?: string;
-  /** Milliseconds that the endpoint wants to be left alone, from now on; of its header `Retry-After`. */
+  /** Milliseconds that the endpoint wants to be left alone, from now on; of the header `Retry-After` of a 429 or 503. */
   readonly retryAfterMilliseconds?: number;
+  /** The endpoint's URL may not be called by this program's own rules, so that trying again is no use. */
+  readonly isFinal?: true;
+}
+
+/** What an endpoint answered to the question whether it may be called. */
+export interface ConsentAnswer {
+  /** Of the answer, if one came. */
+  readonly status?: number;
+  /** Why none came. */
+  readonly error?: string;
+  /** As in `WebhookResult`. */
+  readonly isFinal?: true;
+  /** The header `WebHook-Allowed-Origin`. */
+  readonly allowedOrigin?: string;
+  /** The header `WebHook-Allowed-Rate`. */
+  readonly allowedRate?: string;
 }
 
 /** Sends one POST; faults of the network and of the receiver are results and not thrown. */
 export type PostWebhook = (request: WebhookRequest) => Promise<WebhookResult>;
 
+/** Sends one OPTIONS request, as `PostWebhook` does. */
+export type AskForConsent = (request: Omit<WebhookRequest, 'body'>) => Promise<ConsentAnswer>;
+
+export interface WebhookClient {
+  readonly post: PostWebhook;
+  readonly askForConsent: AskForConsent;
+}
+
 export interface WebhookClientOptions {
   readonly policy: EndpointPolicy;
-  /** For the whole exchange, from the name's resolution to the end of the answer. */
+  /** For a whole exchange, from the name's resolution to the end of the answer. */
   readonly timeoutMilliseconds: number;
+  readonly clock: Clock;
 }
+
+/** Somebody waits for the answer of the question for consent. */
+const CONSENT_TIMEOUT_MILLISECONDS = 5_000;
 
 /** What is read of an answer; the rest is cut off with its connection. */
 const MAX_RESPONSE_BYTES = 20_000;
-/** What is kept of it, to explain a failure. */
+/** What is told of it, to explain a failure. */
 const MAX_EXCERPT_CHARACTERS = 200;
+const MAX_FAULT_CHARACTERS = 400;
 
 const KEEP_ALIVE_MILLISECONDS = 10_000;
 const MAX_KEEP_ALIVE_MILLISECONDS = 60_000;
+
+interface Exchange {
+  readonly method: 'POST' | 'OPTIONS';
+  readonly endpoint: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+  readonly timeoutMilliseconds: number;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  /** The start of the body, unless it is compressed: nobody asked for that, and it may be a bomb. */
+  readonly text: string | undefined;
+}
 
 /**
  * Makes the client that calls endpoints. It answers 2xx as success and everything else as failure, follows no redirect,
  * and connects to no address that the policy does not allow, whatever the name resolves to at that moment.
  */
-export function createWebhookClient({ policy, timeoutMilliseconds }: WebhookClientOptions): PostWebhook {
+export function createWebhookClient({
+  policy,
+  timeoutMilliseconds,
+  clock,
+}: WebhookClientOptions): WebhookClient {
   let connections: ReturnType<typeof openConnections> | undefined;
-  return async ({ endpoint, headers, body }) => {
+
+  async function exchange({ endpoint, timeoutMilliseconds: timeout, ...rest }: Exchange) {
     try {
       checkEndpoint(endpoint, policy);
       connections ??= openConnections(policy);
       const { request, dispatcher } = await connections;
-      const signal = AbortSignal.timeout(timeoutMilliseconds);
-      const answer = await request(endpoint, { method: 'POST', headers, body, dispatcher, signal });
-      const text = await readStart(answer.body);
-      const status = answer.statusCode;
-      return status >= 200 && status < 300 ? { status } : { status, error: statusError(status, text) };
-    } catch (error) {
-      return { error: describeFault(error, timeoutMilliseconds) };
+      const headers = { ...rest.headers, 'accept-encoding': 'identity' };
+      const signal = AbortSignal.timeout(timeout);
+      const answer = await request(endpoint, { ...rest, headers, dispatcher, signal });
+      const bytes = await readStart(answer.body);
+      const text = isPlain(answer.headers) ? decodeText(bytes) : undefined;
+      return { status: answer.statusCode, headers: answer.headers, text };
+    } catch (fault) {
+      const isFinal = fault instanceof SkerryError;
+      return { error: describeFault(fault, timeout), ...(isFinal && { isFinal }) };
     }
+  }
+
+  return {
+    async post(request) {
+      const answer = await exchange({ method: 'POST', ...request, timeoutMilliseconds });
+      return 'error' in answer ? answer : toResult(answer, clock);
+    },
+    async askForConsent(request) {
+      const answer = await exchange({
+        method: 'OPTIONS',
+        ...request,
+        timeoutMilliseconds: Math.min(timeoutMilliseconds, CONSENT_TIMEOUT_MILLISECONDS),
+      });
+      return 'error' in answer ? answer : toConsentAnswer(answer);
+    },
   };
 }
 
 /** Loaded at first use: most instances answer requests and deliver nothing. */
-async function openConnections({ allowPrivate }: EndpointPolicy) {
-  const { Agent, request } = await import('undici');
+async function openConnections(policy: EndpointPolicy) {
+  const { Agent, buildConnector, request } = await import('undici');
   const dispatcher = new Agent({
-    // A literal address is not looked up; `checkEndpoint` has judged it.
-    ...(!allowPrivate && { connect: { lookup: publicLookup } }),
+    connect: createConnector(policy, buildConnector),
     keepAliveTimeout: KEEP_ALIVE_MILLISECONDS,
     keepAliveMaxTimeout: MAX_KEEP_ALIVE_MILLISECONDS,
     allowH2: false,
@@ -67,25 +135,33 @@ async function openConnections({ allowPrivate }: EndpointPolicy) {
   return { request, dispatcher };
 }
 
-/** Resolves a name for the connection that is made right after, and fails when any of its addresses is not public. */
-const publicLookup: LookupFunction = (hostname, options, callback) => {
-  dns.lookup(hostname, { ...options, all: true }, (error, addresses) => {
-    const forbidden = addresses?.find(({ address }) => !isPublicAddress(address));
-    const [first] = addresses ?? [];
-    if (error !== null || first === undefined) {
-      callback(error ?? new Error(`${hostname} has no address.`), []);
-    } else if (forbidden !== undefined) {
-      callback(new Error(`${hostname} resolves to ${forbidden.address}, which is not a public address.`), []);
-    } else if (options.all === true) {
-      callback(null, addresses);
-    } else {
-      callback(null, first.address, first.family);
-    }
-  });
-};
+function toResult({ status, headers, text }: Answer, clock: Clock): WebhookResult {
+  const isThrottled = status === 429 || status === 503;
+  const pause = isThrottled ? retryAfterMilliseconds(oneValue(headers['retry-after']), clock) : undefined;
+  return {
+    status,
+    ...((status < 200 || status >= 300) && { error: statusError(status, text ?? '') }),
+    ...(text !== undefined && { body: text }),
+    ...(pause !== undefined && { retryAfterMilliseconds: pause }),
+  };
+}
+
+function toConsentAnswer({ status, headers }: Answer): ConsentAnswer {
+  const allowedOrigin = oneValue(headers['webhook-allowed-origin']);
+  const allowedRate = oneValue(headers['webhook-allowed-rate']);
+  return {
+    status,
+    ...(allowedOrigin !== undefined && { allowedOrigin }),
+    ...(allowedRate !== undefined && { allowedRate }),
+  };
+}
+
+function oneValue(header: string | readonly string[] | undefined): string | undefined {
+  return typeof header === 'object' ? header.join(', ') : header;
+}
 
 /** The first bytes of an answer. Its status has decided already, so that what goes wrong here does not matter. */
-async function readStart(body: AsyncIterable<Uint8Array>): Promise<string> {
+async function readStart(body: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   try {
@@ -97,28 +173,47 @@ async function readStart(body: AsyncIterable<Uint8Array>): Promise<string> {
       }
     }
   } catch {
-    // The excerpt is shorter then.
+    // The text is shorter then.
   }
-  return Buffer.concat(chunks).toString();
+  return Buffer.concat(chunks);
+}
+
+function isPlain(headers: IncomingHttpHeaders): boolean {
+  const encoding = oneValue(headers['content-encoding']) ?? 'identity';
+  return encoding.trim().toLowerCase() === 'identity';
+}
+
+function decodeText(bytes: Buffer): string {
+  const text = decodeStart(bytes);
+  // What is no UTF-8 became longer.
+  return Buffer.byteLength(text) > MAX_RESPONSE_BYTES ? decodeStart(Buffer.from(text)) : text;
+}
+
+/** Cuts off a character that is not complete. */
+function decodeStart(bytes: Buffer): string {
+  return new StringDecoder('utf8').write(bytes.subarray(0, MAX_RESPONSE_BYTES));
 }
 
 function statusError(status: number, text: string): string {
-  const excerpt = text
-    .slice(0, MAX_EXCERPT_CHARACTERS)
-    .replace(/[\s\p{Cc}]+/gu, ' ')
-    .trim();
+  const excerpt = oneLine(text.slice(0, MAX_EXCERPT_CHARACTERS));
   const redirect = status >= 300 && status < 400 ? ' (redirects are not followed)' : '';
   return `HTTP ${status}${redirect}${excerpt === '' ? '' : `: ${excerpt}`}`;
 }
 
-function describeFault(error: unknown, timeoutMilliseconds: number): string {
+function describeFault(fault: unknown, timeoutMilliseconds: number): string {
+  // Of the addresses of a name that were tried in vain, one stands for all.
+  const error = fault instanceof AggregateError ? (fault.errors[0] ?? fault) : fault;
   if (!(error instanceof Error)) {
-    return String(error);
+    return oneLine(String(error));
   }
   if (error.name === 'TimeoutError') {
     return `No answer within ${timeoutMilliseconds / 1000} s.`;
   }
   const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
   const isOurs = error instanceof SkerryError || code === undefined || error.message.includes(code);
-  return (isOurs ? error.message : `${code}: ${error.message}`).slice(0, 2 * MAX_EXCERPT_CHARACTERS);
+  return oneLine(isOurs ? error.message : `${code}: ${error.message}`).slice(0, MAX_FAULT_CHARACTERS);
+}
+
+function oneLine(text: string): string {
+  return text.replace(/[\s\p{Cc}]+/gu, ' ').trim();
 }

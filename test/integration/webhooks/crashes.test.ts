@@ -93,6 +93,16 @@ test('while storage does not answer an attempt is put off, and does not use up t
   expect(webhooks.crashes).toEqual([]);
 });
 
+test('what must not be called is given up at once', async () => {
+  const reason = 'The endpoint is not an https URL.';
+  webhooks = await startWebhooks(servers, {
+    wrap: (parts) => ({ ...parts, post: async () => ({ error: reason, isFinal: true }) }),
+  });
+  const subscription = await subscribe();
+  await put();
+  expect(await settled(subscription)).toMatchObject({ state: 'dead', reason, attempts: [{ error: reason }] });
+});
+
 describe('one message handled twice', () => {
   test('does nothing once its attempt is recorded', async () => {
     const delivery = await deliverWith((work) => work());

@@ -24,7 +24,7 @@ beforeAll(async () => {
     records,
     clock: systemClock,
     random: systemRandom,
-    endpointPolicy: { allowPrivate: false },
+    endpointPolicy: { allowPrivate: false, ports: [443] },
   });
 });
 

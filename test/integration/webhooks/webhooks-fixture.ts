@@ -86,12 +86,12 @@ export async function startWebhooks(
     clock,
     random,
   });
-  const policy = { allowPrivate: true };
+  const policy = { allowPrivate: true, ports: [] };
   const sealer = new Sealer([randomBytes(32)]);
   const sender = client.createSender(SERVICE_BUS_QUEUES.deliveries.name);
   const storage = new DeliveryStorage(database.container(COSMOS_CONTAINERS.deliveries.id));
   const queue = new ServiceBusDeliveryQueue(async () => sender);
-  const post = createWebhookClient({ policy, timeoutMilliseconds: 10_000 });
+  const { post } = createWebhookClient({ policy, timeoutMilliseconds: 10_000, clock });
   const subscriptions = new Subscriptions({ records, clock, random, endpointPolicy: policy });
   const fanOut = new FanOut({
     subscriptions,

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { checkEndpoint, isPublicAddress } from '../../../shared/webhooks/endpoint/endpoint-policy.ts';
 
-const PUBLIC_ONLY = { allowPrivate: false };
-const LOCAL = { allowPrivate: true };
+const PUBLIC_ONLY = { allowPrivate: false, ports: [443, 8443] };
+const LOCAL = { allowPrivate: true, ports: [] };
 const REFUSAL = expect.objectContaining({ kind: 'invalid', field: 'endpoint' });
 
 test.each([

@@ -34,11 +34,12 @@ export interface KeyPlace {
 /**
  * Checks a key prefix that is to be watched or looked into: by whole segments, as `isUnder` has it; `/` is everything.
  *
+ * @param shown what was asked for, where the prefix stands for it.
  * @throws SkerryError `invalid`.
  */
-export function checkPublicKey(prefix: string): void {
+export function checkPublicKey(prefix: string, shown = prefix): void {
   if (prefix !== '/' && !isPossible(prefix)) {
-    throw invalid(`"${prefix.slice(0, 100)}" is neither a key nor the beginning of keys.`, {
+    throw invalid(`"${shown.slice(0, 100)}" is neither a key nor the beginning of keys.`, {
       field: 'key',
       fix: 'Use "/app", "/app/NAME", "/srv", "/srv/SERVICE", "/srv/SERVICE/INSTANCE", "/kv", "/kv/STORE", "/kv/STORE/KEY", "/election/NAME", "/endpoint/SUBSCRIPTION", "/reg", or "/" for all of them.',
     });

@@ -1,4 +1,4 @@
-import { checkPublicKey, scopeOfPrefix } from '../../keyspace/index.ts';
+import { scopeOfPrefix } from '../../keyspace/index.ts';
 import { type Clock, toTimestamp } from '../../platform/clock.ts';
 import { conflict, notFound, type SkerryError } from '../../platform/errors.ts';
 import { checkPrecondition, type Precondition } from '../../platform/http/precondition.ts';
@@ -23,6 +23,7 @@ import {
   subscriptionScope,
   toSubscription,
 } from './subscription.ts';
+import { checkWatchedKey, literalBeginning } from './watched-key.ts';
 
 export interface SubscriptionsOptions {
   readonly records: Records;
@@ -278,14 +279,14 @@ export class Subscriptions {
 
   /** Where a subscription to `key` begins. To be asked before it is committed: then no change after the commit is missed. */
   async #now(ns: string, key: string): Promise<Since> {
-    const scope = scopeOfPrefix(ns, key);
+    const scope = scopeOfPrefix(ns, literalBeginning(key));
     return scope === undefined
       ? { at: toTimestamp(this.#clock.now()) }
       : { scope: scopeId(scope), revision: await this.#records.position(scope) };
   }
 
   #check({ key, endpoint }: Pick<SubscriptionInput, 'key' | 'endpoint'>): void {
-    checkPublicKey(key);
+    checkWatchedKey(key);
     checkEndpoint(endpoint, this.#endpointPolicy);
   }
 }

@@ -18,6 +18,7 @@ import { readSettings, type Settings } from '../shared/platform/settings.ts';
 import { CONNECTIONS, COSMOS_CONTAINERS, SERVICE_BUS_QUEUES } from '../shared/platform/topology.ts';
 import {
   AttachedRecords,
+  ChangeFeed,
   Compaction,
   Leases,
   Records,
@@ -28,10 +29,13 @@ import {
 import { Registry } from '../shared/registry/index.ts';
 import { Agents } from '../shared/status/index.ts';
 import {
+  Activation,
   createWebhookClient,
   Deliveries,
   DeliveryStorage,
   FanOut,
+  Recovery,
+  Replays,
   RequestWriter,
   ServiceBusDeliveryQueue,
   Subscriptions,
@@ -64,6 +68,8 @@ export interface Services {
   readonly subscriptions: Subscriptions;
   readonly fanOut: FanOut;
   readonly deliveries: Deliveries;
+  readonly activation: Activation;
+  readonly recovery: Recovery;
 }
 
 let ofThisProcess: Services | undefined;
@@ -173,6 +179,8 @@ export function composeServices(settings: Settings): Services {
         timeoutMilliseconds: 1000 * settings.SKERRY_WEBHOOK_TIMEOUT_SECONDS,
         clock,
       }),
+    activation: () =>
+      new Activation({ subscriptions: app.subscriptions, queue: app.deliveryQueue, clock, random }),
     deliveryStorage: () => new DeliveryStorage(app.database.container(COSMOS_CONTAINERS.deliveries.id)),
     deliverySender: async () => (await app.serviceBus).createSender(SERVICE_BUS_QUEUES.deliveries.name),
     deliveryQueue: () => new ServiceBusDeliveryQueue(() => app.deliverySender),
@@ -195,6 +203,17 @@ export function composeServices(settings: Settings): Services {
         clock,
         random,
         retrySeconds: settings.SKERRY_WEBHOOK_RETRY_SECONDS,
+        clockSkewMilliseconds,
+      }),
+    recovery: () =>
+      new Recovery({
+        records: app.records,
+        feed: new ChangeFeed(app.recordsContainer, clock),
+        subscriptions: app.subscriptions,
+        storage: app.deliveryStorage,
+        queue: app.deliveryQueue,
+        replays: new Replays({ storage: app.deliveryStorage, queue: app.deliveryQueue, clock }),
+        clock,
         clockSkewMilliseconds,
       }),
   });

@@ -14,12 +14,14 @@ import { serviceEndpoints } from './services.ts';
 import { statusEndpoints } from './status.ts';
 import { subscriptionEndpoints } from './subscriptions.ts';
 import { watchEndpoints } from './watch.ts';
+import { webhookOperationEndpoints } from './webhook-operations.ts';
 
 const described: readonly Endpoint<Services>[] = [
   ...appEndpoints,
   ...serviceEndpoints,
   ...keyValueEndpoints,
   ...subscriptionEndpoints,
+  ...webhookOperationEndpoints,
   ...watchEndpoints,
   ...historyEndpoints,
   ...kvLeaseEndpoints,

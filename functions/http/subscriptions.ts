@@ -21,7 +21,7 @@ const inputSchema = z.strictObject({
   endpoint: z.string().describe('The https URL that is called with every change.'),
 });
 
-const subscriptionSchema = z.strictObject({
+export const subscriptionSchema = z.strictObject({
   id: z.string(),
   name: nameSchema,
   key: z.string(),
@@ -80,7 +80,7 @@ const createSubscription = endpoint({
   async handle(request, { subscriptions }) {
     const subscription = await subscriptions.create(request.ns, request.body, request.author);
     const location = canonicalLocation(request, `subscriptions/${subscription.id}`);
-    return json(201, toItem(subscription), { ...factsOf(subscription), location });
+    return json(201, describeSubscription(subscription), { ...factsOf(subscription), location });
   },
 });
 
@@ -104,7 +104,11 @@ const listSubscriptions = endpoint({
     const listing = await subscriptions.list(ns, { ...query, maxAgeSeconds: allowedAgeSeconds(headers) });
     const { revision, ageSeconds, next } = listing;
     const facts = { etag: revisionTag(revision), revision, ageSeconds };
-    return answerRead(headers, facts, () => ({ items: listing.subscriptions.map(toItem), revision, next }));
+    return answerRead(headers, facts, () => ({
+      items: listing.subscriptions.map(describeSubscription),
+      revision,
+      next,
+    }));
   },
 });
 
@@ -126,7 +130,7 @@ const getSubscription = endpoint({
   errors: ['not-found'],
   async handle({ ns, params, headers }, { subscriptions }) {
     const subscription = await subscriptions.get(ns, params.id);
-    return answerRead(headers, factsOf(subscription), () => toItem(subscription));
+    return answerRead(headers, factsOf(subscription), () => describeSubscription(subscription));
   },
 });
 
@@ -148,7 +152,7 @@ const putSubscription = endpoint({
   errors: ['not-found', 'conflict'],
   async handle({ ns, params, body, author, headers }, { subscriptions }) {
     const subscription = await subscriptions.replace(ns, params.id, body, author, readPrecondition(headers));
-    return json(200, toItem(subscription), factsOf(subscription));
+    return json(200, describeSubscription(subscription), factsOf(subscription));
   },
 });
 
@@ -197,7 +201,7 @@ export const subscriptionEndpoints = [
   listDeliveries,
 ];
 
-function toItem(subscription: Subscription): z.output<typeof subscriptionSchema> {
+export function describeSubscription(subscription: Subscription): z.output<typeof subscriptionSchema> {
   const { id, name, key, endpoint, format, state, revision, createdAt, updatedAt } = subscription;
   return { id, name, key, endpoint, format, state, revision, createdAt, updatedAt };
 }

@@ -12,8 +12,14 @@ app.serviceBusQueue('servicebus-deliver', {
 /** A message that cannot be read goes to the broker's own dead letters, after it was abandoned often enough. */
 async function deliver(body: unknown): Promise<void> {
   const message = parseQueueMessage(body);
-  if ('task' in message) {
-    throw new Error(`Nothing handles the task ${message.task} yet.`);
+  if (!('task' in message)) {
+    return await services().deliveries.handle(message);
   }
-  await services().deliveries.handle(message);
+  switch (message.task) {
+    case 'recover':
+    case 'replay':
+      return await services().recovery.handle(message);
+    case 'consent':
+      throw new Error('Nothing asks for consent yet.');
+  }
 }

@@ -21,9 +21,11 @@ export {
   parseQueueMessage,
   type QueueMessage,
   type RecoveryMessage,
+  type ReplayMessage,
 } from './delivery/queue-message.ts';
+export { Recovery } from './delivery/recovery.ts';
+export { Replays } from './delivery/replays.ts';
 export type { EndpointPolicy } from './endpoint/endpoint-policy.ts';
-
 export {
   type AskForConsent,
   type ConsentAnswer,
@@ -32,14 +34,13 @@ export {
   type WebhookClient,
   type WebhookResult,
 } from './endpoint/webhook-client.ts';
-
 export {
   type CloudEvent,
   cloudEvent,
 } from './notification/cloud-event.ts';
 export { RequestWriter } from './notification/request-writer.ts';
 export type { WebhookRequest } from './notification/webhook-request.ts';
-
+export { Activation } from './subscription/activation.ts';
 export type {
   CloudEventsMode,
   Consent,
@@ -56,3 +57,4 @@ export {
   type SubscriptionListing,
   Subscriptions,
 } from './subscription/subscriptions.ts';
+export { withState } from './subscription/with-state.ts';

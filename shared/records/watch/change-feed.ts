@@ -15,6 +15,8 @@ import { type FeedPosition, fromContinuation, positionKey, toContinuation } from
 
 /** Documents that a page asks for; a transaction is never cut, and Cosmos ends a page earlier at about 4 MB. */
 const PAGE_DOCUMENTS = 1000;
+/** Of a reader that has to begin in all ranges before it can be left. */
+const FIRST_PAGE_DOCUMENTS = 100;
 
 export interface FoundChange {
   readonly scope: Scope;
@@ -51,6 +53,17 @@ export class ChangeFeed {
     return new FeedReader(this.#iterate(ChangeFeedStartFrom.Now()), this.#clock);
   }
 
+  /**
+   * A reader of what changed since a time, to the second. Its position can be gone on from once it has begun in every range
+   * of keys (`hasBegunEverywhere`), of which each page reads one more.
+   */
+  fromTime(milliseconds: number): FeedReader {
+    return new FeedReader(
+      this.#iterate(ChangeFeedStartFrom.Time(new Date(milliseconds)), FIRST_PAGE_DOCUMENTS),
+      this.#clock,
+    );
+  }
+
   /** A reader of what changed behind a position. */
   from(position: FeedPosition): FeedReader {
     const iterator = this.#iterate(ChangeFeedStartFrom.Continuation(toContinuation(position)));
@@ -76,10 +89,10 @@ export class ChangeFeed {
     }
   }
 
-  #iterate(changeFeedStartFrom: ChangeFeedStartFrom) {
+  #iterate(changeFeedStartFrom: ChangeFeedStartFrom, maxItemCount = PAGE_DOCUMENTS) {
     return this.#container.items.getChangeFeedIterator<ChangeDocument<unknown>>({
       changeFeedStartFrom,
-      maxItemCount: PAGE_DOCUMENTS,
+      maxItemCount,
     });
   }
 

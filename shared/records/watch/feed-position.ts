@@ -58,6 +58,11 @@ export function isFeedPosition({ container, ranges }: FeedPosition): boolean {
   );
 }
 
+/** Whether a reading that began at a time has come to each range, so that its position tells where to go on in all of them. */
+export function hasBegunEverywhere({ ranges }: FeedPosition): boolean {
+  return ranges.every(({ token }) => token !== '');
+}
+
 /** Equal for equal positions. */
 export function positionKey({ container, ranges }: FeedPosition): string {
   return [container, ...ranges.flatMap(({ end, token }) => [end, token])].join(' ');

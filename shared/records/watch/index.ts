@@ -2,7 +2,8 @@
  * Watching: everything that is stored can be followed, by resync and changes. `watches.ts` is what others use; `watch-hub.ts` is the one
  * loop of the process; a follower (`scope-follower.ts`, `wide-follower.ts`) reads from its own place and is only woken by it.
  */
-export type { FoundChange } from './change-feed.ts';
+export { ChangeFeed, type FeedPage, type FoundChange } from './change-feed.ts';
+export { type FeedPosition, hasBegunEverywhere, hasReached } from './feed-position.ts';
 export type { Follower, WatchAnswer } from './follower.ts';
 export type { ResyncPage, ResyncRequest } from './resync.ts';
 export type { Place } from './waiter.ts';

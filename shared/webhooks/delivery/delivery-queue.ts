@@ -1,5 +1,4 @@
 import type { ServiceBusMessage, ServiceBusSender } from '@azure/service-bus';
-import type { DeliveryMessage } from './delivery.ts';
 import { messageId, type QueueMessage } from './queue-message.ts';
 
 /** The SDK alone would wait for a minute, several times over. */
@@ -12,7 +11,7 @@ export interface DeliveryQueue {
    *
    * @returns those that can never be sent, because one of them alone is too large for the bus.
    */
-  send(messages: readonly DeliveryMessage[]): Promise<readonly DeliveryMessage[]>;
+  send<Message extends QueueMessage>(messages: readonly Message[]): Promise<readonly Message[]>;
   /** Sends a message that arrives no earlier than `at`, in milliseconds since the Unix epoch. */
   schedule(message: QueueMessage, at: number): Promise<void>;
 }
@@ -25,12 +24,12 @@ export class ServiceBusDeliveryQueue implements DeliveryQueue {
     this.#sender = sender;
   }
 
-  async send(messages: readonly DeliveryMessage[]): Promise<readonly DeliveryMessage[]> {
+  async send<Message extends QueueMessage>(messages: readonly Message[]): Promise<readonly Message[]> {
     if (messages.length === 0) {
       return [];
     }
     const sender = await this.#sender();
-    const refused: DeliveryMessage[] = [];
+    const refused: Message[] = [];
     let batch = await sender.createMessageBatch(deadline());
     for (const message of messages) {
       const encoded = toServiceBusMessage(message);

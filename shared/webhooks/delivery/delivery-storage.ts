@@ -120,16 +120,14 @@ function takeCursor([createdAt, seen]: readonly unknown[]): Cursor | undefined {
 const MAX_SEEN = 100_000;
 
 function toDocument(delivery: Delivery): DeliveryDocument {
-  return {
-    ...delivery,
-    schemaVersion: SCHEMA_VERSION,
-    ...(delivery.state !== 'pending' && { ttl: DONE_TTL_SECONDS }),
-  };
+  const isDone = delivery.state === 'delivered' || delivery.state === 'dead';
+  return { ...delivery, schemaVersion: SCHEMA_VERSION, ...(isDone && { ttl: DONE_TTL_SECONDS }) };
 }
 
 /** Leaves out what is the document's and not the delivery's. */
 function fromDocument(document: DeliveryDocument): Delivery {
-  const { id, subscription, ns, scope, revision, key, state, reason, createdAt, attempts, nextAt } = document;
+  const { id, subscription, ns, scope, revision, key, state, reason, createdAt, attempts } = document;
+  const { replays, earlierAttempts, lastResponse, nextAt } = document;
   return {
     id,
     subscription,
@@ -141,6 +139,9 @@ function fromDocument(document: DeliveryDocument): Delivery {
     ...(reason !== undefined && { reason }),
     createdAt,
     attempts,
+    ...(replays !== undefined && { replays }),
+    ...(earlierAttempts !== undefined && { earlierAttempts }),
+    ...(lastResponse !== undefined && { lastResponse }),
     ...(nextAt !== undefined && { nextAt }),
   };
 }

@@ -22,6 +22,23 @@ export interface RecoveryMessage {
   readonly postponed?: number | undefined;
 }
 
+/** A delivery that is to be made again, and the how many-th replay of it that is: so that it counts once however often it is asked for. */
+export interface Replay {
+  /** Of the delivery. */
+  readonly id: string;
+  readonly replay: number;
+}
+
+/** Makes single deliveries again, whatever became of them. */
+export interface ReplayMessage {
+  readonly task: 'replay';
+  readonly run: string;
+  readonly ns: string;
+  readonly subscription: string;
+  readonly replays: readonly Replay[];
+  readonly postponed?: number | undefined;
+}
+
 /** Asks an endpoint for its consent once more. */
 export interface ConsentMessage {
   readonly task: 'consent';
@@ -35,7 +52,7 @@ export interface ConsentMessage {
 }
 
 /** All that travels over the queue `deliveries`. */
-export type QueueMessage = DeliveryMessage | RecoveryMessage | ConsentMessage;
+export type QueueMessage = DeliveryMessage | RecoveryMessage | ReplayMessage | ConsentMessage;
 
 const count = z.int().positive();
 
@@ -51,6 +68,18 @@ const recoverySchema = z.object({
   postponed: count.optional(),
 });
 
+/** See `Replay`. */
+export const replaySchema = z.object({ id: z.string().min(1), replay: count });
+
+const replayMessageSchema = z.object({
+  task: z.literal('replay'),
+  run: z.string().min(1),
+  ns: z.string().min(1),
+  subscription: z.string().min(1),
+  replays: z.array(replaySchema),
+  postponed: count.optional(),
+});
+
 const consentSchema = z.object({
   task: z.literal('consent'),
   ns: z.string().min(1),
@@ -60,7 +89,7 @@ const consentSchema = z.object({
   postponed: count.optional(),
 });
 
-const messageSchema = z.union([recoverySchema, consentSchema, deliveryMessageSchema]);
+const messageSchema = z.union([recoverySchema, replayMessageSchema, consentSchema, deliveryMessageSchema]);
 
 /** @throws ZodError when it is no message of this queue. */
 export function parseQueueMessage(body: unknown): QueueMessage {
@@ -82,7 +111,12 @@ function firstMessageId(message: QueueMessage): string {
     const attempt = message.attempt === 1 ? '' : `:${message.attempt}`;
     return deliveryId(message) + replay + attempt;
   }
-  return message.task === 'recover'
-    ? `${message.subscription}:${message.run}:${message.page}`
-    : `${message.subscription}:${message.tokenHash}:${message.attempt}`;
+  switch (message.task) {
+    case 'recover':
+      return `${message.subscription}:${message.run}:${message.page}`;
+    case 'replay':
+      return `${message.subscription}:${message.run}`;
+    case 'consent':
+      return `${message.subscription}:${message.tokenHash}:${message.attempt}`;
+  }
 }

@@ -9,8 +9,9 @@ import { systemRandom } from '../../../shared/platform/random.ts';
 import { Sealer } from '../../../shared/platform/sealer.ts';
 import { connectServiceBus } from '../../../shared/platform/servicebus.ts';
 import { COSMOS_CONTAINERS, SERVICE_BUS_QUEUES } from '../../../shared/platform/topology.ts';
-import { Records } from '../../../shared/records/index.ts';
+import { ChangeFeed, Records } from '../../../shared/records/index.ts';
 import {
+  Activation,
   createWebhookClient,
   Deliveries,
   type DeliveryQueue,
@@ -18,6 +19,8 @@ import {
   FanOut,
   type PostWebhook,
   parseQueueMessage,
+  Recovery,
+  Replays,
   RequestWriter,
   ServiceBusDeliveryQueue,
   Subscriptions,
@@ -65,6 +68,7 @@ export interface Webhooks {
   readonly queue: DeliveryQueue;
   readonly fanOut: FanOut;
   readonly deliveries: Deliveries;
+  readonly activation: Activation;
   readonly alerts: readonly string[];
   /** What the handler of a message threw. */
   readonly crashes: readonly unknown[];
@@ -100,14 +104,26 @@ export async function startWebhooks(
     clock,
     clockSkewMilliseconds: CLOCK_SKEW_MILLISECONDS,
   });
+  const parts = options.wrap?.({ storage, queue, post }) ?? { storage, queue, post };
   const deliveries = new Deliveries({
     records,
     subscriptions,
-    ...(options.wrap?.({ storage, queue, post }) ?? { storage, queue, post }),
+    ...parts,
     clock,
     random,
     requests: new RequestWriter({ sealer, publicUrl: undefined }),
     retrySeconds: options.retrySeconds ?? [0.05, 0.05],
+    clockSkewMilliseconds: CLOCK_SKEW_MILLISECONDS,
+  });
+  const activation = new Activation({ subscriptions, queue, clock, random });
+  const recovery = new Recovery({
+    records,
+    feed: new ChangeFeed(database.container(COSMOS_CONTAINERS.records.id), clock),
+    subscriptions,
+    storage: parts.storage,
+    queue: parts.queue,
+    replays: new Replays({ storage: parts.storage, queue: parts.queue, clock }),
+    clock,
     clockSkewMilliseconds: CLOCK_SKEW_MILLISECONDS,
   });
   const alerts: string[] = [];
@@ -120,6 +136,8 @@ export async function startWebhooks(
       const message = parseQueueMessage(body);
       if (!('task' in message)) {
         await deliveries.handle(message);
+      } else if (message.task !== 'consent') {
+        await recovery.handle(message);
       }
     } catch (error) {
       crashes.push(error);
@@ -133,6 +151,7 @@ export async function startWebhooks(
     queue,
     fanOut,
     deliveries,
+    activation,
     alerts,
     crashes,
     async stop() {

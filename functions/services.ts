@@ -33,6 +33,9 @@ import {
   createWebhookClient,
   Deliveries,
   DeliveryStorage,
+  EndpointGate,
+  EndpointStorage,
+  FailingEndpoints,
   FanOut,
   Recovery,
   Replays,
@@ -93,6 +96,7 @@ interface Parts extends Services {
   readonly webhookClient: WebhookClient;
   readonly deliveryStorage: DeliveryStorage;
   readonly deliveryQueue: ServiceBusDeliveryQueue;
+  readonly endpointGate: EndpointGate;
   readonly deliverySender: Promise<ServiceBusSender>;
 }
 
@@ -181,6 +185,13 @@ export function composeServices(settings: Settings): Services {
       }),
     activation: () =>
       new Activation({ subscriptions: app.subscriptions, queue: app.deliveryQueue, clock, random }),
+    endpointGate: () =>
+      new EndpointGate({
+        storage: new EndpointStorage(app.database.container(COSMOS_CONTAINERS.deliveries.id)),
+        failing: new FailingEndpoints({ records: app.records, subscriptions: app.subscriptions, clock }),
+        clock,
+        timeoutMilliseconds: 1000 * settings.SKERRY_WEBHOOK_TIMEOUT_SECONDS,
+      }),
     deliveryStorage: () => new DeliveryStorage(app.database.container(COSMOS_CONTAINERS.deliveries.id)),
     deliverySender: async () => (await app.serviceBus).createSender(SERVICE_BUS_QUEUES.deliveries.name),
     deliveryQueue: () => new ServiceBusDeliveryQueue(() => app.deliverySender),

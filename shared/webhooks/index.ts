@@ -25,7 +25,15 @@ export {
 } from './delivery/queue-message.ts';
 export { Recovery } from './delivery/recovery.ts';
 export { Replays } from './delivery/replays.ts';
+export { type EndpointCall, EndpointGate, type GateAnswer } from './endpoint/endpoint-gate.ts';
+export type { EndpointPatience } from './endpoint/endpoint-health.ts';
 export type { EndpointPolicy } from './endpoint/endpoint-policy.ts';
+export { EndpointStorage } from './endpoint/endpoint-storage.ts';
+export {
+  type FailingEndpoint,
+  FailingEndpoints,
+  removeFailingEndpoint,
+} from './endpoint/failing-endpoints.ts';
 export {
   type AskForConsent,
   type ConsentAnswer,

@@ -2,7 +2,7 @@ import type { Container, JSONValue, SqlParameter } from '@azure/cosmos';
 import { askCosmos, COSMOS_STATUS, unlessPreceded } from '../../platform/ask-cosmos.ts';
 import { queryAll } from '../../platform/cosmos-query.ts';
 import { readCursor, writeCursor } from '../../platform/cursor.ts';
-import type { Delivery, DeliveryState } from './delivery.ts';
+import { DELIVERY_PREFIX, type Delivery, type DeliveryState } from './delivery.ts';
 
 /** A delivery as it was read, with what proves at the next write that nobody changed it meanwhile. */
 export interface VersionedDelivery {
@@ -73,8 +73,12 @@ export class DeliveryStorage {
   /** @throws SkerryError `invalid` when `after` is no cursor of such a listing. */
   async list(subscription: string, { state, limit, after }: DeliveryPageRequest): Promise<DeliveryListing> {
     const cursor = after === undefined ? undefined : readCursor(after, takeCursor);
-    const conditions = ['c.subscription = @subscription'];
-    const parameters: SqlParameter[] = [{ name: '@subscription', value: subscription }];
+    // The partition also holds what is known of the endpoint.
+    const conditions = ['c.subscription = @subscription', 'STARTSWITH(c.id, @deliveries)'];
+    const parameters: SqlParameter[] = [
+      { name: '@subscription', value: subscription },
+      { name: '@deliveries', value: DELIVERY_PREFIX },
+    ];
     const add = (condition: string, name: string, value: JSONValue) => {
       conditions.push(condition);
       parameters.push({ name, value });

@@ -16,8 +16,8 @@ export interface DeliveryMessage {
   readonly postponed?: number | undefined;
   /** The how many-th replay this belongs to, from 1 on: someone asked for it again, whatever became of it before. */
   readonly replay?: number | undefined;
-  /** Whether its time is one that the endpoint's allowed rate has set apart for it. */
-  readonly hasSlot?: boolean | undefined;
+  /** The time that the endpoint's allowed rate has set apart for it, if any, in milliseconds since the Unix epoch. */
+  readonly slotAt?: number | undefined;
 }
 
 /** `held` waits for its subscription to become active again, with no message under way. */
@@ -68,8 +68,11 @@ export const deliveryMessageSchema = z.object({
   attempt: z.int().positive(),
   postponed: z.int().positive().optional(),
   replay: z.int().positive().optional(),
-  hasSlot: z.boolean().optional(),
+  slotAt: z.number().positive().optional(),
 });
+
+/** Ids of deliveries begin so. */
+export const DELIVERY_PREFIX = 'dlv_';
 
 /** The same for every message, retry and process that handles this change for this subscription. */
 export function deliveryId({
@@ -77,7 +80,7 @@ export function deliveryId({
   scope,
   revision,
 }: Pick<DeliveryMessage, 'subscription' | 'scope' | 'revision'>): string {
-  return `dlv_${hashId(subscription, scope, revision)}`;
+  return `${DELIVERY_PREFIX}${hashId(subscription, scope, revision)}`;
 }
 
 /** A delivery that was never attempted. */

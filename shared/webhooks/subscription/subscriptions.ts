@@ -13,6 +13,7 @@ import {
   scopeId,
 } from '../../records/index.ts';
 import { checkEndpoint, type EndpointPolicy } from '../endpoint/endpoint-policy.ts';
+import { removeFailingEndpoint } from '../endpoint/failing-endpoints.ts';
 import {
   currentValue,
   nesoiSubscriptionId,
@@ -146,6 +147,7 @@ export class Subscriptions {
         return { type: 'delete' };
       },
     });
+    await removeFailingEndpoint(this.#records, ns, id, author);
     return revision;
   }
 
@@ -232,8 +234,9 @@ export class Subscriptions {
 
   /** @throws SkerryError `not-found`. */
   async removeHook(ns: string, resource: string, name: string, author: Author): Promise<void> {
+    const id = nesoiSubscriptionId(ns, resource, name);
     await this.#records.commit<SubscriptionValue>(subscriptionScope(ns), {
-      key: subscriptionKey(nesoiSubscriptionId(ns, resource, name)),
+      key: subscriptionKey(id),
       ...author,
       decide(current) {
         if (current === undefined) {
@@ -242,6 +245,7 @@ export class Subscriptions {
         return { type: 'delete' };
       },
     });
+    await removeFailingEndpoint(this.#records, ns, id, author);
   }
 
   /** All subscriptions of a namespace, proven current. */

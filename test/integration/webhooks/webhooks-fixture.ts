@@ -16,6 +16,10 @@ import {
   Deliveries,
   type DeliveryQueue,
   DeliveryStorage,
+  EndpointGate,
+  type EndpointPatience,
+  EndpointStorage,
+  FailingEndpoints,
   FanOut,
   type PostWebhook,
   parseQueueMessage,
@@ -56,6 +60,7 @@ export interface Parts {
 
 export interface WebhooksOptions {
   readonly retrySeconds?: readonly number[];
+  readonly patience?: EndpointPatience;
   /** Puts something in front of the parts that deliveries work with. */
   readonly wrap?: (parts: Parts) => Parts;
 }
@@ -69,6 +74,7 @@ export interface Webhooks {
   readonly fanOut: FanOut;
   readonly deliveries: Deliveries;
   readonly activation: Activation;
+  readonly gate: EndpointGate;
   readonly alerts: readonly string[];
   /** What the handler of a message threw. */
   readonly crashes: readonly unknown[];
@@ -76,6 +82,7 @@ export interface Webhooks {
 }
 
 const CLOCK_SKEW_MILLISECONDS = 0;
+const CALL_TIMEOUT_MILLISECONDS = 10_000;
 
 export async function startWebhooks(
   servers: Omit<Servers, 'stop'>,
@@ -95,7 +102,7 @@ export async function startWebhooks(
   const sender = client.createSender(SERVICE_BUS_QUEUES.deliveries.name);
   const storage = new DeliveryStorage(database.container(COSMOS_CONTAINERS.deliveries.id));
   const queue = new ServiceBusDeliveryQueue(async () => sender);
-  const { post } = createWebhookClient({ policy, timeoutMilliseconds: 10_000, clock });
+  const { post } = createWebhookClient({ policy, timeoutMilliseconds: CALL_TIMEOUT_MILLISECONDS, clock });
   const subscriptions = new Subscriptions({ records, clock, random, endpointPolicy: policy });
   const fanOut = new FanOut({
     subscriptions,
@@ -105,6 +112,13 @@ export async function startWebhooks(
     clockSkewMilliseconds: CLOCK_SKEW_MILLISECONDS,
   });
   const parts = options.wrap?.({ storage, queue, post }) ?? { storage, queue, post };
+  const gate = new EndpointGate({
+    storage: new EndpointStorage(database.container(COSMOS_CONTAINERS.deliveries.id)),
+    failing: new FailingEndpoints({ records, subscriptions, clock }),
+    clock,
+    timeoutMilliseconds: CALL_TIMEOUT_MILLISECONDS,
+    patience: options.patience,
+  });
   const deliveries = new Deliveries({
     records,
     subscriptions,
@@ -152,6 +166,7 @@ export async function startWebhooks(
     fanOut,
     deliveries,
     activation,
+    gate,
     alerts,
     crashes,
     async stop() {

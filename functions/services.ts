@@ -7,6 +7,7 @@ import { GossipRegistry } from '../shared/federation/index.ts';
 import { Compactor, Retention } from '../shared/history/index.ts';
 import { isPublic } from '../shared/keyspace/index.ts';
 import { KeyValues } from '../shared/kv/index.ts';
+import { NotificationDeliveries, NotificationTopic } from '../shared/notifications/index.ts';
 import { connectBlob } from '../shared/platform/blob.ts';
 import { type Clock, systemClock } from '../shared/platform/clock.ts';
 import { openDatabase } from '../shared/platform/cosmos.ts';
@@ -15,7 +16,12 @@ import { Readiness } from '../shared/platform/readiness.ts';
 import { Sealer } from '../shared/platform/sealer.ts';
 import { connectServiceBus } from '../shared/platform/servicebus.ts';
 import { readSettings, type Settings } from '../shared/platform/settings.ts';
-import { CONNECTIONS, COSMOS_CONTAINERS, SERVICE_BUS_QUEUES } from '../shared/platform/topology.ts';
+import {
+  CONNECTIONS,
+  COSMOS_CONTAINERS,
+  SERVICE_BUS_QUEUES,
+  SERVICE_BUS_TOPICS,
+} from '../shared/platform/topology.ts';
 import {
   AttachedRecords,
   ChangeFeed,
@@ -71,6 +77,7 @@ export interface Services {
   readonly subscriptions: Subscriptions;
   readonly fanOut: FanOut;
   readonly deliveries: Deliveries;
+  readonly notificationDeliveries: NotificationDeliveries;
   readonly activation: Activation;
   readonly recovery: Recovery;
 }
@@ -98,6 +105,8 @@ interface Parts extends Services {
   readonly deliveryQueue: ServiceBusDeliveryQueue;
   readonly endpointGate: EndpointGate;
   readonly deliverySender: Promise<ServiceBusSender>;
+  readonly notificationSender: Promise<ServiceBusSender>;
+  readonly notificationTopic: NotificationTopic;
 }
 
 /** The services over some settings. */
@@ -195,11 +204,30 @@ export function composeServices(settings: Settings): Services {
     deliveryStorage: () => new DeliveryStorage(app.database.container(COSMOS_CONTAINERS.deliveries.id)),
     deliverySender: async () => (await app.serviceBus).createSender(SERVICE_BUS_QUEUES.deliveries.name),
     deliveryQueue: () => new ServiceBusDeliveryQueue(() => app.deliverySender),
+    notificationSender: async () =>
+      (await app.serviceBus).createSender(SERVICE_BUS_TOPICS.notifications.name),
+    notificationTopic: () =>
+      new NotificationTopic({
+        sender: () => app.notificationSender,
+        publicUrl: settings.SKERRY_PUBLIC_URL,
+      }),
+    notificationDeliveries: () =>
+      new NotificationDeliveries({
+        records: app.records,
+        topic: app.notificationTopic,
+        storage: app.deliveryStorage,
+        queue: app.deliveryQueue,
+        clock,
+        random,
+        retrySeconds: settings.SKERRY_WEBHOOK_RETRY_SECONDS,
+      }),
     fanOut: () =>
       new FanOut({
+        records: app.records,
         subscriptions: app.subscriptions,
         storage: app.deliveryStorage,
         queue: app.deliveryQueue,
+        publication: app.notificationTopic,
         clock,
         clockSkewMilliseconds,
       }),

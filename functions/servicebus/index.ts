@@ -1,6 +1,6 @@
 import { app } from '@azure/functions';
 import { CONNECTIONS, SERVICE_BUS_QUEUES } from '../../shared/platform/topology.ts';
-import { parseQueueMessage } from '../../shared/webhooks/index.ts';
+import { BUS_SUBSCRIPTION, parseQueueMessage } from '../../shared/webhooks/index.ts';
 import { services } from '../services.ts';
 
 app.serviceBusQueue('servicebus-deliver', {
@@ -13,7 +13,9 @@ app.serviceBusQueue('servicebus-deliver', {
 async function deliver(body: unknown): Promise<void> {
   const message = parseQueueMessage(body);
   if (!('task' in message)) {
-    return await services().deliveries.handle(message);
+    const { deliveries, notificationDeliveries } = services();
+    const isForBus = message.subscription === BUS_SUBSCRIPTION;
+    return await (isForBus ? notificationDeliveries : deliveries).handle(message);
   }
   switch (message.task) {
     case 'recover':

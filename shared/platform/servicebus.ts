@@ -1,4 +1,7 @@
-import type { ServiceBusClient } from '@azure/service-bus';
+import type { ServiceBusClient, ServiceBusMessage, ServiceBusSender } from '@azure/service-bus';
+
+/** The SDK alone would wait for a minute, several times over. */
+const SEND_TIMEOUT_MILLISECONDS = 20_000;
 
 /**
  * A Service Bus client. The SDK is loaded at the first call, because most processes answer requests without
@@ -15,4 +18,59 @@ export async function connectServiceBus(connectionString: string): Promise<Servi
       maxRetryDelayInMs: 2_000,
     },
   });
+}
+
+/** How long one call of a sender may take. */
+export function sendDeadline(): { abortSignal: AbortSignal } {
+  return { abortSignal: AbortSignal.timeout(SEND_TIMEOUT_MILLISECONDS) };
+}
+
+export interface BatchSending<Item> {
+  readonly encode: (item: Item) => ServiceBusMessage;
+  /** Takes note of items that were not sent, so that the others are; without it, or when it throws, none that follow are sent either. */
+  readonly onFault?: (error: unknown, unsent: readonly Item[]) => void;
+}
+
+/**
+ * Sends a message for each item, as many in one transfer as it holds.
+ *
+ * @returns the items whose message alone is too large for the bus.
+ * @throws what the bus throws when it does not answer or refuses.
+ */
+export async function sendInBatches<Item>(
+  sender: () => Promise<ServiceBusSender>,
+  items: readonly Item[],
+  { encode, onFault = rethrow }: BatchSending<Item>,
+): Promise<Item[]> {
+  const refused: Item[] = [];
+  let next = 0;
+  while (next < items.length) {
+    const batched: Item[] = [];
+    try {
+      const open = await sender();
+      const batch = await open.createMessageBatch(sendDeadline());
+      for (; next < items.length; next += 1) {
+        const item = items[next] as Item;
+        if (batch.tryAddMessage(encode(item))) {
+          batched.push(item);
+        } else if (batched.length === 0) {
+          refused.push(item);
+        } else {
+          break;
+        }
+      }
+      if (batched.length > 0) {
+        await open.sendMessages(batch, sendDeadline());
+      }
+    } catch (error) {
+      // A batch that could not even be opened says as much of one item as of all.
+      onFault(error, batched.length > 0 ? batched : items.slice(next));
+      next = batched.length > 0 ? next : items.length;
+    }
+  }
+  return refused;
+}
+
+function rethrow(error: unknown): void {
+  throw error;
 }

@@ -104,6 +104,18 @@ export class Records {
     return await new LogStorage(this.#options.container, scope).readChange<Value>(revision);
   }
 
+  /** The changes of a scope above one revision and up to another, in order, as far as the log has them; by one query. */
+  async changes<Value>(
+    scope: Scope,
+    range: { readonly above: number; readonly upTo: number },
+  ): Promise<readonly Change<Value>[]> {
+    const changes: Change<Value>[] = [];
+    for await (const page of new LogStorage(this.#options.container, scope).readChangePages<Value>(range)) {
+      changes.push(...page);
+    }
+    return changes;
+  }
+
   /**
    * One record as the log has it at a revision of the scope; undefined when there was none.
    *

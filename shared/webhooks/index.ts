@@ -3,11 +3,13 @@
  * changes of the feed into messages, `deliveries.ts` turns messages into calls of endpoints and says why none is lost.
  */
 export { Deliveries, type DeliveriesOptions } from './delivery/deliveries.ts';
-export type {
-  Delivery,
-  DeliveryAttempt,
-  DeliveryMessage,
-  DeliveryState,
+export {
+  BUS_SUBSCRIPTION,
+  type Delivery,
+  type DeliveryAttempt,
+  type DeliveryMessage,
+  type DeliveryState,
+  deliveryId,
 } from './delivery/delivery.ts';
 export { type DeliveryQueue, ServiceBusDeliveryQueue } from './delivery/delivery-queue.ts';
 export {
@@ -15,7 +17,7 @@ export {
   type DeliveryPageRequest,
   DeliveryStorage,
 } from './delivery/delivery-storage.ts';
-export { type Alerts, FanOut } from './delivery/fan-out.ts';
+export { type Alerts, FanOut, type Publication } from './delivery/fan-out.ts';
 export {
   type ConsentMessage,
   parseQueueMessage,
@@ -25,6 +27,7 @@ export {
 } from './delivery/queue-message.ts';
 export { Recovery } from './delivery/recovery.ts';
 export { Replays } from './delivery/replays.ts';
+export { pauseAfter } from './delivery/retry-ladder.ts';
 export { type EndpointCall, EndpointGate, type GateAnswer } from './endpoint/endpoint-gate.ts';
 export type { EndpointPatience } from './endpoint/endpoint-health.ts';
 export type { EndpointPolicy } from './endpoint/endpoint-policy.ts';
@@ -42,6 +45,7 @@ export {
   type WebhookClient,
   type WebhookResult,
 } from './endpoint/webhook-client.ts';
+export type { ToldChange } from './notification/change-data.ts';
 export {
   type CloudEvent,
   cloudEvent,
@@ -59,6 +63,7 @@ export type {
   SubscriptionValue,
   WebhookFormat,
 } from './subscription/subscription.ts';
+export { hashId } from './subscription/subscription.ts';
 export {
   type HookInput,
   type SubscriptionInput,

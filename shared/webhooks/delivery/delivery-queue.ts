@@ -1,8 +1,6 @@
 import type { ServiceBusMessage, ServiceBusSender } from '@azure/service-bus';
+import { sendDeadline, sendInBatches } from '../../platform/servicebus.ts';
 import { messageId, type QueueMessage } from './queue-message.ts';
-
-/** The SDK alone would wait for a minute, several times over. */
-const SEND_TIMEOUT_MILLISECONDS = 20_000;
 
 /** The way of deliveries over the bus. All methods throw when the bus does not answer. */
 export interface DeliveryQueue {
@@ -25,39 +23,13 @@ export class ServiceBusDeliveryQueue implements DeliveryQueue {
   }
 
   async send<Message extends QueueMessage>(messages: readonly Message[]): Promise<readonly Message[]> {
-    if (messages.length === 0) {
-      return [];
-    }
-    const sender = await this.#sender();
-    const refused: Message[] = [];
-    let batch = await sender.createMessageBatch(deadline());
-    for (const message of messages) {
-      const encoded = toServiceBusMessage(message);
-      if (batch.tryAddMessage(encoded)) {
-        continue;
-      }
-      if (batch.count > 0) {
-        await sender.sendMessages(batch, deadline());
-        batch = await sender.createMessageBatch(deadline());
-      }
-      if (!batch.tryAddMessage(encoded)) {
-        refused.push(message);
-      }
-    }
-    if (batch.count > 0) {
-      await sender.sendMessages(batch, deadline());
-    }
-    return refused;
+    return await sendInBatches(this.#sender, messages, { encode: toServiceBusMessage });
   }
 
   async schedule(message: QueueMessage, at: number): Promise<void> {
     const sender = await this.#sender();
-    await sender.scheduleMessages(toServiceBusMessage(message), new Date(at), deadline());
+    await sender.scheduleMessages(toServiceBusMessage(message), new Date(at), sendDeadline());
   }
-}
-
-function deadline(): { abortSignal: AbortSignal } {
-  return { abortSignal: AbortSignal.timeout(SEND_TIMEOUT_MILLISECONDS) };
 }
 
 function toServiceBusMessage(message: QueueMessage): ServiceBusMessage {

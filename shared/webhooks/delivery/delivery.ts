@@ -59,6 +59,9 @@ export interface Delivery {
   readonly nextAt?: string;
 }
 
+/** Stands for a subscription in deliveries of changes to the topic of the bus; those of people begin with `sub_`. */
+export const BUS_SUBSCRIPTION = 'notifications';
+
 /** See `parseQueueMessage`. */
 export const deliveryMessageSchema = z.object({
   scope: z.string().min(1),

@@ -1,18 +1,32 @@
-import { z } from 'zod';
-import { isPublic } from '../../keyspace/index.ts';
 import type { Clock } from '../../platform/clock.ts';
-import { parseScopeId } from '../../records/index.ts';
+import { mapConcurrently } from '../../platform/map-concurrently.ts';
+import type { Change, Json, Records, Scope } from '../../records/index.ts';
+import type { ToldChange } from '../notification/change-data.ts';
+import { inactiveSince } from '../subscription/activation.ts';
 import type { Subscription } from '../subscription/subscription.ts';
 import type { Subscriptions } from '../subscription/subscriptions.ts';
+import { wants } from '../subscription/wanted-change.ts';
 import { type Announcement, hears } from '../subscription/watched-key.ts';
-import { type DeliveryMessage, newDelivery } from './delivery.ts';
+import { type AnnouncedScope, announcedScopes } from './change-batch.ts';
+import { BUS_SUBSCRIPTION, type DeliveryMessage, newDelivery } from './delivery.ts';
 import type { DeliveryQueue } from './delivery-queue.ts';
 import type { DeliveryStorage } from './delivery-storage.ts';
+import { KnownSubscriptions, type NamespaceSubscriptions } from './known-subscriptions.ts';
+
+/** Where everyone can hear of every change; the topic of the bus. */
+export interface Publication {
+  /** @returns the changes that it does not take as things stand. */
+  publish(
+    changes: readonly ToldChange[],
+  ): Promise<readonly { readonly told: ToldChange; readonly reason: string }[]>;
+}
 
 export interface FanOutOptions {
+  readonly records: Records;
   readonly subscriptions: Subscriptions;
   readonly storage: DeliveryStorage;
   readonly queue: DeliveryQueue;
+  readonly publication: Publication;
   readonly clock: Clock;
   readonly clockSkewMilliseconds: number;
 }
@@ -22,88 +36,17 @@ export interface Alerts {
   error(...args: unknown[]): void;
 }
 
-const announcementSchema = z.object({
-  scope: z.string().regex(/^[^:]+:[^:]+:/, 'is not a scope id of the form namespace:kind:name'),
-  revision: z.int().positive(),
-  key: z.string().startsWith('/'),
-  at: z.string().refine((text) => !Number.isNaN(Date.parse(text)), 'is not a time'),
-});
+/** Scopes, and dead deliveries, that are asked of storage at a time. */
+const CONCURRENCY = 16;
 
-/**
- * Matches changes against the subscriptions of their namespace and enqueues a delivery for each pair. It only reads
- * which change it is; delivering reads the change itself from the log, because the host rewrites what looks like a time
- * in the documents that it hands over.
- *
- * The feed advances only when `handle` returns, and repeats the batch otherwise. What was enqueued twice is dropped by the
- * bus, or known by its delivery document. So nothing is lost, as long as what can never succeed does not throw.
- */
-export class FanOut {
-  readonly #options: FanOutOptions;
+/** Messages that are in memory at a time; many subscriptions may hear of each change. */
+const MAX_MESSAGES = 5_000;
 
-  constructor(options: FanOutOptions) {
-    this.#options = options;
-  }
-
-  /**
-   * @param documents of the container `records`, as the change feed hands them over.
-   * @throws what storage or the bus throws when it does not answer, after everything else of the batch is enqueued.
-   */
-  async handle(documents: readonly unknown[], alerts: Alerts): Promise<void> {
-    const messages: DeliveryMessage[] = [];
-    const hopeless: HopelessMessage[] = [];
-    const faults: unknown[] = [];
-    for (const [ns, changes] of byNamespace(documents, alerts)) {
-      try {
-        const matches = await this.#match(ns, changes);
-        messages.push(...matches.messages);
-        hopeless.push(...matches.hopeless);
-      } catch (error) {
-        faults.push(error);
-      }
-    }
-    const refused = await this.#options.queue.send(messages);
-    hopeless.push(
-      ...refused.map((message) => ({ message, reason: 'It does not fit into a message of the bus.' })),
-    );
-    await this.#bury(hopeless, alerts);
-    if (faults.length > 0) {
-      throw faults[0];
-    }
-  }
-
-  async #match(ns: string, changes: readonly Announcement[]) {
-    const { subscriptions, clockSkewMilliseconds } = this.#options;
-    const known: Subscription[] = [];
-    for await (const subscription of subscriptions.all(ns)) {
-      known.push(subscription);
-    }
-    const messages: DeliveryMessage[] = [];
-    const hopeless: HopelessMessage[] = [];
-    for (const change of changes) {
-      const { scope, revision, key } = change;
-      for (const subscription of known) {
-        const message = { scope, revision, key, subscription: subscription.id, attempt: 1 };
-        try {
-          if (hears(subscription, change, clockSkewMilliseconds)) {
-            messages.push(message);
-          }
-        } catch (error) {
-          hopeless.push({ message, reason: `The subscription cannot be read: ${String(error)}` });
-        }
-      }
-    }
-    return { messages, hopeless };
-  }
-
-  /** Makes dead deliveries of what would fail again and again, and would hold up all that comes after it. */
-  async #bury(hopeless: readonly HopelessMessage[], alerts: Alerts): Promise<void> {
-    const { storage, clock } = this.#options;
-    for (const { message, reason } of hopeless) {
-      const delivery = newDelivery(message, clock.now());
-      alerts.error(`The delivery ${delivery.id} to ${message.subscription} cannot be enqueued. ${reason}`);
-      await storage.create({ ...delivery, state: 'dead', reason });
-    }
-  }
+/** A change of a batch, as far as the log has it. */
+interface Announced {
+  readonly announcement: Announcement;
+  readonly change: Change<Json> | undefined;
+  readonly subscriptions: NamespaceSubscriptions;
 }
 
 interface HopelessMessage {
@@ -111,36 +54,184 @@ interface HopelessMessage {
   readonly reason: string;
 }
 
-/** The changes in a batch that anyone may be told of. */
-function byNamespace(documents: readonly unknown[], alerts: Alerts): Map<string, Announcement[]> {
-  const namespaces = new Map<string, Announcement[]>();
-  for (const document of documents) {
-    if (!isChange(document)) {
-      continue;
+/**
+ * Matches changes against the subscriptions of their namespace and enqueues a delivery for each pair, and publishes every change.
+ * The changes are read from the log, by one query for each scope of a batch.
+ *
+ * The feed advances only when `handle` returns, and repeats the batch otherwise. What was enqueued or published twice is dropped by
+ * the bus, or known by its delivery document. So nothing is lost, as long as what can never succeed does not throw. Deliveries
+ * and publication do not wait for one another, and what one of them cannot do keeps nothing from the other.
+ */
+export class FanOut {
+  readonly #options: FanOutOptions;
+  readonly #subscriptions: KnownSubscriptions;
+
+  constructor(options: FanOutOptions) {
+    this.#options = options;
+    this.#subscriptions = new KnownSubscriptions(options.records, options.subscriptions);
+  }
+
+  /**
+   * @param documents of the container `records`, as the change feed hands them over.
+   * @throws what storage or the bus throws when it does not answer, after everything else of the batch is enqueued.
+   */
+  async handle(documents: readonly unknown[], alerts: Alerts): Promise<void> {
+    const batch = new Batch(alerts);
+    const scopes = announcedScopes(documents, alerts);
+    const read = await mapConcurrently(scopes, CONCURRENCY, (scope) => batch.try(this.#read(scope)));
+    const changes = read.flat().filter((announced) => announced !== undefined);
+    await Promise.all([batch.try(this.#enqueue(changes, batch)), batch.try(this.#publish(changes, batch))]);
+    await this.#bury(batch);
+    batch.end();
+  }
+
+  /** A scope's part of the batch, and who may hear of it. */
+  async #read({ scope, announcements }: AnnouncedScope): Promise<Announced[]> {
+    const [subscriptions, changes] = await Promise.all([
+      this.#subscriptions.of(scope.ns),
+      this.#readChanges(scope, announcements),
+    ]);
+    const byRevision = new Map(changes.map((change) => [change.revision, change]));
+    return announcements.map((announcement) => ({
+      announcement,
+      change: byRevision.get(announcement.revision),
+      subscriptions,
+    }));
+  }
+
+  async #readChanges(scope: Scope, announcements: readonly Announcement[]): Promise<readonly Change<Json>[]> {
+    const { records } = this.#options;
+    const revisions = announcements.map(({ revision }) => revision);
+    const [first = 0] = revisions;
+    if (revisions.length === 1) {
+      const change = await records.readChange<Json>(scope, first);
+      return change === undefined ? [] : [change];
     }
-    const parsed = announcementSchema.safeParse(document);
-    if (!parsed.success) {
-      alerts.error(
-        `A change is malformed, and nobody is told of it: ${describeFault(document, parsed.error)}`,
-      );
-      continue;
+    // The feed brings the changes of a scope in their order, without gaps but for what is compacted.
+    return await records.changes<Json>(scope, {
+      above: revisions.reduce((one, other) => Math.min(one, other)) - 1,
+      upTo: revisions.reduce((one, other) => Math.max(one, other)),
+    });
+  }
+
+  async #enqueue(changes: readonly Announced[], batch: Batch): Promise<void> {
+    let messages: DeliveryMessage[] = [];
+    const send = async () => {
+      for (const message of await this.#options.queue.send(messages)) {
+        batch.giveUp(message, TOO_LARGE);
+      }
+      messages = [];
+    };
+    for (const { announcement, change, subscriptions } of changes) {
+      for (const subscription of subscriptions.near(announcement.key)) {
+        const { scope, revision, key } = announcement;
+        const message = { scope, revision, key, subscription: subscription.id, attempt: 1 };
+        try {
+          if (this.#isTold(subscription, announcement, change)) {
+            messages.push(message);
+          }
+        } catch (error) {
+          batch.giveUp(message, reasonOf(error));
+        }
+      }
+      if (messages.length >= MAX_MESSAGES) {
+        await send();
+      }
     }
-    const scope = parseScopeId(parsed.data.scope);
-    if (isPublic(scope)) {
-      namespaces.set(scope.ns, [...(namespaces.get(scope.ns) ?? []), parsed.data]);
+    await send();
+  }
+
+  /** @throws Error of what can never be told. */
+  #isTold(subscription: Subscription, announcement: Announcement, change: Change<Json> | undefined): boolean {
+    const { clockSkewMilliseconds } = this.#options;
+    if (!hears(subscription, announcement, clockSkewMilliseconds)) {
+      return false;
+    }
+    if (isSilent(subscription, announcement, clockSkewMilliseconds)) {
+      return false;
+    }
+    if (change === undefined) {
+      throw new LostChange();
+    }
+    return wants(subscription, change);
+  }
+
+  async #publish(changes: readonly Announced[], batch: Batch): Promise<void> {
+    const told = changes.flatMap(({ announcement: { scope }, change }) =>
+      change === undefined ? [] : [{ scope, change }],
+    );
+    for (const {
+      told: { scope, change },
+      reason,
+    } of await this.#options.publication.publish(told)) {
+      const { revision, key } = change;
+      batch.giveUp({ scope, revision, key, subscription: BUS_SUBSCRIPTION, attempt: 1 }, reason);
     }
   }
-  return namespaces;
+
+  /** Makes dead deliveries of what would fail again and again, and would hold up all that comes after it. */
+  async #bury({ hopeless, alerts }: Batch): Promise<void> {
+    const { storage, clock } = this.#options;
+    const causes = Map.groupBy(
+      hopeless,
+      ({ message, reason }) => `${message.subscription} are dead: ${reason}`,
+    );
+    for (const [cause, { length }] of causes) {
+      alerts.error(`${length} deliveries to ${cause}`);
+    }
+    await mapConcurrently(hopeless, CONCURRENCY, async ({ message, reason }) => {
+      await storage.create({ ...newDelivery(message, clock.now()), state: 'dead', reason });
+    });
+  }
 }
 
-function isChange(document: unknown): document is { readonly id?: unknown } {
+const TOO_LARGE = 'It does not fit into a message of the bus.';
+
+class LostChange extends Error {}
+
+function reasonOf(error: unknown): string {
+  return error instanceof LostChange
+    ? 'The log no longer has the change.'
+    : `The subscription cannot be read: ${String(error)}`;
+}
+
+/**
+ * Whether a subscription is not active, and was not when the change was made: what it misses is recovered when it becomes active
+ * again. An older change may be in nobody's hands yet.
+ */
+function isSilent(subscription: Subscription, { at }: Announcement, clockSkewMilliseconds: number): boolean {
   return (
-    typeof document === 'object' && document !== null && 'type' in document && document.type === 'change'
+    subscription.state !== 'active' &&
+    Date.parse(at) >= Date.parse(inactiveSince(subscription)) - clockSkewMilliseconds
   );
 }
 
-/** Without the document itself, whose values may be secret. */
-function describeFault(document: { readonly id?: unknown }, error: z.ZodError): string {
-  const faults = error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
-  return `id ${JSON.stringify(document.id)}, ${faults.join('; ')}`;
+/** What comes of a batch beside messages. */
+class Batch {
+  readonly alerts: Alerts;
+  readonly hopeless: HopelessMessage[] = [];
+  readonly #faults: unknown[] = [];
+
+  constructor(alerts: Alerts) {
+    this.alerts = alerts;
+  }
+
+  /** Keeps a fault for the end, so that it stops nothing else. */
+  async try<Result>(work: Promise<Result>): Promise<Result | undefined> {
+    return await work.catch((error: unknown) => {
+      this.#faults.push(error);
+      return undefined;
+    });
+  }
+
+  giveUp(message: DeliveryMessage, reason: string): void {
+    this.hopeless.push({ message, reason });
+  }
+
+  /** @throws the first fault. */
+  end(): void {
+    if (this.#faults.length > 0) {
+      throw this.#faults[0];
+    }
+  }
 }

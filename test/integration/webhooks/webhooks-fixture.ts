@@ -4,11 +4,16 @@ import type { ServiceBusClient } from '@azure/service-bus';
 import { vi } from 'vitest';
 import { serviceBusEntities } from '../../../infra/local/launch/service-bus-entities.ts';
 import { type ServiceBusServer, startServiceBusServer } from '../../../infra/local/servicebus/server.ts';
+import { NotificationTopic } from '../../../shared/notifications/index.ts';
 import { systemClock } from '../../../shared/platform/clock.ts';
 import { systemRandom } from '../../../shared/platform/random.ts';
 import { Sealer } from '../../../shared/platform/sealer.ts';
 import { connectServiceBus } from '../../../shared/platform/servicebus.ts';
-import { COSMOS_CONTAINERS, SERVICE_BUS_QUEUES } from '../../../shared/platform/topology.ts';
+import {
+  COSMOS_CONTAINERS,
+  SERVICE_BUS_QUEUES,
+  SERVICE_BUS_TOPICS,
+} from '../../../shared/platform/topology.ts';
 import { ChangeFeed, Records } from '../../../shared/records/index.ts';
 import {
   Activation,
@@ -104,10 +109,13 @@ export async function startWebhooks(
   const queue = new ServiceBusDeliveryQueue(async () => sender);
   const { post } = createWebhookClient({ policy, timeoutMilliseconds: CALL_TIMEOUT_MILLISECONDS, clock });
   const subscriptions = new Subscriptions({ records, clock, random, endpointPolicy: policy });
+  const topicSender = client.createSender(SERVICE_BUS_TOPICS.notifications.name);
   const fanOut = new FanOut({
+    records,
     subscriptions,
     storage,
     queue,
+    publication: new NotificationTopic({ sender: async () => topicSender, publicUrl: undefined }),
     clock,
     clockSkewMilliseconds: CLOCK_SKEW_MILLISECONDS,
   });

@@ -1,0 +1,105 @@
+import { type Clock, toTimestamp } from '../platform/clock.ts';
+import { SkerryError } from '../platform/errors.ts';
+import type { Random } from '../platform/random.ts';
+import { type Json, parseScopeId, type Records } from '../records/index.ts';
+import {
+  type Delivery,
+  type DeliveryMessage,
+  type DeliveryQueue,
+  type DeliveryStorage,
+  deliveryId,
+  type Publication,
+  pauseAfter,
+} from '../webhooks/index.ts';
+
+export interface NotificationDeliveriesOptions {
+  readonly records: Records;
+  readonly topic: Publication;
+  readonly storage: DeliveryStorage;
+  readonly queue: DeliveryQueue;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Pauses between attempts, in seconds; after the last one a delivery is dead again. */
+  readonly retrySeconds: readonly number[];
+}
+
+/** Pauses while storage does not answer, in milliseconds. */
+const FIRST_POSTPONEMENT_MILLISECONDS = 1_000;
+const MAX_POSTPONEMENT_MILLISECONDS = 60_000;
+
+/**
+ * Publishes changes that the topic did not take when they were made: they became dead deliveries, which somebody replays once the
+ * topic has room again (shared/webhooks/delivery/replays.ts). One message of the queue for each attempt, by the same ladder as webhooks.
+ */
+export class NotificationDeliveries {
+  readonly #options: NotificationDeliveriesOptions;
+
+  constructor(options: NotificationDeliveriesOptions) {
+    this.#options = options;
+  }
+
+  /** @throws what the bus throws when it does not answer, and errors of this program; the message then comes again. */
+  async handle(message: DeliveryMessage): Promise<void> {
+    const { queue, clock } = this.#options;
+    try {
+      await this.#attempt(message);
+    } catch (error) {
+      if (!(error instanceof SkerryError && error.kind === 'unavailable')) {
+        throw error;
+      }
+      const postponed = (message.postponed ?? 0) + 1;
+      const pause = FIRST_POSTPONEMENT_MILLISECONDS * 2 ** (postponed - 1);
+      await queue.schedule(
+        { ...message, postponed },
+        clock.now() + Math.min(pause, MAX_POSTPONEMENT_MILLISECONDS),
+      );
+    }
+  }
+
+  /** As with webhooks the attempt is recorded before the next one is scheduled, and a message whose attempt is recorded only does that. */
+  async #attempt(message: DeliveryMessage): Promise<void> {
+    const { storage } = this.#options;
+    const known = await storage.read(message.subscription, deliveryId(message));
+    if (known === undefined || known.delivery.state !== 'pending') {
+      return;
+    }
+    const { attempts, earlierAttempts = 0, replays } = known.delivery;
+    if (replays !== message.replay || attempts.length - earlierAttempts >= message.attempt) {
+      return await this.#scheduleNext(message, known.delivery);
+    }
+    const written = await storage.replace(known, await this.#publish(message, known.delivery));
+    if (written !== undefined) {
+      await this.#scheduleNext(message, written.delivery);
+    }
+  }
+
+  async #publish(message: DeliveryMessage, delivery: Delivery): Promise<Delivery> {
+    const { records, topic, clock, random, retrySeconds } = this.#options;
+    const { scope, revision } = message;
+    const startedAt = clock.now();
+    const change = await records.readChange<Json>(parseScopeId(scope), revision);
+    const { nextAt: _, ...rest } = delivery;
+    if (change === undefined) {
+      return { ...rest, state: 'dead', reason: 'The log no longer has the change.' };
+    }
+    const [unpublished] = await topic.publish([{ scope, change }]);
+    const attempt = { at: toTimestamp(startedAt), durationMs: clock.now() - startedAt };
+    if (unpublished === undefined) {
+      return { ...rest, state: 'delivered', attempts: [...delivery.attempts, attempt] };
+    }
+    const { reason } = unpublished;
+    const attempts = [...delivery.attempts, { ...attempt, error: reason }];
+    const pause = pauseAfter(message.attempt, retrySeconds, random);
+    return pause === undefined
+      ? { ...rest, state: 'dead', reason, attempts }
+      : { ...rest, attempts, nextAt: toTimestamp(clock.now() + pause) };
+  }
+
+  async #scheduleNext(message: DeliveryMessage, { state, nextAt, replays }: Delivery): Promise<void> {
+    const { queue } = this.#options;
+    if (state === 'pending' && nextAt !== undefined && replays === message.replay) {
+      const { postponed: _, ...attempted } = message;
+      await queue.schedule({ ...attempted, attempt: message.attempt + 1 }, Date.parse(nextAt));
+    }
+  }
+}

@@ -238,6 +238,7 @@ export function composeServices(settings: Settings): Services {
         storage: app.deliveryStorage,
         queue: app.deliveryQueue,
         requests: app.requests,
+        gate: app.endpointGate,
         post: app.webhookClient.post,
         clock,
         random,

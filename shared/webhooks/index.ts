@@ -28,7 +28,13 @@ export {
 export { Recovery } from './delivery/recovery.ts';
 export { Replays } from './delivery/replays.ts';
 export { pauseAfter } from './delivery/retry-ladder.ts';
-export { type EndpointCall, EndpointGate, type GateAnswer } from './endpoint/endpoint-gate.ts';
+export {
+  type CalledEndpoint,
+  type EndpointCall,
+  EndpointGate,
+  type GateAnswer,
+  type WaitForEndpoint,
+} from './endpoint/endpoint-gate.ts';
 export type { EndpointPatience } from './endpoint/endpoint-health.ts';
 export type { EndpointPolicy } from './endpoint/endpoint-policy.ts';
 export { EndpointStorage } from './endpoint/endpoint-storage.ts';

@@ -44,14 +44,15 @@ export interface Delivery {
   readonly revision: number;
   readonly key: string;
   readonly state: DeliveryState;
-  /** Why it is dead. */
+  /** Why it is dead or held. */
   readonly reason?: string;
   /** RFC 3339, UTC. */
   readonly createdAt: string;
+  /** The newest 50, in their order. */
   readonly attempts: readonly DeliveryAttempt[];
   /** How often it was replayed. */
   readonly replays?: number;
-  /** Attempts before the newest replay, whose ladder begins anew. */
+  /** Those of `attempts` from before the newest replay, whose ladder begins anew; less those that are no longer kept. */
   readonly earlierAttempts?: number;
   /** Body of the last answer, at most 20,000 bytes of it. */
   readonly lastResponse?: string;

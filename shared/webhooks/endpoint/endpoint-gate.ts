@@ -37,22 +37,25 @@ export interface EndpointCall {
   readonly slotAt?: number | undefined;
 }
 
-export type GateAnswer =
-  | {
-      readonly kind: 'called';
-      readonly result: WebhookResult;
-      /** Milliseconds since the Unix epoch. */
-      readonly startedAt: number;
-      readonly durationMs: number;
-    }
-  | {
-      /** The endpoint is not to be called now, and was not. */
-      readonly kind: 'wait';
-      /** Milliseconds since the Unix epoch. */
-      readonly until: number;
-      /** Set apart for this very call, which brings it along when it comes again. */
-      readonly slotAt?: number;
-    };
+/** A call that was made. */
+export interface CalledEndpoint {
+  readonly kind: 'called';
+  readonly result: WebhookResult;
+  /** Milliseconds since the Unix epoch. */
+  readonly startedAt: number;
+  readonly durationMs: number;
+}
+
+/** The endpoint is not to be called now, and was not. */
+export interface WaitForEndpoint {
+  readonly kind: 'wait';
+  /** Milliseconds since the Unix epoch. */
+  readonly until: number;
+  /** Set apart for this very call, which brings it along when it comes again. */
+  readonly slotAt?: number;
+}
+
+export type GateAnswer = CalledEndpoint | WaitForEndpoint;
 
 const GONE = 410;
 /** Answers whose `Retry-After` is obeyed. */

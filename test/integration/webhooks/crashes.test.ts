@@ -42,14 +42,14 @@ afterEach(async () => {
 type Step = <Result>(work: () => Promise<Result>) => Promise<Result>;
 
 describe('a process that dies at any step of a delivery loses nothing', () => {
-  /** Create, POST, record, schedule; read, POST, record. */
-  const STEPS = 7;
+  /** Create, ask the gate, POST, note, record, schedule; read, POST, note, record. */
+  const STEPS = 10;
   const points = Array.from({ length: STEPS }, (_, nth) => [
     { nth, moment: 'before' },
     { nth, moment: 'after' },
   ]).flat();
 
-  test('a delivery that fails once takes seven steps', async () => {
+  test('a delivery that fails once takes ten steps', async () => {
     let steps = 0;
     await deliverWith((work) => {
       steps += 1;
@@ -146,9 +146,10 @@ async function deliverWith(step: Step): Promise<Delivery> {
   return await settled(subscription);
 }
 
-function interrupt({ storage, queue, post }: Parts, step: Step): Parts {
+function interrupt({ storage, endpoints, queue, post }: Parts, step: Step): Parts {
   return {
     storage: interruptMethods(storage, step),
+    endpoints: interruptMethods(endpoints, step),
     queue: interruptMethods(queue, step),
     post: (request) => step(() => post(request)),
   };

@@ -118,7 +118,7 @@ test.each([
 });
 
 test('what became of a change stands in the deliveries, by state', async () => {
-  receiver.answer = () => 410;
+  receiver.answer = () => 404;
   const { json: subscription } = await call('POST', '/subscriptions?ns=fate', {
     ...input,
     endpoint: receiver.url,
@@ -139,7 +139,7 @@ test('what became of a change stands in the deliveries, by state', async () => {
   const path = `/subscriptions/${subscription.id}/deliveries?ns=fate`;
   await eventually(() => expect(receiver.calls).toHaveLength(1));
   const pending = await call('GET', `${path}&state=pending`);
-  expect(pending.json).toEqual({
+  expect(pending.json).toMatchObject({
     items: [
       {
         id: receiver.calls[0]?.headers['webhook-id'],
@@ -153,8 +153,8 @@ test('what became of a change stands in the deliveries, by state', async () => {
           {
             at: expect.stringMatching(/Z$/),
             durationMs: expect.any(Number),
-            status: 410,
-            error: 'HTTP 410: no, not now',
+            status: 404,
+            error: 'HTTP 404: no, not now',
           },
         ],
         nextAt: expect.stringMatching(/Z$/),

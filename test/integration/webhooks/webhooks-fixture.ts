@@ -59,6 +59,7 @@ export async function startServers(): Promise<Servers> {
 /** The parts between which a crash may fall. */
 export interface Parts {
   readonly storage: DeliveryStorage;
+  readonly endpoints: EndpointStorage;
   readonly queue: DeliveryQueue;
   readonly post: PostWebhook;
 }
@@ -119,9 +120,11 @@ export async function startWebhooks(
     clock,
     clockSkewMilliseconds: CLOCK_SKEW_MILLISECONDS,
   });
-  const parts = options.wrap?.({ storage, queue, post }) ?? { storage, queue, post };
+  const endpoints = new EndpointStorage(database.container(COSMOS_CONTAINERS.deliveries.id));
+  const bare = { storage, endpoints, queue, post };
+  const parts = options.wrap?.(bare) ?? bare;
   const gate = new EndpointGate({
-    storage: new EndpointStorage(database.container(COSMOS_CONTAINERS.deliveries.id)),
+    storage: parts.endpoints,
     failing: new FailingEndpoints({ records, subscriptions, clock }),
     clock,
     timeoutMilliseconds: CALL_TIMEOUT_MILLISECONDS,
@@ -131,6 +134,7 @@ export async function startWebhooks(
     records,
     subscriptions,
     ...parts,
+    gate,
     clock,
     random,
     requests: new RequestWriter({ sealer, publicUrl: undefined }),

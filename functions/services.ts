@@ -43,6 +43,7 @@ import {
   EndpointStorage,
   FailingEndpoints,
   FanOut,
+  NesoiHooks,
   Recovery,
   Replays,
   RequestWriter,
@@ -75,6 +76,7 @@ export interface Services {
   readonly agents: Agents;
   readonly sweep: Sweep;
   readonly subscriptions: Subscriptions;
+  readonly nesoiHooks: NesoiHooks;
   readonly fanOut: FanOut;
   readonly deliveries: Deliveries;
   readonly notificationDeliveries: NotificationDeliveries;
@@ -184,7 +186,9 @@ export function composeServices(settings: Settings): Services {
         clock,
       }),
 
-    subscriptions: () => new Subscriptions({ records: app.records, clock, random, endpointPolicy }),
+    subscriptions: () =>
+      new Subscriptions({ records: app.records, clock, random, sealer: app.sealer, endpointPolicy }),
+    nesoiHooks: () => new NesoiHooks({ subscriptions: app.subscriptions, endpointPolicy }),
     requests: () => new RequestWriter({ sealer: app.sealer, publicUrl: settings.SKERRY_PUBLIC_URL }),
     webhookClient: () =>
       createWebhookClient({

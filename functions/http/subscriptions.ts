@@ -10,29 +10,61 @@ import {
   readPrecondition,
   revisionTag,
 } from '../../shared/platform/http/index.ts';
-import type { Delivery, Subscription } from '../../shared/webhooks/index.ts';
+import type { Delivery, IssuedSubscription, Subscription } from '../../shared/webhooks/index.ts';
 import { endpoint } from './endpoint.ts';
+import { describeSubscription, subscriptionSchema } from './subscription-shape.ts';
+
+const pointersSchema = z.array(z.string()).min(1).max(20);
 
 const inputSchema = z.strictObject({
   name: nameSchema.describe('For people; need not be unique.'),
   key: z
     .string()
-    .describe('A key prefix by whole segments, such as `/app`, `/app/dm` or `/srv/web`; `/` is everything.'),
+    .describe(
+      'A key prefix by whole segments, such as `/app`, `/app/dm` or `/srv/web`, `/` being everything; or a pattern of whole keys, in which `*` is any part of a segment and `**` any number of segments.',
+    ),
   endpoint: z.string().describe('The https URL that is called with every change.'),
+  format: z.enum(['standard', 'cloudevents']).optional().describe('`standard` unless said.'),
+  mode: z.enum(['structured', 'binary']).optional().describe('Of CloudEvents; `structured` unless said.'),
+  types: z
+    .array(z.enum(['put', 'delete', 'expire']))
+    .min(1)
+    .max(3)
+    .optional()
+    .describe('Tells of changes of these types only.'),
+  changed: pointersSchema
+    .optional()
+    .describe('JSON Pointers: tells of a change only if the value at one of them differs.'),
+  fields: pointersSchema
+    .optional()
+    .describe('JSON Pointers: all that is sent of the values before and after.'),
+  ordered: z
+    .boolean()
+    .optional()
+    .describe('Whether the changes of a scope are delivered one after the other.'),
+  consent: z.boolean().optional().describe('Whether the endpoint is asked before it is called.'),
+  signature: z
+    .enum(['v1', 'v1a'])
+    .optional()
+    .describe('HMAC-SHA256 (`v1`, unless said) or ed25519; changed by rotating the secret only.'),
+  headers: z
+    .record(z.string(), z.string())
+    .optional()
+    .describe('Further request headers: authorization, and names of your own that begin with `x-`.'),
 });
 
-export const subscriptionSchema = z.strictObject({
-  id: z.string(),
-  name: nameSchema,
-  key: z.string(),
-  endpoint: z.string(),
-  format: z
-    .enum(['standard', 'cloudevents', 'nesoi'])
-    .describe('`nesoi` for hooks that were registered on Nesoi’s surface.'),
-  state: z.enum(['active', 'unconfirmed', 'paused', 'disabled']),
-  revision: z.int(),
-  createdAt: z.iso.datetime(),
-  updatedAt: z.iso.datetime(),
+const rotationSchema = z.strictObject({
+  overlapSeconds: z
+    .int()
+    .min(0)
+    .max(7 * 24 * 60 * 60)
+    .default(24 * 60 * 60)
+    .describe('For how long older secrets sign beside the new one.'),
+  signature: z.enum(['v1', 'v1a']).optional().describe('As it was unless said.'),
+});
+
+const issuedSchema = subscriptionSchema.extend({
+  secret: z.string().optional().describe('`whsec_…`, of v1. It is shown this once.'),
 });
 
 const listingSchema = z.strictObject({
@@ -73,14 +105,14 @@ const createSubscription = endpoint({
   responses: {
     201: {
       description: 'The subscription was created.',
-      body: subscriptionSchema,
+      body: issuedSchema,
       headers: ['ETag', 'X-Skerry-Revision', 'Location'],
     },
   },
   async handle(request, { subscriptions }) {
     const subscription = await subscriptions.create(request.ns, request.body, request.author);
     const location = canonicalLocation(request, `subscriptions/${subscription.id}`);
-    return json(201, describeSubscription(subscription), { ...factsOf(subscription), location });
+    return json(201, describeIssued(subscription), { ...factsOf(subscription), location });
   },
 });
 
@@ -156,6 +188,29 @@ const putSubscription = endpoint({
   },
 });
 
+const rotateSecret = endpoint({
+  name: 'rotateSubscriptionSecret',
+  method: 'POST',
+  route: 'api/v1/subscriptions/{id}/rotate-secret',
+  summary: 'Gives a subscription a new signing secret, beside which older ones sign for a while',
+  access: { verb: 'write', keys: '/hook/{id}' },
+  body: rotationSchema,
+  requestHeaders: ['If-Match', 'If-None-Match'],
+  responses: {
+    200: {
+      description: 'The new secret signs.',
+      body: issuedSchema,
+      headers: ['ETag', 'X-Skerry-Revision'],
+    },
+  },
+  errors: ['not-found', 'conflict'],
+  async handle({ ns, params, body, author, headers }, { subscriptions }) {
+    const precondition = readPrecondition(headers);
+    const subscription = await subscriptions.rotateSecret(ns, params.id, body, author, precondition);
+    return json(200, describeIssued(subscription), factsOf(subscription));
+  },
+});
+
 const deleteSubscription = endpoint({
   name: 'deleteSubscription',
   method: 'DELETE',
@@ -197,13 +252,13 @@ export const subscriptionEndpoints = [
   listSubscriptions,
   getSubscription,
   putSubscription,
+  rotateSecret,
   deleteSubscription,
   listDeliveries,
 ];
 
-export function describeSubscription(subscription: Subscription): z.output<typeof subscriptionSchema> {
-  const { id, name, key, endpoint, format, state, revision, createdAt, updatedAt } = subscription;
-  return { id, name, key, endpoint, format, state, revision, createdAt, updatedAt };
+function describeIssued({ secret, ...subscription }: IssuedSubscription): z.output<typeof issuedSchema> {
+  return { ...describeSubscription(subscription), secret };
 }
 
 function toDeliveryItem({ ns: _, ...delivery }: Delivery) {

@@ -1,7 +1,7 @@
 import { json, revisionTag } from '../../shared/platform/http/index.ts';
 import type { Subscription } from '../../shared/webhooks/index.ts';
 import { endpoint } from './endpoint.ts';
-import { describeSubscription, subscriptionSchema } from './subscriptions.ts';
+import { describeSubscription, subscriptionSchema } from './subscription-shape.ts';
 
 const answeredSubscription = {
   description: 'The subscription.',

@@ -10,6 +10,7 @@ import { LaunchError } from './launch/launch-error.ts';
 import { buildFunctions, hostPort } from './launch/launch-skerry.ts';
 import { FUNC_USAGE, type FuncOptions, parseFuncOptions } from './launch/options.ts';
 import { runUntilStopped } from './launch/run-until-stopped.ts';
+import { secretKeyOf } from './launch/secret-key.ts';
 import { claimDataAndPorts, startServers } from './launch/servers.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
@@ -29,7 +30,7 @@ await runUntilStopped<FuncOptions>({
       options.build ? buildFunctions() : undefined,
     ]);
     const environment = {
-      ...appEnvironment(process.env, connections),
+      ...appEnvironment(process.env, connections, await secretKeyOf(dataFolder.path)),
       // Core Tools keep the timers' locks in Blob Storage.
       AzureWebJobsStorage: connections.blob,
     };

@@ -59,9 +59,11 @@ export {
 export { RequestWriter } from './notification/request-writer.ts';
 export type { WebhookRequest } from './notification/webhook-request.ts';
 export { Activation } from './subscription/activation.ts';
+export { type HookInput, NesoiHooks } from './subscription/nesoi-hooks.ts';
 export type {
   CloudEventsMode,
   Consent,
+  SealedHeaders,
   SignatureVersion,
   SigningKey,
   Subscription,
@@ -70,9 +72,10 @@ export type {
   WebhookFormat,
 } from './subscription/subscription.ts';
 export { hashId } from './subscription/subscription.ts';
+export type { SubscriptionInput } from './subscription/subscription-input.ts';
 export {
-  type HookInput,
-  type SubscriptionInput,
+  type IssuedSubscription,
+  type SecretRotation,
   type SubscriptionListing,
   Subscriptions,
 } from './subscription/subscriptions.ts';

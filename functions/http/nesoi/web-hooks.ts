@@ -27,8 +27,8 @@ function hookEndpoints(watched: { readonly title: 'App' | 'Service'; readonly tr
     access: READ,
     surface: 'legacy',
     responses: { 200: { description: 'Each hook by its name.', body: z.record(nameSchema, hookSchema) } },
-    async handle({ params }, { subscriptions }) {
-      const hooks = await subscriptions.listHooks(NAMESPACE, `/${tree}/${params.name}`);
+    async handle({ params }, { nesoiHooks }) {
+      const hooks = await nesoiHooks.list(NAMESPACE, `/${tree}/${params.name}`);
       return nesoiJson(200, Object.fromEntries(hooks.map((hook) => [hook.name, toHook(hook)])));
     },
   });
@@ -43,10 +43,10 @@ function hookEndpoints(watched: { readonly title: 'App' | 'Service'; readonly tr
     body: hookSchema.loose(),
     responses: { 201: { description: 'What was posted.', body: hookSchema.loose(), headers: ['Location'] } },
     errors: ['conflict'],
-    async handle({ params, body, baseUrl, author }, { subscriptions }) {
+    async handle({ params, body, baseUrl, author }, { nesoiHooks }) {
       const { name, endpoint } = body;
       const resource = `/${tree}/${params.name}`;
-      await subscriptions.createHook(NAMESPACE, resource, { name, endpoint, baseUrl }, author);
+      await nesoiHooks.create(NAMESPACE, resource, { name, endpoint, baseUrl }, author);
       return nesoiJson(201, body, { Location: `${baseUrl}${resource}/web-hooks/${name}` });
     },
   });
@@ -60,11 +60,8 @@ function hookEndpoints(watched: { readonly title: 'App' | 'Service'; readonly tr
     surface: 'legacy',
     responses: { 200: { description: 'The hook.', body: hookSchema } },
     errors: ['not-found'],
-    async handle({ params }, { subscriptions }) {
-      return nesoiJson(
-        200,
-        toHook(await subscriptions.getHook(NAMESPACE, `/${tree}/${params.name}`, params.hook)),
-      );
+    async handle({ params }, { nesoiHooks }) {
+      return nesoiJson(200, toHook(await nesoiHooks.get(NAMESPACE, `/${tree}/${params.name}`, params.hook)));
     },
   });
 
@@ -78,9 +75,9 @@ function hookEndpoints(watched: { readonly title: 'App' | 'Service'; readonly tr
     body: hookSchema,
     responses: { 200: { description: 'The hook as it stands now.', body: hookSchema } },
     errors: ['not-found'],
-    async handle({ params, body, baseUrl, author }, { subscriptions }) {
+    async handle({ params, body, baseUrl, author }, { nesoiHooks }) {
       checkBodyName(body, params.hook);
-      const hook = await subscriptions.replaceHook(
+      const hook = await nesoiHooks.replace(
         NAMESPACE,
         `/${tree}/${params.name}`,
         { ...body, baseUrl },
@@ -99,8 +96,8 @@ function hookEndpoints(watched: { readonly title: 'App' | 'Service'; readonly tr
     surface: 'legacy',
     responses: { 204: { description: 'The hook is gone.' } },
     errors: ['not-found'],
-    async handle({ params, author }, { subscriptions }) {
-      await subscriptions.removeHook(NAMESPACE, `/${tree}/${params.name}`, params.hook, author);
+    async handle({ params, author }, { nesoiHooks }) {
+      await nesoiHooks.remove(NAMESPACE, `/${tree}/${params.name}`, params.hook, author);
       return noContent();
     },
   });

@@ -20,13 +20,17 @@ export const CONNECTION_SETTINGS = {
 /**
  * The environment of the functions host. Its connections are those of this embedded cloud, whatever the caller's environment says:
  * a forgotten variable must not turn a local run on an account in Azure.
+ *
+ * @param secretKey of the data folder.
  */
 export function appEnvironment(
   callersEnvironment: NodeJS.ProcessEnv,
   connections: Readonly<Record<ServerName, string>>,
+  secretKey: string,
 ): NodeJS.ProcessEnv {
   return {
     ...LOCAL_SETTINGS,
+    SKERRY_SECRET_KEYS: secretKey,
     ...callersEnvironment,
     [CONNECTION_SETTINGS.cosmos]: connections.cosmos,
     [CONNECTION_SETTINGS.servicebus]: connections.servicebus,

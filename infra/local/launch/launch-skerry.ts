@@ -5,6 +5,7 @@ import type { DataFolder } from './data-folder.ts';
 import { LaunchError } from './launch-error.ts';
 import { type LaunchOptions, PORT_FLAGS, SERVERS } from './options.ts';
 import { waitUntilAnswering } from './readiness.ts';
+import { secretKeyOf } from './secret-key.ts';
 import { claimDataAndPorts, type Servers, startServers } from './servers.ts';
 import { type Supervised, supervise } from './supervise.ts';
 import type { Teardown } from './teardown.ts';
@@ -39,7 +40,7 @@ export async function launchSkerry(options: LaunchOptions, teardown: Teardown): 
     throw new LaunchError('Stopped before the functions were started.');
   }
   const environment = {
-    ...appEnvironment(process.env, servers.connections),
+    ...appEnvironment(process.env, servers.connections, await secretKeyOf(dataFolder.path)),
     SKERRY_HOST_STATE: path.join(dataFolder.path, 'host'),
   };
   const host = startHost(options, dataFolder, environment);

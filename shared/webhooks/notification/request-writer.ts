@@ -3,6 +3,8 @@ import { toTimestamp } from '../../platform/clock.ts';
 import { RecentMap } from '../../platform/recent-map.ts';
 import type { Sealer } from '../../platform/sealer.ts';
 import { type Change, type Json, parseScopeId } from '../../records/index.ts';
+import { headersPlace } from '../subscription/own-headers.ts';
+import { signingKeyPlace } from '../subscription/signing-keys.ts';
 import type { Subscription } from '../subscription/subscription.ts';
 import { attributeHeaders, type CloudEvent, cloudEvent, eventSource } from './cloud-event.ts';
 import { sign } from './signature.ts';
@@ -139,11 +141,14 @@ export class RequestWriter {
   #secrets(ns: string, { id, signing = [] }: Subscription, now: number) {
     return signing
       .filter(({ expiresAt }) => expiresAt === undefined || Date.parse(expiresAt) > now)
-      .map((key) => ({ version: key.version, secret: this.#open(key.sealed, [ns, id, key.id]) }));
+      .map((key) => ({
+        version: key.version,
+        secret: this.#open(key.sealed, signingKeyPlace(ns, id, key.id)),
+      }));
   }
 
-  #ownHeaders(ns: string, { id, sealedHeaders }: Subscription): Record<string, string> {
-    return sealedHeaders === undefined ? {} : JSON.parse(this.#open(sealedHeaders, [ns, id, 'headers']));
+  #ownHeaders(ns: string, { id, headers }: Subscription): Record<string, string> {
+    return headers === undefined ? {} : JSON.parse(this.#open(headers.sealed, headersPlace(ns, id)));
   }
 
   #open(sealed: string, place: readonly string[]): string {

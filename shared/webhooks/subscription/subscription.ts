@@ -30,6 +30,14 @@ export interface SigningKey {
   readonly expiresAt?: string;
 }
 
+/** Request headers whose values nobody is shown again. */
+export interface SealedHeaders {
+  /** In lower case, sorted. */
+  readonly names: readonly string[];
+  /** All of them as a JSON object, sealed (shared/platform/sealer.ts). */
+  readonly sealed: string;
+}
+
 /** The permission of an endpoint to be called (CloudEvents, HTTP 1.1 Web Hooks, section 4). */
 export interface Consent {
   /** SHA-256 of the token in the callback URL, base64url. */
@@ -67,8 +75,8 @@ export interface SubscriptionValue {
   readonly fields?: readonly string[];
   /** Whether the changes of a scope are delivered one after the other. */
   readonly ordered?: true;
-  /** Further request headers as a JSON object, sealed. */
-  readonly sealedHeaders?: string;
+  /** Request headers of its own. */
+  readonly headers?: SealedHeaders;
   /** Newest first; none for hooks of Nesoi's, and for subscriptions from before there were signatures. */
   readonly signing?: readonly SigningKey[];
   /** Absent where the endpoint need not be asked. */

@@ -5,6 +5,7 @@ import { checkPrecondition, type Precondition } from '../../platform/http/precon
 import type { Author } from '../../platform/http/request.ts';
 import { jsonEquals } from '../../platform/json-equals.ts';
 import type { Random } from '../../platform/random.ts';
+import type { Sealer } from '../../platform/sealer.ts';
 import {
   type Decision,
   type ListOptions,
@@ -12,11 +13,14 @@ import {
   type StoredRecord,
   scopeId,
 } from '../../records/index.ts';
-import { checkEndpoint, type EndpointPolicy } from '../endpoint/endpoint-policy.ts';
+import type { EndpointPolicy } from '../endpoint/endpoint-policy.ts';
 import { removeFailingEndpoint } from '../endpoint/failing-endpoints.ts';
+import { checkHeaders, headersPlace, sealHeaders } from './own-headers.ts';
+import { newSigningKey, withNewKey, withoutExpiredKeys } from './signing-keys.ts';
 import {
   currentValue,
-  nesoiSubscriptionId,
+  type SealedHeaders,
+  type SignatureVersion,
   type Since,
   type Subscription,
   type SubscriptionValue,
@@ -24,20 +28,28 @@ import {
   subscriptionScope,
   toSubscription,
 } from './subscription.ts';
-import { checkWatchedKey, literalBeginning } from './watched-key.ts';
+import { checkSubscriptionInput, type SubscriptionInput, statedValue } from './subscription-input.ts';
+import { literalBeginning } from './watched-key.ts';
 
 export interface SubscriptionsOptions {
   readonly records: Records;
   readonly clock: Clock;
   readonly random: Random;
+  readonly sealer: Sealer;
   readonly endpointPolicy: EndpointPolicy;
 }
 
-/** What a client says of a subscription. */
-export interface SubscriptionInput {
-  readonly name: string;
-  readonly key: string;
-  readonly endpoint: string;
+/** A subscription that was given a signing key just now. */
+export interface IssuedSubscription extends Subscription {
+  /** `whsec_…`, which is shown this once; a key of v1a has none that receivers need. */
+  readonly secret?: string;
+}
+
+export interface SecretRotation {
+  /** For how long older keys still sign. */
+  readonly overlapSeconds: number;
+  /** The version of the new key; that of the newest one unless told. */
+  readonly signature?: SignatureVersion | undefined;
 }
 
 /** A page of a namespace's subscriptions, in the order of their ids. */
@@ -47,14 +59,6 @@ export interface SubscriptionListing {
   readonly revision: number;
   readonly ageSeconds: number;
   readonly next?: string;
-}
-
-/** A hook as Nesoi registers it. */
-export interface HookInput {
-  readonly name: string;
-  readonly endpoint: string;
-  /** The base URL through which it is registered, without a slash at its end. */
-  readonly baseUrl: string;
 }
 
 type Current = StoredRecord<SubscriptionValue> | undefined;
@@ -69,22 +73,35 @@ export class Subscriptions {
   readonly #records: Records;
   readonly #clock: Clock;
   readonly #random: Random;
+  readonly #sealer: Sealer;
   readonly #endpointPolicy: EndpointPolicy;
 
-  constructor({ records, clock, random, endpointPolicy }: SubscriptionsOptions) {
+  constructor({ records, clock, random, sealer, endpointPolicy }: SubscriptionsOptions) {
     this.#records = records;
     this.#clock = clock;
     this.#random = random;
+    this.#sealer = sealer;
     this.#endpointPolicy = endpointPolicy;
   }
 
-  /** @throws SkerryError `invalid` for a key that cannot be watched or an endpoint that may not be called. */
-  async create(ns: string, input: SubscriptionInput, author: Author): Promise<Subscription> {
-    const { name, key, endpoint } = input;
-    this.#check(input);
-    const since = await this.#now(ns, key);
-    const value: SubscriptionValue = { name, key, endpoint, format: 'standard', state: 'active', since };
-    return await this.#write(ns, `sub_${this.#random.id()}`, author, () => ({ type: 'put', value }));
+  /**
+   * @throws SkerryError `invalid` for a key that cannot be watched, an endpoint that may not be called, or what else the
+   *   input says; `unavailable` also when no key is configured that secrets could be sealed with.
+   */
+  async create(ns: string, input: SubscriptionInput, author: Author): Promise<IssuedSubscription> {
+    checkSubscriptionInput(input, this.#endpointPolicy);
+    const id = `sub_${this.#random.id()}`;
+    const headers = this.#seal(ns, id, input, undefined);
+    const { key, secret } = newSigningKey(ns, id, input.signature ?? 'v1', this.#keyMaker());
+    const value: SubscriptionValue = {
+      ...statedValue(input),
+      ...(headers !== undefined && { headers }),
+      signing: [key],
+      state: 'active',
+      since: await this.beginning(ns, input.key),
+    };
+    const subscription = await this.write(ns, id, author, () => ({ type: 'put', value }));
+    return { ...subscription, ...(secret !== undefined && { secret }) };
   }
 
   async list(ns: string, options?: ListOptions): Promise<SubscriptionListing> {
@@ -102,9 +119,10 @@ export class Subscriptions {
   }
 
   /**
-   * Replaces what a client may say of a subscription. A Nesoi hook keeps its name and key, by which it is addressed.
+   * Replaces what a client may say of a subscription: what the input leaves out is gone. Its keys and its state stay. A Nesoi
+   * hook keeps all but its endpoint.
    *
-   * @throws SkerryError `not-found`, `precondition-failed`, `conflict` for the name or key of a Nesoi hook, and `invalid` as `create` does.
+   * @throws SkerryError `not-found`, `precondition-failed`, `conflict` for what cannot be replaced, and `invalid` and `unavailable` as `create` does.
    */
   async replace(
     ns: string,
@@ -113,25 +131,53 @@ export class Subscriptions {
     author: Author,
     precondition?: Precondition,
   ): Promise<Subscription> {
-    this.#check(input);
-    const { name, key, endpoint } = input;
-    const since = await this.#now(ns, key);
-    return await this.#write(ns, id, author, (current) => {
+    checkSubscriptionInput(input, this.#endpointPolicy);
+    const { key, endpoint } = input;
+    const since = await this.beginning(ns, key);
+    return await this.write(ns, id, author, (current) => {
       const value = currentValue(existing(current, id, precondition).value);
-      if (value.format === 'nesoi' && (name !== value.name || key !== value.key)) {
-        throw conflict('A hook that was registered through /app or /srv keeps its name and key.', {
-          field: name === value.name ? 'key' : 'name',
-          fix: 'Register another one, and delete this one.',
-        });
+      if (value.format === 'nesoi') {
+        checkHookInput(value, input);
+        return putIfChanged(value, { ...value, endpoint });
       }
+      checkSignature(id, value, input);
+      const { mode: _, types: __, changed: ___, fields: ____, ordered: _____, headers, ...kept } = value;
+      const sealed = this.#seal(ns, id, input, headers);
       return putIfChanged(value, {
-        ...value,
-        name,
-        key,
-        endpoint,
+        ...kept,
+        ...statedValue(input),
+        ...(sealed !== undefined && { headers: sealed }),
         since: key === value.key ? value.since : since,
       });
     });
+  }
+
+  /**
+   * Gives a subscription a new signing key. Older ones sign beside it for a while, so that receivers can be told the new one.
+   *
+   * @throws SkerryError `not-found`, `precondition-failed`, `conflict` for a Nesoi hook or too many keys, `unavailable` as `create` does.
+   */
+  async rotateSecret(
+    ns: string,
+    id: string,
+    { overlapSeconds, signature }: SecretRotation,
+    author: Author,
+    precondition?: Precondition,
+  ): Promise<IssuedSubscription> {
+    const { format, signing: [newest] = [] } = await this.get(ns, id);
+    if (format === 'nesoi') {
+      throw conflict('Hooks that were registered through /app or /srv are not signed.', {
+        fix: 'Create a subscription by POST /api/v1/subscriptions instead.',
+      });
+    }
+    const maker = this.#keyMaker();
+    const { key, secret } = newSigningKey(ns, id, signature ?? newest?.version ?? 'v1', maker);
+    const subscription = await this.write(ns, id, author, (current) => {
+      const value = currentValue(existing(current, id, precondition).value);
+      const signing = withNewKey(value.signing ?? [], key, overlapSeconds, maker.now);
+      return { type: 'put', value: { ...value, signing } };
+    });
+    return { ...subscription, ...(secret !== undefined && { secret }) };
   }
 
   /**
@@ -139,20 +185,13 @@ export class Subscriptions {
    * @throws SkerryError `not-found`, `precondition-failed`.
    */
   async remove(ns: string, id: string, author: Author, precondition?: Precondition): Promise<number> {
-    const { revision } = await this.#records.commit<SubscriptionValue>(subscriptionScope(ns), {
-      key: subscriptionKey(id),
-      ...author,
-      decide(current) {
-        existing(current, id, precondition);
-        return { type: 'delete' };
-      },
+    return await this.erase(ns, id, author, (current) => {
+      existing(current, id, precondition);
     });
-    await removeFailingEndpoint(this.#records, ns, id, author);
-    return revision;
   }
 
   /**
-   * Writes what only this program says of a subscription: its state, its signing keys, its consent.
+   * Writes what only this program says of a subscription: its state, its consent.
    *
    * @param change the new value; undefined leaves everything as it is.
    * @throws SkerryError `not-found`, and whatever `change` throws.
@@ -163,89 +202,11 @@ export class Subscriptions {
     author: Author,
     change: (value: SubscriptionValue) => SubscriptionValue | undefined,
   ): Promise<Subscription> {
-    return await this.#write(ns, id, author, (current) => {
+    return await this.write(ns, id, author, (current) => {
       const { value } = existing(current, id, undefined);
       const changed = change(currentValue(value));
       return changed === undefined ? { type: 'keep' } : putIfChanged(value, changed);
     });
-  }
-
-  /**
-   * Registers a Nesoi hook on an application or a service, which need not exist.
-   *
-   * @param resource `/app/NAME` or `/srv/NAME`.
-   * @throws SkerryError `conflict` when the resource has a hook of that name; `invalid` for an endpoint that may not be called.
-   */
-  async createHook(ns: string, resource: string, input: HookInput, author: Author): Promise<Subscription> {
-    const { name, endpoint, baseUrl } = input;
-    this.#check({ key: resource, endpoint });
-    const since = await this.#now(ns, resource);
-    const value: SubscriptionValue = {
-      name,
-      key: resource,
-      endpoint,
-      format: 'nesoi',
-      state: 'active',
-      baseUrl,
-      since,
-    };
-    return await this.#write(ns, nesoiSubscriptionId(ns, resource, name), author, (current) => {
-      if (current !== undefined) {
-        throw conflict(`${resource} has a web hook "${name}" already.`, {
-          field: 'name',
-          fix: 'Choose another name, or replace that one.',
-        });
-      }
-      return { type: 'put', value };
-    });
-  }
-
-  /** The Nesoi hooks of a resource, by name. */
-  async listHooks(ns: string, resource: string): Promise<readonly Subscription[]> {
-    const hooks: Subscription[] = [];
-    for await (const subscription of this.all(ns)) {
-      if (subscription.format === 'nesoi' && subscription.key === resource) {
-        hooks.push(subscription);
-      }
-    }
-    return hooks.sort((one, other) => (one.name < other.name ? -1 : 1));
-  }
-
-  /** @throws SkerryError `not-found`. */
-  async getHook(ns: string, resource: string, name: string): Promise<Subscription> {
-    const subscription = await this.find(ns, nesoiSubscriptionId(ns, resource, name));
-    if (subscription === undefined) {
-      throw noHook(resource, name);
-    }
-    return subscription;
-  }
-
-  /** @throws SkerryError `not-found`, and `invalid` as `createHook` does. */
-  async replaceHook(ns: string, resource: string, input: HookInput, author: Author): Promise<Subscription> {
-    const { name, endpoint, baseUrl } = input;
-    this.#check({ key: resource, endpoint });
-    return await this.#write(ns, nesoiSubscriptionId(ns, resource, name), author, (current) => {
-      if (current === undefined) {
-        throw noHook(resource, name);
-      }
-      return putIfChanged(current.value, { ...currentValue(current.value), endpoint, baseUrl });
-    });
-  }
-
-  /** @throws SkerryError `not-found`. */
-  async removeHook(ns: string, resource: string, name: string, author: Author): Promise<void> {
-    const id = nesoiSubscriptionId(ns, resource, name);
-    await this.#records.commit<SubscriptionValue>(subscriptionScope(ns), {
-      key: subscriptionKey(id),
-      ...author,
-      decide(current) {
-        if (current === undefined) {
-          throw noHook(resource, name);
-        }
-        return { type: 'delete' };
-      },
-    });
-    await removeFailingEndpoint(this.#records, ns, id, author);
   }
 
   /** All subscriptions of a namespace, proven current. */
@@ -264,7 +225,20 @@ export class Subscriptions {
     return record && toSubscription(record);
   }
 
-  async #write(
+  /** Where a subscription to `key` begins. To be asked before it is committed: then no change after the commit is missed. */
+  async beginning(ns: string, key: string): Promise<Since> {
+    const scope = scopeOfPrefix(ns, literalBeginning(key));
+    return scope === undefined
+      ? { at: toTimestamp(this.#clock.now()) }
+      : { scope: scopeId(scope), revision: await this.#records.position(scope) };
+  }
+
+  /**
+   * The one way to write a subscription: signing keys that have expired leave with it.
+   *
+   * @param decide is called with the newest state, perhaps repeatedly, and may throw.
+   */
+  async write(
     ns: string,
     id: string,
     author: Author,
@@ -273,7 +247,12 @@ export class Subscriptions {
     const { record } = await this.#records.commit<SubscriptionValue>(subscriptionScope(ns), {
       key: subscriptionKey(id),
       ...author,
-      decide,
+      decide: (current) => {
+        const decision = decide(current);
+        return decision.type === 'put'
+          ? { ...decision, value: withoutExpiredKeys(decision.value, this.#clock.now()) }
+          : decision;
+      },
     });
     if (record === undefined) {
       throw new Error(`The subscription ${id} vanished in the commit that wrote it.`);
@@ -281,18 +260,42 @@ export class Subscriptions {
     return toSubscription(record);
   }
 
-  /** Where a subscription to `key` begins. To be asked before it is committed: then no change after the commit is missed. */
-  async #now(ns: string, key: string): Promise<Since> {
-    const scope = scopeOfPrefix(ns, literalBeginning(key));
-    return scope === undefined
-      ? { at: toTimestamp(this.#clock.now()) }
-      : { scope: scopeId(scope), revision: await this.#records.position(scope) };
+  /**
+   * @param check throws unless the newest state may be removed.
+   * @returns the revision of the change that removed it.
+   */
+  async erase(ns: string, id: string, author: Author, check: (current: Current) => void): Promise<number> {
+    const { revision } = await this.#records.commit<SubscriptionValue>(subscriptionScope(ns), {
+      key: subscriptionKey(id),
+      ...author,
+      decide(current) {
+        check(current);
+        return { type: 'delete' };
+      },
+    });
+    await removeFailingEndpoint(this.#records, ns, id, author);
+    return revision;
   }
 
-  #check({ key, endpoint }: Pick<SubscriptionInput, 'key' | 'endpoint'>): void {
-    checkWatchedKey(key);
-    checkEndpoint(endpoint, this.#endpointPolicy);
+  #keyMaker() {
+    return { sealer: this.#sealer, random: this.#random, now: this.#clock.now() };
   }
+
+  #seal(
+    ns: string,
+    id: string,
+    { headers }: SubscriptionInput,
+    known: SealedHeaders | undefined,
+  ): SealedHeaders | undefined {
+    return headers && sealHeaders(checkHeaders(headers), known, this.#sealer, headersPlace(ns, id));
+  }
+}
+
+export function putIfChanged(
+  current: SubscriptionValue,
+  value: SubscriptionValue,
+): Decision<SubscriptionValue> {
+  return jsonEquals(value, current) ? { type: 'keep' } : { type: 'put', value };
 }
 
 function existing(
@@ -307,14 +310,28 @@ function existing(
   return current;
 }
 
-function putIfChanged(current: SubscriptionValue, value: SubscriptionValue): Decision<SubscriptionValue> {
-  return jsonEquals(value, current) ? { type: 'keep' } : { type: 'put', value };
+/** Nesoi addresses its hooks by resource and name, and knows one format. */
+function checkHookInput({ name, key }: SubscriptionValue, input: SubscriptionInput): void {
+  const { name: _, key: __, endpoint: ___, ...others } = input;
+  const [other] = Object.entries(others).find(([, value]) => value !== undefined) ?? [];
+  const field = name !== input.name ? 'name' : key !== input.key ? 'key' : other;
+  if (field !== undefined) {
+    throw conflict('A hook that was registered through /app or /srv keeps all but its endpoint.', {
+      field,
+      fix: 'Leave out all but name, key and endpoint, of which only the endpoint may change; or create another subscription, and delete this one.',
+    });
+  }
+}
+
+function checkSignature(id: string, { signing }: SubscriptionValue, { signature }: SubscriptionInput): void {
+  if (signature !== undefined && signature !== signing?.[0]?.version) {
+    throw conflict('Replacing a subscription does not change how it is signed.', {
+      field: 'signature',
+      fix: `Leave it out, or change it by POST /api/v1/subscriptions/${id}/rotate-secret.`,
+    });
+  }
 }
 
 function noSubscription(id: string): SkerryError {
   return notFound(`There is no subscription "${id}".`);
-}
-
-function noHook(resource: string, name: string): SkerryError {
-  return notFound(`${resource} has no web hook "${name}".`);
 }

@@ -17,6 +17,7 @@ import {
 } from '../../../shared/webhooks/index.ts';
 import { SteppedClock } from '../../unit/webhooks/stepped-clock.ts';
 import { type CosmosFixture, startCosmos } from '../cosmos-fixture.ts';
+import { testSealer } from './test-sealer.ts';
 
 const SECOND = 1_000;
 const HOUR = 3_600 * SECOND;
@@ -57,6 +58,7 @@ beforeEach(async () => {
     records,
     clock: systemClock,
     random: systemRandom,
+    sealer: testSealer,
     endpointPolicy: { allowPrivate: true, ports: [] },
   });
   one = startGate();

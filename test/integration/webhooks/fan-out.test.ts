@@ -16,6 +16,7 @@ import {
   withState,
 } from '../../../shared/webhooks/index.ts';
 import { type MeteredDatabase, startMeteredDatabase } from '../../bench/product/metered-database.ts';
+import { testSealer } from './test-sealer.ts';
 
 const author = { actor: 'test' };
 const SKEW = 1_000;
@@ -45,7 +46,13 @@ beforeAll(async () => {
   records = new Records({ container, clock, random: systemRandom });
   storage = new DeliveryStorage(database.container(COSMOS_CONTAINERS.deliveries.id));
   const endpointPolicy = { allowPrivate: true, ports: [] };
-  subscriptions = new Subscriptions({ records, clock, random: systemRandom, endpointPolicy });
+  subscriptions = new Subscriptions({
+    records,
+    clock,
+    random: systemRandom,
+    sealer: testSealer,
+    endpointPolicy,
+  });
 });
 
 afterAll(async () => {

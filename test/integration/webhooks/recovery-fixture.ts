@@ -16,6 +16,7 @@ import {
   Subscriptions,
 } from '../../../shared/webhooks/index.ts';
 import { MemoryQueue } from './memory-queue.ts';
+import { testSealer } from './test-sealer.ts';
 
 export interface RecoveryParts {
   readonly storage: DeliveryStorage;
@@ -45,7 +46,13 @@ export class RecoveryFixture {
     this.compaction = new Compaction({ container, clock });
     this.storage = new DeliveryStorage(database.container(COSMOS_CONTAINERS.deliveries.id));
     const endpointPolicy = { allowPrivate: true, ports: [] };
-    this.subscriptions = new Subscriptions({ records: this.records, clock, random, endpointPolicy });
+    this.subscriptions = new Subscriptions({
+      records: this.records,
+      clock,
+      random,
+      sealer: testSealer,
+      endpointPolicy,
+    });
     const parts = wrap({ storage: this.storage, queue: this.queue });
     const { records, subscriptions } = this;
     this.activation = new Activation({ subscriptions, queue: this.queue, clock, random });

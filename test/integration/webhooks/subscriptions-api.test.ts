@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { endpoints } from '../../../functions/http/endpoints.ts';
 import { composeServices, type Services } from '../../../functions/services.ts';
@@ -23,6 +24,7 @@ beforeAll(async () => {
     [CONNECTIONS.blob]: 'not used here',
     SKERRY_LOCAL: 'true',
     SKERRY_WEBHOOK_ALLOW_PRIVATE: 'true',
+    SKERRY_SECRET_KEYS: randomBytes(32).toString('base64'),
   });
   services = composeServices(settings);
   handlers = createRouteHandlers(endpoints, { services, settings, random: services.random });
@@ -57,11 +59,15 @@ async function call(method: string, path: string, body?: unknown, headers: Recor
 test('a subscription is created, read, replaced and deleted, with revision and entity tag throughout', async () => {
   const created = await call('POST', '/subscriptions?ns=life', input);
   expect(created.status).toBe(201);
-  const { id } = created.json;
-  expect(created.json).toEqual({
+  const { secret, ...shown } = created.json;
+  const { id } = shown;
+  expect(secret).toMatch(/^whsec_.{44}$/);
+  expect(shown).toEqual({
     ...input,
     id: expect.stringMatching(/^sub_/),
     format: 'standard',
+    ordered: false,
+    signing: [{ id: expect.stringMatching(/^key_/), version: 'v1', createdAt: expect.stringMatching(/Z$/) }],
     state: 'active',
     revision: 1,
     createdAt: expect.stringMatching(/Z$/),
@@ -72,7 +78,7 @@ test('a subscription is created, read, replaced and deleted, with revision and e
 
   expect(await call('GET', `/subscriptions/${id}?ns=life`)).toMatchObject({
     status: 200,
-    json: created.json,
+    json: shown,
   });
   const unchanged = await call('GET', `/subscriptions/${id}?ns=life`, undefined, { 'if-none-match': '"1"' });
   expect(unchanged).toMatchObject({ status: 304, json: undefined });
@@ -93,7 +99,7 @@ test('a subscription is created, read, replaced and deleted, with revision and e
 test('subscriptions are listed page by page, Nesoi’s hooks among them', async () => {
   const author = { actor: 'test' };
   const hook = { name: 'h', endpoint: input.endpoint, baseUrl: 'http://skerry.test' };
-  await services.subscriptions.createHook('list', '/srv/web', hook, author);
+  await services.nesoiHooks.create('list', '/srv/web', hook, author);
   await call('POST', '/subscriptions?ns=list', input);
   const first = await call('GET', '/subscriptions?ns=list&limit=1');
   expect(first).toMatchObject({ status: 200, headers: { ETag: '"2"' }, json: { revision: 2 } });
@@ -106,6 +112,11 @@ test('subscriptions are listed page by page, Nesoi’s hooks among them', async 
 
 test.each([
   ['an unknown field', { ...input, secret: 'x' }, 'secret'],
+  ['a type of change that is none', { ...input, types: ['put', 'create'] }, 'types[1]'],
+  ['no types at all', { ...input, types: [] }, 'types'],
+  ['no fields at all', { ...input, fields: [] }, 'fields'],
+  ['a header that is no text', { ...input, headers: { 'x-a': 1 } }, 'headers.x-a'],
+  ['Nesoi’s format', { ...input, format: 'nesoi' }, 'format'],
   ['a missing key', { name: 'dm', endpoint: input.endpoint }, 'key'],
   ['a key that cannot be watched', { ...input, key: '/hook' }, 'key'],
   ['a name that is none', { ...input, name: 'a b' }, 'name'],

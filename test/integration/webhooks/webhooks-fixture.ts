@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { ChangeFeedStartFrom, type Database } from '@azure/cosmos';
 import type { ServiceBusClient } from '@azure/service-bus';
 import { vi } from 'vitest';
@@ -7,7 +6,6 @@ import { type ServiceBusServer, startServiceBusServer } from '../../../infra/loc
 import { NotificationTopic } from '../../../shared/notifications/index.ts';
 import { systemClock } from '../../../shared/platform/clock.ts';
 import { systemRandom } from '../../../shared/platform/random.ts';
-import { Sealer } from '../../../shared/platform/sealer.ts';
 import { connectServiceBus } from '../../../shared/platform/servicebus.ts';
 import {
   COSMOS_CONTAINERS,
@@ -26,6 +24,7 @@ import {
   EndpointStorage,
   FailingEndpoints,
   FanOut,
+  NesoiHooks,
   type PostWebhook,
   parseQueueMessage,
   Recovery,
@@ -35,6 +34,7 @@ import {
   Subscriptions,
 } from '../../../shared/webhooks/index.ts';
 import { type CosmosFixture, startCosmos } from '../cosmos-fixture.ts';
+import { testSealer } from './test-sealer.ts';
 
 export interface Servers {
   readonly cosmos: CosmosFixture;
@@ -75,6 +75,7 @@ export interface WebhooksOptions {
 export interface Webhooks {
   readonly records: Records;
   readonly subscriptions: Subscriptions;
+  readonly nesoiHooks: NesoiHooks;
   readonly storage: DeliveryStorage;
   readonly queue: DeliveryQueue;
   readonly fanOut: FanOut;
@@ -104,12 +105,18 @@ export async function startWebhooks(
     random,
   });
   const policy = { allowPrivate: true, ports: [] };
-  const sealer = new Sealer([randomBytes(32)]);
   const sender = client.createSender(SERVICE_BUS_QUEUES.deliveries.name);
   const storage = new DeliveryStorage(database.container(COSMOS_CONTAINERS.deliveries.id));
   const queue = new ServiceBusDeliveryQueue(async () => sender);
   const { post } = createWebhookClient({ policy, timeoutMilliseconds: CALL_TIMEOUT_MILLISECONDS, clock });
-  const subscriptions = new Subscriptions({ records, clock, random, endpointPolicy: policy });
+  const subscriptions = new Subscriptions({
+    records,
+    clock,
+    random,
+    sealer: testSealer,
+    endpointPolicy: policy,
+  });
+  const nesoiHooks = new NesoiHooks({ subscriptions, endpointPolicy: policy });
   const topicSender = client.createSender(SERVICE_BUS_TOPICS.notifications.name);
   const fanOut = new FanOut({
     records,
@@ -137,7 +144,7 @@ export async function startWebhooks(
     gate,
     clock,
     random,
-    requests: new RequestWriter({ sealer, publicUrl: undefined }),
+    requests: new RequestWriter({ sealer: testSealer, publicUrl: undefined }),
     retrySeconds: options.retrySeconds ?? [0.05, 0.05],
     clockSkewMilliseconds: CLOCK_SKEW_MILLISECONDS,
   });
@@ -173,6 +180,7 @@ export async function startWebhooks(
   return {
     records,
     subscriptions,
+    nesoiHooks,
     storage,
     queue,
     fanOut,

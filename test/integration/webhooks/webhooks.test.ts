@@ -106,7 +106,7 @@ test('namespaces do not hear of one another', async () => {
 });
 
 test('a Nesoi hook is sent its name and the resource that it is on, whichever host of it changed', async () => {
-  await webhooks.subscriptions.createHook(
+  await webhooks.nesoiHooks.create(
     ns,
     '/srv/web',
     { name: 'h', endpoint: receiver.url, baseUrl: 'http://skerry.example:7071' },
@@ -201,11 +201,11 @@ test('a Nesoi hook that was registered anew hears nothing of what its predecesso
     if (nth > 0) {
       return 200;
     }
-    await webhooks.subscriptions.removeHook(ns, '/app/dm', 'h', author);
-    await webhooks.subscriptions.createHook(ns, '/app/dm', hook, author);
+    await webhooks.nesoiHooks.remove(ns, '/app/dm', 'h', author);
+    await webhooks.nesoiHooks.create(ns, '/app/dm', hook, author);
     return 500;
   };
-  const { id } = await webhooks.subscriptions.createHook(ns, '/app/dm', hook, author);
+  const { id } = await webhooks.nesoiHooks.create(ns, '/app/dm', hook, author);
   await put(apps(), '/app/dm', { config: 1 });
   expect((await settled(id)).state).toBe('dead');
   expect(receiver.calls).toHaveLength(1);

@@ -176,20 +176,23 @@ describe('selected fields', () => {
 });
 
 describe('headers', () => {
-  const seal = (headers: object) => sealer.seal(JSON.stringify(headers), ['ns1', 'sub_1', 'headers']);
+  const seal = (headers: object) => ({
+    names: Object.keys(headers),
+    sealed: sealer.seal(JSON.stringify(headers), ['ns1', 'sub_1', 'headers']),
+  });
 
   test('of the subscription are sent, and never instead of those of the request', () => {
-    const sealedHeaders = seal({ authorization: 'Bearer x', 'webhook-id': 'forged' });
-    expect(write({ sealedHeaders }).headers).toMatchObject({
+    const headers = seal({ authorization: 'Bearer x', 'webhook-id': 'forged' });
+    expect(write({ headers }).headers).toMatchObject({
       authorization: 'Bearer x',
       'webhook-id': 'dlv_1',
     });
   });
 
   test('that belong to another subscription do not open', () => {
-    const sealedHeaders = seal({ authorization: 'Bearer x' });
-    expect(write({ sealedHeaders }).headers).toHaveProperty('authorization');
-    expect(() => write({ sealedHeaders, id: 'sub_2' })).toThrow();
+    const headers = seal({ authorization: 'Bearer x' });
+    expect(write({ headers }).headers).toHaveProperty('authorization');
+    expect(() => write({ headers, id: 'sub_2' })).toThrow();
   });
 
   test('name who calls once the endpoint consents', () => {

@@ -2,8 +2,12 @@ import { ChangeFeedStartFrom, type Database } from '@azure/cosmos';
 import type { ServiceBusClient } from '@azure/service-bus';
 import { vi } from 'vitest';
 import { serviceBusEntities } from '../../../infra/local/launch/service-bus-entities.ts';
-import { type ServiceBusServer, startServiceBusServer } from '../../../infra/local/servicebus/server.ts';
-import { NotificationTopic } from '../../../shared/notifications/index.ts';
+import {
+  type ServiceBusServer,
+  type ServiceBusServerOptions,
+  startServiceBusServer,
+} from '../../../infra/local/servicebus/server.ts';
+import { NotificationDeliveries, NotificationTopic } from '../../../shared/notifications/index.ts';
 import { systemClock } from '../../../shared/platform/clock.ts';
 import { systemRandom } from '../../../shared/platform/random.ts';
 import { connectServiceBus } from '../../../shared/platform/servicebus.ts';
@@ -15,6 +19,7 @@ import {
 import { ChangeFeed, Records } from '../../../shared/records/index.ts';
 import {
   Activation,
+  BUS_SUBSCRIPTION,
   createWebhookClient,
   Deliveries,
   type DeliveryQueue,
@@ -42,10 +47,11 @@ export interface Servers {
   stop(): Promise<void>;
 }
 
-export async function startServers(): Promise<Servers> {
+/** @param options of the Service Bus, which has Skerry's own entities unless told. */
+export async function startServers(options: Partial<ServiceBusServerOptions> = {}): Promise<Servers> {
   const [cosmos, serviceBus] = await Promise.all([
     startCosmos(),
-    startServiceBusServer({ port: 0, config: serviceBusEntities() }),
+    startServiceBusServer({ port: 0, config: serviceBusEntities(), ...options }),
   ]);
   return {
     cosmos,
@@ -118,12 +124,13 @@ export async function startWebhooks(
   });
   const nesoiHooks = new NesoiHooks({ subscriptions, endpointPolicy: policy });
   const topicSender = client.createSender(SERVICE_BUS_TOPICS.notifications.name);
+  const topic = new NotificationTopic({ sender: async () => topicSender, publicUrl: undefined });
   const fanOut = new FanOut({
     records,
     subscriptions,
     storage,
     queue,
-    publication: new NotificationTopic({ sender: async () => topicSender, publicUrl: undefined }),
+    publication: topic,
     clock,
     clockSkewMilliseconds: CLOCK_SKEW_MILLISECONDS,
   });
@@ -148,6 +155,15 @@ export async function startWebhooks(
     retrySeconds: options.retrySeconds ?? [0.05, 0.05],
     clockSkewMilliseconds: CLOCK_SKEW_MILLISECONDS,
   });
+  const notificationDeliveries = new NotificationDeliveries({
+    records,
+    topic,
+    storage,
+    queue,
+    clock,
+    random,
+    retrySeconds: options.retrySeconds ?? [0.05, 0.05],
+  });
   const activation = new Activation({ subscriptions, queue, clock, random });
   const recovery = new Recovery({
     records,
@@ -168,7 +184,8 @@ export async function startWebhooks(
     try {
       const message = parseQueueMessage(body);
       if (!('task' in message)) {
-        await deliveries.handle(message);
+        const isForBus = message.subscription === BUS_SUBSCRIPTION;
+        await (isForBus ? notificationDeliveries : deliveries).handle(message);
       } else if (message.task !== 'consent') {
         await recovery.handle(message);
       }

@@ -1,5 +1,5 @@
 /**
- * `npm run bench [-- product|cloud|kv|watch] [--quick]`: what Skerry and its embedded cloud cost, as tables of figures taken side by
+ * `npm run bench [-- product|cloud|kv|watch|webhooks] [--quick]`: what Skerry and its embedded cloud cost, as tables of figures taken side by
  * side in one run. Compare ratios; absolute figures belong to the machine and the moment.
  */
 import os from 'node:os';
@@ -8,12 +8,14 @@ import { benchCloud } from './cloud/cloud.ts';
 import { benchKv } from './kv/kv.ts';
 import { benchProduct } from './product/product.ts';
 import { benchWatch } from './watch/watch.ts';
+import { benchWebhooks } from './webhooks/webhooks.ts';
 
 const BENCHES: Readonly<Record<string, (quick: boolean) => Promise<void>>> = {
   product: benchProduct,
   cloud: benchCloud,
   kv: benchKv,
   watch: benchWatch,
+  webhooks: benchWebhooks,
 };
 
 const { values, positionals } = parseArgs({

@@ -1,13 +1,11 @@
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { build } from 'esbuild';
 import { launch, type Skerry, startSkerry } from '../../e2e/skerry.ts';
-import { median, percentile, printTable, rounded } from '../statistics.ts';
+import { median, printTable, rounded } from '../statistics.ts';
 import { loadInTurn, type Scenario } from './http-load.ts';
 import { findChild } from './processes.ts';
 import { measureRequestUnits } from './request-units.ts';
@@ -16,11 +14,10 @@ const HERE = import.meta.dirname;
 const ROOT = path.resolve(HERE, '../../..');
 const JSON_TYPE = { 'content-type': 'application/json' };
 
-/** What Skerry costs: its requests, its request units, the way of a change to a webhook, its start. */
+/** What Skerry costs: its requests, its request units, its start. */
 export async function benchProduct(quick: boolean): Promise<void> {
   await benchRequests(quick);
   await benchRequestUnits();
-  await benchNotifications(quick);
   await benchStart(quick);
   await benchImport(quick);
 }
@@ -126,59 +123,6 @@ async function benchRequestUnits(): Promise<void> {
       String(requests),
       rounded(requestUnits, 2),
     ]),
-  );
-}
-
-/** One change at a time on an idle machine: from the answer to the PUT until the webhook arrives. */
-async function benchNotifications(quick: boolean): Promise<void> {
-  const skerry = await startSkerry({ traps: 'none' });
-  let arrived: (at: number) => void = () => {};
-  const receiver = createServer((request, response) => {
-    request.resume().once('end', () => {
-      arrived(performance.now());
-      response.end();
-    });
-  });
-  receiver.listen(0, '127.0.0.1');
-  await once(receiver, 'listening');
-  const { port } = receiver.address() as AddressInfo;
-  await fetch(`${skerry.url}/api/v1/subscriptions`, {
-    method: 'POST',
-    headers: JSON_TYPE,
-    body: JSON.stringify({ name: 'bench', key: '/app/bench', endpoint: `http://127.0.0.1:${port}/` }),
-  });
-  const fromAnswer: number[] = [];
-  const fromRequest: number[] = [];
-  const samples = quick ? 30 : 300;
-  for (let count = 0; count < samples + 20; count += 1) {
-    const arrival = new Promise<number>((resolve) => {
-      arrived = resolve;
-    });
-    const askedAt = performance.now();
-    await put(`${skerry.url}/api/v1/apps/bench`, { config: { count } });
-    const answeredAt = performance.now();
-    const arrivedAt = await arrival;
-    if (count >= 20) {
-      fromAnswer.push(arrivedAt - answeredAt);
-      fromRequest.push(arrivedAt - askedAt);
-    }
-  }
-  printTable(
-    `Change to webhook, ${samples} changes one after another`,
-    ['', 'p50 ms', 'p99 ms', 'max ms'],
-    [
-      ['from the answer to the PUT', ...latencyCells(fromAnswer)],
-      ['from sending the PUT', ...latencyCells(fromRequest)],
-    ],
-  );
-  receiver.close();
-  receiver.closeAllConnections();
-  await skerry.stop();
-}
-
-function latencyCells(samples: readonly number[]): string[] {
-  return [percentile(samples, 0.5), percentile(samples, 0.99), percentile(samples, 1)].map((value) =>
-    rounded(value),
   );
 }
 

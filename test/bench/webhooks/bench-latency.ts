@@ -1,0 +1,240 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import os from 'node:os';
+import { json } from 'node:stream/consumers';
+import { ServiceBusClient } from '@azure/service-bus';
+import { Agent, request } from 'undici';
+import { SERVICE_BUS_TOPICS } from '../../../shared/platform/topology.ts';
+import { type Skerry, startSkerry } from '../../e2e/skerry.ts';
+import { percentile, printTable, rounded } from '../statistics.ts';
+
+const JSON_TYPE = { 'content-type': 'application/json' };
+const BUS_SUBSCRIPTION = 'bench';
+const CHANGES_PER_SECOND = 200;
+const WARM_UP_CHANGES = 30;
+
+/** When one change passed each point of its way, in milliseconds since the Unix epoch. */
+interface Passage {
+  answered?: number;
+  /** By the broker's clock, which counts whole milliseconds. */
+  published?: number;
+  /** The handler of its delivery called the endpoint; whole milliseconds too. */
+  posted?: number;
+  received?: number;
+}
+
+type Point = keyof Passage;
+
+const WAYS: readonly (readonly [name: string, from: Point, to: Point])[] = [
+  ['from the answer to the webhook', 'answered', 'received'],
+  ['  feed and fan-out: answered, published', 'answered', 'published'],
+  ['  queue and delivery: published, posted', 'published', 'posted'],
+  ['  POST: posted, received', 'posted', 'received'],
+];
+
+interface Round {
+  readonly name: string;
+  readonly load: number;
+  readonly passages: readonly Required<Passage>[];
+}
+
+/**
+ * How long a change takes to the webhook over the running product, one change after another and under a steady load. The topic of the bus,
+ * on which the fan-out publishes as it enqueues, tells when the change left it.
+ */
+export async function benchLatency(quick: boolean): Promise<void> {
+  const skerry = await startSkerry({ traps: 'none', flags: ['--bus-subscription', BUS_SUBSCRIPTION] });
+  const course = await Course.start(skerry);
+  const rounds: Round[] = [];
+  for (let round = 0; round < (quick ? 1 : 3); round += 1) {
+    rounds.push(await course.run('one after another', (put) => inTurn(quick ? 50 : 300, put)));
+    rounds.push(await course.run(`${CHANGES_PER_SECOND} a second`, (put) => steadily(quick ? 2 : 10, put)));
+  }
+  const floor = await course.floor(300);
+  for (const name of new Set(rounds.map((round) => round.name))) {
+    const own = rounds.filter((round) => round.name === name);
+    const best = own.reduce((one, other) => (wholeWay(one, 0.5) <= wholeWay(other, 0.5) ? one : other));
+    printTable(
+      `Change to webhook, ${name}: ${best.passages.length} changes, the best of ${own.length} rounds (load of the machine ${rounded(best.load)}; p50 of all rounds ${own.map((round) => rounded(wholeWay(round, 0.5), 0)).join(', ')} ms)`,
+      ['', 'p50 ms', 'p99 ms', 'max ms', 'p50 ÷ bare POST'],
+      WAYS.map(([way, from, to]) => {
+        const samples = best.passages.map((passage) => passage[to] - passage[from]);
+        const shares = [0.5, 0.99, 1].map((share) => rounded(percentile(samples, share)));
+        return [way, ...shares, rounded(percentile(samples, 0.5) / floor)];
+      }),
+    );
+  }
+  await course.stop();
+  await skerry.stop();
+}
+
+function wholeWay({ passages }: Round, share: number): number {
+  return percentile(
+    passages.map(({ answered, received }) => received - answered),
+    share,
+  );
+}
+
+/** Makes changes one at a time, each when the webhook of the one before has come. */
+async function inTurn(count: number, put: () => Promise<{ readonly received: Promise<unknown> }>) {
+  for (let made = 0; made < count; made += 1) {
+    await (await put()).received;
+  }
+}
+
+/** Makes so many changes a second, whether or not those before are answered. */
+async function steadily(seconds: number, put: () => Promise<{ readonly received: Promise<unknown> }>) {
+  const changes: Promise<{ readonly received: Promise<unknown> }>[] = [];
+  const startedAt = now();
+  while (changes.length < seconds * CHANGES_PER_SECOND) {
+    const due = Math.floor(((now() - startedAt) * CHANGES_PER_SECOND) / 1000);
+    while (changes.length < due) {
+      changes.push(put());
+    }
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+  await Promise.all((await Promise.all(changes)).map(({ received }) => received));
+}
+
+/** A store, a webhook on it, and a subscription of the bus: what a change runs through. */
+class Course {
+  readonly #skerry: Skerry;
+  readonly #agent = new Agent({ connections: 64 });
+  readonly #bus: ServiceBusClient;
+  readonly #passages = new Map<number, Passage>();
+  readonly #arrivals = new Map<number, () => void>();
+  readonly #server = createServer((call, response) => {
+    void json(call).then((body) => {
+      const revision = (body as { data?: { revision?: number } }).data?.revision;
+      if (revision !== undefined) {
+        this.#passage(revision).received = now();
+        this.#arrivals.get(revision)?.();
+      }
+      response.end();
+    });
+  });
+  #subscription = '';
+
+  private constructor(skerry: Skerry) {
+    this.#skerry = skerry;
+    this.#bus = new ServiceBusClient(skerry.connections.servicebus);
+  }
+
+  static async start(skerry: Skerry): Promise<Course> {
+    const course = new Course(skerry);
+    course.#server.listen(0, '127.0.0.1');
+    await once(course.#server, 'listening');
+    const input = { name: 'bench', key: '/kv/bench', endpoint: course.#endpoint };
+    course.#subscription = (await course.#ask<{ id: string }>('POST', 'subscriptions', input)).body.id;
+    course.#bus.createReceiver(SERVICE_BUS_TOPICS.notifications.name, BUS_SUBSCRIPTION).subscribe(
+      {
+        async processMessage({ applicationProperties, enqueuedTimeUtc }) {
+          const revision = Number(applicationProperties?.revision);
+          course.#passage(revision).published = enqueuedTimeUtc?.getTime() ?? Number.NaN;
+        },
+        async processError({ error }) {
+          throw error;
+        },
+      },
+      { maxConcurrentCalls: 32 },
+    );
+    await inTurn(WARM_UP_CHANGES, () => course.#put());
+    return course;
+  }
+
+  async run(name: string, make: (put: Course['put']) => Promise<void>): Promise<Round> {
+    this.#passages.clear();
+    await make(this.put);
+    await this.#readAttempts();
+    const passages = [...this.#passages.values()].filter((passage) => isWhole(passage));
+    return { name, load: os.loadavg()[0] ?? Number.NaN, passages };
+  }
+
+  readonly put = () => this.#put();
+
+  /** Median of POSTs of the same size to the same endpoint by the same client as Skerry's, in milliseconds. */
+  async floor(count: number): Promise<number> {
+    const body = JSON.stringify({ value: 'x'.repeat(500) });
+    const samples: number[] = [];
+    for (let made = 0; made < count; made += 1) {
+      const startedAt = now();
+      const answer = await request(this.#endpoint, { method: 'POST', body, dispatcher: this.#agent });
+      await answer.body.dump();
+      samples.push(now() - startedAt);
+    }
+    return percentile(samples, 0.5);
+  }
+
+  async stop(): Promise<void> {
+    await this.#bus.close();
+    await this.#agent.close();
+    this.#server.closeAllConnections();
+    this.#server.close();
+  }
+
+  async #put(): Promise<{ readonly received: Promise<unknown> }> {
+    const { revision } = await this.#ask('PUT', 'kv/bench/key', { at: now() });
+    const passage = this.#passage(revision);
+    passage.answered = now();
+    if (passage.received !== undefined) {
+      return { received: Promise.resolve() };
+    }
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#arrivals.set(revision, resolve);
+    return { received: promise };
+  }
+
+  async #readAttempts(): Promise<void> {
+    let after = '';
+    do {
+      const { body } = await this.#ask<{
+        items: { revision: number; attempts: { at: string }[] }[];
+        next?: string;
+      }>('GET', `subscriptions/${this.#subscription}/deliveries?limit=500${after}`);
+      for (const { revision, attempts } of body.items) {
+        const passage = this.#passages.get(revision);
+        if (passage !== undefined) passage.posted = Date.parse(attempts[0]?.at ?? '');
+      }
+      after = body.next === undefined ? '' : `&after=${encodeURIComponent(body.next)}`;
+    } while (after !== '');
+  }
+
+  async #ask<Body>(
+    method: 'GET' | 'POST' | 'PUT',
+    path: string,
+    given?: object,
+  ): Promise<{ revision: number; body: Body }> {
+    const { statusCode, headers, body } = await request(`${this.#skerry.url}/api/v1/${path}`, {
+      method,
+      headers: JSON_TYPE,
+      body: given === undefined ? null : JSON.stringify(given),
+      dispatcher: this.#agent,
+    });
+    const text = await body.text();
+    if (statusCode >= 300) throw new Error(`${method} ${path} was answered ${statusCode}: ${text}`);
+    return {
+      revision: Number(headers['x-skerry-revision']),
+      body: (text === '' ? undefined : JSON.parse(text)) as Body,
+    };
+  }
+
+  get #endpoint(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/`;
+  }
+
+  #passage(revision: number): Passage {
+    const passage = this.#passages.get(revision) ?? {};
+    this.#passages.set(revision, passage);
+    return passage;
+  }
+}
+
+function isWhole(passage: Passage): passage is Required<Passage> {
+  return WAYS.every(([, from, to]) => Number.isFinite(passage[from]) && Number.isFinite(passage[to]));
+}
+
+/** Milliseconds since the Unix epoch, with fractions. */
+function now(): number {
+  return performance.timeOrigin + performance.now();
+}

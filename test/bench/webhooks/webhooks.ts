@@ -1,0 +1,6 @@
+import { benchLatency } from './bench-latency.ts';
+
+/** What webhooks and notifications cost, and how soon they come. */
+export async function benchWebhooks(quick: boolean): Promise<void> {
+  await benchLatency(quick);
+}

@@ -19,6 +19,7 @@ import {
   type PageRequest,
 } from './log/listing.ts';
 import { LogStorage } from './log/log-storage.ts';
+import { RecentChanges } from './log/recent-changes.ts';
 import { ScopeState, type SnapshotLimits } from './log/scope-state.ts';
 import { parseScopeId, type Scope, scopeId } from './scope.ts';
 import type { Commit, CommitSet, Decisions, Write, WriteSet } from './write.ts';
@@ -28,6 +29,8 @@ const SNAPSHOT_LIMITS: SnapshotLimits = { records: 5_000, bytes: 16 * 1024 * 102
 const MAX_SNAPSHOT_BYTES = 256 * 1024 * 1024;
 /** Namespaces and kinds whose scopes a process remembers; callers choose the namespaces. */
 const MAX_SCOPE_LISTS = 1_000;
+/** Bytes of single changes that a process holds for those who read them again. */
+const MAX_CHANGE_BYTES = 16 * 1024 * 1024;
 /** Scopes whose position a process remembers. */
 const MAX_SCOPES = 10_000;
 
@@ -73,6 +76,7 @@ export class Records {
   /** In order of use, the most recent last. */
   readonly #logs = new Map<string, ScopeLog>();
   readonly #listeners: ChangeListener[] = [];
+  readonly #recentChanges = new RecentChanges(MAX_CHANGE_BYTES);
   readonly #scopeLists = new RecentMap<string, { scopes: readonly Scope[]; readAt: number }>(MAX_SCOPE_LISTS);
 
   constructor(options: RecordsOptions) {
@@ -99,9 +103,15 @@ export class Records {
     );
   }
 
-  /** The change with a revision, by one point read; undefined when the scope has not reached it. */
+  /**
+   * The change with a revision, by one point read unless it was read a moment ago; undefined when the scope has not reached it, or the
+   * log no longer has it.
+   */
   async readChange<Value>(scope: Scope, revision: number): Promise<Change<Value> | undefined> {
-    return await new LogStorage(this.#options.container, scope).readChange<Value>(revision);
+    const change = await this.#recentChanges.get(scopeId(scope), revision, () =>
+      new LogStorage(this.#options.container, scope).readChange(revision),
+    );
+    return change as Change<Value> | undefined;
   }
 
   /** The changes of a scope above one revision and up to another, in order, as far as the log has them; by one query. */
@@ -113,6 +123,7 @@ export class Records {
     for await (const page of new LogStorage(this.#options.container, scope).readChangePages<Value>(range)) {
       changes.push(...page);
     }
+    for (const change of changes) this.#recentChanges.put(scopeId(scope), change);
     return changes;
   }
 

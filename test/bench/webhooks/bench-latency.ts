@@ -7,6 +7,7 @@ import { ServiceBusClient } from '@azure/service-bus';
 import { Agent, request } from 'undici';
 import { SERVICE_BUS_TOPICS } from '../../../shared/platform/topology.ts';
 import { type Skerry, startSkerry } from '../../e2e/skerry.ts';
+import { cpuMicroseconds, findChild } from '../product/processes.ts';
 import { percentile, printTable, rounded } from '../statistics.ts';
 
 const JSON_TYPE = { 'content-type': 'application/json' };
@@ -37,6 +38,8 @@ interface Round {
   readonly name: string;
   readonly load: number;
   readonly passages: readonly Required<Passage>[];
+  /** Of each process, in milliseconds a change. */
+  readonly cpu: Readonly<Record<string, number>>;
 }
 
 /**
@@ -65,6 +68,16 @@ export async function benchLatency(quick: boolean): Promise<void> {
       }),
     );
   }
+  printTable(
+    'CPU of a change and its one webhook, ms, least of all rounds',
+    ['', ...Object.keys(rounds[0]?.cpu ?? {})],
+    Object.entries(Object.groupBy(rounds, ({ name }) => name)).map(([name, own = []]) => [
+      name,
+      ...Object.keys(own[0]?.cpu ?? {}).map((program) =>
+        rounded(Math.min(...own.map(({ cpu }) => cpu[program] ?? Number.NaN)), 2),
+      ),
+    ]),
+  );
   await course.stop();
   await skerry.stop();
 }
@@ -145,10 +158,17 @@ class Course {
 
   async run(name: string, make: (put: Course['put']) => Promise<void>): Promise<Round> {
     this.#passages.clear();
+    const before = this.#cpu();
     await make(this.put);
+    const cpu = Object.fromEntries(
+      Object.entries(this.#cpu()).map(([program, used]) => [
+        program,
+        (used - (before[program] ?? 0)) / 1000 / this.#passages.size,
+      ]),
+    );
     await this.#readAttempts();
     const passages = [...this.#passages.values()].filter((passage) => isWhole(passage));
-    return { name, load: os.loadavg()[0] ?? Number.NaN, passages };
+    return { name, load: os.loadavg()[0] ?? Number.NaN, passages, cpu };
   }
 
   readonly put = () => this.#put();
@@ -171,6 +191,16 @@ class Course {
     await this.#agent.close();
     this.#server.closeAllConnections();
     this.#server.close();
+  }
+
+  /** Microseconds that each process has used so far. */
+  #cpu(): Record<string, number> {
+    const host = findChild(this.#skerry.pid, 'host/main.ts');
+    return {
+      functions: cpuMicroseconds(findChild(host, 'host/worker.ts')),
+      host: cpuMicroseconds(host),
+      emulators: cpuMicroseconds(this.#skerry.pid),
+    };
   }
 
   async #put(): Promise<{ readonly received: Promise<unknown> }> {

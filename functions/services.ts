@@ -36,6 +36,8 @@ import { Registry } from '../shared/registry/index.ts';
 import { Agents } from '../shared/status/index.ts';
 import {
   Activation,
+  CONSENT_RETRY_SECONDS,
+  Consents,
   createWebhookClient,
   Deliveries,
   DeliveryStorage,
@@ -81,6 +83,7 @@ export interface Services {
   readonly deliveries: Deliveries;
   readonly notificationDeliveries: NotificationDeliveries;
   readonly activation: Activation;
+  readonly consents: Consents;
   readonly recovery: Recovery;
 }
 
@@ -205,6 +208,18 @@ export function composeServices(settings: Settings): Services {
         clock,
         timeoutMilliseconds: 1000 * settings.SKERRY_WEBHOOK_TIMEOUT_SECONDS,
       }),
+    consents: () =>
+      new Consents({
+        subscriptions: app.subscriptions,
+        activation: app.activation,
+        queue: app.deliveryQueue,
+        askForConsent: app.webhookClient.askForConsent,
+        sealer: app.sealer,
+        clock,
+        random,
+        isDefault: isAsked(settings),
+        retrySeconds: CONSENT_RETRY_SECONDS,
+      }),
     deliveryStorage: () => new DeliveryStorage(app.database.container(COSMOS_CONTAINERS.deliveries.id)),
     deliverySender: async () => (await app.serviceBus).createSender(SERVICE_BUS_QUEUES.deliveries.name),
     deliveryQueue: () => new ServiceBusDeliveryQueue(() => app.deliverySender),
@@ -262,6 +277,11 @@ export function composeServices(settings: Settings): Services {
       }),
   });
   return app;
+}
+
+/** Whether endpoints are asked for their consent unless a subscription says otherwise. */
+function isAsked({ SKERRY_WEBHOOK_CONSENT, SKERRY_LOCAL }: Settings): boolean {
+  return SKERRY_WEBHOOK_CONSENT === 'auto' ? !SKERRY_LOCAL : SKERRY_WEBHOOK_CONSENT === 'on';
 }
 
 /** An object whose members are each made at their first use, and then stay. */

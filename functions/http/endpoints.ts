@@ -14,6 +14,7 @@ import { serviceEndpoints } from './services.ts';
 import { statusEndpoints } from './status.ts';
 import { subscriptionEndpoints } from './subscriptions.ts';
 import { watchEndpoints } from './watch.ts';
+import { webhookConsentEndpoints } from './webhook-consents.ts';
 import { webhookOperationEndpoints } from './webhook-operations.ts';
 
 const described: readonly Endpoint<Services>[] = [
@@ -22,6 +23,7 @@ const described: readonly Endpoint<Services>[] = [
   ...keyValueEndpoints,
   ...subscriptionEndpoints,
   ...webhookOperationEndpoints,
+  ...webhookConsentEndpoints,
   ...watchEndpoints,
   ...historyEndpoints,
   ...kvLeaseEndpoints,

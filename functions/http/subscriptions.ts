@@ -42,7 +42,10 @@ const inputSchema = z.strictObject({
     .boolean()
     .optional()
     .describe('Whether the changes of a scope are delivered one after the other.'),
-  consent: z.boolean().optional().describe('Whether the endpoint is asked before it is called.'),
+  consent: z
+    .boolean()
+    .optional()
+    .describe('Whether the endpoint is asked before it is called; by default everywhere but locally.'),
   signature: z
     .enum(['v1', 'v1a'])
     .optional()
@@ -109,8 +112,8 @@ const createSubscription = endpoint({
       headers: ['ETag', 'X-Skerry-Revision', 'Location'],
     },
   },
-  async handle(request, { subscriptions }) {
-    const subscription = await subscriptions.create(request.ns, request.body, request.author);
+  async handle(request, { consents }) {
+    const subscription = await consents.create(request.ns, request.body, request.author, request.baseUrl);
     const location = canonicalLocation(request, `subscriptions/${subscription.id}`);
     return json(201, describeIssued(subscription), { ...factsOf(subscription), location });
   },
@@ -182,8 +185,9 @@ const putSubscription = endpoint({
     },
   },
   errors: ['not-found', 'conflict'],
-  async handle({ ns, params, body, author, headers }, { subscriptions }) {
-    const subscription = await subscriptions.replace(ns, params.id, body, author, readPrecondition(headers));
+  async handle({ ns, params, body, author, baseUrl, headers }, { consents }) {
+    const precondition = readPrecondition(headers);
+    const subscription = await consents.replace(ns, params.id, body, author, baseUrl, precondition);
     return json(200, describeSubscription(subscription), factsOf(subscription));
   },
 });

@@ -22,6 +22,6 @@ async function deliver(body: unknown): Promise<void> {
     case 'replay':
       return await services().recovery.handle(message);
     case 'consent':
-      throw new Error('Nothing asks for consent yet.');
+      return await services().consents.handle(message);
   }
 }

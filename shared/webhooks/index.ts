@@ -59,6 +59,7 @@ export {
 export { RequestWriter } from './notification/request-writer.ts';
 export type { WebhookRequest } from './notification/webhook-request.ts';
 export { Activation } from './subscription/activation.ts';
+export { CONSENT_RETRY_SECONDS, Consents } from './subscription/consents.ts';
 export { type HookInput, NesoiHooks } from './subscription/nesoi-hooks.ts';
 export type {
   CloudEventsMode,

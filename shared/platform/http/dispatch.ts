@@ -13,7 +13,7 @@ import { type RawQuery, readQuery } from './query.ts';
 import { type RawBody, readRawBody } from './raw-body.ts';
 import type { IncomingRequest } from './request.ts';
 import type { HttpResponse } from './response.ts';
-import { functionName, parseRoute, pathOf, type RouteTemplate, readParameters } from './route.ts';
+import { functionName, loggedPath, parseRoute, pathOf, type RouteTemplate, readParameters } from './route.ts';
 
 /** What the host tells about the run of a function, besides the request. */
 export interface Invocation {
@@ -64,7 +64,7 @@ export function createRouteHandlers<Services>(
     name: functionName(route.template),
     route: route.template.text,
     handle: (request: IncomingRequest, invocation: Invocation) =>
-      dispatcher.answer(request, invocation, route.surface, (requestId) =>
+      dispatcher.answer(request, invocation, route, (requestId) =>
         dispatcher.dispatch(route, request, invocation, requestId),
       ),
   }));
@@ -74,7 +74,9 @@ export function createRouteHandlers<Services>(
       name: functionName(NO_ROUTE),
       route: NO_ROUTE.text,
       handle: (request, invocation) =>
-        dispatcher.answer(request, invocation, 'canonical', () => Promise.reject(noSuchResource(request))),
+        dispatcher.answer(request, invocation, { surface: 'canonical', template: NO_ROUTE }, () =>
+          Promise.reject(noSuchResource(request)),
+        ),
     },
   ];
 }
@@ -96,7 +98,7 @@ class Dispatcher<Services> {
   async answer(
     request: IncomingRequest,
     invocation: Invocation,
-    surface: Surface,
+    { surface, template }: Pick<Route<Services>, 'surface' | 'template'>,
     work: (requestId: string) => Promise<HttpResponse>,
   ): Promise<HttpResponse> {
     const requestId = requestIdOf(request.headers, this.#random);
@@ -104,7 +106,7 @@ class Dispatcher<Services> {
       return withRequestId(await work(requestId), requestId);
     } catch (error) {
       if (isOurFault(error)) {
-        const subject = `Request ${requestId} (${request.method} ${pathOf(request.url)}) failed`;
+        const subject = `Request ${requestId} (${request.method} ${loggedPath(template, request.url)}) failed`;
         if (error instanceof SkerryError) {
           invocation.logError(`${subject}: ${oneLine(error)}`);
         } else {

@@ -88,6 +88,13 @@ export function pathOf(url: string): string {
   return start === -1 ? '/' : url.slice(start, end === -1 ? undefined : end);
 }
 
+/** The path of a URL that the host matched to a route, as it may stand in a log: what is called `token` grants something. */
+export function loggedPath(route: RouteTemplate, url: string): string {
+  const secret = route.segments.findIndex(({ kind, text }) => kind === 'parameter' && text === 'token');
+  const parts = pathOf(url).split('/');
+  return parts.map((part, index) => (secret !== -1 && index === secret + 1 ? '***' : part)).join('/');
+}
+
 function decodeParameter(name: string, raw: string): string {
   try {
     return decodeURIComponent(raw);

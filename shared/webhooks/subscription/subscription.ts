@@ -42,6 +42,8 @@ export interface SealedHeaders {
 export interface Consent {
   /** SHA-256 of the token in the callback URL, base64url. */
   readonly tokenHash: string;
+  /** The token itself, sealed (shared/platform/sealer.ts), to be sent again. */
+  readonly sealedToken: string;
   /** Base of the callback URL, without a slash at its end. */
   readonly baseUrl: string;
   /** Sent as `WebHook-Request-Origin`. */

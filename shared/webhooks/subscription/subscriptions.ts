@@ -45,6 +45,12 @@ export interface IssuedSubscription extends Subscription {
   readonly secret?: string;
 }
 
+export interface CreateOptions {
+  readonly id?: string;
+  /** Says what is stored instead of what the input alone would make. */
+  readonly settle?: (value: SubscriptionValue) => SubscriptionValue;
+}
+
 export interface SecretRotation {
   /** For how long older keys still sign. */
   readonly overlapSeconds: number;
@@ -88,9 +94,13 @@ export class Subscriptions {
    * @throws SkerryError `invalid` for a key that cannot be watched, an endpoint that may not be called, or what else the
    *   input says; `unavailable` also when no key is configured that secrets could be sealed with.
    */
-  async create(ns: string, input: SubscriptionInput, author: Author): Promise<IssuedSubscription> {
-    checkSubscriptionInput(input, this.#endpointPolicy);
-    const id = `sub_${this.#random.id()}`;
+  async create(
+    ns: string,
+    input: SubscriptionInput,
+    author: Author,
+    { id = `sub_${this.#random.id()}`, settle = (value) => value }: CreateOptions = {},
+  ): Promise<IssuedSubscription> {
+    this.check(input);
     const headers = this.#seal(ns, id, input, undefined);
     const { key, secret } = newSigningKey(ns, id, input.signature ?? 'v1', this.#keyMaker());
     const value: SubscriptionValue = {
@@ -100,7 +110,7 @@ export class Subscriptions {
       state: 'active',
       since: await this.beginning(ns, input.key),
     };
-    const subscription = await this.write(ns, id, author, () => ({ type: 'put', value }));
+    const subscription = await this.write(ns, id, author, () => ({ type: 'put', value: settle(value) }));
     return { ...subscription, ...(secret !== undefined && { secret }) };
   }
 
@@ -130,8 +140,9 @@ export class Subscriptions {
     input: SubscriptionInput,
     author: Author,
     precondition?: Precondition,
+    settle: (value: SubscriptionValue, current: SubscriptionValue) => SubscriptionValue = (value) => value,
   ): Promise<Subscription> {
-    checkSubscriptionInput(input, this.#endpointPolicy);
+    this.check(input);
     const { key, endpoint } = input;
     const since = await this.beginning(ns, key);
     return await this.write(ns, id, author, (current) => {
@@ -143,12 +154,13 @@ export class Subscriptions {
       checkSignature(id, value, input);
       const { mode: _, types: __, changed: ___, fields: ____, ordered: _____, headers, ...kept } = value;
       const sealed = this.#seal(ns, id, input, headers);
-      return putIfChanged(value, {
+      const replaced = {
         ...kept,
         ...statedValue(input),
         ...(sealed !== undefined && { headers: sealed }),
         since: key === value.key ? value.since : since,
-      });
+      };
+      return putIfChanged(value, settle(replaced, value));
     });
   }
 
@@ -275,6 +287,11 @@ export class Subscriptions {
     });
     await removeFailingEndpoint(this.#records, ns, id, author);
     return revision;
+  }
+
+  /** @throws SkerryError `invalid` as `create` does, but for headers. */
+  check(input: SubscriptionInput): void {
+    checkSubscriptionInput(input, this.#endpointPolicy);
   }
 
   #keyMaker() {

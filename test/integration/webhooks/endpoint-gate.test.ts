@@ -181,7 +181,7 @@ test('no more than ten calls run at a time in a process', async () => {
 
 describe('the rate that an endpoint allows', () => {
   beforeEach(() => {
-    const consent = { tokenHash: '', baseUrl: '', origin: '', ratePerMinute: 60 };
+    const consent = { tokenHash: '', sealedToken: '', baseUrl: '', origin: '', ratePerMinute: 60 };
     subscription = { ...subscription, consent };
   });
 

@@ -196,7 +196,12 @@ describe('headers', () => {
   });
 
   test('name who calls once the endpoint consents', () => {
-    const consent = { tokenHash: 'h', baseUrl: 'https://skerry.example', origin: 'skerry.example' };
+    const consent = {
+      tokenHash: 'h',
+      sealedToken: 's',
+      baseUrl: 'https://skerry.example',
+      origin: 'skerry.example',
+    };
     expect(write({ consent }).headers).not.toHaveProperty('webhook-request-origin');
     const granted = { ...consent, grantedAt: change.at };
     expect(write({ consent: granted }).headers).toMatchObject({ 'webhook-request-origin': 'skerry.example' });

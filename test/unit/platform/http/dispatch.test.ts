@@ -62,6 +62,18 @@ const failing = endpoint({
   },
 });
 
+const link = endpoint({
+  name: 'followLink',
+  method: 'GET',
+  route: 'links/{token}',
+  summary: 'Fails',
+  access: 'open',
+  responses: {},
+  handle: () => {
+    throw unavailable('Nothing answers.');
+  },
+});
+
 const legacy = endpoint({
   name: 'legacyFail',
   method: 'PUT',
@@ -89,7 +101,7 @@ const open = endpoint({
   handle: () => noContent(),
 });
 
-const endpoints = [getThing, putThing, failing, legacy, open];
+const endpoints = [getThing, putThing, failing, link, legacy, open];
 const call = caller(endpoints);
 
 describe('what a handler is given', () => {
@@ -246,6 +258,13 @@ describe('errors', () => {
     expect(answer.text).not.toContain('1234');
     expect(problemOf(answer).requestId).toBe('r-1');
     expect(answer.logged).toEqual([expect.stringContaining('r-1'), new Error('the password is 1234')]);
+  });
+
+  it('do not tell the log what a link grants', async () => {
+    const { status, logged } = await call('links/{token}', '/links/secret');
+    expect(status).toBe(503);
+    expect(logged[0]).toContain('(GET /links/***) failed: Nothing answers.');
+    expect(String(logged)).not.toContain('secret');
   });
 
   it('of callers are not logged', async () => {

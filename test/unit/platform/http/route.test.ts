@@ -3,6 +3,7 @@ import { endpoints } from '../../../../functions/http/endpoints.ts';
 import { createRouteHandlers } from '../../../../shared/platform/http/index.ts';
 import {
   functionName,
+  loggedPath,
   parseRoute,
   pathOf,
   type RouteSegment,
@@ -97,6 +98,12 @@ describe('a route', () => {
     expect(read('/KV/a%2Fb/x')).toEqual({ store: 'a/b', key: 'x' });
     expect(read('/kv/a/')).toEqual({ store: 'a', key: '' });
     expect(() => read('/kv/%zz/x')).toThrow(expect.objectContaining({ kind: 'invalid', field: 'store' }));
+  });
+
+  it('knows what of a path may be logged', () => {
+    const route = parseRoute('links/{id}/{token}');
+    expect(loggedPath(route, 'https://host/links/one/secret?x=y')).toBe('/links/one/***');
+    expect(loggedPath(parseRoute('kv/{store}'), 'https://host/kv/a')).toBe('/kv/a');
   });
 
   it('knows the path of a URL', () => {

@@ -1,0 +1,311 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import packageJson from '../../../package.json' with { type: 'json' };
+import { type Clock, toTimestamp } from '../../platform/clock.ts';
+import { conflict, invalid, notFound, SkerryError } from '../../platform/errors.ts';
+import type { Precondition } from '../../platform/http/precondition.ts';
+import type { Author } from '../../platform/http/request.ts';
+import { canonicalLocation } from '../../platform/http/response.ts';
+import type { Random } from '../../platform/random.ts';
+import type { Sealer } from '../../platform/sealer.ts';
+import type { DeliveryQueue } from '../delivery/delivery-queue.ts';
+import type { ConsentMessage } from '../delivery/queue-message.ts';
+import { pauseAfter } from '../delivery/retry-ladder.ts';
+import type { AskForConsent, ConsentAnswer } from '../endpoint/webhook-client.ts';
+import type { Activation } from './activation.ts';
+import {
+  awaitingConsent,
+  consentStep,
+  type Judgement,
+  judgeAnswer,
+  judgePermission,
+  REQUESTED_RATE_PER_MINUTE,
+  withGrant,
+  withoutConsent,
+} from './consent-rules.ts';
+import type { Consent, Subscription, SubscriptionValue } from './subscription.ts';
+import type { SubscriptionInput } from './subscription-input.ts';
+import type { IssuedSubscription, Subscriptions } from './subscriptions.ts';
+
+export interface ConsentsOptions {
+  readonly subscriptions: Subscriptions;
+  readonly activation: Activation;
+  readonly queue: Pick<DeliveryQueue, 'schedule'>;
+  readonly askForConsent: AskForConsent;
+  readonly sealer: Sealer;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Whether endpoints are asked unless a subscription says otherwise. */
+  readonly isDefault: boolean;
+  /** Pauses between the questions to an endpoint that does not grant it, in seconds. */
+  readonly retrySeconds: readonly number[];
+}
+
+/** After the last one the endpoint is asked no more by itself. */
+export const CONSENT_RETRY_SECONDS: readonly number[] = [60, 600, 3_600, 21_600, 86_400];
+
+const AUTHOR: Author = { actor: 'system:webhooks' };
+
+/** Pauses while storage does not answer. */
+const FIRST_PAUSE_MILLISECONDS = 1_000;
+const MAX_PAUSE_MILLISECONDS = 60_000;
+
+/**
+ * Asks endpoints whether they may be called (CloudEvents, HTTP 1.1 Web Hooks for Event Delivery 1.0.2, section 4). A subscription is
+ * stored unconfirmed, its endpoint is asked while the client waits, and again by messages of the queue; the first of these
+ * is scheduled before the subscription is stored, so that a process that is killed in between leaves nobody unasked. The
+ * endpoint consents by its answer, or at any time by the callback that it was sent.
+ *
+ * All methods throw SkerryError `unavailable` when the database does not answer, and what the bus throws when it does not.
+ */
+export class Consents {
+  readonly #options: ConsentsOptions;
+
+  constructor(options: ConsentsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Creates a subscription, which is active at once if its endpoint consents or need not be asked.
+   *
+   * @param baseUrl under which callers reach this app, without a slash at its end.
+   * @throws what `Subscriptions.create` throws; SkerryError `unavailable` when no key seals secrets.
+   */
+  async create(
+    ns: string,
+    input: SubscriptionInput,
+    author: Author,
+    baseUrl: string,
+  ): Promise<IssuedSubscription> {
+    const { subscriptions, random, clock, isDefault } = this.#options;
+    const id = `sub_${random.id()}`;
+    const step = consentStep(input.consent, input.endpoint, undefined, isDefault);
+    if (step !== 'ask') {
+      return await subscriptions.create(ns, input, author, { id });
+    }
+    subscriptions.check(input);
+    const consent = this.#newConsent(ns, baseUrl);
+    await this.#schedule(ns, id, consent, 1);
+    const settle = (value: SubscriptionValue) => awaitingConsent(value, consent, clock.now());
+    const { secret, ...created } = await subscriptions.create(ns, input, author, { id, settle });
+    const asked = await this.#ask(ns, created, consent, author);
+    return { ...asked, ...(secret !== undefined && { secret }) };
+  }
+
+  /**
+   * Replaces a subscription, and asks for consent where that is called for.
+   *
+   * @throws what `Subscriptions.replace` throws, and as `create` does.
+   */
+  async replace(
+    ns: string,
+    id: string,
+    input: SubscriptionInput,
+    author: Author,
+    baseUrl: string,
+    precondition?: Precondition,
+  ): Promise<Subscription> {
+    const { subscriptions, activation, clock, isDefault } = this.#options;
+    const stepFrom = (current: Subscription | SubscriptionValue) =>
+      consentStep(input.consent, input.endpoint, current, isDefault);
+    subscriptions.check(input);
+    const isAsking = stepFrom(await subscriptions.get(ns, id)) === 'ask';
+    const consent = isAsking ? this.#newConsent(ns, baseUrl) : undefined;
+    if (consent !== undefined) {
+      await this.#schedule(ns, id, consent, 1);
+    }
+    const settle = (value: SubscriptionValue, current: SubscriptionValue) => {
+      const step = stepFrom(current);
+      if (step !== 'ask') {
+        return step === 'keep' ? value : withoutConsent(value);
+      }
+      if (consent === undefined) {
+        throw conflict('The subscription was changed at the same time.', { fix: 'Try again.' });
+      }
+      return awaitingConsent(value, consent, clock.now());
+    };
+    const replaced = await subscriptions.replace(ns, id, input, author, precondition, settle);
+    if (consent !== undefined && replaced.consent?.tokenHash === consent.tokenHash) {
+      return await this.#ask(ns, replaced, consent, author);
+    }
+    return isFreed(replaced) ? await activation.activate(ns, id, author, free) : replaced;
+  }
+
+  /**
+   * Asks an endpoint that has not consented once more, now.
+   *
+   * @throws SkerryError `not-found`, `conflict` when it need not consent.
+   */
+  async confirm(ns: string, id: string, author: Author): Promise<Subscription> {
+    const { subscriptions, activation } = this.#options;
+    const subscription = await subscriptions.get(ns, id);
+    const { consent } = subscription;
+    if (isFreed(subscription)) {
+      return await activation.activate(ns, id, author, free);
+    }
+    if (consent === undefined) {
+      throw conflict('The endpoint is called without being asked for its consent.', {
+        fix: 'Replace the subscription with consent: true to have it asked.',
+      });
+    }
+    return consent.grantedAt === undefined
+      ? await this.#ask(ns, subscription, consent, author)
+      : subscription;
+  }
+
+  /**
+   * Grants consent by the callback. To do so again is no fault.
+   *
+   * @param permission what the headers of the callback say.
+   * @throws SkerryError `not-found` whatever does not fit, `invalid` for another origin and for a rate that is none.
+   */
+  async grant(
+    ns: string,
+    id: string,
+    token: string,
+    permission: Pick<ConsentAnswer, 'allowedOrigin' | 'allowedRate'>,
+    author: Author,
+  ): Promise<void> {
+    const consent = (await this.#options.subscriptions.find(ns, id))?.consent;
+    // Compared in any case, so that the time taken does not tell which subscriptions there are.
+    const isKnown = isTokenOf(consent, token);
+    if (consent === undefined || !isKnown) {
+      throw notFound('This link grants nothing, or nothing any more.', {
+        fix: 'Use the WebHook-Request-Callback of the newest request.',
+      });
+    }
+    if (consent.grantedAt !== undefined && permission.allowedRate === undefined) {
+      return;
+    }
+    const judgement = judgePermission(permission, consent.origin);
+    if (!judgement.isGranted) {
+      throw invalid(judgement.reason, {
+        fix: 'Leave the header out, or send "*".',
+      });
+    }
+    await this.#record(ns, id, consent, judgement, author);
+  }
+
+  /** Asks once more, as a message of the queue says, unless that is no longer called for. */
+  async handle(message: ConsentMessage): Promise<void> {
+    try {
+      await this.#askAgain(message);
+    } catch (error) {
+      if (!(error instanceof SkerryError && error.kind === 'unavailable')) {
+        throw error;
+      }
+      await this.#postpone(message);
+    }
+  }
+
+  async #askAgain({ ns, subscription: id, tokenHash, attempt }: ConsentMessage): Promise<void> {
+    const subscription = await this.#options.subscriptions.find(ns, id);
+    const consent = subscription?.consent;
+    const isPending = consent?.tokenHash === tokenHash && consent.grantedAt === undefined;
+    if (
+      subscription === undefined ||
+      consent === undefined ||
+      !isPending ||
+      subscription.state === 'disabled'
+    ) {
+      return;
+    }
+    const { consent: now } = await this.#ask(ns, subscription, consent, AUTHOR);
+    if (now?.tokenHash === tokenHash && now.grantedAt === undefined) {
+      await this.#schedule(ns, id, consent, attempt + 1);
+    }
+  }
+
+  async #ask(
+    ns: string,
+    { id, endpoint }: Subscription,
+    consent: Consent,
+    author: Author,
+  ): Promise<Subscription> {
+    const { askForConsent, sealer } = this.#options;
+    const { origin, baseUrl, tokenHash, sealedToken } = consent;
+    const token = sealer.open(sealedToken, tokenPlace(ns, tokenHash));
+    const answer = await askForConsent({
+      endpoint,
+      headers: {
+        'user-agent': `Skerry/${packageJson.version}`,
+        'webhook-request-origin': origin,
+        'webhook-request-callback': canonicalLocation({ baseUrl, ns }, `webhook-consents/${id}/${token}`),
+        'webhook-request-rate': String(REQUESTED_RATE_PER_MINUTE),
+      },
+    });
+    return await this.#record(ns, id, consent, judgeAnswer(answer, origin), author);
+  }
+
+  /** Writes down what an endpoint said, unless another one is asked meanwhile or it consented already. */
+  async #record(
+    ns: string,
+    id: string,
+    { tokenHash }: Consent,
+    judgement: Judgement,
+    author: Author,
+  ): Promise<Subscription> {
+    const { activation, clock } = this.#options;
+    const at = toTimestamp(clock.now());
+    return await activation.activate(ns, id, author, (value) => {
+      const { consent, state } = value;
+      if (consent?.tokenHash !== tokenHash) {
+        return undefined;
+      }
+      if (judgement.isGranted) {
+        return withGrant(value, consent, judgement.ratePerMinute, at);
+      }
+      return state === 'unconfirmed' ? { ...value, reason: judgement.reason } : undefined;
+    });
+  }
+
+  #newConsent(ns: string, baseUrl: string): Consent {
+    const token = this.#options.random.id();
+    const tokenHash = hashToken(token).toString('base64url');
+    return {
+      tokenHash,
+      sealedToken: this.#options.sealer.seal(token, tokenPlace(ns, tokenHash)),
+      baseUrl,
+      origin: new URL(baseUrl).hostname,
+    };
+  }
+
+  async #schedule(ns: string, id: string, { tokenHash }: Consent, attempt: number): Promise<void> {
+    const { queue, clock, random, retrySeconds } = this.#options;
+    const pause = pauseAfter(attempt, retrySeconds, random);
+    if (pause !== undefined) {
+      const message: ConsentMessage = { task: 'consent', ns, subscription: id, tokenHash, attempt };
+      await queue.schedule(message, clock.now() + pause);
+    }
+  }
+
+  async #postpone(message: ConsentMessage): Promise<void> {
+    const { queue, clock } = this.#options;
+    const postponed = (message.postponed ?? 0) + 1;
+    const pause = Math.min(FIRST_PAUSE_MILLISECONDS * 2 ** (postponed - 1), MAX_PAUSE_MILLISECONDS);
+    await queue.schedule({ ...message, postponed }, clock.now() + pause);
+  }
+}
+
+/** Whether a subscription waits for a consent that its endpoint need not give any more. */
+function isFreed({ state, consent }: SubscriptionValue): boolean {
+  return state === 'unconfirmed' && consent === undefined;
+}
+
+function free(value: SubscriptionValue): SubscriptionValue | undefined {
+  return isFreed(value) ? { ...value, state: 'active' } : undefined;
+}
+
+function isTokenOf(consent: Consent | undefined, token: string): boolean {
+  const given = hashToken(token);
+  const expected = Buffer.from(consent?.tokenHash ?? '', 'base64url');
+  return timingSafeEqual(given, expected.length === given.length ? expected : Buffer.alloc(given.length));
+}
+
+function hashToken(token: string): Buffer {
+  return createHash('sha256').update(token).digest();
+}
+
+/** What the token is sealed for. */
+function tokenPlace(ns: string, tokenHash: string): readonly string[] {
+  return [ns, 'consent', tokenHash];
+}

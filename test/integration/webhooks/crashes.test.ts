@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { systemClock } from '../../../shared/platform/clock.ts';
 import { unavailable } from '../../../shared/platform/errors.ts';
 import type { Json } from '../../../shared/records/index.ts';
-import type { Delivery, DeliveryMessage } from '../../../shared/webhooks/index.ts';
+import { type Delivery, type DeliveryMessage, Replays } from '../../../shared/webhooks/index.ts';
 import { type Receiver, startReceiver } from './receiver.ts';
 import {
   eventually,
@@ -44,10 +45,7 @@ type Step = <Result>(work: () => Promise<Result>) => Promise<Result>;
 describe('a process that dies at any step of a delivery loses nothing', () => {
   /** Create, ask the gate, POST, note, record, schedule; read, POST, note, record. */
   const STEPS = 10;
-  const points = Array.from({ length: STEPS }, (_, nth) => [
-    { nth, moment: 'before' },
-    { nth, moment: 'after' },
-  ]).flat();
+  const points = pointsOf(Array.from({ length: STEPS }, (_, nth) => nth));
 
   test('a delivery that fails once takes ten steps', async () => {
     let steps = 0;
@@ -59,24 +57,107 @@ describe('a process that dies at any step of a delivery loses nothing', () => {
     expect(receiver.calls).toHaveLength(2);
   });
 
-  test.each(points)('$moment step $nth', async ({ nth, moment }) => {
-    let steps = 0;
-    const delivery = await deliverWith(async (work) => {
-      const isHere = steps === nth;
-      steps += 1;
-      if (isHere && moment === 'before') {
-        throw new Crash();
-      }
-      const result = await work();
-      if (isHere) {
-        throw new Crash();
-      }
-      return result;
-    });
+  test.each(points)('$moment step $nth', async (point) => {
+    const delivery = await deliverWith(crashAt(point));
     expect(webhooks.crashes).toEqual([expect.any(Crash)]);
     expect(delivery.state).toBe('delivered');
     expect(receiver.calls.length).toBeLessThanOrEqual(3);
     expect(new Set(webhookIds())).toEqual(new Set([delivery.id]));
+  });
+});
+
+describe('a process that dies while a delivery waits for its time by the allowed rate loses nothing', () => {
+  /** Reserve, schedule; a busy machine may find the time come before it, and post instead. */
+  test.each(pointsOf([1, 2]))('$moment step $nth', async (point) => {
+    const delivery = await deliverInTurn(crashAt(point));
+    expect(webhooks.crashes).toEqual([expect.any(Crash)]);
+    expect(delivery.state).toBe('delivered');
+    expect(new Set(webhookIds()).size).toBe(2);
+  });
+
+  /** Delivers a second change right after one that took the time at hand. */
+  async function deliverInTurn(step: Step): Promise<Delivery> {
+    let isSecond = false;
+    webhooks = await startWebhooks(servers, {
+      wrap: (parts) => interrupt(parts, (work) => (isSecond ? step(work) : work())),
+    });
+    const subscription = await subscribe();
+    await allowRate(subscription, 150);
+    await put();
+    await settled(subscription);
+    isSecond = true;
+    await put();
+    return await eventually(async () => {
+      const { deliveries } = await webhooks.storage.list(subscription, { state: 'delivered', limit: 10 });
+      const [newest] = deliveries;
+      if (newest === undefined || deliveries.length < 2) {
+        throw new Error('The second change is not delivered.');
+      }
+      return newest;
+    });
+  }
+});
+
+describe('a process that dies while it holds a delivery of a paused subscription loses nothing', () => {
+  test.each(pointsOf([7]))('$moment step $nth', async (point) => {
+    const step = crashAt(point);
+    let isPaused = true;
+    receiver.answer = async (nth) => {
+      if (nth > 0) {
+        return 200;
+      }
+      await webhooks.activation.pause(ns, subscription, author);
+      return 500;
+    };
+    webhooks = await startWebhooks(servers, {
+      wrap: (parts) => interrupt(parts, (work) => (isPaused ? step(work) : work())),
+    });
+    const subscription = await subscribe();
+    await put();
+    const held = await eventually(async () => {
+      const delivery = await onlyDelivery(subscription);
+      expect(delivery).toMatchObject({ state: 'held', reason: 'The subscription is paused.' });
+      expect(webhooks.crashes).toEqual([expect.any(Crash)]);
+      return delivery;
+    });
+    expect(held.attempts).toHaveLength(1);
+    isPaused = false;
+    await webhooks.activation.resume(ns, subscription, author);
+    await eventually(async () =>
+      expect(await onlyDelivery(subscription)).toMatchObject({ state: 'delivered' }),
+    );
+    expect(webhookIds()).toEqual([held.id, held.id]);
+  });
+
+  test('nor one that looked at the subscription just before it was resumed', async () => {
+    webhooks = await startWebhooks(servers, {
+      wrap: (parts) => ({
+        ...parts,
+        storage: new Proxy(parts.storage, {
+          get: (target, name) =>
+            name === 'replace'
+              ? async (...[known, delivery]: Parameters<typeof target.replace>) => {
+                  if (delivery.state === 'held') {
+                    await setState('active');
+                  }
+                  return await target.replace(known, delivery);
+                }
+              : Reflect.get(target, name).bind(target),
+        }),
+      }),
+    });
+    receiver.answer = async (nth) => {
+      await (nth === 0 ? setState('paused') : undefined);
+      return nth === 0 ? 500 : 200;
+    };
+    const subscription = await subscribe();
+    const setState = (state: 'active' | 'paused') =>
+      webhooks.subscriptions.update(ns, subscription, author, (value) => ({ ...value, state }));
+    await put();
+    await eventually(async () =>
+      expect(await onlyDelivery(subscription)).toMatchObject({ state: 'delivered' }),
+    );
+    expect(receiver.calls).toHaveLength(2);
   });
 });
 
@@ -135,7 +216,86 @@ describe('one message handled twice', () => {
   });
 });
 
+describe('a replay', () => {
+  test('delivers again under the same webhook-id, and what belonged to the attempts before it does nothing', async () => {
+    const delivery = await deliverWith((work) => work());
+    const { storage, queue } = webhooks;
+    const replays = new Replays({ storage, queue, clock: systemClock });
+    receiver.answer = (nth) => (nth === 2 ? 500 : 200);
+    await replays.replay(delivery.subscription, [{ id: delivery.id, replay: 1 }]);
+    const replayed = await eventually(async () => {
+      const current = await onlyDelivery(delivery.subscription);
+      expect(current).toMatchObject({ state: 'delivered', replays: 1, earlierAttempts: 2 });
+      return current;
+    });
+    expect(replayed.attempts.map(({ status }) => status)).toEqual([500, 200, 500, 200]);
+    expect(new Set(webhookIds())).toEqual(new Set([delivery.id]));
+
+    receiver.answer = () => 500;
+    await replays.replay(delivery.subscription, [{ id: delivery.id, replay: 2 }]);
+    await eventually(() => expect(receiver.calls.length).toBeGreaterThan(4));
+    for (const replay of [undefined, 1]) {
+      for (const attempt of [1, 2, 3]) {
+        await webhooks.deliveries.handle({ ...messageOf(delivery, attempt), replay });
+      }
+    }
+    const dead = await settled(delivery.subscription);
+    expect(dead).toMatchObject({ state: 'dead', replays: 2, earlierAttempts: 4 });
+    expect(dead.attempts).toHaveLength(7);
+    expect(receiver.calls).toHaveLength(7);
+  });
+
+  test('is made of a change from before the subscription', async () => {
+    webhooks = await startWebhooks(servers);
+    await put();
+    const subscription = await subscribe();
+    const { storage, queue } = webhooks;
+    const change = { scope: `${ns}:app:`, revision: 1, key: '/app/dm' };
+    await new Replays({ storage, queue, clock: systemClock }).recover(subscription, [change]);
+    expect((await settled(subscription)).state).toBe('delivered');
+  });
+});
+
 class Crash extends Error {}
+
+interface Point {
+  readonly nth: number;
+  readonly moment: 'before' | 'after';
+}
+
+function pointsOf(steps: readonly number[]): Point[] {
+  return steps.flatMap((nth) => [
+    { nth, moment: 'before' },
+    { nth, moment: 'after' },
+  ]);
+}
+
+function crashAt({ nth, moment }: Point): Step {
+  let steps = 0;
+  return async (work) => {
+    const isHere = steps === nth;
+    steps += 1;
+    if (isHere && moment === 'before') {
+      throw new Crash();
+    }
+    const result = await work();
+    if (isHere) {
+      throw new Crash();
+    }
+    return result;
+  };
+}
+
+async function allowRate(subscription: string, ratePerMinute: number): Promise<void> {
+  const consent = {
+    tokenHash: '',
+    baseUrl: '',
+    origin: '',
+    grantedAt: '2026-01-01T00:00:00Z',
+    ratePerMinute,
+  };
+  await webhooks.subscriptions.update(ns, subscription, author, (value) => ({ ...value, consent }));
+}
 
 /** Delivers one change to an endpoint that fails the first time, with every call of a part being a step. */
 async function deliverWith(step: Step): Promise<Delivery> {

@@ -29,8 +29,8 @@ export function toldBy({ body }: Pick<Call, 'body'>): Told {
   return (body as { data: Told }).data;
 }
 
-/** A status to answer with, or a redirect. */
-export type Answer = number | { readonly redirectTo: string };
+/** A status to answer with, a redirect, or to come again after so many seconds. */
+export type Answer = number | { readonly redirectTo: string } | { readonly retryAfter: number };
 
 export interface Receiver {
   readonly port: number;
@@ -57,6 +57,8 @@ export async function startReceiver(): Promise<Receiver> {
     const answer = await receiver.answer(nth);
     if (typeof answer === 'number') {
       response.writeHead(answer).end(answer < 300 ? '' : 'no,\nnot now');
+    } else if ('retryAfter' in answer) {
+      response.writeHead(429, { 'retry-after': String(answer.retryAfter) }).end();
     } else {
       response.writeHead(307, { location: answer.redirectTo }).end();
     }

@@ -232,11 +232,13 @@ describe('the fan-out', () => {
 
     await eventually(() => expect(receiver.calls).toHaveLength(1));
     expect(receiver.calls.map(toldBy)).toMatchObject([{ key: '/srv/web/a' }]);
-    const dead = await webhooks.deliveries.list(ns, id, { state: 'dead', limit: 10 });
-    expect(dead.deliveries.map(({ revision, reason }) => `${revision}: ${reason}`).sort()).toEqual([
-      '10: The log no longer has the change.',
-      '9: It does not fit into a message of the bus.',
-    ]);
+    await eventually(async () => {
+      const dead = await webhooks.deliveries.list(ns, id, { state: 'dead', limit: 10 });
+      expect(dead.deliveries.map(({ revision, reason }) => `${revision}: ${reason}`).sort()).toEqual([
+        '10: The log no longer has the change.',
+        '9: It does not fit into a message of the bus.',
+      ]);
+    });
     expect(webhooks.alerts.join('\n')).toMatch(/p:1.*revision/);
   });
 

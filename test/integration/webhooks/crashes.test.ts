@@ -289,6 +289,7 @@ function crashAt({ nth, moment }: Point): Step {
 async function allowRate(subscription: string, ratePerMinute: number): Promise<void> {
   const consent = {
     tokenHash: '',
+    sealedToken: '',
     baseUrl: '',
     origin: '',
     grantedAt: '2026-01-01T00:00:00Z',

@@ -138,7 +138,13 @@ test('the rate that an endpoint allows is kept over two processes', async () => 
     return 200;
   };
   const id = await subscribe(one, receiver.url);
-  const consent = { tokenHash: '', baseUrl: '', origin: '', grantedAt: '2026-01-01T00:00:00Z' };
+  const consent = {
+    tokenHash: '',
+    sealedToken: '',
+    baseUrl: '',
+    origin: '',
+    grantedAt: '2026-01-01T00:00:00Z',
+  };
   await one.subscriptions.update(ns, id, author, (value) => ({
     ...value,
     consent: { ...consent, ratePerMinute: 600 },

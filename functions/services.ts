@@ -38,18 +38,24 @@ import {
   Activation,
   CONSENT_RETRY_SECONDS,
   Consents,
+  BrokerDeadLetters,
   createWebhookClient,
+  DeadLetterStorage,
+  DeadLetters,
   Deliveries,
   DeliveryStorage,
   EndpointGate,
   EndpointStorage,
+  EndpointTest,
   FailingEndpoints,
   FanOut,
   NesoiHooks,
   Recovery,
+  Repair,
   Replays,
   RequestWriter,
   ServiceBusDeliveryQueue,
+  Statistics,
   Subscriptions,
   type WebhookClient,
 } from '../shared/webhooks/index.ts';
@@ -85,6 +91,11 @@ export interface Services {
   readonly activation: Activation;
   readonly consents: Consents;
   readonly recovery: Recovery;
+  readonly repair: Repair;
+  readonly endpointTest: EndpointTest;
+  readonly statistics: Statistics;
+  readonly deadLetters: DeadLetters;
+  readonly brokerDeadLetters: BrokerDeadLetters;
 }
 
 let ofThisProcess: Services | undefined;
@@ -109,6 +120,7 @@ interface Parts extends Services {
   readonly deliveryStorage: DeliveryStorage;
   readonly deliveryQueue: ServiceBusDeliveryQueue;
   readonly endpointGate: EndpointGate;
+  readonly endpointStorage: EndpointStorage;
   readonly deliverySender: Promise<ServiceBusSender>;
   readonly notificationSender: Promise<ServiceBusSender>;
   readonly notificationTopic: NotificationTopic;
@@ -201,9 +213,10 @@ export function composeServices(settings: Settings): Services {
       }),
     activation: () =>
       new Activation({ subscriptions: app.subscriptions, queue: app.deliveryQueue, clock, random }),
+    endpointStorage: () => new EndpointStorage(app.database.container(COSMOS_CONTAINERS.deliveries.id)),
     endpointGate: () =>
       new EndpointGate({
-        storage: new EndpointStorage(app.database.container(COSMOS_CONTAINERS.deliveries.id)),
+        storage: app.endpointStorage,
         failing: new FailingEndpoints({ records: app.records, subscriptions: app.subscriptions, clock }),
         clock,
         timeoutMilliseconds: 1000 * settings.SKERRY_WEBHOOK_TIMEOUT_SECONDS,
@@ -275,6 +288,41 @@ export function composeServices(settings: Settings): Services {
         clock,
         clockSkewMilliseconds,
       }),
+    repair: () =>
+      new Repair({
+        subscriptions: app.subscriptions,
+        storage: app.deliveryStorage,
+        queue: app.deliveryQueue,
+        clock,
+        random,
+      }),
+    endpointTest: () =>
+      new EndpointTest({
+        subscriptions: app.subscriptions,
+        requests: app.requests,
+        post: app.webhookClient.post,
+        clock,
+        random,
+      }),
+    statistics: () =>
+      new Statistics({
+        subscriptions: app.subscriptions,
+        storage: app.deliveryStorage,
+        endpoints: app.endpointStorage,
+        clock,
+      }),
+    deadLetters: () =>
+      new DeadLetters({
+        subscriptions: app.subscriptions,
+        storage: new DeadLetterStorage(app.database.container(COSMOS_CONTAINERS.deliveries.id)),
+        queue: app.deliveryQueue,
+        random,
+      }),
+    brokerDeadLetters: () =>
+      new BrokerDeadLetters(
+        () => app.serviceBus,
+        () => app.deliverySender,
+      ),
   });
   return app;
 }

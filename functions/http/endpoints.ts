@@ -1,6 +1,8 @@
 import type { Endpoint } from '../../shared/platform/http/index.ts';
 import type { Services } from '../services.ts';
 import { appEndpoints } from './apps.ts';
+import { deadLetterEndpoints } from './dead-letters.ts';
+import { deliveryEndpoints } from './deliveries.ts';
 import { electionEndpoints } from './elections.ts';
 import { gossipEndpoints } from './gossip.ts';
 import { healthEndpoints } from './health.ts';
@@ -24,6 +26,8 @@ const described: readonly Endpoint<Services>[] = [
   ...subscriptionEndpoints,
   ...webhookOperationEndpoints,
   ...webhookConsentEndpoints,
+  ...deliveryEndpoints,
+  ...deadLetterEndpoints,
   ...watchEndpoints,
   ...historyEndpoints,
   ...kvLeaseEndpoints,

@@ -10,7 +10,7 @@ import {
   readPrecondition,
   revisionTag,
 } from '../../shared/platform/http/index.ts';
-import type { Delivery, IssuedSubscription, Subscription } from '../../shared/webhooks/index.ts';
+import type { IssuedSubscription, Subscription } from '../../shared/webhooks/index.ts';
 import { endpoint } from './endpoint.ts';
 import { describeSubscription, subscriptionSchema } from './subscription-shape.ts';
 
@@ -74,28 +74,6 @@ const listingSchema = z.strictObject({
   items: z.array(subscriptionSchema),
   revision: z.int().describe('Of the log that holds all subscriptions of the namespace.'),
   next: z.string().optional().describe('Cursor of the next page, for `after`.'),
-});
-
-const deliveryStateSchema = z.enum(['pending', 'held', 'delivered', 'dead']);
-
-const attemptSchema = z.strictObject({
-  at: z.iso.datetime(),
-  durationMs: z.number(),
-  status: z.int().optional().describe('Of the answer, if one came.'),
-  error: z.string().optional().describe('Why it failed; absent when it succeeded.'),
-});
-
-const deliverySchema = z.strictObject({
-  id: z.string().describe('Sent as `webhook-id` with every attempt.'),
-  subscription: z.string(),
-  scope: z.string().describe('The log that the revision counts in.'),
-  revision: z.int(),
-  key: z.string(),
-  state: deliveryStateSchema,
-  reason: z.string().optional().describe('Why it is dead.'),
-  createdAt: z.iso.datetime(),
-  attempts: z.array(attemptSchema),
-  nextAt: z.iso.datetime().optional().describe('When the next attempt is due.'),
 });
 
 const createSubscription = endpoint({
@@ -231,26 +209,6 @@ const deleteSubscription = endpoint({
   },
 });
 
-const listDeliveries = endpoint({
-  name: 'listDeliveries',
-  method: 'GET',
-  route: 'api/v1/subscriptions/{id}/deliveries',
-  summary: 'What became of the changes that a subscription was to be told of, the newest first',
-  access: { verb: 'list', keys: '/hook/{id}' },
-  query: { ...paging, state: deliveryStateSchema.optional() },
-  responses: {
-    200: {
-      description: 'A page of deliveries. Those that are done stay listed for 30 days.',
-      body: z.strictObject({ items: z.array(deliverySchema), next: listingSchema.shape.next }),
-    },
-  },
-  errors: ['not-found'],
-  async handle({ ns, params, query }, { deliveries }) {
-    const listing = await deliveries.list(ns, params.id, query);
-    return json(200, { items: listing.deliveries.map(toDeliveryItem), next: listing.next });
-  },
-});
-
 export const subscriptionEndpoints = [
   createSubscription,
   listSubscriptions,
@@ -258,15 +216,10 @@ export const subscriptionEndpoints = [
   putSubscription,
   rotateSecret,
   deleteSubscription,
-  listDeliveries,
 ];
 
 function describeIssued({ secret, ...subscription }: IssuedSubscription): z.output<typeof issuedSchema> {
   return { ...describeSubscription(subscription), secret };
-}
-
-function toDeliveryItem({ ns: _, ...delivery }: Delivery) {
-  return delivery;
 }
 
 function factsOf({ revision }: Subscription) {

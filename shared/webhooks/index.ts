@@ -2,6 +2,10 @@
  * Webhooks: who is told of what, and the way there. `subscriptions.ts` keeps who subscribed, `fan-out.ts` turns the
  * changes of the feed into messages, `deliveries.ts` turns messages into calls of endpoints and says why none is lost.
  */
+
+export { type BrokerDeadLetter, BrokerDeadLetters } from './delivery/broker-dead-letters.ts';
+export { DeadLetterStorage } from './delivery/dead-letter-storage.ts';
+export { type DeadLetterChoice, DeadLetters } from './delivery/dead-letters.ts';
 export { Deliveries, type DeliveriesOptions } from './delivery/deliveries.ts';
 export {
   BUS_SUBSCRIPTION,
@@ -26,8 +30,10 @@ export {
   type ReplayMessage,
 } from './delivery/queue-message.ts';
 export { Recovery } from './delivery/recovery.ts';
+export { Repair } from './delivery/repair.ts';
 export { Replays } from './delivery/replays.ts';
 export { pauseAfter } from './delivery/retry-ladder.ts';
+export { Statistics } from './delivery/statistics.ts';
 export {
   type CalledEndpoint,
   type EndpointCall,
@@ -38,6 +44,7 @@ export {
 export type { EndpointPatience } from './endpoint/endpoint-health.ts';
 export type { EndpointPolicy } from './endpoint/endpoint-policy.ts';
 export { EndpointStorage } from './endpoint/endpoint-storage.ts';
+export { EndpointTest } from './endpoint/endpoint-test.ts';
 export {
   type FailingEndpoint,
   FailingEndpoints,

@@ -25,7 +25,7 @@ export interface DeliveryListing {
   readonly next?: string;
 }
 
-interface DeliveryDocument extends Delivery {
+export interface DeliveryDocument extends Delivery {
   readonly schemaVersion: number;
   /** Seconds until it is removed. */
   readonly ttl?: number;
@@ -106,6 +106,30 @@ export class DeliveryStorage {
       .filter(({ createdAt }) => createdAt === last.createdAt);
     return { deliveries, next: writeCursor([last.createdAt, withEqualTime.length]) };
   }
+
+  /** How many deliveries of a subscription are in a state. */
+  async count(subscription: string, state: DeliveryState): Promise<number> {
+    const query = 'SELECT VALUE COUNT(1) FROM c WHERE c.subscription = @subscription AND c.state = @state';
+    const parameters = [
+      { name: '@subscription', value: subscription },
+      { name: '@state', value: state },
+    ];
+    const counts = await queryAll<number>(
+      this.#container,
+      { query, parameters },
+      { partitionKey: subscription },
+    );
+    return counts.reduce((sum, count) => sum + count, 0);
+  }
+
+  /** Of the newest deliveries of a subscription what tells how they went. */
+  async latest(
+    subscription: string,
+    limit: number,
+  ): Promise<Pick<Delivery, 'state' | 'createdAt' | 'attempts'>[]> {
+    const query = `SELECT TOP ${limit} c.state, c.createdAt, c.attempts FROM c WHERE c.createdAt > '' ORDER BY c.createdAt DESC`;
+    return await queryAll(this.#container, { query, parameters: [] }, { partitionKey: subscription });
+  }
 }
 
 /** Where a page ends: a time, and how many deliveries of exactly that time stood on the pages so far. */
@@ -129,7 +153,7 @@ function toDocument(delivery: Delivery): DeliveryDocument {
 }
 
 /** Leaves out what is the document's and not the delivery's. */
-function fromDocument(document: DeliveryDocument): Delivery {
+export function fromDocument(document: DeliveryDocument): Delivery {
   const { id, subscription, ns, scope, revision, key, state, reason, createdAt, attempts } = document;
   const { replays, earlierAttempts, lastResponse, nextAt } = document;
   return {

@@ -8,6 +8,7 @@ import {
   type FeedPosition,
   hasBegunEverywhere,
   hasReached,
+  type Json,
   parseScopeId,
   type Records,
   type Scope,
@@ -16,7 +17,8 @@ import {
 import { inactiveSince } from '../subscription/activation.ts';
 import type { Subscription } from '../subscription/subscription.ts';
 import type { Subscriptions } from '../subscription/subscriptions.ts';
-import { hears } from '../subscription/watched-key.ts';
+import { wants } from '../subscription/wanted-change.ts';
+import { hears, literalBeginning } from '../subscription/watched-key.ts';
 import type { DeliveryQueue } from './delivery-queue.ts';
 import type { DeliveryStorage } from './delivery-storage.ts';
 import type { RecoveryMessage, ReplayMessage } from './queue-message.ts';
@@ -124,7 +126,7 @@ export class Recovery {
 
   async #beginChanges(step: Step): Promise<RecoveryCursor | undefined> {
     const { records, feed } = this.#options;
-    const scope = scopeOfPrefix(step.ns, step.subscription.key);
+    const scope = scopeOfPrefix(step.ns, literalBeginning(step.subscription.key));
     if (scope !== undefined) {
       const upTo = await records.position(scope);
       const after = await this.#lastBefore(scope, this.#beginning(step), upTo);
@@ -158,8 +160,8 @@ export class Recovery {
     const { records, replays } = this.#options;
     const { subscription } = step;
     const scope = parseScopeId(id);
-    const { changes, next } = await records.history<unknown>(scope, {
-      prefix: subscription.key,
+    const { changes, next } = await records.history<Json>(scope, {
+      prefix: literalBeginning(subscription.key),
       order: 'oldest',
       after: writeCursor([after]),
       limit: PAGE_ITEMS,
@@ -209,7 +211,8 @@ export class Recovery {
     const who = awaitsActive === true ? subscription : { ...subscription, since: ALWAYS };
     return (
       Date.parse(change.at) >= this.#beginning(step) &&
-      hears(who, announcement, this.#options.clockSkewMilliseconds)
+      hears(who, announcement, this.#options.clockSkewMilliseconds) &&
+      wants(subscription, change as Change<Json>)
     );
   }
 

@@ -1,5 +1,6 @@
 import type { Clock } from '../../platform/clock.ts';
 import { mapConcurrently } from '../../platform/map-concurrently.ts';
+import { attemptsMade } from './after-call.ts';
 import { type Delivery, type DeliveryMessage, newDelivery } from './delivery.ts';
 import type { DeliveryQueue } from './delivery-queue.ts';
 import type { DeliveryStorage } from './delivery-storage.ts';
@@ -95,8 +96,9 @@ function replayed(delivery: Delivery, replay = nextReplay(delivery).replay): Del
 }
 
 /** Whether a replay's message was perhaps never sent. */
-function isUnattemptedReplay({ state, replays = 0, attempts, earlierAttempts = 0 }: Delivery): boolean {
-  return state === 'pending' && replays > 0 && attempts.length <= earlierAttempts;
+function isUnattemptedReplay(delivery: Delivery): boolean {
+  const { state, replays = 0 } = delivery;
+  return state === 'pending' && replays > 0 && attemptsMade(delivery) === 0;
 }
 
 function replayMessage({ scope, revision, key, subscription, replays }: Delivery): DeliveryMessage {

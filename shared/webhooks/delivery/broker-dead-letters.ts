@@ -5,6 +5,7 @@ import type {
   ServiceBusReceiver,
   ServiceBusSender,
 } from '@azure/service-bus';
+import type Long from 'long';
 import { invalid, unavailable } from '../../platform/errors.ts';
 import { SERVICE_BUS_QUEUES } from '../../platform/topology.ts';
 import { parseScopeId } from '../../records/index.ts';
@@ -39,7 +40,7 @@ export interface BrokerOutcome {
 const MAX_AT_A_TIME = 500;
 const BATCH = 100;
 /** How long to wait for a message: those that are there come at once. */
-const WAIT_MILLISECONDS = 1_000;
+const WAIT_MILLISECONDS = 500;
 const CALL_TIMEOUT_MILLISECONDS = 20_000;
 /** A message that names no namespace is shown in this one. */
 const HOME_OF_UNREADABLE = 'default';
@@ -68,9 +69,9 @@ export class BrokerDeadLetters {
    */
   async peek(
     ns: string,
-    { limit, after }: { readonly limit: number; readonly after?: string | undefined },
+    { limit, after = '0' }: { readonly limit: number; readonly after?: string | undefined },
   ): Promise<BrokerDeadLetterPage> {
-    if (after !== undefined && !SEQUENCE_NUMBER.test(after)) {
+    if (!SEQUENCE_NUMBER.test(after)) {
       throw invalid('"after" is not a cursor of this listing.', {
         field: 'after',
         fix: 'Take it from "next" of the page before, or leave it out.',
@@ -78,10 +79,9 @@ export class BrokerDeadLetters {
     }
     return await this.#receiving(async (receiver) => {
       const messages: BrokerDeadLetter[] = [];
-      const [first] = await receiver.peekMessages(1, timeLimit());
-      // The SDK has a type of its own for these numbers, which only numbers of its own can make.
-      const begin = first?.sequenceNumber;
-      let from = after === undefined ? begin : begin?.subtract(begin).add(after).add(1);
+      // The type of numbers that the SDK takes; loaded here, since hardly any process needs it.
+      const { default: Long } = await import('long');
+      let from: Long | undefined = Long.fromString(after).add(1);
       for (let looked = 0; from !== undefined && looked < MAX_AT_A_TIME && messages.length < limit; ) {
         const count = Math.min(BATCH, limit - messages.length);
         const found = await receiver.peekMessages(count, { fromSequenceNumber: from, ...timeLimit() });
@@ -150,7 +150,7 @@ export class BrokerDeadLetters {
   }
 }
 
-const SEQUENCE_NUMBER = /^\d{1,18}$/;
+const SEQUENCE_NUMBER = /^\d{1,19}$/;
 
 function timeLimit(): { abortSignal: AbortSignal } {
   return { abortSignal: AbortSignal.timeout(CALL_TIMEOUT_MILLISECONDS) };

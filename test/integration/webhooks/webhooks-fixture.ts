@@ -1,6 +1,7 @@
 import { ChangeFeedStartFrom, type Database } from '@azure/cosmos';
 import type { ServiceBusClient } from '@azure/service-bus';
 import { vi } from 'vitest';
+import type { CosmosServerOptions } from '../../../infra/local/cosmos/server.ts';
 import { serviceBusEntities } from '../../../infra/local/launch/service-bus-entities.ts';
 import {
   type ServiceBusServer,
@@ -48,9 +49,12 @@ export interface Servers {
 }
 
 /** @param options of the Service Bus, which has Skerry's own entities unless told. */
-export async function startServers(options: Partial<ServiceBusServerOptions> = {}): Promise<Servers> {
+export async function startServers(
+  options: Partial<ServiceBusServerOptions> = {},
+  cosmosOptions: Partial<CosmosServerOptions> = {},
+): Promise<Servers> {
   const [cosmos, serviceBus] = await Promise.all([
-    startCosmos(),
+    startCosmos(cosmosOptions),
     startServiceBusServer({ port: 0, config: serviceBusEntities(), ...options }),
   ]);
   return {

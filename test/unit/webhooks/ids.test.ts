@@ -21,6 +21,22 @@ test('the bus can tell every attempt and every postponement apart, and recognise
   expect(messageId({ ...message, attempt: 2, postponed: 3 })).toBe(`${id}:2:p3`);
 });
 
+test('the bus can tell the tasks of a subscription and the pages of a recovery apart', () => {
+  const task = { run: 'run', ns: 'default', subscription: 'sub_1' };
+  const recovery = { ...task, task: 'recover', since: '2026-01-01T00:00:00Z', page: 1 } as const;
+  const messages = [
+    { ...message, replay: 1 },
+    { ...message, replay: 2 },
+    { ...message, replay: 2, attempt: 2 },
+    { ...task, task: 'replay', replays: [{ id: 'dlv_1', replay: 1 }] } as const,
+    recovery,
+    { ...recovery, postponed: 1 },
+    { ...recovery, page: 2 },
+  ];
+  expect(new Set(messages.map(messageId)).size).toBe(messages.length);
+  expect(messages.map(parseQueueMessage)).toEqual(messages);
+});
+
 test('a Nesoi hook’s id follows from namespace, resource and name', () => {
   const id = nesoiSubscriptionId('default', '/app/dm', 'h');
   expect(id).toMatch(/^sub_[0-9a-z]{26}$/);

@@ -8,6 +8,7 @@ import { type Json, scopeId } from '../../../shared/records/index.ts';
 import { newDelivery } from '../../../shared/webhooks/delivery/delivery.ts';
 import { type Delivery, withState } from '../../../shared/webhooks/index.ts';
 import { type Receiver, startReceiver } from './receiver.ts';
+import { testSecretKey } from './test-sealer.ts';
 import { eventually, type Servers, startServers, startWebhooks, type Webhooks } from './webhooks-fixture.ts';
 
 const author = { actor: 'test' };
@@ -31,6 +32,7 @@ beforeAll(async () => {
     [CONNECTIONS.blob]: 'not used here',
     SKERRY_LOCAL: 'true',
     SKERRY_WEBHOOK_ALLOW_PRIVATE: 'true',
+    SKERRY_SECRET_KEYS: testSecretKey.toString('base64'),
   });
   services = composeServices(settings);
   handlers = createRouteHandlers(endpoints, { services, settings, random: services.random });

@@ -36,9 +36,9 @@ import { Registry } from '../shared/registry/index.ts';
 import { Agents } from '../shared/status/index.ts';
 import {
   Activation,
+  BrokerDeadLetters,
   CONSENT_RETRY_SECONDS,
   Consents,
-  BrokerDeadLetters,
   createWebhookClient,
   DeadLetterStorage,
   DeadLetters,

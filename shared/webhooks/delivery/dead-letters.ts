@@ -2,6 +2,7 @@ import { mapConcurrently } from '../../platform/map-concurrently.ts';
 import type { Random } from '../../platform/random.ts';
 import type { Subscriptions } from '../subscription/subscriptions.ts';
 import type { DeadLetterPage, DeadLetterRequest, DeadLetterStorage } from './dead-letter-storage.ts';
+import { BUS_SUBSCRIPTION } from './delivery.ts';
 import type { DeliveryQueue } from './delivery-queue.ts';
 import type { VersionedDelivery } from './delivery-storage.ts';
 import type { ReplayMessage } from './queue-message.ts';
@@ -104,7 +105,8 @@ export class DeadLetters {
 
   /** Why nothing is delivered to a subscription; undefined where it is. */
   async #hindrance(ns: string, id: string): Promise<string | undefined> {
-    const state = (await this.#options.subscriptions.find(ns, id))?.state ?? 'gone';
+    const isTopic = id === BUS_SUBSCRIPTION;
+    const state = isTopic ? 'active' : ((await this.#options.subscriptions.find(ns, id))?.state ?? 'gone');
     if (state === 'active') {
       return undefined;
     }

@@ -250,6 +250,19 @@ describe('dead letters', () => {
     await eventually(() => expect(receiver.calls).toMatchObject([{ headers: { 'webhook-id': dead.id } }]));
   });
 
+  test('of the topic of the bus are published again', async () => {
+    const { id } = await stand('notifications', UNTIL_REPAIRED);
+    expect((await call('POST', '/dead-letters', { body: { all: true } })).json).toEqual({
+      replayed: 1,
+      skipped: [],
+    });
+    await eventually(async () => {
+      expect(await webhooks.storage.read('notifications', id)).toMatchObject({
+        delivery: { state: 'delivered' },
+      });
+    });
+  });
+
   test('are made again by their ids, of which unknown and foreign ones are skipped alike', async () => {
     const id = await subscribe();
     const dead = await stand(id, UNTIL_REPAIRED);

@@ -57,8 +57,9 @@ async function callAll(api: HttpClient, wanted: readonly Operation[]) {
 }
 
 describe('outside local mode', () => {
-  it('the probes are open, and nothing else is', async () => {
+  it('the probes are open, and links whose token is what they ask for, and nothing else is', async () => {
     expect(operations.filter(({ isOpen }) => isOpen).map(({ path }) => path)).toEqual([
+      ...Array(3).fill('/api/v1/webhook-consents/thing/thing'),
       '/api/v1/health/live',
       '/api/v1/health/ready',
       '/liveness',
@@ -69,6 +70,8 @@ describe('outside local mode', () => {
       for (const path of ['health/live', 'health/ready', '/liveness', '/readiness', '/health']) {
         expect((await connect(url).get(path)).status).toBe(200);
       }
+      expectProblem(await connect(url).get('webhook-consents/thing/thing'), 404);
+      expectProblem(await connect(url).post('webhook-consents/thing/thing'), 404);
     }
   });
 
@@ -140,6 +143,16 @@ describe('outside local mode', () => {
       expectProblem(answer, 400, { field: 'endpoint' });
     }
     expect((await api.get('subscriptions')).body).toMatchObject({ items: [] });
+  });
+
+  it('webhooks call nobody who has not consented', async () => {
+    const api = connect(skerries.withToken.url, TOKEN);
+    const endpoint = 'https://nobody.invalid/hook';
+    const created = await api.post('subscriptions', { name: 'asked', key: '/app', endpoint });
+    expect(created, created.text).toMatchObject({
+      status: 201,
+      body: { state: 'unconfirmed', consent: { granted: false }, reason: expect.stringContaining('in vain') },
+    });
   });
 
   it('the banner says that the API is closed', () => {

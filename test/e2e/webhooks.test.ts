@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { startConsentingReceiver } from '../integration/webhooks/consenting-receiver.ts';
 import {
   type Receiver,
   type Answer as Reply,
@@ -12,10 +13,12 @@ const DEADLINE = { timeout: 15_000, interval: 20 };
 
 let skerry: Skerry;
 let api: HttpClient;
-const receivers: Receiver[] = [];
+const receivers: { stop(): Promise<void> }[] = [];
 
 beforeAll(async () => {
-  skerry = await startSkerry({ env: { SKERRY_WEBHOOK_RETRY_SECONDS: '0.2,0.2' } });
+  skerry = await startSkerry({
+    env: { SKERRY_WEBHOOK_RETRY_SECONDS: '0.2,0.2', SKERRY_WEBHOOK_CONSENT: 'on' },
+  });
   api = connect(skerry.url);
 });
 
@@ -46,7 +49,12 @@ async function listen(ns: string, key: string, answer: Receiver['answer'] = () =
   const receiver = await startReceiver();
   receivers.push(receiver);
   receiver.answer = answer;
-  const created = await api.post(`subscriptions?ns=${ns}`, { name: 'listener', key, endpoint: receiver.url });
+  const created = await api.post(`subscriptions?ns=${ns}`, {
+    name: 'listener',
+    key,
+    endpoint: receiver.url,
+    consent: false,
+  });
   expect(created, created.text).toMatchObject({ status: 201 });
   const { id } = created.body as { id: string };
   return {
@@ -247,7 +255,7 @@ describe.concurrent('a subscription', () => {
     expect((await api.get('subscriptions?ns=moved')).body).toMatchObject({
       items: [first.id, second.id].sort().map((id) => ({ id })),
     });
-    const moved = { name: 'moved', key: '/app', endpoint: second.receiver.url };
+    const moved = { name: 'moved', key: '/app', endpoint: second.receiver.url, consent: false };
     expectProblem(await api.put(path, moved, { 'if-match': '"99"' }), 412);
     expect(await api.put(path, moved, { 'if-match': shown.headers.etag ?? '' })).toMatchObject({
       status: 200,
@@ -255,6 +263,48 @@ describe.concurrent('a subscription', () => {
     await putApp('moved', 'dm', 1);
     await vi.waitFor(() => expect(second.heard()).toEqual(['1 /app/dm']), DEADLINE);
     expect(first.heard()).toEqual([]);
+  });
+});
+
+describe.concurrent('an endpoint that is asked for its consent', () => {
+  async function subscribe(ns: string) {
+    const receiver = await startConsentingReceiver();
+    receivers.push(receiver);
+    const create = () =>
+      api.post(`subscriptions?ns=${ns}`, { name: 'asked', key: '/app/dm', endpoint: receiver.url });
+    return { receiver, create };
+  }
+
+  it('is called once it consents by the callback, and told what changed meanwhile', async () => {
+    const { receiver, create } = await subscribe('consent-later');
+    const created = await create();
+    expect(created, created.text).toMatchObject({
+      status: 201,
+      body: { state: 'unconfirmed', reason: expect.stringContaining('WebHook-Allowed-Origin') },
+    });
+    await putApp('consent-later', 'dm', 1);
+    await putApp('consent-later', 'dm', 2);
+    const callback = String(receiver.questions[0]?.['webhook-request-callback']);
+    const headers = { 'WebHook-Allowed-Rate': '*' };
+    expect(receiver.deliveries).toEqual([]);
+    expect((await fetch(`${callback}0`, { method: 'POST' })).status).toBe(404);
+    expect((await fetch(callback, { method: 'POST', headers })).status).toBe(200);
+    await vi.waitFor(() => expect(receiver.deliveries).toHaveLength(2), DEADLINE);
+    expect(receiver.deliveries).toMatchObject(
+      Array(2).fill({ 'webhook-request-origin': receiver.questions[0]?.['webhook-request-origin'] }),
+    );
+    expect(skerry.output()).not.toContain(callback.split('/').at(-1)?.slice(0, 26));
+  });
+
+  it('is called at once if it consents at once', async () => {
+    const { receiver, create } = await subscribe('consent-now');
+    receiver.reply = () => ({ headers: { 'WebHook-Allowed-Origin': '*', 'WebHook-Allowed-Rate': '6000' } });
+    expect(await create()).toMatchObject({
+      status: 201,
+      body: { state: 'active', consent: { granted: true, ratePerMinute: 6000 } },
+    });
+    await putApp('consent-now', 'dm', 1);
+    await vi.waitFor(() => expect(receiver.deliveries).toHaveLength(1), DEADLINE);
   });
 });
 

@@ -33,7 +33,7 @@ export interface KeyAccess {
   readonly legacy?: boolean;
 }
 
-/** `open` needs no token anywhere: probes. */
+/** `open` needs no token anywhere: probes, and links that carry a secret of their own. */
 export type Access = 'open' | KeyAccess;
 
 /** Request headers that an endpoint obeys, for its description. */

@@ -39,6 +39,7 @@ import {
   BrokerDeadLetters,
   CONSENT_RETRY_SECONDS,
   Consents,
+  CursorStorage,
   createWebhookClient,
   DeadLetterStorage,
   DeadLetters,
@@ -50,6 +51,7 @@ import {
   FailingEndpoints,
   FanOut,
   NesoiHooks,
+  OrderedDeliveries,
   Recovery,
   Repair,
   Replays,
@@ -88,6 +90,7 @@ export interface Services {
   readonly fanOut: FanOut;
   readonly deliveries: Deliveries;
   readonly notificationDeliveries: NotificationDeliveries;
+  readonly ordered: OrderedDeliveries;
   readonly activation: Activation;
   readonly consents: Consents;
   readonly recovery: Recovery;
@@ -255,6 +258,7 @@ export function composeServices(settings: Settings): Services {
       }),
     fanOut: () =>
       new FanOut({
+        ordered: app.ordered,
         records: app.records,
         subscriptions: app.subscriptions,
         storage: app.deliveryStorage,
@@ -276,6 +280,22 @@ export function composeServices(settings: Settings): Services {
         random,
         retrySeconds: settings.SKERRY_WEBHOOK_RETRY_SECONDS,
         clockSkewMilliseconds,
+      }),
+    ordered: () =>
+      new OrderedDeliveries({
+        records: app.records,
+        subscriptions: app.subscriptions,
+        storage: app.deliveryStorage,
+        cursors: new CursorStorage(app.database.container(COSMOS_CONTAINERS.deliveries.id)),
+        queue: app.deliveryQueue,
+        gate: app.endpointGate,
+        requests: app.requests,
+        post: app.webhookClient.post,
+        clock,
+        random,
+        retrySeconds: settings.SKERRY_WEBHOOK_RETRY_SECONDS,
+        clockSkewMilliseconds,
+        timeoutMilliseconds: 1000 * settings.SKERRY_WEBHOOK_TIMEOUT_SECONDS,
       }),
     recovery: () =>
       new Recovery({

@@ -1,4 +1,4 @@
-import { app } from '@azure/functions';
+import { app, type InvocationContext } from '@azure/functions';
 import { CONNECTIONS, SERVICE_BUS_QUEUES } from '../../shared/platform/topology.ts';
 import { BUS_SUBSCRIPTION, parseQueueMessage } from '../../shared/webhooks/index.ts';
 import { services } from '../services.ts';
@@ -10,7 +10,7 @@ app.serviceBusQueue('servicebus-deliver', {
 });
 
 /** A message that cannot be read goes to the broker's own dead letters, after it was abandoned often enough. */
-async function deliver(body: unknown): Promise<void> {
+async function deliver(body: unknown, context: InvocationContext): Promise<void> {
   const message = parseQueueMessage(body);
   if (!('task' in message)) {
     const { deliveries, notificationDeliveries } = services();
@@ -18,6 +18,8 @@ async function deliver(body: unknown): Promise<void> {
     return await (isForBus ? notificationDeliveries : deliveries).handle(message);
   }
   switch (message.task) {
+    case 'wake':
+      return await services().ordered.wake(message, context);
     case 'recover':
     case 'replay':
       return await services().recovery.handle(message);

@@ -114,10 +114,10 @@ export class Records {
     return change as Change<Value> | undefined;
   }
 
-  /** The changes of a scope above one revision and up to another, in order, as far as the log has them; by one query. */
+  /** The oldest changes of a scope above one revision, and up to another, in order, as far as the log has them; by one query. */
   async changes<Value>(
     scope: Scope,
-    range: { readonly above: number; readonly upTo: number },
+    range: { readonly above: number; readonly upTo?: number; readonly limit?: number },
   ): Promise<readonly Change<Value>[]> {
     const changes: Change<Value>[] = [];
     for await (const page of new LogStorage(this.#options.container, scope).readChangePages<Value>(range)) {

@@ -4,6 +4,7 @@
  */
 
 export { type BrokerDeadLetter, BrokerDeadLetters } from './delivery/broker-dead-letters.ts';
+export { CursorStorage } from './delivery/cursor-storage.ts';
 export { DeadLetterStorage } from './delivery/dead-letter-storage.ts';
 export { type DeadLetterChoice, DeadLetters } from './delivery/dead-letters.ts';
 export { Deliveries, type DeliveriesOptions } from './delivery/deliveries.ts';
@@ -22,6 +23,7 @@ export {
   DeliveryStorage,
 } from './delivery/delivery-storage.ts';
 export { type Alerts, FanOut, type Publication } from './delivery/fan-out.ts';
+export { type HeardChanges, OrderedDeliveries } from './delivery/ordered-deliveries.ts';
 export {
   type ConsentMessage,
   parseQueueMessage,
@@ -34,6 +36,7 @@ export { Repair } from './delivery/repair.ts';
 export { Replays } from './delivery/replays.ts';
 export { pauseAfter } from './delivery/retry-ladder.ts';
 export { Statistics } from './delivery/statistics.ts';
+export type { WakeMessage } from './delivery/wake-message.ts';
 export {
   type CalledEndpoint,
   type EndpointCall,

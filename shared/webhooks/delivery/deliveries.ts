@@ -9,7 +9,8 @@ import type { Subscription } from '../subscription/subscription.ts';
 import type { Subscriptions } from '../subscription/subscriptions.ts';
 import { hears } from '../subscription/watched-key.ts';
 import { afterCall, attemptsMade } from './after-call.ts';
-import { type Delivery, type DeliveryMessage, deliveryId, newDelivery } from './delivery.ts';
+import { backoff } from './backoff.ts';
+import { type Delivery, type DeliveryMessage, deliveryId, isDone, newDelivery } from './delivery.ts';
 import type { DeliveryQueue } from './delivery-queue.ts';
 import type {
   DeliveryListing,
@@ -34,8 +35,7 @@ export interface DeliveriesOptions {
   readonly clockSkewMilliseconds: number;
 }
 
-/** Pauses of an attempt that is put off, in milliseconds. */
-const FIRST_POSTPONEMENT_MILLISECONDS = 1_000;
+/** The longest pause of an attempt that is put off, in milliseconds. */
 const MAX_POSTPONEMENT_MILLISECONDS = 60_000;
 /** So that all that waits for a dead endpoint does not come back each time that it may be called. */
 const MAX_WAIT_MILLISECONDS = 15 * 60_000;
@@ -265,15 +265,6 @@ export class Deliveries {
     const pause = backoff(postponed, MAX_POSTPONEMENT_MILLISECONDS);
     await queue.schedule({ ...message, postponed }, clock.now() + pause);
   }
-}
-
-/** Milliseconds, twice as many each time. */
-function backoff(postponed: number, maximum: number): number {
-  return Math.min(FIRST_POSTPONEMENT_MILLISECONDS * 2 ** (postponed - 1), maximum);
-}
-
-function isDone({ state }: Delivery): boolean {
-  return state === 'delivered' || state === 'dead';
 }
 
 /** Whether a message belongs to what is under way now, and not to the attempts before a replay. */

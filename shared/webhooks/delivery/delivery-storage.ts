@@ -147,7 +147,8 @@ function takeCursor([createdAt, seen]: readonly unknown[]): Cursor | undefined {
 /** Deliveries of one subscription within one millisecond; a cursor that claims more was made up. */
 const MAX_SEEN = 100_000;
 
-function toDocument(delivery: Delivery): DeliveryDocument {
+/** A delivery as it is stored, for those who write it together with something else. */
+export function toDocument(delivery: Delivery): DeliveryDocument {
   const isDone = delivery.state === 'delivered' || delivery.state === 'dead';
   return { ...delivery, schemaVersion: SCHEMA_VERSION, ...(isDone && { ttl: DONE_TTL_SECONDS }) };
 }

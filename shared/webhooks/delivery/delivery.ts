@@ -87,6 +87,11 @@ export function deliveryId({
   return `${DELIVERY_PREFIX}${hashId(subscription, scope, revision)}`;
 }
 
+/** Whether nothing more is to be done about a delivery, unless someone has it replayed. */
+export function isDone({ state }: Delivery): boolean {
+  return state === 'delivered' || state === 'dead';
+}
+
 /** A delivery that was never attempted. */
 export function newDelivery(message: DeliveryMessage, now: number): Delivery {
   const { subscription, scope, revision, key } = message;

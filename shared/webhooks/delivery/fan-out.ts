@@ -3,6 +3,7 @@ import { mapConcurrently } from '../../platform/map-concurrently.ts';
 import type { Change, Json, Records, Scope } from '../../records/index.ts';
 import type { ToldChange } from '../notification/change-data.ts';
 import { inactiveSince } from '../subscription/activation.ts';
+import { isOrdered } from '../subscription/ordering.ts';
 import type { Subscription } from '../subscription/subscription.ts';
 import type { Subscriptions } from '../subscription/subscriptions.ts';
 import { wants } from '../subscription/wanted-change.ts';
@@ -12,6 +13,7 @@ import { BUS_SUBSCRIPTION, type DeliveryMessage, newDelivery } from './delivery.
 import type { DeliveryQueue } from './delivery-queue.ts';
 import type { DeliveryStorage } from './delivery-storage.ts';
 import { KnownSubscriptions, type NamespaceSubscriptions } from './known-subscriptions.ts';
+import type { HeardChanges, OrderedDeliveries } from './ordered-deliveries.ts';
 
 /** Where everyone can hear of every change; the topic of the bus. */
 export interface Publication {
@@ -26,6 +28,7 @@ export interface FanOutOptions {
   readonly subscriptions: Subscriptions;
   readonly storage: DeliveryStorage;
   readonly queue: DeliveryQueue;
+  readonly ordered: Pick<OrderedDeliveries, 'prepare'>;
   readonly publication: Publication;
   readonly clock: Clock;
   readonly clockSkewMilliseconds: number;
@@ -115,7 +118,9 @@ export class FanOut {
   }
 
   async #enqueue(changes: readonly Announced[], batch: Batch): Promise<void> {
+    const { clockSkewMilliseconds } = this.#options;
     let messages: DeliveryMessage[] = [];
+    const heard = new Map<string, HeardBy>();
     const send = async () => {
       for (const message of await this.#options.queue.send(messages)) {
         batch.giveUp(message, TOO_LARGE);
@@ -127,7 +132,11 @@ export class FanOut {
         const { scope, revision, key } = announcement;
         const message = { scope, revision, key, subscription: subscription.id, attempt: 1 };
         try {
-          if (this.#isTold(subscription, announcement, change)) {
+          if (isOrdered(subscription, announcement.at, clockSkewMilliseconds)) {
+            if (this.#isHeard(subscription, announcement, change)) {
+              addHeard(heard, subscription, announcement);
+            }
+          } else if (this.#isTold(subscription, announcement, change)) {
             messages.push(message);
           }
         } catch (error) {
@@ -139,15 +148,33 @@ export class FanOut {
       }
     }
     await send();
+    await this.#wake([...heard.values()], batch);
+  }
+
+  /** Their cursors stand before any message that may follow them is sent; see `ordered-deliveries.ts`. */
+  async #wake(heard: readonly HeardBy[], batch: Batch): Promise<void> {
+    const { ordered, queue } = this.#options;
+    const wakes = await mapConcurrently(heard, CONCURRENCY, async ({ subscription, changes }) => {
+      return await batch.try(ordered.prepare(subscription, changes));
+    });
+    await queue.send(wakes.filter((message) => message !== undefined));
   }
 
   /** @throws Error of what can never be told. */
   #isTold(subscription: Subscription, announcement: Announcement, change: Change<Json> | undefined): boolean {
-    const { clockSkewMilliseconds } = this.#options;
-    if (!hears(subscription, announcement, clockSkewMilliseconds)) {
-      return false;
-    }
-    if (isSilent(subscription, announcement, clockSkewMilliseconds)) {
+    return (
+      !isSilent(subscription, announcement, this.#options.clockSkewMilliseconds) &&
+      this.#isHeard(subscription, announcement, change)
+    );
+  }
+
+  /** @throws Error of what can never be told. */
+  #isHeard(
+    subscription: Subscription,
+    announcement: Announcement,
+    change: Change<Json> | undefined,
+  ): boolean {
+    if (!hears(subscription, announcement, this.#options.clockSkewMilliseconds)) {
       return false;
     }
     if (change === undefined) {
@@ -183,6 +210,23 @@ export class FanOut {
       await storage.create({ ...newDelivery(message, clock.now()), state: 'dead', reason });
     });
   }
+}
+
+/** What an ordered subscription hears of one scope. */
+interface HeardBy {
+  readonly subscription: Subscription;
+  readonly changes: HeardChanges;
+}
+
+function addHeard(
+  heard: Map<string, HeardBy>,
+  subscription: Subscription,
+  { scope, revision }: Announcement,
+): void {
+  const name = `${subscription.id} ${scope}`;
+  const { first, last } = heard.get(name)?.changes ?? { first: revision, last: revision };
+  const changes = { scope, first: Math.min(first, revision), last: Math.max(last, revision) };
+  heard.set(name, { subscription, changes });
 }
 
 const TOO_LARGE = 'It does not fit into a message of the bus.';

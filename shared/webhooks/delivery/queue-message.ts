@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type DeliveryMessage, deliveryId, deliveryMessageSchema } from './delivery.ts';
+import { type WakeMessage, wakeMessageId, wakeMessageSchema } from './wake-message.ts';
 
 /**
  * Goes through the logs under a subscription's key, a page for each message, and enqueues what was not delivered. So it survives
@@ -52,7 +53,7 @@ export interface ConsentMessage {
 }
 
 /** All that travels over the queue `deliveries`. */
-export type QueueMessage = DeliveryMessage | RecoveryMessage | ReplayMessage | ConsentMessage;
+export type QueueMessage = DeliveryMessage | WakeMessage | RecoveryMessage | ReplayMessage | ConsentMessage;
 
 const count = z.int().positive();
 
@@ -89,7 +90,13 @@ const consentSchema = z.object({
   postponed: count.optional(),
 });
 
-const messageSchema = z.union([recoverySchema, replayMessageSchema, consentSchema, deliveryMessageSchema]);
+const messageSchema = z.union([
+  wakeMessageSchema,
+  recoverySchema,
+  replayMessageSchema,
+  consentSchema,
+  deliveryMessageSchema,
+]);
 
 /** @throws ZodError when it is no message of this queue. */
 export function parseQueueMessage(body: unknown): QueueMessage {
@@ -112,6 +119,8 @@ function firstMessageId(message: QueueMessage): string {
     return deliveryId(message) + replay + attempt;
   }
   switch (message.task) {
+    case 'wake':
+      return wakeMessageId(message);
     case 'recover':
       return `${message.subscription}:${message.run}:${message.page}`;
     case 'replay':

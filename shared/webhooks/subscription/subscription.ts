@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { toBase32 } from '../../platform/random.ts';
 import { type ChangeType, type Scope, type StoredRecord, scopeId } from '../../records/index.ts';
+import type { UnorderedTime } from './ordering.ts';
 
 /**
  * What an endpoint is sent: the change as an event of Standard Webhooks or of CloudEvents, or only the names of the hook and
@@ -77,6 +78,8 @@ export interface SubscriptionValue {
   readonly fields?: readonly string[];
   /** Whether the changes of a scope are delivered one after the other. */
   readonly ordered?: true;
+  /** Where that was changed: when they were not. */
+  readonly unordered?: UnorderedTime;
   /** Request headers of its own. */
   readonly headers?: SealedHeaders;
   /** Newest first; none for hooks of Nesoi's, and for subscriptions from before there were signatures. */

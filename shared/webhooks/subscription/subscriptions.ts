@@ -15,6 +15,7 @@ import {
 } from '../../records/index.ts';
 import type { EndpointPolicy } from '../endpoint/endpoint-policy.ts';
 import { removeFailingEndpoint } from '../endpoint/failing-endpoints.ts';
+import { withOrdering } from './ordering.ts';
 import { checkHeaders, headersPlace, sealHeaders } from './own-headers.ts';
 import { newSigningKey, withNewKey, withoutExpiredKeys } from './signing-keys.ts';
 import {
@@ -145,6 +146,7 @@ export class Subscriptions {
     this.check(input);
     const { key, endpoint } = input;
     const since = await this.beginning(ns, key);
+    const now = toTimestamp(this.#clock.now());
     return await this.write(ns, id, author, (current) => {
       const value = currentValue(existing(current, id, precondition).value);
       if (value.format === 'nesoi') {
@@ -152,11 +154,12 @@ export class Subscriptions {
         return putIfChanged(value, { ...value, endpoint });
       }
       checkSignature(id, value, input);
-      const { mode: _, types: __, changed: ___, fields: ____, ordered: _____, headers, ...kept } = value;
+      const { mode: _, types: __, changed: ___, fields: ____, ordered, unordered, headers, ...kept } = value;
       const sealed = this.#seal(ns, id, input, headers);
       const replaced = {
         ...kept,
         ...statedValue(input),
+        ...withOrdering({ ordered, unordered }, input.ordered === true, now),
         ...(sealed !== undefined && { headers: sealed }),
         since: key === value.key ? value.since : since,
       };

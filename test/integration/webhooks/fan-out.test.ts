@@ -78,6 +78,7 @@ beforeEach(() => {
     subscriptions,
     storage,
     queue,
+    ordered: { prepare: async () => undefined },
     publication: { publish: (changes) => publish(changes) },
     clock: systemClock,
     clockSkewMilliseconds: SKEW,

@@ -81,7 +81,7 @@ export class RecoveryFixture {
     if (!('task' in message)) {
       return await this.#deliver(message);
     }
-    if (message.task !== 'consent') {
+    if (message.task === 'recover' || message.task === 'replay') {
       await this.recovery.handle(message);
     }
   }

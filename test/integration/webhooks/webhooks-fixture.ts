@@ -20,7 +20,9 @@ import {
 import { ChangeFeed, Records } from '../../../shared/records/index.ts';
 import {
   Activation,
+  type Alerts,
   BUS_SUBSCRIPTION,
+  CursorStorage,
   createWebhookClient,
   Deliveries,
   type DeliveryQueue,
@@ -31,6 +33,7 @@ import {
   FailingEndpoints,
   FanOut,
   NesoiHooks,
+  OrderedDeliveries,
   type PostWebhook,
   parseQueueMessage,
   Recovery,
@@ -129,15 +132,6 @@ export async function startWebhooks(
   const nesoiHooks = new NesoiHooks({ subscriptions, endpointPolicy: policy });
   const topicSender = client.createSender(SERVICE_BUS_TOPICS.notifications.name);
   const topic = new NotificationTopic({ sender: async () => topicSender, publicUrl: undefined });
-  const fanOut = new FanOut({
-    records,
-    subscriptions,
-    storage,
-    queue,
-    publication: topic,
-    clock,
-    clockSkewMilliseconds: CLOCK_SKEW_MILLISECONDS,
-  });
   const endpoints = new EndpointStorage(database.container(COSMOS_CONTAINERS.deliveries.id));
   const bare = { storage, endpoints, queue, post };
   const parts = options.wrap?.(bare) ?? bare;
@@ -168,6 +162,29 @@ export async function startWebhooks(
     random,
     retrySeconds: options.retrySeconds ?? [0.05, 0.05],
   });
+  const ordered = new OrderedDeliveries({
+    records,
+    subscriptions,
+    ...parts,
+    cursors: new CursorStorage(database.container(COSMOS_CONTAINERS.deliveries.id)),
+    gate,
+    clock,
+    random,
+    requests: new RequestWriter({ sealer: testSealer, publicUrl: undefined }),
+    retrySeconds: options.retrySeconds ?? [0.05, 0.05],
+    clockSkewMilliseconds: CLOCK_SKEW_MILLISECONDS,
+    timeoutMilliseconds: CALL_TIMEOUT_MILLISECONDS,
+  });
+  const fanOut = new FanOut({
+    ordered,
+    records,
+    subscriptions,
+    storage,
+    queue,
+    publication: topic,
+    clock,
+    clockSkewMilliseconds: CLOCK_SKEW_MILLISECONDS,
+  });
   const activation = new Activation({ subscriptions, queue, clock, random });
   const recovery = new Recovery({
     records,
@@ -180,16 +197,17 @@ export async function startWebhooks(
     clockSkewMilliseconds: CLOCK_SKEW_MILLISECONDS,
   });
   const alerts: string[] = [];
+  const log: Alerts = { error: (...texts) => alerts.push(texts.join(' ')) };
   const crashes: unknown[] = [];
-  const stopFeed = await playFeedTrigger(database, (documents) =>
-    fanOut.handle(documents, { error: (...texts) => alerts.push(texts.join(' ')) }),
-  );
+  const stopFeed = await playFeedTrigger(database, (documents) => fanOut.handle(documents, log));
   const stopQueue = playQueueTrigger(client, async (body) => {
     try {
       const message = parseQueueMessage(body);
       if (!('task' in message)) {
         const isForBus = message.subscription === BUS_SUBSCRIPTION;
         await (isForBus ? notificationDeliveries : deliveries).handle(message);
+      } else if (message.task === 'wake') {
+        await ordered.wake(message, log);
       } else if (message.task !== 'consent') {
         await recovery.handle(message);
       }

@@ -23,7 +23,12 @@ let greeter: Program;
 let visitor: Program;
 
 beforeAll(async () => {
-  skerry = await startSkerry();
+  skerry = await startSkerry({
+    flags: [
+      ...['--bus-subscription', "removals=name = 'stock' AND change <> 'put'"],
+      ...['--bus-subscription', "shop:sessions=kind = 'kv' AND name = 'shop'"],
+    ],
+  });
   await configure('greeter', { greeting: 'Hello' });
   await configure('visitor', { name: 'Ada', everySeconds: 0.05 });
   greeter = await run('greeter');
@@ -69,9 +74,12 @@ describe('two programs that Skerry holds together', () => {
   });
 });
 
-describe('the guide to the client', () => {
-  it('does what it says', async () => {
-    const guide = await readFile(path.join(DOCS, 'client.md'), 'utf8');
+describe('the guide', () => {
+  it.each([
+    { guide: 'client.md', packages: ['skerry', 'zod'] },
+    { guide: 'bus.md', packages: ['@azure/service-bus'] },
+  ] as const)('$guide does what it says', async ({ guide: name, packages }) => {
+    const guide = await readFile(path.join(DOCS, name), 'utf8');
     const blocks = Array.from(guide.matchAll(/^```js\n(.*?)^```$/gms), ([, code = '']) => code);
     const promised = Array.from(guide.matchAll(/\/\/ → (.*)$/gm), ([, line = '']) => line);
     // What a watch tells comes when it comes: the last block, which closes everything, waits for it.
@@ -80,11 +88,11 @@ describe('the guide to the client', () => {
       0,
       "await new Promise((resolve) => process.stdin.once('data', resolve));",
     );
-    const folder = await makeUserFolder('skerry', 'zod');
+    const folder = await makeUserFolder(...packages);
     await writeFile(path.join(folder, 'guide.js'), program.join('\n'));
     const child = spawn(process.execPath, ['guide.js'], {
       cwd: folder,
-      env: { ...process.env, SKERRY_URL: skerry.url },
+      env: { ...process.env, SKERRY_URL: skerry.url, SKERRY_SERVICEBUS: skerry.connections.servicebus },
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     const lines: string[] = [];

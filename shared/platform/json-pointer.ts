@@ -1,5 +1,3 @@
-import type { Json } from '../records/index.ts';
-
 const POINTER = /^(\/([^/~]|~[01])*)*$/;
 const ARRAY_INDEX = /^(0|[1-9]\d*)$/;
 
@@ -14,18 +12,16 @@ export function pointerSteps(pointer: string): readonly string[] {
   return steps.map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'));
 }
 
-/** What a JSON Pointer leads to; undefined where there is nothing. */
-export function valueAt(value: Json | undefined, steps: readonly string[]): Json | undefined {
-  let current = value;
-  for (const step of steps) {
-    current = childOf(current, step);
-  }
-  return current;
+/** What a JSON Pointer leads to in a JSON value; undefined where there is nothing. */
+export function valueAt(value: unknown, steps: readonly string[]): unknown {
+  return steps.reduce(childOf, value);
 }
 
-function childOf(value: Json | undefined, step: string): Json | undefined {
+function childOf(value: unknown, step: string): unknown {
   if (Array.isArray(value)) {
     return ARRAY_INDEX.test(step) ? value[Number(step)] : undefined;
   }
-  return typeof value === 'object' && value !== null && Object.hasOwn(value, step) ? value[step] : undefined;
+  return typeof value === 'object' && value !== null
+    ? Object.getOwnPropertyDescriptor(value, step)?.value
+    : undefined;
 }

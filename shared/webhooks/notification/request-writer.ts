@@ -2,10 +2,11 @@ import packageJson from '../../../package.json' with { type: 'json' };
 import { toTimestamp } from '../../platform/clock.ts';
 import { RecentMap } from '../../platform/recent-map.ts';
 import type { Sealer } from '../../platform/sealer.ts';
-import { type Change, type Json, parseScopeId } from '../../records/index.ts';
+import { type Change, type Json, parseScopeId, scopeId } from '../../records/index.ts';
 import { headersPlace } from '../subscription/own-headers.ts';
-import { signingKeyPlace } from '../subscription/signing-keys.ts';
-import type { Subscription } from '../subscription/subscription.ts';
+import { isInUse, signingKeyPlace } from '../subscription/signing-keys.ts';
+import { type Subscription, subscriptionKey, subscriptionScope } from '../subscription/subscription.ts';
+import type { ChangeData } from './change-data.ts';
 import { attributeHeaders, type CloudEvent, cloudEvent, eventSource } from './cloud-event.ts';
 import { sign } from './signature.ts';
 import { type StandardEvent, standardEvent } from './standard-event.ts';
@@ -82,11 +83,10 @@ export class RequestWriter {
   }
 
   #testContent(ns: string, { subscription, delivery, now }: Addressed): Content {
-    const { format, id, key } = subscription;
     const type = 'skerry.test';
     const time = toTimestamp(now);
-    const data = { subscription: id, ns, key };
-    switch (format) {
+    const data = testData(ns, subscription);
+    switch (subscription.format) {
       case 'nesoi':
         return this.#nesoiContent(subscription);
       case 'standard':
@@ -95,9 +95,9 @@ export class RequestWriter {
         return cloudEventContent(subscription, {
           specversion: '1.0',
           id: delivery,
-          source: eventSource([ns], this.#publicUrl),
+          source: eventSource([ns, 'hook'], this.#publicUrl),
           type,
-          subject: key,
+          subject: data.key,
           time,
           datacontenttype: 'application/json',
           data,
@@ -140,7 +140,7 @@ export class RequestWriter {
 
   #secrets(ns: string, { id, signing = [] }: Subscription, now: number) {
     return signing
-      .filter(({ expiresAt }) => expiresAt === undefined || Date.parse(expiresAt) > now)
+      .filter((key) => isInUse(key, now))
       .map((key) => ({
         version: key.version,
         secret: this.#open(key.sealed, signingKeyPlace(ns, id, key.id)),
@@ -157,6 +157,21 @@ export class RequestWriter {
     this.#opened.set(known, opened);
     return opened;
   }
+}
+
+/** As of a change of the subscription itself, so that receivers need not know of a shape that only tests have. */
+function testData(ns: string, { id, revision }: Subscription): ChangeData {
+  return {
+    subscription: id,
+    ns,
+    scope: scopeId(subscriptionScope(ns)),
+    key: subscriptionKey(id),
+    revision,
+    type: 'test',
+    actor: 'system:webhooks',
+    before: null,
+    after: null,
+  };
 }
 
 function standardContent(event: StandardEvent<unknown>): Content {

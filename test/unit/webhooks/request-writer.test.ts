@@ -1,9 +1,12 @@
 import { HTTP } from 'cloudevents';
 import { Webhook } from 'standardwebhooks';
 import { describe, expect, test } from 'vitest';
+import { verifyWebhook } from '../../../client/index.ts';
+import { systemRandom } from '../../../shared/platform/random.ts';
 import { Sealer } from '../../../shared/platform/sealer.ts';
 import type { Change, Json } from '../../../shared/records/index.ts';
 import { RequestWriter } from '../../../shared/webhooks/notification/request-writer.ts';
+import { newSigningKey } from '../../../shared/webhooks/subscription/signing-keys.ts';
 import type { Subscription } from '../../../shared/webhooks/subscription/subscription.ts';
 
 const NOW = Date.parse('2026-11-26T02:00:00.900Z');
@@ -233,7 +236,17 @@ describe('a test', () => {
 
   test('has a type of its own', () => {
     const standard = JSON.parse(writer.writeTest({ ...test_, subscription }).body);
-    const told = { subscription: 'sub_1', ns: 'ns1', key: '/kv/shop' };
+    const told = {
+      subscription: 'sub_1',
+      ns: 'ns1',
+      scope: 'ns1:hook:',
+      key: '/hook/sub_1',
+      revision: 1,
+      type: 'test',
+      actor: 'system:webhooks',
+      before: null,
+      after: null,
+    };
     expect(standard).toEqual({ type: 'skerry.test', timestamp: new Date(NOW).toISOString(), data: told });
     for (const mode of ['structured', 'binary'] as const) {
       const request = writer.writeTest({
@@ -243,7 +256,8 @@ describe('a test', () => {
       expect(HTTP.toEvent(request)).toMatchObject({
         type: 'skerry.test',
         id: 'test_1',
-        source: 'https://skerry.example/base/ns1',
+        source: 'https://skerry.example/base/ns1/hook',
+        subject: '/hook/sub_1',
         data: told,
       });
     }
@@ -254,5 +268,33 @@ describe('a test', () => {
     expect(writer.writeTest({ ...test_, subscription: hook }).body).toBe(
       writer.write({ ...notification, subscription: hook }).body,
     );
+  });
+});
+
+describe.each(['v1', 'v1a'] as const)('what is signed by %s', (version) => {
+  const maker = { sealer, random: systemRandom, now: NOW };
+  const { key, secret = key.publicKey ?? '' } = newSigningKey('ns1', 'sub_1', version, maker);
+
+  test.each([
+    { format: 'standard' },
+    { format: 'cloudevents', mode: 'structured' },
+    { format: 'cloudevents', mode: 'binary' },
+  ] as const)('is verified and read by the client: %o', async (format) => {
+    const signed = { ...subscription, ...format, signing: [key] };
+    const told = { delivery: 'dlv_1', now: NOW, subscription: signed };
+    const requests = [
+      writer.write({ ...told, scope: 'ns1:kv:shop', change }),
+      writer.writeTest({ ...told, ns: 'ns1' }),
+    ];
+    const events = await Promise.all(
+      requests.map(({ headers, body }) =>
+        verifyWebhook({ payload: body, headers, secrets: secret, now: NOW }),
+      ),
+    );
+    const prefix = format.format === 'standard' ? '' : 'skerry.';
+    expect(events).toMatchObject([
+      { type: `${prefix}kv.put`, data },
+      { type: 'skerry.test', data: { subscription: 'sub_1', type: 'test' } },
+    ]);
   });
 });

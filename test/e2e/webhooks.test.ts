@@ -1,13 +1,12 @@
+import { HTTP } from 'cloudevents';
+import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { verifyWebhook } from '../../client/index.ts';
 import { startConsentingReceiver } from '../integration/webhooks/consenting-receiver.ts';
-import {
-  type Receiver,
-  type Answer as Reply,
-  startReceiver,
-  toldBy,
-} from '../integration/webhooks/receiver.ts';
+import { type Receiver, type Answer as Reply, toldBy } from '../integration/webhooks/receiver.ts';
 import { type Answer, connect, expectProblem, type HttpClient } from './http.ts';
 import { type Skerry, startSkerry } from './skerry.ts';
+import { type Issued, type Listener, startListener } from './webhook-listener.ts';
 
 const DEADLINE = { timeout: 15_000, interval: 20 };
 
@@ -28,48 +27,15 @@ afterAll(async () => {
   await skerry?.stop();
 });
 
-/** A subscription with an endpoint of its own. */
-interface Listener {
-  readonly id: string;
-  readonly receiver: Receiver;
-  /** `revision key` of each change that was told, repetitions included, in the order of revisions. */
-  heard(): string[];
-  deliveries(query?: string): Promise<Delivery[]>;
-}
-
-interface Delivery {
-  readonly id: string;
-  readonly key: string;
-  readonly revision: number;
-  readonly state: string;
-  readonly attempts: readonly { readonly status?: number; readonly error?: string }[];
-}
-
-async function listen(ns: string, key: string, answer: Receiver['answer'] = () => 200): Promise<Listener> {
-  const receiver = await startReceiver();
-  receivers.push(receiver);
-  receiver.answer = answer;
-  const created = await api.post(`subscriptions?ns=${ns}`, {
-    name: 'listener',
-    key,
-    endpoint: receiver.url,
-    consent: false,
-  });
-  expect(created, created.text).toMatchObject({ status: 201 });
-  const { id } = created.body as { id: string };
-  return {
-    id,
-    receiver,
-    heard: () =>
-      receiver.calls
-        .map(toldBy)
-        .sort((one, other) => one.revision - other.revision)
-        .map(({ revision, key }) => `${revision} ${key}`),
-    async deliveries(query = '') {
-      const { body } = await api.get(`subscriptions/${id}/deliveries?ns=${ns}${query}`);
-      return (body as { items: Delivery[] }).items;
-    },
-  };
+async function listen(
+  ns: string,
+  key: string,
+  answer: Receiver['answer'] = () => 200,
+  said: object = {},
+): Promise<Listener> {
+  const listener = await startListener(api, ns, { consent: false, ...said, key }, answer);
+  receivers.push(listener.receiver);
+  return listener;
 }
 
 async function putApp(ns: string, name: string, config: unknown): Promise<Answer> {
@@ -305,6 +271,63 @@ describe.concurrent('an endpoint that is asked for its consent', () => {
     });
     await putApp('consent-now', 'dm', 1);
     await vi.waitFor(() => expect(receiver.deliveries).toHaveLength(1), DEADLINE);
+  });
+});
+
+describe.concurrent('what is sent', () => {
+  it('is signed by a secret that is shown once, and beside it by its successor', async () => {
+    const token = 'Bearer a-token-of-the-receiver';
+    const listener = await listen('signed', '/app', () => 200, { headers: { Authorization: token } });
+    const path = `subscriptions/${listener.id}`;
+    await putApp('signed', 'one', { greeting: 'Blåbærgrød 🫐' });
+    await vi.waitFor(() => expect(listener.receiver.calls).toHaveLength(1), DEADLINE);
+    const rotated = (await api.post(`${path}/rotate-secret?ns=signed`, {})).body as Issued;
+    await putApp('signed', 'two', 2);
+    await vi.waitFor(() => expect(listener.receiver.calls).toHaveLength(2), DEADLINE);
+
+    const [before, after] = listener.receiver.calls;
+    const verify = (secret = '', { text, headers } = before ?? expect.fail()) =>
+      new Webhook(secret).verify(text, headers as Record<string, string>);
+    expect(verify(listener.secret)).toEqual(before?.body);
+    expect(() => verify(rotated.secret)).toThrow(/signature/);
+    expect(verify(listener.secret, after)).toEqual(verify(rotated.secret, after));
+    expect(before?.headers.authorization).toBe(token);
+
+    const shown = [await api.get(`${path}?ns=signed`), await api.get('subscriptions?ns=signed')];
+    const written = shown.map(({ text }) => text).join() + skerry.output();
+    expect(written).toContain(listener.id);
+    for (const secret of [listener.secret.slice(6), rotated.secret?.slice(6), token]) {
+      expect(written).not.toContain(secret);
+    }
+  });
+
+  it('is a CloudEvent for who wants one, of what matches the filters, with the fields that were asked for', async () => {
+    const listener = await listen('filtered', '/app/d*', () => 200, {
+      format: 'cloudevents',
+      mode: 'binary',
+      signature: 'v1a',
+      types: ['put'],
+      changed: ['/config/limit'],
+      fields: ['/config/limit'],
+    });
+    await putApp('filtered', 'other', { limit: 1 });
+    await putApp('filtered', 'dm', { limit: 1, secret: 's' });
+    await putApp('filtered', 'dm', { limit: 1, secret: 't' });
+    await putApp('filtered', 'dm', { limit: 2, secret: 't' });
+    await api.delete('apps/dm?ns=filtered');
+    await expectQuiet('filtered', listener, ['2 /app/dm', '4 /app/dm']);
+    const events = await Promise.all(
+      listener.receiver.calls.map(async ({ headers, text, body }) => {
+        await verifyWebhook({ payload: text, headers, secrets: listener.publicKey });
+        return HTTP.toEvent<{ after: unknown }>({ headers, body });
+      }),
+    );
+    const told = events.flat().toSorted((one, other) => Number(one.id) - Number(other.id));
+    expect(told).toMatchObject([
+      { id: '2', type: 'skerry.app.put', subject: '/app/dm', data: { after: { config: { limit: 1 } } } },
+      { id: '4', source: '/filtered/app', data: { after: { config: { limit: 2 } } } },
+    ]);
+    expect(told[1]?.data?.after).toEqual({ config: { limit: 2 } });
   });
 });
 

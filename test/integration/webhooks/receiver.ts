@@ -11,7 +11,7 @@ export interface Call {
   readonly body: unknown;
 }
 
-/** What a call in the format `standard` tells of a change. */
+/** What a call in any format but Nesoi’s tells of a change. */
 export interface Told {
   readonly subscription: string;
   readonly ns: string;
@@ -24,9 +24,10 @@ export interface Told {
   readonly after: unknown;
 }
 
-/** What a call in the format `standard` tells. */
+/** In CloudEvents’ binary mode it is the body as such. */
 export function toldBy({ body }: Pick<Call, 'body'>): Told {
-  return (body as { data: Told }).data;
+  const { data = body as Told } = body as { readonly data?: Told };
+  return data;
 }
 
 /** A status to answer with, a redirect, or to come again after so many seconds. */

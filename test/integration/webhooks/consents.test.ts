@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { endpoints } from '../../../functions/http/endpoints.ts';
 import { composeServices, type Services } from '../../../functions/services.ts';
 import { systemClock } from '../../../shared/platform/clock.ts';
@@ -30,6 +30,8 @@ let receiver: ConsentingReceiver;
 let messages: { readonly message: QueueMessage; readonly at: number }[];
 /** Whether the bus answers. */
 let isBusUp: boolean;
+/** Whether the process ends when it is about to ask. */
+let isKilled: boolean;
 let ns: string;
 let namespaces = 0;
 
@@ -55,15 +57,18 @@ beforeAll(async () => {
       messages.push({ message, at });
     },
   };
+  const policy = { allowPrivate: true, ports: [] };
+  const client = createWebhookClient({ policy, timeoutMilliseconds: TIMEOUT_MILLISECONDS, clock });
   const consents = new Consents({
     subscriptions,
     activation: new Activation({ subscriptions, queue, clock, random }),
     queue,
-    askForConsent: createWebhookClient({
-      policy: { allowPrivate: true, ports: [] },
-      timeoutMilliseconds: TIMEOUT_MILLISECONDS,
-      clock,
-    }).askForConsent,
+    async askForConsent(question) {
+      if (isKilled) {
+        throw new Error('The process was killed.');
+      }
+      return await client.askForConsent(question);
+    },
     sealer: new Sealer([randomBytes(32)]),
     clock,
     random,
@@ -84,6 +89,7 @@ beforeEach(async () => {
   ns = `ns${namespaces}`;
   messages = [];
   isBusUp = true;
+  isKilled = false;
   receiver = await startConsentingReceiver();
 });
 
@@ -180,6 +186,25 @@ describe('an endpoint that consents at once', () => {
     expect((await call('GET', 'subscriptions')).body).toMatchObject({ items: [] });
     expect(receiver.questions).toEqual([]);
   });
+});
+
+test('a process that dies before it asked leaves the question to a message', async () => {
+  isKilled = true;
+  expect((await call('POST', 'subscriptions', input())).status).toBe(500);
+  const { id } = (await services.subscriptions.list(ns)).subscriptions[0] ?? { id: 'none' };
+  expect((await read(id)).state).toBe('unconfirmed');
+  isKilled = false;
+  receiver.reply = () => grants;
+  await services.consents.handle(consentMessages()[0] as ConsentMessage);
+  expect((await read(id)).state).toBe('active');
+});
+
+test('while storage does not answer a question is put off', async () => {
+  await create();
+  const [message] = consentMessages() as [ConsentMessage];
+  vi.spyOn(services.subscriptions, 'find').mockRejectedValueOnce(unavailable('The database is away.'));
+  await services.consents.handle(message);
+  expect(consentMessages().at(-1)).toEqual({ ...message, postponed: 1 });
 });
 
 describe('an endpoint that does not', () => {
@@ -280,6 +305,17 @@ describe('a callback', () => {
     expect({ state, rate: consent?.ratePerMinute }).toEqual({ state: 'active', rate: ratePerMinute });
     expect((await call(method, callback(), undefined, headers)).status).toBe(200);
     expect((await read(id)).revision).toBe(revision);
+  });
+
+  test('that comes while the question is asked counts, whatever is answered then', async () => {
+    receiver.reply = async (question) => {
+      const url = new URL(String(question['webhook-request-callback']));
+      expect((await call('POST', `${url.pathname.slice('/api/v1/'.length)}${url.search}`)).status).toBe(200);
+      return { status: 403 };
+    };
+    const created = await create();
+    expect(created).toMatchObject({ state: 'active', consent: { granted: true } });
+    expect(created.reason).toBeUndefined();
   });
 
   test('by HEAD grants nothing', async () => {

@@ -136,6 +136,7 @@ class World {
       subscriptions,
       storage,
       queue,
+      ordered: { prepare: async () => undefined },
       publication,
       ...common,
       clockSkewMilliseconds,

@@ -81,7 +81,13 @@ export class FanOut {
   async handle(documents: readonly unknown[], alerts: Alerts): Promise<void> {
     const batch = new Batch(alerts);
     const scopes = announcedScopes(documents, alerts);
-    const read = await mapConcurrently(scopes, CONCURRENCY, (scope) => batch.try(this.#read(scope)));
+    const namespaces = new Map<string, Promise<NamespaceSubscriptions>>();
+    const read = await mapConcurrently(scopes, CONCURRENCY, async (announced) => {
+      const { ns } = announced.scope;
+      const subscriptions = namespaces.get(ns) ?? this.#subscriptions.of(ns);
+      namespaces.set(ns, subscriptions);
+      return await batch.try(this.#read(announced, subscriptions));
+    });
     const changes = read.flat().filter((announced) => announced !== undefined);
     await Promise.all([batch.try(this.#enqueue(changes, batch)), batch.try(this.#publish(changes, batch))]);
     await this.#bury(batch);
@@ -89,11 +95,11 @@ export class FanOut {
   }
 
   /** A scope's part of the batch, and who may hear of it. */
-  async #read({ scope, announcements }: AnnouncedScope): Promise<Announced[]> {
-    const [subscriptions, changes] = await Promise.all([
-      this.#subscriptions.of(scope.ns),
-      this.#readChanges(scope, announcements),
-    ]);
+  async #read(
+    { scope, announcements }: AnnouncedScope,
+    known: Promise<NamespaceSubscriptions>,
+  ): Promise<Announced[]> {
+    const [subscriptions, changes] = await Promise.all([known, this.#readChanges(scope, announcements)]);
     const byRevision = new Map(changes.map((change) => [change.revision, change]));
     return announcements.map((announcement) => ({
       announcement,
@@ -184,15 +190,21 @@ export class FanOut {
   }
 
   async #publish(changes: readonly Announced[], batch: Batch): Promise<void> {
-    const told = changes.flatMap(({ announcement: { scope }, change }) =>
-      change === undefined ? [] : [{ scope, change }],
-    );
-    for (const {
-      told: { scope, change },
-      reason,
-    } of await this.#options.publication.publish(told)) {
-      const { revision, key } = change;
-      batch.giveUp({ scope, revision, key, subscription: BUS_SUBSCRIPTION, attempt: 1 }, reason);
+    const giveUp = (
+      scope: string,
+      { revision, key }: Pick<Announcement, 'revision' | 'key'>,
+      reason: string,
+    ) => batch.giveUp({ scope, revision, key, subscription: BUS_SUBSCRIPTION, attempt: 1 }, reason);
+    const told: ToldChange[] = [];
+    for (const { announcement, change } of changes) {
+      if (change === undefined) {
+        giveUp(announcement.scope, announcement, LOST);
+      } else {
+        told.push({ scope: announcement.scope, change });
+      }
+    }
+    for (const { told: unpublished, reason } of await this.#options.publication.publish(told)) {
+      giveUp(unpublished.scope, unpublished.change, reason);
     }
   }
 
@@ -231,12 +243,12 @@ function addHeard(
 
 const TOO_LARGE = 'It does not fit into a message of the bus.';
 
+const LOST = 'The log no longer has the change.';
+
 class LostChange extends Error {}
 
 function reasonOf(error: unknown): string {
-  return error instanceof LostChange
-    ? 'The log no longer has the change.'
-    : `The subscription cannot be read: ${String(error)}`;
+  return error instanceof LostChange ? LOST : `The subscription cannot be read: ${String(error)}`;
 }
 
 /**

@@ -413,3 +413,48 @@ describe.concurrent('an endpoint', () => {
     expect(failing.receiver.calls.length).toBeGreaterThan(0);
   });
 });
+
+describe.concurrent('what was not delivered', () => {
+  it('stands in the dead letters until it is made again, under the same webhook-id', async () => {
+    let isBroken = true;
+    const listener = await listen('repair', '/app', () => (isBroken ? 500 : 200));
+    await putApp('repair', 'dm', 1);
+    const dead = await vi.waitFor(async () => {
+      const { body } = await api.get('dead-letters?ns=repair');
+      const { items } = body as { items: Delivery[] };
+      expect(items).toMatchObject([{ key: '/app/dm', state: 'dead', subscription: listener.id }]);
+      return items[0];
+    }, DEADLINE);
+    isBroken = false;
+    const calls = listener.receiver.calls.length;
+    const replayed = await api.post('dead-letters?ns=repair', { all: true });
+    expect(replayed).toMatchObject({ status: 202, body: { replayed: 1, skipped: [] } });
+    await vi.waitFor(
+      async () => expect(await listener.deliveries()).toMatchObject([{ state: 'delivered', replays: 1 }]),
+      DEADLINE,
+    );
+    const [again] = listener.receiver.calls.slice(calls);
+    expect(again?.headers['webhook-id']).toBe(dead?.id);
+
+    await api.post(`subscriptions/${listener.id}/deliveries/${dead?.id}/retry?ns=repair`, {});
+    await vi.waitFor(() => expect(listener.receiver.calls).toHaveLength(calls + 2), DEADLINE);
+  });
+
+  it.each(['/app', '/'])('to a paused subscription to %s is told when it is resumed', async (key) => {
+    const ns = key === '/' ? 'paused-wide' : 'paused';
+    const listener = await listen(ns, key);
+    await api.post(`subscriptions/${listener.id}/pause?ns=${ns}`, {});
+    const marker = await listen(ns, '/app/three');
+    for (const name of ['one', 'two', 'three']) {
+      await putApp(ns, name, name);
+    }
+    await vi.waitFor(() => expect(marker.heard()).toEqual(['3 /app/three']), DEADLINE);
+    expect(listener.heard()).toEqual([]);
+    const resumed = await api.post(`subscriptions/${listener.id}/resume?ns=${ns}`, {});
+    expect(resumed).toMatchObject({ status: 200, body: { state: 'active' } });
+    await vi.waitFor(
+      () => expect(listener.heard()).toEqual(['1 /app/one', '2 /app/two', '3 /app/three']),
+      DEADLINE,
+    );
+  });
+});

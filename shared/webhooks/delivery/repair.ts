@@ -40,15 +40,23 @@ export class Repair {
   }
 
   /**
-   * Has a delivery made again at once, whatever became of it: also one that was delivered, or waits for its next attempt.
+   * Has a delivery made again at once, whatever became of it: also one that was delivered, or waits for its next attempt. Where it is its
+   * turn in an order, it keeps that, and its place on the ladder.
    *
    * @returns the delivery as it is.
    * @throws SkerryError `conflict` while the subscription is not active.
    */
   async retry(ns: string, subscription: string, id: string): Promise<Delivery> {
-    const { subscriptions, queue, clock } = this.#options;
+    const { subscriptions, queue, clock, random } = this.#options;
     const delivery = await this.get(ns, subscription, id);
-    checkActive(await subscriptions.get(ns, subscription));
+    const known = await subscriptions.get(ns, subscription);
+    checkActive(known);
+    const { state, scope, replays } = delivery;
+    if (known.ordered && state === 'pending' && replays === undefined) {
+      const name = random.id();
+      await queue.schedule({ task: 'wake', subscription, scope, name, isUrgent: true }, clock.now());
+      return delivery;
+    }
     const replay = nextReplay(delivery);
     // Two who ask at the same time ask for the same replay, by the same message.
     const run = `${id}:${replay.replay}`;

@@ -25,7 +25,7 @@ let namespaces = 0;
 
 beforeAll(async () => {
   servers = await startServers({}, { partitions: 4 });
-  webhooks = await startWebhooks(servers);
+  webhooks = await startWebhooks(servers, { retrySeconds: [600] });
   const settings = readSettings({
     [CONNECTIONS.cosmos]: servers.cosmos.server.connectionString,
     [CONNECTIONS.serviceBus]: servers.serviceBus.connectionString,
@@ -67,6 +67,24 @@ describe('a delivery', () => {
     expect(made).not.toHaveProperty('ns');
     expect(made).not.toHaveProperty('nextAt');
     expect(receiver.calls.map(({ headers }) => headers['webhook-id'])).toEqual([delivery.id]);
+  });
+
+  test('whose turn it is in an order is made again in its place', async () => {
+    receiver.answer = (nth) => (nth === 0 ? 500 : 200);
+    const id = await subscribe({ ordered: true });
+    await put();
+    await put();
+    const path = `/subscriptions/${id}/deliveries`;
+    const waiting = await eventually(async () => {
+      const { json } = await call('GET', path);
+      expect(json.items).toMatchObject([{ state: 'pending', nextAt: expect.any(String) }]);
+      return json.items[0].id;
+    });
+    expect(await call('POST', `${path}/${waiting}/retry`)).toMatchObject({ status: 202 });
+    await eventually(() => expect(receiver.calls).toHaveLength(3));
+    expect(receiver.calls.map(({ body }) => body)).toMatchObject(
+      [1, 1, 2].map((revision) => ({ data: { revision } })),
+    );
   });
 
   test('is listed by its state, and shown with the last answer only where it is shown alone', async () => {
@@ -202,7 +220,7 @@ test('statistics count deliveries by their states, and measure the newest', asyn
 });
 
 describe('dead letters', () => {
-  test('are listed in pages, the newest first, each once, however many are of one time and removed meanwhile', async () => {
+  test('are listed in pages, the newest first, each once, however many are of one time', async () => {
     const times = [3, 1, 2, 2, 2, 2, 2, 1, 3, 2, 2, 1];
     const standing = await Promise.all(
       times.map((time, nth) =>
@@ -357,8 +375,8 @@ function matches(route: string, path: string): boolean {
   );
 }
 
-async function subscribe(): Promise<string> {
-  const input = { name: 'test', key: '/app', endpoint: receiver.url };
+async function subscribe(options: { ordered?: boolean } = {}): Promise<string> {
+  const input = { name: 'test', key: '/app', endpoint: receiver.url, ...options };
   return (await webhooks.subscriptions.create(ns, input, author)).id;
 }
 

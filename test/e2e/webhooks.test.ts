@@ -6,7 +6,7 @@ import { startConsentingReceiver } from '../integration/webhooks/consenting-rece
 import { type Receiver, type Answer as Reply, toldBy } from '../integration/webhooks/receiver.ts';
 import { type Answer, connect, expectProblem, type HttpClient } from './http.ts';
 import { type Skerry, startSkerry } from './skerry.ts';
-import { type Issued, type Listener, startListener } from './webhook-listener.ts';
+import { type Delivery, type Issued, type Listener, startListener } from './webhook-listener.ts';
 
 const DEADLINE = { timeout: 15_000, interval: 20 };
 

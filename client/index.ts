@@ -71,4 +71,10 @@ export type { WatchedChange, WatchedItem } from './watch/watch-answer.ts';
 export type { Watcher, WatcherOptions } from './watch/watcher.ts';
 export { type VerificationFailure, WebhookVerificationError } from './webhooks/verification-error.ts';
 export { verifyWebhook, type WebhookHeaders, type WebhookVerification } from './webhooks/verify-webhook.ts';
-export type { CloudEvent, WebhookChange, WebhookEvent } from './webhooks/webhook-event.ts';
+export type {
+  CloudEvent,
+  WebhookChange,
+  WebhookEvent,
+  WebhookKind,
+  WebhookTest,
+} from './webhooks/webhook-event.ts';

@@ -56,13 +56,15 @@ describe('the package', () => {
   it('brings types that a strict user compiles against, whatever their libraries', async () => {
     await writeFile(
       path.join(folder, 'user.ts'),
-      `import { SkerryClient, type Leadership } from 'skerry/client';
+      `import { SkerryClient, verifyWebhook, type Leadership } from 'skerry/client';
        const client = new SkerryClient({ url: 'http://127.0.0.1:7071' });
        const config = await client.config('shop', { parse: (value) => ({ open: value === true }) });
        export const open: boolean = config.value.open;
        const entry = await client.store('s').broker<{ up: boolean }>('a/').get('b');
-       export const up: boolean | undefined = entry?.value.up;
+       export let up: boolean | undefined = entry?.value.up;
        export let leadership: Leadership;
+       const event = await verifyWebhook<{ up: boolean }>({ payload: '', headers: new Headers(), secrets: 'whsec_' });
+       if (event.type !== 'skerry.test') up ||= event.data.after?.up;
        // @ts-expect-error
        client.store('s').put('k', () => {});`,
     );

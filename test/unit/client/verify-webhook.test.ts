@@ -286,22 +286,21 @@ describe('the event of a webhook', () => {
     datacontenttype: 'application/json',
     data: CHANGE,
   };
-  const ATTRIBUTES = {
-    'ce-specversion': '1.0',
-    'ce-id': '7',
-    'ce-source': '/default/kv/a1',
-    'ce-type': 'skerry.kv.put',
-    'ce-subject': '/kv/a1/motd',
-    'ce-time': '2026-11-26T11:59:59.000Z',
-  };
+  const { data: _, datacontenttype: __, ...ATTRIBUTES } = CLOUD_EVENT;
+  const prefixed = (attributes: Readonly<Record<string, string | undefined>>) =>
+    Object.fromEntries(
+      Object.entries(attributes).flatMap(([name, value]) =>
+        value === undefined ? [] : [[`ce-${name}`, value]],
+      ),
+    );
 
   it('may be a CloudEvent, structured or binary', async () => {
     const structured = send({ keys, body: JSON.stringify({ ...CLOUD_EVENT, traceparent: '00-1-2-01' }) });
     expect(await verifyWebhook(structured)).toEqual({ ...CLOUD_EVENT, traceparent: '00-1-2-01' });
-    const binary = send({ keys, body: JSON.stringify(CHANGE), headers: ATTRIBUTES });
+    const binary = send({ keys, body: JSON.stringify(CHANGE), headers: prefixed(ATTRIBUTES) });
     expect(await verifyWebhook(binary)).toEqual(CLOUD_EVENT);
     const key = '/kv/a1/größe';
-    const escaped = { ...ATTRIBUTES, 'ce-subject': encodeURIComponent(key) };
+    const escaped = prefixed({ ...ATTRIBUTES, subject: encodeURIComponent(key) });
     const umlaut = send({ keys, body: JSON.stringify({ ...CHANGE, key }), headers: escaped });
     expect(await verifyWebhook(umlaut)).toMatchObject({ subject: key });
   });
@@ -309,21 +308,38 @@ describe('the event of a webhook', () => {
   it('holds text and bytes as they are', async () => {
     const after = { $text: 'hello', contentType: 'text/plain' };
     const sent = send({ keys, body: JSON.stringify({ ...EVENT, data: { ...CHANGE, after } }) });
-    expect((await verifyWebhook(sent)).data.after).toEqual(new RawContent('hello', 'text/plain'));
+    const event = await verifyWebhook(sent);
+    expect(event.type !== 'skerry.test' && event.data.after).toEqual(new RawContent('hello', 'text/plain'));
+  });
+
+  it('may be a test, which tells of no change', async () => {
+    const data = { subscription: 'sub_1', ns: 'default', key: '/kv/*/motd' };
+    const test = { type: 'skerry.test', timestamp: '2026-11-26T12:00:00.000Z', data };
+    expect(await verifyWebhook(send({ keys, body: JSON.stringify(test) }))).toEqual(test);
+    const attributes = { id: 'dlv_1', source: '/default', type: 'skerry.test', subject: '/kv/*/motd' };
+    const headers = prefixed({ ...ATTRIBUTES, ...attributes });
+    expect(await verifyWebhook(send({ keys, body: JSON.stringify(data), headers }))).toMatchObject({
+      ...attributes,
+      data,
+    });
   });
 
   it('is what the signed body says, whatever the headers make of it', async () => {
-    for (const [name, value] of Object.entries({
-      'ce-id': '8',
-      'ce-subject': '/kv/a1/x',
-      'ce-type': 'skerry.app.put',
-    })) {
-      const binary = send({ keys, body: JSON.stringify(CHANGE), headers: { ...ATTRIBUTES, [name]: value } });
-      expect([name, await codeOf(binary)]).toEqual([name, 'malformed']);
+    const body = JSON.stringify(CHANGE);
+    const changes = {
+      id: '8',
+      subject: '/kv/a1/x',
+      type: 'skerry.kv.delete',
+      source: '/default/kv/a2',
+      specversion: undefined,
+    };
+    for (const change of Object.entries(changes)) {
+      const headers = prefixed({ ...ATTRIBUTES, ...Object.fromEntries([change]) });
+      expect([change, await codeOf(send({ keys, body, headers }))]).toEqual([change, 'malformed']);
     }
-    expect(await verifyWebhook(send({ keys, headers: ATTRIBUTES }))).toEqual(EVENT);
-    for (const body of ['', '{', '[]', '{}', JSON.stringify(CHANGE)]) {
-      expect([body, await codeOf(send({ keys, body }))]).toEqual([body, 'malformed']);
+    expect(await verifyWebhook(send({ keys, headers: prefixed(ATTRIBUTES) }))).toEqual(EVENT);
+    for (const other of ['', '{', '[]', '{}', body]) {
+      expect([other, await codeOf(send({ keys, body: other }))]).toEqual([other, 'malformed']);
     }
   });
 });

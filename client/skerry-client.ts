@@ -12,6 +12,8 @@ import { Store } from './store/store.ts';
 import { systemTiming, type Timing } from './transport/timing.ts';
 import { Transport } from './transport/transport.ts';
 import { type WatchEvent, type WatchOptions, watch } from './watch/watch.ts';
+import { DeadLetters } from './webhooks/dead-letters.ts';
+import { Webhooks } from './webhooks/webhooks.ts';
 
 export interface SkerryOptions {
   /** Where Skerry answers, such as `http://127.0.0.1:7071`. */
@@ -37,6 +39,8 @@ export class SkerryClient {
   readonly history: History;
   readonly elections: Elections;
   readonly registry: Registry;
+  readonly webhooks: Webhooks;
+  readonly deadLetters: DeadLetters;
   readonly #ns: string;
   readonly #transport: Transport;
 
@@ -65,6 +69,8 @@ export class SkerryClient {
     this.history = new History(this.#transport);
     this.elections = new Elections(this.#transport);
     this.registry = new Registry(this.services, this.#transport.timing);
+    this.webhooks = new Webhooks(this.#transport);
+    this.deadLetters = new DeadLetters(this.#transport);
     this.#ns = options.ns ?? 'default';
   }
 

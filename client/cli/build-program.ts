@@ -84,6 +84,8 @@ const GROUPS: Readonly<Record<string, string>> = {
   app: 'Configuration of applications',
   service: 'Services and their instances',
   election: 'Leaders',
+  webhooks: 'Endpoints that are told of changes',
+  'dead-letters': 'What could not be delivered',
 };
 
 function groupOf(parent: Parser, name: string): Parser {

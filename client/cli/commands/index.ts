@@ -6,6 +6,9 @@ import { kvCommands } from './kv.ts';
 import { serviceCommands } from './service.ts';
 import { syncCommand } from './sync.ts';
 import { watchCommand } from './watch.ts';
+import { webhookDeliveriesCommands } from './webhook-deliveries.ts';
+import { webhooksCommands } from './webhooks.ts';
+import { webhooksListenCommand } from './webhooks-listen.ts';
 
 /** Every command, in the order of the help. */
 export const COMMANDS: readonly Command[] = [
@@ -15,5 +18,8 @@ export const COMMANDS: readonly Command[] = [
   ...serviceCommands,
   historyCommand,
   ...electionCommands,
+  ...webhooksCommands,
+  ...webhookDeliveriesCommands,
+  webhooksListenCommand,
   syncCommand,
 ];

@@ -2,6 +2,7 @@ import type { Instance, InstanceInput } from '../../registry/services.ts';
 import { collect } from '../collect.ts';
 import { defineCommand } from '../command.ts';
 import { notFound } from '../not-found.ts';
+import { readPairs } from '../read-pairs.ts';
 import { UsageError } from '../usage-error.ts';
 
 const list = defineCommand({
@@ -123,14 +124,4 @@ export const serviceCommands = [list, get, register, heartbeat, deregister];
 function rowOf({ id, health, expiresAt, zone, weight, tags, endpoints }: Instance): readonly unknown[] {
   const addresses = Object.entries(endpoints).map(([name, address]) => `${name}=${address}`);
   return [id, health, expiresAt, zone, weight, tags.join(','), addresses.join(' ')];
-}
-
-function readPairs(pairs: readonly string[], flag: string): Record<string, string> {
-  return Object.fromEntries(
-    pairs.map((pair) => {
-      const at = pair.indexOf('=');
-      if (at < 1) throw new UsageError(`${flag} takes NAME=TEXT, not "${pair}".`);
-      return [pair.slice(0, at), pair.slice(at + 1)];
-    }),
-  );
 }

@@ -1,0 +1,9 @@
+import type { Transport } from '../transport/transport.ts';
+
+export class DeadLetters {
+  readonly transport: Transport;
+
+  constructor(transport: Transport) {
+    this.transport = transport;
+  }
+}

@@ -1,0 +1,4 @@
+/** How the deliveries of a subscription go. */
+export interface EndpointStatistics {
+  readonly [name: string]: unknown;
+}

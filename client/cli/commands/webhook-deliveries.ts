@@ -4,6 +4,7 @@ import { EXIT } from '../exit-code.ts';
 import { oneLine } from '../one-line.ts';
 import { UsageError } from '../usage-error.ts';
 import { DELIVERY_COLUMNS, deliveryRow } from '../webhooks/delivery-row.ts';
+import { findSubscriptionId } from '../webhooks/find-subscription.ts';
 
 /** Of deliveries, which can be large: each holds the beginning of an answer. */
 const PAGE = 100;
@@ -12,7 +13,7 @@ const deliveries = defineCommand({
   name: 'webhooks deliveries',
   summary: 'Shows what became of the changes that a subscription is told of, the newest first',
   notes: 'With --json, with every attempt and the beginning of the last answer.',
-  args: ['<id>'],
+  args: ['<subscription>'],
   flags: {
     state: {
       placeholder: 'STATE',
@@ -21,13 +22,11 @@ const deliveries = defineCommand({
     },
     limit: { placeholder: 'N', isNumber: true, summary: 'at most so many (100)' },
   },
-  examples: [
-    'skerry webhooks deliveries sub_06fj3v8k1m',
-    'skerry webhooks deliveries sub_06fj3v8k1m --state dead --json',
-  ],
+  examples: ['skerry webhooks deliveries billing', 'skerry webhooks deliveries billing --state dead --json'],
   async run({ args, flags, client, output, signal }) {
     const { state, limit = 100 } = flags;
-    const newest = client.webhooks.deliveries(args.id, { state, limit: Math.min(limit, PAGE) || 1, signal });
+    const id = await findSubscriptionId(args.subscription, { client, signal });
+    const newest = client.webhooks.deliveries(id, { state, limit: Math.min(limit, PAGE) || 1, signal });
     const items = await collect(newest, limit);
     output.table({ items }, DELIVERY_COLUMNS, () => items.map(deliveryRow));
     return undefined;
@@ -37,11 +36,12 @@ const deliveries = defineCommand({
 const retry = defineCommand({
   name: 'webhooks retry',
   summary: 'Delivers a change once more, whatever became of it before',
-  args: ['<id>', '<delivery>'],
+  args: ['<subscription>', '<delivery>'],
   flags: {},
-  examples: ['skerry webhooks retry sub_06fj3v8k1m dlv_4n2p8x0c7q'],
+  examples: ['skerry webhooks retry billing dlv_4n2p8x0c7q'],
   async run({ args, client, output, signal }) {
-    await client.webhooks.retry(args.id, args.delivery, { signal });
+    const id = await findSubscriptionId(args.subscription, { client, signal });
+    await client.webhooks.retry(id, args.delivery, { signal });
     output.document({ delivery: args.delivery, retried: true }, () => `${args.delivery} is delivered again`);
     return undefined;
   },
@@ -52,16 +52,14 @@ const recover = defineCommand({
   summary: 'Delivers what a subscription did not get since a time: what is dead, or was never tried',
   notes:
     'SINCE is a time (2026-11-26T12:00:00Z) or how long ago that was (90s, 15m, 6h, 2d). Skerry does it in the background.',
-  args: ['<id>', '<since>'],
+  args: ['<subscription>', '<since>'],
   flags: {},
-  examples: [
-    'skerry webhooks recover sub_06fj3v8k1m 6h',
-    'skerry webhooks recover sub_06fj3v8k1m 2026-11-26T12:00:00Z',
-  ],
+  examples: ['skerry webhooks recover billing 6h', 'skerry webhooks recover billing 2026-11-26T12:00:00Z'],
   async run({ args, client, output, signal }) {
+    const id = await findSubscriptionId(args.subscription, { client, signal });
     const since = readSince(args.since);
-    const { run } = await client.webhooks.recover(args.id, since, { signal });
-    output.document({ run, since }, () => `recovering what ${args.id} missed since ${since}, as ${run}`);
+    const { run } = await client.webhooks.recover(id, since, { signal });
+    output.document({ run, since }, () => `recovering what ${id} missed since ${since}, as ${run}`);
     return undefined;
   },
 });
@@ -70,11 +68,12 @@ const test = defineCommand({
   name: 'webhooks test',
   summary: 'Calls the endpoint with an event of type skerry.test, and shows what it answers',
   notes: 'Ends with exit code 1 where the endpoint does not take it.',
-  args: ['<id>'],
+  args: ['<subscription>'],
   flags: {},
-  examples: ['skerry webhooks test sub_06fj3v8k1m'],
+  examples: ['skerry webhooks test billing'],
   async run({ args, client, output, signal }) {
-    const result = await client.webhooks.test(args.id, { signal });
+    const id = await findSubscriptionId(args.subscription, { client, signal });
+    const result = await client.webhooks.test(id, { signal });
     const { status, durationMs, error, response } = result;
     output.document(result, () => {
       const outcome = error ?? `it took it (${status})`;

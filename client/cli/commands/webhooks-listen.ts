@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { SkerryClient } from '../../skerry-client.ts';
+import { readVerificationKey } from '../../webhooks/verification-key.ts';
 import { defineCommand } from '../command.ts';
 import { UsageError } from '../usage-error.ts';
 import { describeEvent } from '../webhooks/describe-event.ts';
@@ -41,6 +42,9 @@ With --json each line is an event: {"listening", "subscription"}, {"consent"} or
   async run({ flags, client, output, signal }) {
     const { port = DEFAULT_PORT, key, secret = [], status = 204, exec } = flags;
     if (status < 200 || status > 599) throw new UsageError('--status takes a status of HTTP, 200 to 599.');
+    await Promise.all(secret.map(readVerificationKey)).catch((error) => {
+      throw new UsageError(`--secret: ${error.message}`);
+    });
     const known = new Set<string>();
     const secrets = Promise.withResolvers<readonly string[]>();
     const receiver = await startWebhookReceiver({
@@ -61,12 +65,9 @@ With --json each line is an event: {"listening", "subscription"}, {"consent"} or
     });
     let subscription: string | undefined;
     try {
-      if (key !== undefined) {
-        const created = await subscribe(client, key, receiver.url, signal);
-        subscription = created.id;
-        secrets.resolve([...secret, ...(created.secret === undefined ? [] : [created.secret])]);
-      }
-      secrets.resolve(secret);
+      const created = key === undefined ? undefined : await subscribe(client, key, receiver.url, signal);
+      subscription = created?.id;
+      secrets.resolve([...secret, created?.secret].filter((known) => known !== undefined));
       output.event({ listening: receiver.url, subscription }, () =>
         subscription === undefined
           ? `-- listening on ${receiver.url}`
@@ -90,9 +91,9 @@ With --json each line is an event: {"listening", "subscription"}, {"consent"} or
       return status;
     }
 
-    function show({ delivery = '', isVerified, reason, event }: ReceivedWebhook, answer: number): void {
-      const repeated = known.has(delivery);
-      known.add(delivery);
+    function show({ delivery, isVerified, reason, event }: ReceivedWebhook, answer: number): void {
+      const repeated = delivery !== undefined && known.has(delivery);
+      if (delivery !== undefined) known.add(delivery);
       if (known.size > REMEMBERED) known.delete(known.values().next().value ?? '');
       const shown = { delivery, verified: isVerified, reason, repeated, status: answer, event };
       const trust = isVerified ? 'verified' : `not verified, ${reason}`;

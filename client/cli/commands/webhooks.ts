@@ -1,10 +1,10 @@
 import type { Subscription, SubscriptionInput, SubscriptionWithSecret } from '../../webhooks/subscription.ts';
 import { collect } from '../collect.ts';
 import { defineCommand } from '../command.ts';
-import { notFound } from '../not-found.ts';
 import { oneLine } from '../one-line.ts';
 import { showFacts } from '../show-facts.ts';
 import { UsageError } from '../usage-error.ts';
+import { findSubscription, findSubscriptionId, unknownSubscription } from '../webhooks/find-subscription.ts';
 import { readSubscriptionFlags, SIGNATURE_FLAG, SUBSCRIPTION_FLAGS } from '../webhooks/subscription-flags.ts';
 
 const list = defineCommand({
@@ -25,12 +25,11 @@ const list = defineCommand({
 const get = defineCommand({
   name: 'webhooks get',
   summary: 'Shows a subscription',
-  args: ['<id>'],
+  args: ['<subscription>'],
   flags: {},
-  examples: ['skerry webhooks get sub_06fj3v8k1m'],
+  examples: ['skerry webhooks get billing'],
   async run({ args, client, output, signal }) {
-    const subscription = await client.webhooks.get(args.id, { signal });
-    if (subscription === undefined) throw unknown(args.id);
+    const subscription = await findSubscription(args.subscription, { client, signal });
     output.document(subscription, () => describe(subscription));
     return undefined;
   },
@@ -63,14 +62,14 @@ const create = defineCommand({
   },
 });
 
-const CLEARABLE = ['mode', 'types', 'changed', 'fields', 'ordered', 'consent', 'headers'] as const;
+const CLEARABLE = ['types', 'changed', 'fields', 'ordered', 'consent', 'headers'] as const;
 
 const update = defineCommand({
   name: 'webhooks update',
   summary: 'Changes a subscription; what is not named stays',
   notes:
     'A repeatable flag replaces all that there is of its kind. Signing keys are changed by "webhooks rotate-secret".',
-  args: ['<id>'],
+  args: ['<subscription>'],
   flags: {
     name: { placeholder: 'NAME', summary: 'what it is called' },
     key: { placeholder: 'KEY', summary: 'hear of this key, prefix or pattern from now on' },
@@ -84,12 +83,11 @@ const update = defineCommand({
     },
   },
   examples: [
-    'skerry webhooks update sub_06fj3v8k1m --endpoint https://new.example.com/hooks',
-    'skerry webhooks update sub_06fj3v8k1m --type put --clear changed',
+    'skerry webhooks update billing --endpoint https://new.example.com/hooks',
+    'skerry webhooks update billing --type put --clear changed',
   ],
   async run({ args, flags, client, output, signal }) {
-    const current = await client.webhooks.get(args.id, { signal });
-    if (current === undefined) throw unknown(args.id);
+    const current = await findSubscription(args.subscription, { client, signal });
     const { name, key, endpoint, clear = [] } = flags;
     const named = {
       ...(name !== undefined && { name }),
@@ -106,7 +104,7 @@ const update = defineCommand({
       );
     }
     const input = { ...(Object.fromEntries(kept) as unknown as SubscriptionInput), ...named };
-    const updated = await client.webhooks.update(args.id, input, { ifRevision: current.revision, signal });
+    const updated = await client.webhooks.update(current.id, input, { ifRevision: current.revision, signal });
     output.document(updated, () => describe(updated));
     return undefined;
   },
@@ -115,12 +113,13 @@ const update = defineCommand({
 const remove = defineCommand({
   name: 'webhooks delete',
   summary: 'Removes a subscription; what was not delivered yet is dropped',
-  args: ['<id>'],
+  args: ['<subscription>'],
   flags: {},
-  examples: ['skerry webhooks delete sub_06fj3v8k1m'],
+  examples: ['skerry webhooks delete billing'],
   async run({ args, client, output, signal }) {
-    if (!(await client.webhooks.delete(args.id, { signal }))) throw unknown(args.id);
-    output.document({ id: args.id, deleted: true }, () => `deleted ${args.id}`);
+    const id = await findSubscriptionId(args.subscription, { client, signal });
+    if (!(await client.webhooks.delete(id, { signal }))) throw unknownSubscription(id);
+    output.document({ id, deleted: true }, () => `deleted ${id}`);
     return undefined;
   },
 });
@@ -130,7 +129,7 @@ const rotateSecret = defineCommand({
   summary: 'Makes a new signing key, and shows its secret this once',
   notes:
     'The earlier keys sign beside it for a while: give receivers the new secret in this time, and let them take both.',
-  args: ['<id>'],
+  args: ['<subscription>'],
   flags: {
     overlap: {
       placeholder: 'SECONDS',
@@ -139,13 +138,11 @@ const rotateSecret = defineCommand({
     },
     signature: { ...SIGNATURE_FLAG, summary: 'v1 or v1a (as before)' },
   },
-  examples: [
-    'skerry webhooks rotate-secret sub_06fj3v8k1m',
-    'skerry webhooks rotate-secret sub_06fj3v8k1m --overlap 0',
-  ],
+  examples: ['skerry webhooks rotate-secret billing', 'skerry webhooks rotate-secret billing --overlap 0'],
   async run({ args, flags, client, output, signal }) {
     const { overlap, signature } = flags;
-    const rotated = await client.webhooks.rotateSecret(args.id, {
+    const id = await findSubscriptionId(args.subscription, { client, signal });
+    const rotated = await client.webhooks.rotateSecret(id, {
       overlapSeconds: overlap,
       signature,
       signal,
@@ -166,12 +163,13 @@ const transitions = (
   defineCommand({
     name: `webhooks ${verb}`,
     summary,
-    args: ['<id>'],
+    args: ['<subscription>'],
     flags: {},
-    examples: [`skerry webhooks ${verb} sub_06fj3v8k1m`],
+    examples: [`skerry webhooks ${verb} billing`],
     async run({ args, client, output, signal }) {
-      const subscription = await client.webhooks[verb](args.id, { signal });
-      const { id, state, reason } = subscription;
+      const id = await findSubscriptionId(args.subscription, { client, signal });
+      const subscription = await client.webhooks[verb](id, { signal });
+      const { state, reason } = subscription;
       output.document(subscription, () =>
         oneLine(`${id} is ${state}${reason === undefined ? '' : `: ${reason}`}`),
       );
@@ -181,13 +179,6 @@ const transitions = (
 );
 
 export const webhooksCommands = [list, get, create, update, remove, rotateSecret, ...transitions];
-
-export function unknown(id: string) {
-  return notFound(
-    `There is no subscription "${id}".`,
-    'skerry webhooks list shows those that there are in the namespace.',
-  );
-}
 
 function toInput(subscription: Subscription): Omit<SubscriptionInput, 'headers' | 'signature'> {
   const { name, key, endpoint, format, mode, types, changed, fields, ordered, consent } = subscription;

@@ -69,7 +69,16 @@ export type { ChangeEvent } from './watch/mirror.ts';
 export type { Changes, Resync, WatchEvent, WatchOptions } from './watch/watch.ts';
 export type { WatchedChange, WatchedItem } from './watch/watch-answer.ts';
 export type { Watcher, WatcherOptions } from './watch/watcher.ts';
+export type { Delivery, DeliveryAttempt, DeliveryState, TestResult } from './webhooks/delivery.ts';
+export type { EndpointStatistics, Percentiles } from './webhooks/statistics.ts';
+export type {
+  Subscription,
+  SubscriptionInput,
+  SubscriptionState,
+  SubscriptionWithSecret,
+} from './webhooks/subscription.ts';
 export { type VerificationFailure, WebhookVerificationError } from './webhooks/verification-error.ts';
+export type { SignatureVersion } from './webhooks/verification-key.ts';
 export { verifyWebhook, type WebhookHeaders, type WebhookVerification } from './webhooks/verify-webhook.ts';
 export type {
   CloudEvent,
@@ -78,3 +87,4 @@ export type {
   WebhookKind,
   WebhookTest,
 } from './webhooks/webhook-event.ts';
+export type { DeliveryFilter, RotationOptions, Webhooks } from './webhooks/webhooks.ts';

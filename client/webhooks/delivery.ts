@@ -20,16 +20,19 @@ export interface Delivery {
   readonly revision: number;
   readonly key: string;
   readonly state: DeliveryState;
-  /** Why it is dead or held. */
+  /** Why it is dead. */
   readonly reason?: string;
   readonly createdAt: string;
+  /** The newest 50. */
   readonly attempts: readonly DeliveryAttempt[];
+  /** How often it was made again, because somebody asked for it. */
+  readonly replays?: number;
+  /** How many of the attempts were made before the newest replay. */
+  readonly earlierAttempts?: number;
   /** When the next attempt is due. */
   readonly nextAt?: string;
-  /** The beginning of the last answer. */
+  /** The beginning of the last answer, where a delivery is read alone. */
   readonly lastResponse?: string;
-  /** How often somebody had it delivered again. */
-  readonly replays?: number;
 }
 
 /** What the endpoint answered to a test. */

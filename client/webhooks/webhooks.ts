@@ -17,7 +17,7 @@ export interface DeliveryFilter extends CallOptions {
   readonly state?: DeliveryState | undefined;
 }
 
-export interface RotationOptions extends CallOptions {
+export interface RotationOptions extends WriteOptions {
   /** How long the earlier keys sign beside the new one, up to 7 days (604,800); a day unless told. */
   readonly overlapSeconds?: number | undefined;
   /** Of the new key; as before unless told. */
@@ -95,18 +95,23 @@ export class Webhooks {
     return pages((after) => this.deliveriesPage(id, { ...options, after }));
   }
 
-  /** @returns undefined where there is no such delivery. */
+  /** With what the endpoint answered last; undefined where there is no such delivery. */
   async delivery(id: string, delivery: string, { signal }: CallOptions = {}): Promise<Delivery | undefined> {
     return await orUndefined(this.#transport.json<Delivery>({ path: deliveryPath(id, delivery), signal }));
   }
 
-  /** Delivers once more, whatever became of it before, with the same `webhook-id`. */
-  async retry(id: string, delivery: string, options: CallOptions = {}): Promise<void> {
-    await this.#transport.send(post(`${deliveryPath(id, delivery)}/retry`, options));
+  /**
+   * Makes a delivery again at once, whatever became of it before, with the same `webhook-id`.
+   *
+   * @returns it as it was before.
+   */
+  async retry(id: string, delivery: string, options: CallOptions = {}): Promise<Delivery> {
+    return await this.#transport.json<Delivery>(post(`${deliveryPath(id, delivery)}/retry`, options));
   }
 
   /**
-   * Delivers what the subscription asks for and did not get since a time: what is dead, held, or was never tried.
+   * Delivers what the subscription asks for and did not get since a time, which may be before it: what is dead, held, or was never
+   * tried, as far back as the history goes. It goes on after the answer.
    *
    * @param since RFC 3339 where it is a text.
    */
@@ -143,11 +148,12 @@ export class Webhooks {
   /** Makes a new signing key, beside which the earlier ones go on for a while. Keep the `secret`: it is told this once. */
   async rotateSecret(
     id: string,
-    { overlapSeconds, signature, signal }: RotationOptions = {},
+    { overlapSeconds, signature, ifRevision, signal }: RotationOptions = {},
   ): Promise<SubscriptionWithSecret> {
     return await this.#transport.json<SubscriptionWithSecret>({
       method: 'POST',
       path: `${pathOf(id)}/rotate-secret`,
+      headers: guard(ifRevision),
       body: { overlapSeconds, signature },
       signal,
     });

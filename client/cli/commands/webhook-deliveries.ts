@@ -1,19 +1,24 @@
+import type { Delivery } from '../../webhooks/delivery.ts';
+import type { Percentiles } from '../../webhooks/statistics.ts';
 import { collect } from '../collect.ts';
 import { defineCommand } from '../command.ts';
 import { EXIT } from '../exit-code.ts';
+import { formatTable } from '../format-table.ts';
+import { notFound } from '../not-found.ts';
 import { oneLine } from '../one-line.ts';
+import { showFacts } from '../show-facts.ts';
 import { UsageError } from '../usage-error.ts';
 import { DELIVERY_COLUMNS, deliveryRow } from '../webhooks/delivery-row.ts';
 import { findSubscriptionId } from '../webhooks/find-subscription.ts';
 
-/** Of deliveries, which can be large: each holds the beginning of an answer. */
+/** Of deliveries, each with up to 50 attempts. */
 const PAGE = 100;
 
 const deliveries = defineCommand({
   name: 'webhooks deliveries',
   summary: 'Shows what became of the changes that a subscription is told of, the newest first',
-  notes: 'With --json, with every attempt and the beginning of the last answer.',
-  args: ['<subscription>'],
+  notes: 'With DELIVERY only that one, with its attempts and the beginning of the last answer.',
+  args: ['<subscription>', '[delivery]'],
   flags: {
     state: {
       placeholder: 'STATE',
@@ -22,10 +27,19 @@ const deliveries = defineCommand({
     },
     limit: { placeholder: 'N', isNumber: true, summary: 'at most so many (100)' },
   },
-  examples: ['skerry webhooks deliveries billing', 'skerry webhooks deliveries billing --state dead --json'],
+  examples: [
+    'skerry webhooks deliveries billing --state dead',
+    'skerry webhooks deliveries billing dlv_k5anp5hjqefzv4hyqsm8kbwpw0',
+  ],
   async run({ args, flags, client, output, signal }) {
     const { state, limit = 100 } = flags;
     const id = await findSubscriptionId(args.subscription, { client, signal });
+    if (args.delivery !== undefined) {
+      const delivery = await client.webhooks.delivery(id, args.delivery, { signal });
+      if (delivery === undefined) throw notFound(`There is no delivery "${args.delivery}" to ${id}.`);
+      output.document(delivery, () => describeDelivery(delivery));
+      return undefined;
+    }
     const newest = client.webhooks.deliveries(id, { state, limit: Math.min(limit, PAGE) || 1, signal });
     const items = await collect(newest, limit);
     output.table({ items }, DELIVERY_COLUMNS, () => items.map(deliveryRow));
@@ -35,14 +49,14 @@ const deliveries = defineCommand({
 
 const retry = defineCommand({
   name: 'webhooks retry',
-  summary: 'Delivers a change once more, whatever became of it before',
+  summary: 'Makes a delivery again at once, whatever became of it before',
   args: ['<subscription>', '<delivery>'],
   flags: {},
-  examples: ['skerry webhooks retry billing dlv_4n2p8x0c7q'],
+  examples: ['skerry webhooks retry billing dlv_k5anp5hjqefzv4hyqsm8kbwpw0'],
   async run({ args, client, output, signal }) {
     const id = await findSubscriptionId(args.subscription, { client, signal });
-    await client.webhooks.retry(id, args.delivery, { signal });
-    output.document({ delivery: args.delivery, retried: true }, () => `${args.delivery} is delivered again`);
+    const before = await client.webhooks.retry(id, args.delivery, { signal });
+    output.document(before, () => `${before.id}, which was ${before.state}, is delivered again`);
     return undefined;
   },
 });
@@ -51,7 +65,7 @@ const recover = defineCommand({
   name: 'webhooks recover',
   summary: 'Delivers what a subscription did not get since a time: what is dead, or was never tried',
   notes:
-    'SINCE is a time (2026-11-26T12:00:00Z) or how long ago that was (90s, 15m, 6h, 2d). Skerry does it in the background.',
+    'SINCE is a time (2026-11-26T12:00:00Z) or how long ago that was (90s, 15m, 6h, 2d); it may be before the subscription. Skerry goes through its history after the answer.',
   args: ['<subscription>', '<since>'],
   flags: {},
   examples: ['skerry webhooks recover billing 6h', 'skerry webhooks recover billing 2026-11-26T12:00:00Z'],
@@ -84,7 +98,54 @@ const test = defineCommand({
   },
 });
 
-export const webhookDeliveriesCommands = [deliveries, retry, recover, test];
+const statistics = defineCommand({
+  name: 'webhooks statistics',
+  summary: 'Shows how the deliveries of a subscription go, and how its endpoint is',
+  args: ['<subscription>'],
+  flags: {},
+  examples: ['skerry webhooks statistics billing'],
+  async run({ args, client, output, signal }) {
+    const id = await findSubscriptionId(args.subscription, { client, signal });
+    const { states, endpoint, latest } = await client.webhooks.statistics(id, { signal });
+    output.document({ states, endpoint, latest }, () =>
+      showFacts({
+        ...states,
+        endpoint: endpoint.state,
+        'failures in a row': endpoint.failures,
+        'failing since': endpoint.failingSince,
+        'not called until': endpoint.openUntil,
+        'disabled at': endpoint.disablesAt,
+        'allowed a minute': endpoint.ratePerMinute,
+        'attempts that succeeded': latest.successRate && `${(latest.successRate * 100).toFixed(1)} %`,
+        'an attempt took': showPercentiles(latest.durationMs),
+        'until delivered': showPercentiles(latest.lagMs),
+      }),
+    );
+    return undefined;
+  },
+});
+
+export const webhookDeliveriesCommands = [deliveries, retry, recover, test, statistics];
+
+function describeDelivery(delivery: Delivery): string {
+  const { id, subscription, key, revision, state, reason, replays, nextAt, attempts, lastResponse } =
+    delivery;
+  const facts = showFacts({ id, subscription, key, revision, state, reason, replays, next: nextAt });
+  const made = attempts.map(({ at, durationMs, status, error }) => [
+    at,
+    `${Math.round(durationMs)} ms`,
+    status,
+    error,
+  ]);
+  const table = formatTable(['ATTEMPT', 'TOOK', 'STATUS', 'ERROR'], made);
+  return [facts, table, ...(lastResponse ? [oneLine(lastResponse)] : [])].join('\n\n');
+}
+
+function showPercentiles({ p50, p99 }: Percentiles): string | undefined {
+  return p50 === undefined || p99 === undefined
+    ? undefined
+    : `${Math.round(p50)} ms (p50), ${Math.round(p99)} ms (p99)`;
+}
 
 const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };
 

@@ -95,7 +95,7 @@ const update = defineCommand({
       ...(endpoint !== undefined && { endpoint }),
       ...readSubscriptionFlags(flags),
     };
-    const kept = Object.entries(toInput(current)).filter(
+    const kept = Object.entries(toInput(current, flags.format)).filter(
       ([member]) => !clear.some((gone) => gone === member),
     );
     if (current.headers !== undefined && named.headers === undefined && !clear.includes('headers')) {
@@ -180,21 +180,27 @@ const transitions = (
 
 export const webhooksCommands = [list, get, create, update, remove, rotateSecret, ...transitions];
 
-function toInput(subscription: Subscription): Omit<SubscriptionInput, 'headers' | 'signature'> {
-  const { name, key, endpoint, format, mode, types, changed, fields, ordered, consent } = subscription;
+/** What a subscription would be made of now, but for what cannot be read; as events of another format, where one is named. */
+function toInput(
+  subscription: Subscription,
+  newFormat: SubscriptionInput['format'],
+): Omit<SubscriptionInput, 'headers' | 'signature'> {
+  const { name, key, endpoint, mode, types, changed, fields, ordered, consent } = subscription;
+  const format = newFormat ?? subscription.format;
+  // A hook of Nesoi's has nothing else to choose.
   if (format === 'nesoi') return { name, key, endpoint };
-  return {
+  const shared = {
     name,
     key,
     endpoint,
     format,
-    mode,
     types,
     changed,
     fields,
     ordered,
     consent: consent !== undefined,
   };
+  return format === 'cloudevents' ? { ...shared, mode } : shared;
 }
 
 /** What there is to know of a subscription, a line for each fact. */

@@ -69,6 +69,13 @@ export type { ChangeEvent } from './watch/mirror.ts';
 export type { Changes, Resync, WatchEvent, WatchOptions } from './watch/watch.ts';
 export type { WatchedChange, WatchedItem } from './watch/watch-answer.ts';
 export type { Watcher, WatcherOptions } from './watch/watcher.ts';
+export type {
+  DeadLetterChoice,
+  DeadLetterFilter,
+  DeadLetters,
+  DeadMessage,
+  Replay,
+} from './webhooks/dead-letters.ts';
 export type { Delivery, DeliveryAttempt, DeliveryState, TestResult } from './webhooks/delivery.ts';
 export type { EndpointStatistics, Percentiles } from './webhooks/statistics.ts';
 export type {

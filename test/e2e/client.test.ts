@@ -3,6 +3,7 @@ import { closeWorld, line, openWorld } from './client-cases/world.ts';
 import './client-cases/calls.ts';
 import './client-cases/keys.ts';
 import './client-cases/living-things.ts';
+import './client-cases/webhooks.ts';
 
 // One Skerry serves all cases: its start takes longer than most of them.
 beforeAll(openWorld);

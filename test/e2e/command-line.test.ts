@@ -13,7 +13,7 @@ const started = new Set<Running>();
 
 beforeAll(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'skerry-command-line-'));
-  skerry = await startSkerry();
+  skerry = await startSkerry({ env: { SKERRY_WEBHOOK_RETRY_SECONDS: '0.2' } });
 });
 
 afterAll(async () => {
@@ -180,6 +180,95 @@ describe('a watch', () => {
     watching.process.stdout?.destroy();
     await run('kv', 'put', 'p', 'a', '2');
     expect(await watching.ended()).toMatchObject({ code: 0, err: '' });
+  });
+});
+
+describe('webhooks', () => {
+  it('are listened to on this machine, signed, by a subscription that goes away with the listener', async () => {
+    const listening = start('webhooks', 'listen', '--port', '0', '--key', '/kv/parcels', '--json');
+    await expect.poll(() => listening.events(), DEADLINE).toHaveLength(1);
+    const [begun] = listening.events() as { listening: string; subscription: string }[];
+    await run('kv', 'put', 'parcels', 'a', 'fragile', '--text');
+    await expect
+      .poll(() => listening.events()[1], DEADLINE)
+      .toMatchObject({
+        delivery: expect.stringMatching(/^dlv_/),
+        verified: true,
+        repeated: false,
+        status: 204,
+        event: { type: 'kv.put', data: { key: '/kv/parcels/a', before: null, after: { $text: 'fragile' } } },
+      });
+    expect(await run('webhooks', 'test', begun?.subscription ?? '')).toMatchObject({ code: 0 });
+    const forged = await fetch(begun?.listening ?? '', { method: 'POST', body: '{"type":"kv.put"}' });
+    expect(forged.status).toBe(401);
+    listening.process.kill('SIGINT');
+    expect(await listening.ended()).toMatchObject({ code: 130, err: '' });
+    expect(listening.events().slice(2)).toMatchObject([
+      { verified: true, event: { type: 'skerry.test' } },
+      { verified: false, reason: expect.stringContaining('webhook-id'), event: { type: 'kv.put' } },
+    ]);
+    expect((await run('webhooks', 'list', '--json')).json).toMatchObject({ items: [] });
+  });
+
+  it('take what a killed listener has left, and answer by what a command makes of the body', async () => {
+    const listen = ['webhooks', 'listen', '--key', '/kv/parcels'];
+    const killed = start(...listen, '--port', '0', '--json');
+    await expect.poll(() => killed.events(), DEADLINE).toHaveLength(1);
+    killed.process.kill('SIGKILL');
+    await killed.ended();
+    const [{ listening: url, subscription: lost } = { listening: '', subscription: '' }] =
+      killed.events() as {
+        listening: string;
+        subscription: string;
+      }[];
+    const next = start(...listen, '--port', new URL(url).port, '--exec', 'cat; exit 3');
+    const said = () => next.output();
+    await expect.poll(said, DEADLINE).toContain('-- listening');
+    const { items } = (await run('webhooks', 'list', '--json')).json as { items: { id: string }[] };
+    expect(items.map(({ id }) => id)).toEqual([expect.not.stringContaining(lost)]);
+    await run('kv', 'put', 'parcels', 'b', '7');
+    await expect
+      .poll(said, DEADLINE)
+      .toMatch(/"after":7.*\n*kv\.put {2}\/kv\/parcels\/b @\d+ {2}- -> 7\n.*verified; answered 500/);
+    next.process.kill('SIGTERM');
+    expect(await next.ended()).toMatchObject({ code: 143 });
+  });
+
+  it('are subscribed to, changed, looked into, held and repaired', async () => {
+    const endpoint = 'http://127.0.0.1:9/';
+    const flags = ['--type', 'put', '--changed', '/a', '--header', 'x-from=skerry', '--json'];
+    const created = await run('webhooks', 'create', 'books', '/kv/books', endpoint, ...flags);
+    expect(created).toMatchObject({
+      code: 0,
+      json: { name: 'books', types: ['put'], headers: ['x-from'], secret: expect.stringMatching(/^whsec_/) },
+    });
+    const { id } = created.json as { readonly id: string };
+    const update = ['webhooks', 'update', 'books', '--format', 'cloudevents', '--clear', 'changed'];
+    expect(await run(...update)).toMatchObject({ code: 2, err: expect.stringContaining('x-from') });
+    const shown = (await run(...update, '--clear', 'headers')).out;
+    expect(shown).toMatch(/^format +cloudevents, structured$/m);
+    expect(shown).not.toMatch(/changed|headers|whsec_/);
+    expect((await run('webhooks', 'get', id)).out).toBe(shown);
+    expect((await run('webhooks', 'rotate-secret', 'books', '--signature', 'v1a')).out).toMatch(
+      /^signed by +v1a whpk_\S{44}; v1 until \S+Z$/m,
+    );
+
+    await run('kv', 'put', 'books', 'a', '1');
+    const dead = async () => (await run('webhooks', 'deliveries', 'books', '--state', 'dead')).out;
+    await expect.poll(dead, DEADLINE).toMatch(/\ndlv_\S+ +dead +2 +.*\/kv\/books\/a\n$/);
+    const [delivery = ''] = /dlv_\S+/.exec(await dead()) ?? [];
+    expect((await run('webhooks', 'deliveries', 'books', delivery)).out).toMatch(
+      /state +dead\n(.*\n)*ATTEMPT/,
+    );
+    expect(await run('webhooks', 'test', 'books')).toMatchObject({ code: 1, err: '' });
+    expect(await run('webhooks', 'recover', 'books', 'yesterday')).toMatchObject({ code: 2 });
+    expect(await run('webhooks', 'recover', 'books', '1h')).toMatchObject({ code: 0 });
+    expect((await run('webhooks', 'statistics', 'books')).out).toMatch(/^failures in a row +\d+$/m);
+    expect((await run('webhooks', 'pause', 'books')).out).toBe(`${id} is paused\n`);
+    expect(await run('webhooks', 'retry', 'books', delivery)).toMatchObject({ code: 4 });
+    expect((await run('webhooks', 'resume', 'books')).out).toBe(`${id} is active\n`);
+    expect(await run('webhooks', 'delete', 'books')).toMatchObject({ code: 0 });
+    expect(await run('webhooks', 'get', 'books')).toMatchObject({ code: 3 });
   });
 });
 

@@ -19,6 +19,8 @@ export interface Running {
   readonly process: ChildProcess;
   /** The lines of standard output so far, as JSON. */
   events(): readonly unknown[];
+  /** What it has written to standard output so far. */
+  output(): string;
   ended(): Promise<Ended>;
 }
 
@@ -48,6 +50,7 @@ export function startCommand(words: readonly string[], { url, folder, input }: C
   child.stdin.on('error', () => {}).end(input);
   return {
     process: child,
+    output: () => out,
     events: () =>
       out
         .split('\n')

@@ -1,5 +1,6 @@
 import type { Command } from '../command.ts';
 import { appCommands } from './app.ts';
+import { deadLetterCommands } from './dead-letters.ts';
 import { electionCommands } from './election.ts';
 import { historyCommand } from './history.ts';
 import { kvCommands } from './kv.ts';
@@ -21,5 +22,6 @@ export const COMMANDS: readonly Command[] = [
   ...webhooksCommands,
   ...webhookDeliveriesCommands,
   webhooksListenCommand,
+  ...deadLetterCommands,
   syncCommand,
 ];

@@ -116,7 +116,7 @@ const statistics = defineCommand({
         'not called until': endpoint.openUntil,
         'disabled at': endpoint.disablesAt,
         'allowed a minute': endpoint.ratePerMinute,
-        'attempts that succeeded': latest.successRate && `${(latest.successRate * 100).toFixed(1)} %`,
+        'attempts that succeeded': showShare(latest.successRate),
         'an attempt took': showPercentiles(latest.durationMs),
         'until delivered': showPercentiles(latest.lagMs),
       }),
@@ -139,6 +139,10 @@ function describeDelivery(delivery: Delivery): string {
   ]);
   const table = formatTable(['ATTEMPT', 'TOOK', 'STATUS', 'ERROR'], made);
   return [facts, table, ...(lastResponse ? [oneLine(lastResponse)] : [])].join('\n\n');
+}
+
+function showShare(share: number | undefined): string | undefined {
+  return share === undefined ? undefined : `${(share * 100).toFixed(1)} %`;
 }
 
 function showPercentiles({ p50, p99 }: Percentiles): string | undefined {

@@ -17,7 +17,7 @@ export let line: InterruptedLine;
 export let folder: string;
 
 export async function openWorld(): Promise<void> {
-  skerry = await startSkerry();
+  skerry = await startSkerry({ env: { SKERRY_WEBHOOK_RETRY_SECONDS: '0.2' } });
   line = await openLine(skerry.url);
   client = new SkerryClient({ url: skerry.url });
   remote = new SkerryClient({ url: line.url });

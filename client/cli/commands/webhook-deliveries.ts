@@ -23,7 +23,7 @@ const deliveries = defineCommand({
     state: {
       placeholder: 'STATE',
       choices: ['pending', 'held', 'delivered', 'dead'],
-      summary: 'only those in this state: pending, held, delivered or dead',
+      summary: 'only those in this state',
     },
     limit: { placeholder: 'N', isNumber: true, summary: 'at most so many (100)' },
   },

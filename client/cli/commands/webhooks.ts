@@ -79,7 +79,7 @@ const update = defineCommand({
       placeholder: 'WHAT',
       choices: CLEARABLE,
       isRepeatable: true,
-      summary: `take away ${CLEARABLE.join(', ')}`,
+      summary: 'take this away',
     },
   },
   examples: [

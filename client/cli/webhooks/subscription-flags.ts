@@ -18,7 +18,7 @@ export const SUBSCRIPTION_FLAGS = {
     placeholder: 'TYPE',
     choices: ['put', 'delete', 'expire'],
     isRepeatable: true,
-    summary: 'only changes of this type: put, delete or expire',
+    summary: 'only changes of this type',
   },
   changed: {
     placeholder: 'POINTER',

@@ -313,15 +313,16 @@ describe('the event of a webhook', () => {
   });
 
   it('may be a test, which tells of no change', async () => {
-    const data = { subscription: 'sub_1', ns: 'default', key: '/kv/*/motd' };
+    const subscription = { scope: 'default:hook:', key: '/hook/sub_1', type: 'test', after: null };
+    const data = { ...CHANGE, ...subscription };
     const test = { type: 'skerry.test', timestamp: '2026-11-26T12:00:00.000Z', data };
     expect(await verifyWebhook(send({ keys, body: JSON.stringify(test) }))).toEqual(test);
-    const attributes = { id: 'dlv_1', source: '/default', type: 'skerry.test', subject: '/kv/*/motd' };
+    const attributes = { id: 'dlv_1', source: '/default/hook', type: 'skerry.test', subject: '/hook/sub_1' };
+    const sent = { keys, body: JSON.stringify(data) };
     const headers = prefixed({ ...ATTRIBUTES, ...attributes });
-    expect(await verifyWebhook(send({ keys, body: JSON.stringify(data), headers }))).toMatchObject({
-      ...attributes,
-      data,
-    });
+    expect(await verifyWebhook(send({ ...sent, headers }))).toMatchObject({ ...attributes, data });
+    const forged = prefixed({ ...ATTRIBUTES, ...attributes, id: 'dlv_2' });
+    expect(await codeOf(send({ ...sent, headers: forged }))).toBe('malformed');
   });
 
   it('is what the signed body says, whatever the headers make of it', async () => {

@@ -76,17 +76,22 @@ export function checkHost(hostname: string, policy: EndpointPolicy): void {
 
 /**
  * Whether an IP address, in any notation, is a public unicast one. An IPv4 address inside an IPv6 one counts as the
- * former where it is mapped; other embeddings (NAT64, 6to4, Teredo) are refused as such.
+ * former where it is mapped; other embeddings (NAT64, 6to4, Teredo, ISATAP) are refused as such.
  */
 export function isPublicAddress(text: string): boolean {
   if (!ipaddr.isValid(text)) {
     return false;
   }
   const address = ipaddr.process(text);
-  if (address instanceof ipaddr.IPv6 && !address.match(GLOBAL_IPV6)) {
+  if (address instanceof ipaddr.IPv6 && (!address.match(GLOBAL_IPV6) || isIsatap(address))) {
     return false;
   }
   return address.range() === 'unicast' && address.toString() !== AZURE_PLATFORM;
+}
+
+/** Whether a tunnel would lead to the IPv4 address in the last two groups (RFC 5214, section 6.1). */
+function isIsatap({ parts: [, , , , first, second] }: ipaddr.IPv6): boolean {
+  return second === 0x5efe && (first === 0 || first === 0x200);
 }
 
 /** URL parsers drop or rewrite these characters silently, and not all in the same way. */

@@ -36,6 +36,8 @@ const SPELLINGS: readonly ((octets: readonly number[]) => string)[] = [
   (octets) => `[2002:${inGroups(octets)}::1]`,
   (octets) => `[2001:0:${inGroups(octets)}::1]`,
   (octets) => `[fe80::5efe:${octets.join('.')}]`,
+  (octets) => `[2606:4700::5efe:${octets.join('.')}]`,
+  (octets) => `[2606:4700::200:5efe:${inGroups(octets)}]`,
 ];
 
 /** Literals of ranges that are not public, by their first and last addresses where that matters. */

@@ -259,11 +259,14 @@ export class Subscriptions {
     author: Author,
     decide: (current: Current) => Decision<SubscriptionValue>,
   ): Promise<Subscription> {
+    let isAnew = false;
     const { record } = await this.#records.commit<SubscriptionValue>(subscriptionScope(ns), {
       key: subscriptionKey(id),
       ...author,
       decide: (current) => {
         const decision = decide(current);
+        isAnew =
+          current !== undefined && decision.type === 'put' && beginsAnew(current.value, decision.value);
         return decision.type === 'put'
           ? { ...decision, value: withoutExpiredKeys(decision.value, this.#clock.now()) }
           : decision;
@@ -271,6 +274,9 @@ export class Subscriptions {
     });
     if (record === undefined) {
       throw new Error(`The subscription ${id} vanished in the commit that wrote it.`);
+    }
+    if (isAnew) {
+      await removeFailingEndpoint(this.#records, ns, id, author);
     }
     return toSubscription(record);
   }
@@ -316,6 +322,12 @@ export function putIfChanged(
   value: SubscriptionValue,
 ): Decision<SubscriptionValue> {
   return jsonEquals(value, current) ? { type: 'keep' } : { type: 'put', value };
+}
+
+/** Whether what was said of the endpoint is so no more: another one is called, or the same one again. */
+function beginsAnew(current: SubscriptionValue, value: SubscriptionValue): boolean {
+  const isResumed = currentValue(current).state !== 'active' && value.state === 'active';
+  return isResumed || current.endpoint !== value.endpoint;
 }
 
 function existing(

@@ -292,6 +292,19 @@ describe('an endpoint that does nothing but fail', () => {
     expect(await reported()).toBeUndefined();
   });
 
+  test('is said to fail no more when it is resumed, or another one is called instead', async () => {
+    for (const change of [{ state: 'active' }, { endpoint: 'http://127.0.0.1:2/' }] as const) {
+      subscription = await subscriptions.update(ns, subscription.id, author, (value) => ({
+        ...value,
+        state: 'active',
+      }));
+      await call(one, { status: 410, error: 'HTTP 410' });
+      expect(await reported()).toBeDefined();
+      await subscriptions.update(ns, subscription.id, author, (value) => ({ ...value, ...change }));
+      expect(await reported()).toBeUndefined();
+    }
+  });
+
   test('leaves nothing behind when its subscription was deleted, and spares one that was changed meanwhile', async () => {
     await subscriptions.update(ns, subscription.id, author, (value) => ({
       ...value,

@@ -2,6 +2,12 @@ import type { Clock } from '../../platform/clock.ts';
 
 /** Calls of one endpoint at a time, of one process. */
 const MAX_CALLS = 10;
+/** The same for an endpoint of which this process knows nothing yet. */
+const FIRST_CALLS = 1;
+/** Calls at a time, of one process, of all endpoints that have not proven to be fast: half of what host.json lets it handle. */
+const MAX_SLOW_CALLS = 128;
+const FAST_MILLISECONDS = 1_000;
+
 /** How long a call waits here for its turn: less than the way over the bus takes. */
 const MAX_WAIT_MILLISECONDS = 200;
 const MAX_WAITING = 200;
@@ -12,23 +18,40 @@ const NEWEST_WEIGHT = 0.2;
 /** To be called when the call is over. */
 export type Leave = () => void;
 
+interface RunningCall {
+  readonly startedAt: number;
+  readonly isSlow: boolean;
+}
+
+/** What all endpoints of a process share. */
+export interface SlowCalls {
+  running: number;
+}
+
 /**
  * Lets so many calls of an endpoint run at a time. A burst to a fast endpoint waits for its turn; who would wait for too
- * long is turned away at once, so that a slow endpoint holds up nobody but itself.
+ * long is turned away at once, so that a slow endpoint holds up nobody but itself. Nor do many slow ones together: there is a
+ * limit to what they all have of a process, and none of them has more than one call before its first answer.
  */
 export class CallLimit {
   readonly #clock: Clock;
-  readonly #running = new Set<{ readonly startedAt: number }>();
+  readonly #slowCalls: SlowCalls;
+  readonly #running = new Set<RunningCall>();
   readonly #waiting = new Set<(leave: Leave | undefined) => void>();
-  #meanMilliseconds = 0;
+  /** Undefined before the first call is over. */
+  #meanMilliseconds: number | undefined;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, slowCalls: SlowCalls) {
     this.#clock = clock;
+    this.#slowCalls = slowCalls;
   }
 
   /** Undefined when it is not this call's turn within a moment. */
   async enter(): Promise<Leave | undefined> {
-    if (this.#running.size < MAX_CALLS) {
+    if (!this.#isFast() && this.#slowCalls.running >= MAX_SLOW_CALLS) {
+      return undefined;
+    }
+    if (this.#hasRoom()) {
       return this.#begin();
     }
     if (!this.#isSoon()) {
@@ -45,27 +68,47 @@ export class CallLimit {
   }
 
   #begin(): Leave {
-    const call = { startedAt: this.#clock.now() };
+    const call = { startedAt: this.#clock.now(), isSlow: !this.#isFast() };
     this.#running.add(call);
+    this.#slowCalls.running += call.isSlow ? 1 : 0;
     return () => {
-      if (!this.#running.delete(call)) {
-        return;
-      }
-      const duration = this.#clock.now() - call.startedAt;
-      this.#meanMilliseconds += NEWEST_WEIGHT * (duration - this.#meanMilliseconds);
-      const [next] = this.#waiting;
-      if (next !== undefined) {
-        this.#waiting.delete(next);
-        next(this.#begin());
+      if (this.#running.delete(call)) {
+        this.#end(call);
       }
     };
   }
 
-  /** Judged by the mean of the calls before, or by the oldest one that runs, if that takes longer. */
+  #end({ startedAt, isSlow }: RunningCall): void {
+    this.#slowCalls.running -= isSlow ? 1 : 0;
+    const duration = this.#clock.now() - startedAt;
+    const mean = this.#meanMilliseconds ?? duration;
+    this.#meanMilliseconds = mean + NEWEST_WEIGHT * (duration - mean);
+    for (const admit of this.#waiting) {
+      if (!this.#hasRoom()) {
+        return;
+      }
+      this.#waiting.delete(admit);
+      admit(this.#begin());
+    }
+  }
+
+  #hasRoom(): boolean {
+    return this.#running.size < (this.#meanMilliseconds === undefined ? FIRST_CALLS : MAX_CALLS);
+  }
+
+  #isFast(): boolean {
+    return this.#meanMilliseconds !== undefined && this.#expectedMilliseconds() <= FAST_MILLISECONDS;
+  }
+
   #isSoon(): boolean {
+    const wait = (this.#expectedMilliseconds() * (this.#waiting.size + 1)) / MAX_CALLS;
+    return this.#waiting.size < MAX_WAITING && wait <= MAX_WAIT_MILLISECONDS;
+  }
+
+  /** What a call takes: the mean of those before, or what the oldest one has taken already, if that is longer. */
+  #expectedMilliseconds(): number {
     const [oldest] = this.#running;
     const age = oldest === undefined ? 0 : this.#clock.now() - oldest.startedAt;
-    const expected = (Math.max(this.#meanMilliseconds, age) * (this.#waiting.size + 1)) / MAX_CALLS;
-    return this.#waiting.size < MAX_WAITING && expected <= MAX_WAIT_MILLISECONDS;
+    return Math.max(this.#meanMilliseconds ?? 0, age);
   }
 }

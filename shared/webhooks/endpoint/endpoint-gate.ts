@@ -2,7 +2,7 @@ import { type Clock, toTimestamp } from '../../platform/clock.ts';
 import { SkerryError } from '../../platform/errors.ts';
 import { RecentMap } from '../../platform/recent-map.ts';
 import type { Subscription } from '../subscription/subscription.ts';
-import { CallLimit } from './call-limit.ts';
+import { CallLimit, type SlowCalls } from './call-limit.ts';
 import {
   afterFailure,
   afterSuccess,
@@ -83,7 +83,7 @@ interface Lane {
  *
  * - a circuit breaker, and what the endpoint asked for by `Retry-After`, for all processes;
  * - the rate that the endpoint allows, over all processes;
- * - a limit of calls at a time, in this process;
+ * - limits of calls at a time, in this process;
  * - and an eye on endpoints that do nothing but fail, or say that they are gone, which it disables.
  *
  * Killed after a call, its outcome is not counted; the message of whoever called comes again, and so does the endpoint's answer.
@@ -91,6 +91,7 @@ interface Lane {
 export class EndpointGate {
   readonly #options: EndpointGateOptions;
   readonly #patience: EndpointPatience;
+  readonly #slowCalls: SlowCalls = { running: 0 };
   readonly #lanes = new RecentMap<string, Lane>(MAX_ENDPOINTS);
 
   constructor(options: EndpointGateOptions) {
@@ -241,7 +242,10 @@ export class EndpointGate {
     if (known !== undefined) {
       return known;
     }
-    const lane = { state: new EndpointState(subscription, storage, clock), limit: new CallLimit(clock) };
+    const lane = {
+      state: new EndpointState(subscription, storage, clock),
+      limit: new CallLimit(clock, this.#slowCalls),
+    };
     this.#lanes.set(subscription, lane);
     return lane;
   }

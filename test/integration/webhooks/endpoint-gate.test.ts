@@ -108,6 +108,7 @@ describe('the breaker', () => {
   });
 
   test('lets one call of all processes try after its time, and closes with its success', async () => {
+    await call(other, SUCCEEDED);
     await callTimes(5, one);
     await clock.advance(30 * SECOND);
     const { promise: answer, resolve } = Promise.withResolvers<WebhookResult>();
@@ -162,6 +163,7 @@ test('what an endpoint asks for by Retry-After holds for all processes', async (
 });
 
 test('no more than ten calls run at a time in a process', async () => {
+  await call(one, SUCCEEDED);
   const { promise: answer, resolve } = Promise.withResolvers<WebhookResult>();
   let running = 0;
   const post = () => {

@@ -47,11 +47,11 @@ test('an endpoint that hangs holds up nobody but itself', async () => {
     receiver.answer = () => hangs;
     await subscribe(webhooks, receiver.url);
     await putMany(webhooks, 20);
-    await eventually(() => expect(receiver.calls).toHaveLength(10));
+    await eventually(() => expect(receiver.calls).toHaveLength(1));
     await subscribe(webhooks, healthy.url);
     await putMany(webhooks, 20);
     await eventually(() => expect(healthy.calls).toHaveLength(20));
-    expect(receiver.calls).toHaveLength(10);
+    expect(receiver.calls).toHaveLength(1);
   } finally {
     resolve(200);
     await healthy.stop();

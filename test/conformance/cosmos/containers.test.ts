@@ -142,20 +142,6 @@ describe('databases and containers', () => {
     expect(await byRevision()).toEqual(['i3', 'i4']);
   });
 
-  it('a container that is given a time to live lets expire what it holds already', async () => {
-    const container = await account.container();
-    await container.items.create({ id: 'a', scope: 's' });
-    await container.items.create({ id: 'b', scope: 's', ttl: 1000 });
-    await container.replace({ id: container.id, partitionKey: { paths: ['/scope'] }, defaultTtl: 1 });
-    await vi.waitFor(
-      async () => {
-        const { resources } = await container.items.readAll<{ id: string }>().fetchAll();
-        expect(resources.map(({ id }) => id)).toEqual(['b']);
-      },
-      { timeout: 10_000, interval: 50 },
-    );
-  });
-
   it('a container keeps its id and its partition key', async () => {
     const container = await account.container();
     const replace = (id: string, path: string) =>

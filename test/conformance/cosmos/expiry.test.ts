@@ -43,12 +43,16 @@ describe.concurrent('time to live', () => {
     expect((await read(ChangeFeedStartFrom.Continuation(before.continuationToken))).statusCode).toBe(304);
   });
 
-  it("a container's own time cannot be changed here: replacing it is refused", async ({ skip }) => {
-    skip(account.server === undefined, 'the service replaces containers');
-    const container = await account.container({ defaultTtl: -1 });
-    const definition = { id: container.id, partitionKey: { paths: ['/scope'] }, defaultTtl: 60 };
-    expect(await refusal(() => container.replace(definition))).toMatchObject({ code: 501 });
-    expect((await container.read()).resource?.defaultTtl).toBe(-1);
+  it("a container's own time can be set and taken away, and counts for what it holds already", async () => {
+    const container = await account.container();
+    await container.items.create({ id: 'default', scope: 's' });
+    await container.items.create({ id: 'longer', scope: 's', ttl: 3600 });
+    const definition = { id: container.id, partitionKey: { paths: ['/scope'] } };
+    await container.replace({ ...definition, defaultTtl: 1 });
+    await vi.waitFor(async () => expect(await isGone(container, 'default')).toBe(true), DEADLINE);
+    expect(await isGone(container, 'longer')).toBe(false);
+    await container.replace(definition);
+    expect((await container.read()).resource?.defaultTtl).toBeUndefined();
   });
 
   it("a container's own time applies to items without one; -1 keeps an item for good", async () => {

@@ -299,6 +299,7 @@ export function composeServices(settings: Settings): Services {
       }),
     recovery: () =>
       new Recovery({
+        ordered: app.ordered,
         records: app.records,
         feed: new ChangeFeed(app.recordsContainer, clock),
         subscriptions: app.subscriptions,

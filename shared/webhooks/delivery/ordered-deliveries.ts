@@ -107,9 +107,8 @@ export class OrderedDeliveries {
   }
 
   /**
-   * Wakes all that is ordered of a subscription, and calls the endpoint at once where a failed attempt was to be repeated later. To be
-   * called, by the handler of a message, after a subscription became active or its endpoint another one; and after it was deleted,
-   * to remove what is left. It does nothing to subscriptions that never were ordered.
+   * Wakes all that is ordered of a subscription, and has the endpoint called at once where a failed attempt was to be repeated later. To
+   * be called by the handler of a message, after the subscription became active. A subscription that never was ordered has nothing to wake.
    *
    * @throws SkerryError `unavailable`, and what the bus throws; it may be repeated.
    */

@@ -15,12 +15,14 @@ import {
   scopeId,
 } from '../../records/index.ts';
 import { inactiveSince } from '../subscription/activation.ts';
+import { isLeftToCursor } from '../subscription/ordering.ts';
 import type { Subscription } from '../subscription/subscription.ts';
 import type { Subscriptions } from '../subscription/subscriptions.ts';
 import { wants } from '../subscription/wanted-change.ts';
 import { hears, literalBeginning } from '../subscription/watched-key.ts';
 import type { DeliveryQueue } from './delivery-queue.ts';
 import type { DeliveryStorage } from './delivery-storage.ts';
+import type { OrderedDeliveries } from './ordered-deliveries.ts';
 import type { RecoveryMessage, ReplayMessage } from './queue-message.ts';
 import { type RecoveryCursor, readRecoveryCursor, writeRecoveryCursor } from './recovery-cursor.ts';
 import { nextReplay, type Recoverable, type Replays } from './replays.ts';
@@ -32,6 +34,7 @@ export interface RecoveryOptions {
   readonly storage: DeliveryStorage;
   readonly queue: DeliveryQueue;
   readonly replays: Replays;
+  readonly ordered: Pick<OrderedDeliveries, 'wakeAll'>;
   readonly clock: Clock;
   readonly clockSkewMilliseconds: number;
 }
@@ -53,6 +56,8 @@ type Step = Pick<RecoveryMessage, 'ns' | 'since' | 'awaitsActive'> & { readonly 
  * Finds what a subscription is to be told of and was not: deliveries that are held, and changes since a time that have no
  * delivery, or a dead one. One message of the queue for each page; a page enqueues the next one when all of its own is
  * begun, and is repeated as a whole when its process is killed.
+ *
+ * What is ordered goes on by its cursors, which are woken first. The changes behind them are left alone, and begun by nobody else.
  *
  * A subscription that stops being active meanwhile is gone through to the end: its deliveries are held or dead then, as all
  * others. Otherwise the next recovery, which begins where this state began, would leave a gap.
@@ -90,6 +95,9 @@ export class Recovery {
         await this.#postpone(message);
       }
       return;
+    }
+    if (page === 1) {
+      await this.#options.ordered.wakeAll(subscription.id);
     }
     const step = { ns, since, awaitsActive, subscription };
     const next = await this.#take(step, cursor === undefined ? undefined : readRecoveryCursor(cursor));
@@ -169,7 +177,7 @@ export class Recovery {
     const due = changes.filter((change) => change.revision <= upTo && this.#isDue(step, scope, change));
     await replays.recover(
       subscription.id,
-      due.map((change) => toRecoverable(scope, change)),
+      due.map((change) => this.#toRecoverable(step, scope, change)),
     );
     const last = changes.at(-1)?.revision ?? upTo;
     return next === undefined || last >= upTo ? undefined : { stage: 'log', scope: id, after: last, upTo };
@@ -187,7 +195,7 @@ export class Recovery {
       const page = await reader.read();
       for (const { scope, change } of page.changes) {
         if (scope.ns === step.ns && isPublic(scope) && this.#isDue(step, scope, change)) {
-          due.push(toRecoverable(scope, change));
+          due.push(this.#toRecoverable(step, scope, change));
         }
       }
       const isEnd = page.isDrained || (hasBegunEverywhere(page.position) && hasReached(page.position, upTo));
@@ -216,6 +224,16 @@ export class Recovery {
     );
   }
 
+  #toRecoverable({ subscription }: Step, scope: Scope, change: Change<unknown>): Recoverable {
+    const { clockSkewMilliseconds } = this.#options;
+    const { revision, key, at } = change;
+    const id = scopeId(scope);
+    const isOfCursor =
+      isLeftToCursor(subscription, at, clockSkewMilliseconds) &&
+      hears(subscription, { scope: id, revision, key, at }, clockSkewMilliseconds);
+    return { scope: id, revision, key, isLeftToCursor: isOfCursor };
+  }
+
   async #postpone(message: RecoveryMessage | ReplayMessage): Promise<void> {
     const { queue, clock } = this.#options;
     const postponed = (message.postponed ?? 0) + 1;
@@ -232,8 +250,4 @@ const ALWAYS = { at: new Date(0).toISOString() };
  */
 function isAwaited(subscription: Subscription, since: string): boolean {
   return subscription.state !== 'active' && Date.parse(inactiveSince(subscription)) === Date.parse(since);
-}
-
-function toRecoverable(scope: Scope, { revision, key }: Change<unknown>): Recoverable {
-  return { scope: scopeId(scope), revision, key };
 }

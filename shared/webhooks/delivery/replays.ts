@@ -13,7 +13,10 @@ export interface ReplaysOptions {
 }
 
 /** A change that a subscription is to be told of. */
-export type Recoverable = Pick<DeliveryMessage, 'scope' | 'revision' | 'key'>;
+export interface Recoverable extends Pick<DeliveryMessage, 'scope' | 'revision' | 'key'> {
+  /** Whether somebody else tells of it as long as it has no delivery. */
+  readonly isLeftToCursor: boolean;
+}
 
 const CONCURRENT_DOCUMENTS = 16;
 
@@ -41,10 +44,10 @@ export class Replays {
   /** Begins the deliveries of changes that have none, and anew those that are dead or held. Others are left alone. */
   async recover(subscription: string, changes: readonly Recoverable[]): Promise<void> {
     const { clock } = this.#options;
-    await this.#begin(changes, async (change) => {
+    await this.#begin(changes, async ({ isLeftToCursor, ...change }) => {
       const unknown = newDelivery({ ...change, subscription, attempt: 1 }, clock.now());
       return await this.#change(subscription, unknown.id, (delivery = unknown) =>
-        delivery === unknown || delivery.state === 'dead' || delivery.state === 'held'
+        (delivery === unknown && !isLeftToCursor) || delivery.state === 'dead' || delivery.state === 'held'
           ? replayed(delivery)
           : undefined,
       );

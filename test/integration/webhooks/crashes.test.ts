@@ -250,7 +250,7 @@ describe('a replay', () => {
     await put();
     const subscription = await subscribe();
     const { storage, queue } = webhooks;
-    const change = { scope: `${ns}:app:`, revision: 1, key: '/app/dm' };
+    const change = { scope: `${ns}:app:`, revision: 1, key: '/app/dm', isLeftToCursor: false };
     await new Replays({ storage, queue, clock: systemClock }).recover(subscription, [change]);
     expect((await settled(subscription)).state).toBe('delivered');
   });

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Clock } from '../../../shared/platform/clock.ts';
-import { unavailable } from '../../../shared/platform/errors.ts';
+import { type Clock, toTimestamp } from '../../../shared/platform/clock.ts';
 import { systemRandom } from '../../../shared/platform/random.ts';
 import { Sealer } from '../../../shared/platform/sealer.ts';
 import { COSMOS_CONTAINERS } from '../../../shared/platform/topology.ts';
@@ -13,14 +12,18 @@ import {
   OrderedDeliveries,
   RequestWriter,
   type Subscription,
+  type SubscriptionInput,
   Subscriptions,
   type WakeMessage,
   type WebhookResult,
+  withState,
 } from '../../../shared/webhooks/index.ts';
+import { isOrdered } from '../../../shared/webhooks/subscription/ordering.ts';
 import type { CosmosFixture } from '../cosmos-fixture.ts';
 import { Actor, type Gate } from '../interleaving.ts';
 import { TestClock } from '../registry/registry-fixture.ts';
 import { SkewedClock } from '../sessions/sessions-fixture.ts';
+import { type Fault, faulty, gated } from './gated-part.ts';
 import { SimulatedQueue } from './simulated-queue.ts';
 
 /** A call of the endpoint. */
@@ -30,9 +33,6 @@ export interface TimedCall {
   readonly webhookId: string;
 }
 
-/** How the next step of a handler fails: before anything is done, or with its answer lost. */
-export type Fault = 'refused' | 'lost';
-
 export const RETRY_SECONDS = [5, 60, 300];
 export const TIMEOUT_MILLISECONDS = 10_000;
 const CLOCK_SKEW_MILLISECONDS = 2_000;
@@ -41,6 +41,7 @@ const MAX_STANDSTILL_MILLISECONDS = 15_000;
 /** Messages that are handled at a time. */
 const MAX_HANDLERS = 3;
 const LOCK_MILLISECONDS = 60_000;
+const INPUT = { name: 'test', key: '/kv/*/a', endpoint: 'http://127.0.0.1:1', ordered: true };
 const AUTHOR = { actor: 'test' };
 /** Messages that are handled in the end; more would be a message that breeds. */
 const MAX_MESSAGES = 500;
@@ -74,12 +75,21 @@ export class OrderedWorld {
   readonly failures: boolean[];
   /** Whether the endpoint is not to be called at the moment. */
   isClosed = false;
+  millisecondsPerCall = 0;
+  /** Revisions of the changes for which the fan-out sent messages of their own. */
+  readonly messagesSent: number[] = [];
   readonly processes: readonly Process[];
+  /** Of the subscription. */
+  id = '';
   readonly #ns: string;
   readonly #handlers: Handler[] = [];
   /** Changes that the fan-out has not seen. */
-  #feed: { readonly scope: Scope; readonly revision: number; readonly isHeard: boolean }[] = [];
-  #id = '';
+  #feed: {
+    readonly scope: Scope;
+    readonly revision: number;
+    readonly isHeard: boolean;
+    readonly at: string;
+  }[] = [];
   #isActive = true;
 
   private constructor(
@@ -101,39 +111,47 @@ export class OrderedWorld {
   ): Promise<OrderedWorld> {
     const world = new OrderedWorld(cosmos, ns, skews, failures);
     const [{ subscriptions }] = world.processes as [Process];
-    const input = { name: 'test', key: '/kv/*/a', endpoint: 'http://127.0.0.1:1', ordered: true };
-    const { id } = await subscriptions.create(ns, input, AUTHOR);
-    world.#id = id;
+    const { id } = await subscriptions.create(ns, INPUT, AUTHOR);
+    world.id = id;
     return world;
   }
 
-  async write(store: string, isHeard: boolean): Promise<void> {
-    const [{ records }] = this.processes as [Process];
-    const scope = { ns: this.#ns, kind: 'kv', name: store };
+  async write(store: string, isHeard: boolean, is = systemRandom.id()): Promise<void> {
+    const { records, clock } = this.#process(0);
+    const scope = this.scope(store);
     const key = `/kv/${store}/${isHeard ? 'a' : 'x'}`;
-    const decide = () => ({ type: 'put', value: { is: systemRandom.id() } }) as const;
+    const at = toTimestamp(clock.now());
+    const decide = () => ({ type: 'put', value: { is, nonce: systemRandom.id() } }) as const;
     const { revision } = await records.commit<Json>(scope, { key, ...AUTHOR, decide });
-    this.#feed.push({ scope, revision, isHeard });
+    this.#feed.push({ scope, revision, isHeard, at });
   }
 
   /** Has the fan-out of a process take all that is new, or die between creating cursors and sending messages. */
   async fanOut(nth: number, dies: boolean): Promise<void> {
     const { ordered, subscriptions } = this.#process(nth);
-    const batch = this.#feed.filter(({ isHeard }) => isHeard);
     const taken = this.#feed;
-    const subscription = await subscriptions.get(this.#ns, this.#id);
+    const subscription = await subscriptions.find(this.#ns, this.id);
+    if (subscription === undefined) {
+      return;
+    }
+    const heard = taken.filter(({ isHeard }) => isHeard);
+    const batch = heard.filter(({ at }) => isOrdered(subscription, at, CLOCK_SKEW_MILLISECONDS));
     const messages: WakeMessage[] = [];
     for (const changes of Object.values(Object.groupBy(batch, ({ scope }) => scope.name))) {
       const [first] = changes ?? [];
       const last = changes?.at(-1);
       if (first !== undefined && last !== undefined) {
-        const heard = { scope: scopeId(first.scope), first: first.revision, last: last.revision };
-        const message = await ordered.prepare(subscription, heard);
+        const { scope, revision } = first;
+        const section = { scope: scopeId(scope), first: revision, last: last.revision };
+        const message = await ordered.prepare(subscription, section);
         messages.push(...(message === undefined ? [] : [message]));
       }
     }
     if (!dies) {
       await this.queue.send(messages);
+      this.messagesSent.push(
+        ...heard.filter((each) => !batch.includes(each)).map(({ revision }) => revision),
+      );
       this.#feed = this.#feed.slice(taken.length);
     }
   }
@@ -144,13 +162,22 @@ export class OrderedWorld {
       return;
     }
     this.#isActive = isActive;
-    const subscription = await subscriptions.update(this.#ns, this.#id, AUTHOR, (value) => ({
-      ...value,
-      state: isActive ? 'active' : 'paused',
-    }));
+    const state = isActive ? 'active' : 'paused';
+    const subscription = await subscriptions.update(this.#ns, this.id, AUTHOR, (value) =>
+      withState(value, state, this.clock.now()),
+    );
     if (isActive) {
       await ordered.wakeAll(subscription.id);
     }
+  }
+
+  async replace(input: Partial<SubscriptionInput>): Promise<void> {
+    const { subscriptions } = this.#process(0);
+    await subscriptions.replace(this.#ns, this.id, { ...INPUT, ...input }, AUTHOR);
+  }
+
+  async remove(): Promise<void> {
+    await this.#process(0).subscriptions.remove(this.#ns, this.id, AUTHOR);
   }
 
   /** Hands a message that is due to a process, which takes some of its steps. */
@@ -202,6 +229,14 @@ export class OrderedWorld {
     }
   }
 
+  /** Lets time pass until another message is due. */
+  passToNext(): void {
+    const next = Math.min(...this.queue.waiting.map(({ at }) => at).filter((at) => at > this.clock.now()));
+    if (Number.isFinite(next)) {
+      this.pass(next - this.clock.now());
+    }
+  }
+
   /** Nothing more goes wrong: everything comes to its end. */
   async settle(): Promise<void> {
     this.isClosed = false;
@@ -215,16 +250,20 @@ export class OrderedWorld {
       if (count > MAX_MESSAGES) {
         throw new Error(`${count} messages were handled, and there are more.`);
       }
-      const next = Math.min(...this.queue.waiting.map(({ at }) => at));
-      this.pass(Math.max(0, next - this.clock.now()));
+      if (!this.queue.hasDue) {
+        this.passToNext();
+      }
       await this.take(count, count, 1_000);
     }
   }
 
   async heard(store: string): Promise<number[]> {
     const [{ records }] = this.processes as [Process];
-    const scope = { ns: this.#ns, kind: 'kv', name: store };
-    const { changes } = await records.history<Json>(scope, { prefix: '', order: 'oldest', limit: 1_000 });
+    const { changes } = await records.history<Json>(this.scope(store), {
+      prefix: '',
+      order: 'oldest',
+      limit: 1_000,
+    });
     return changes.filter(({ key }) => key.endsWith('/a')).map(({ revision }) => revision);
   }
 
@@ -233,18 +272,22 @@ export class OrderedWorld {
   }
 
   async cursor(store: string) {
-    return (await this.#process(0).cursors.read(this.#id, this.scopeId(store)))?.cursor;
+    return (await this.#process(0).cursors.read(this.id, this.scopeId(store)))?.cursor;
   }
 
   async deliveries(store: string): Promise<Delivery[]> {
-    const { deliveries } = await this.#process(0).storage.list(this.#id, { limit: 1_000 });
+    const { deliveries } = await this.#process(0).storage.list(this.id, { limit: 1_000 });
     return deliveries
       .filter(({ scope }) => scope === this.scopeId(store))
       .sort((one, other) => one.revision - other.revision);
   }
 
   scopeId(store: string): string {
-    return scopeId({ ns: this.#ns, kind: 'kv', name: store });
+    return scopeId(this.scope(store));
+  }
+
+  scope(store: string): Scope {
+    return { ns: this.#ns, kind: 'kv', name: store };
   }
 
   #openProcess(cosmos: CosmosFixture, skew: number): Process {
@@ -304,6 +347,7 @@ export class OrderedWorld {
   }
 
   #hear(webhookId: string, { data }: { data: { scope: string; revision: number } }): WebhookResult {
+    this.clock.advance(this.millisecondsPerCall / 1000);
     this.calls.push({ scope: data.scope, revision: data.revision, webhookId });
     return this.failures.shift() === true ? { status: 500, error: 'HTTP 500' } : { status: 200 };
   }
@@ -311,19 +355,11 @@ export class OrderedWorld {
   #begin(message: WakeMessage, nth: number): Handler {
     const actor = new Actor();
     const handler: { fault: Fault | undefined } = { fault: undefined };
-    const gate: Gate = (step, run) =>
-      actor.gate(step, async () => {
-        const { fault } = handler;
-        handler.fault = undefined;
-        const answer = fault === 'refused' ? undefined : await run();
-        if (fault === undefined) {
-          return answer as Awaited<ReturnType<typeof run>>;
-        }
-        if (step === 'post') {
-          return { error: 'No answer.' } as Awaited<ReturnType<typeof run>>;
-        }
-        throw unavailable('It does not answer.');
-      });
+    const gate = faulty(actor.gate, () => {
+      const { fault } = handler;
+      handler.fault = undefined;
+      return fault;
+    });
     const process = this.#process(nth);
     const ordered = this.#ordered(process, gate);
     const log = { error: (...texts: unknown[]) => this.alerts.push(texts.join(' ')) };
@@ -361,16 +397,3 @@ export class OrderedWorld {
 }
 
 const SEALER = new Sealer([randomBytes(32)]);
-
-/** A part of which every call goes through the gate. */
-function gated<Part extends object>(part: Part, gate: Gate): Part {
-  return new Proxy(part, {
-    get: (target, name) => {
-      const method: unknown = Reflect.get(target, name);
-      return typeof method === 'function'
-        ? (...parameters: unknown[]) =>
-            gate(String(name), async () => await Reflect.apply(method, target, parameters))
-        : method;
-    },
-  });
-}

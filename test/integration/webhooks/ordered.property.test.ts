@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type CosmosFixture, startCosmos } from '../cosmos-fixture.ts';
 import { printedSeed, runs } from '../seeded-runs.ts';
-import { type Fault, OrderedWorld, RETRY_SECONDS } from './ordered-world.ts';
+import type { Fault } from './gated-part.ts';
+import { OrderedWorld, RETRY_SECONDS } from './ordered-world.ts';
 
 const STORES = ['one', 'two'];
 const MAX_SKEW = 900;
@@ -20,9 +21,13 @@ type Event =
   | { readonly type: 'kill'; readonly nth: number; readonly comesAtOnce: boolean }
   | { readonly type: 'double'; readonly nth: number }
   | { readonly type: 'pass'; readonly milliseconds: number }
-  | { readonly type: 'pause' | 'resume' | 'close' | 'open' };
+  /** One heard change, from its write to some steps of the handler of its message. */
+  | { readonly type: 'tell'; readonly store: string; readonly process: number; readonly steps: number }
+  | { readonly type: 'pause' | 'resume' | 'close' | 'open' | 'wait' };
 
 const small = fc.nat(5);
+/** Most of what happens meets in one scope. */
+const stores = fc.constantFrom('one', 'one', 'one', 'two');
 const steps = fc.oneof(fc.nat(9), fc.constant(100));
 const event = (type: Event['type'], rest: Record<string, fc.Arbitrary<unknown>> = {}) =>
   fc.record({ type: fc.constant(type), ...rest });
@@ -31,13 +36,14 @@ const events = fc.array(
     {
       weight: 5,
       arbitrary: event('write', {
-        store: fc.constantFrom(...STORES),
+        store: stores,
         isHeard: fc.oneof(
           { weight: 3, arbitrary: fc.constant(true) },
           { weight: 1, arbitrary: fc.constant(false) },
         ),
       }),
     },
+    { weight: 8, arbitrary: event('tell', { store: stores, process: small, steps }) },
     { weight: 4, arbitrary: event('fan out', { process: small, dies: fc.boolean() }) },
     { weight: 6, arbitrary: event('take', { nth: small, process: small, steps }) },
     {
@@ -49,6 +55,7 @@ const events = fc.array(
       }),
     },
     { weight: 3, arbitrary: event('kill', { nth: small, comesAtOnce: fc.boolean() }) },
+    { weight: 4, arbitrary: event('wait') },
     { weight: 1, arbitrary: event('double', { nth: small }) },
     {
       weight: 4,
@@ -106,6 +113,10 @@ async function happen(world: OrderedWorld, event: Event): Promise<void> {
       return await world.fanOut(event.process, event.dies);
     case 'take':
       return await world.take(event.nth, event.process, event.steps);
+    case 'tell':
+      await world.write(event.store, true);
+      await world.fanOut(event.process, false);
+      return await world.take(-1, event.process, event.steps);
     case 'go on':
       return await world.goOn(event.nth, event.steps, event.fault);
     case 'kill':
@@ -114,6 +125,8 @@ async function happen(world: OrderedWorld, event: Event): Promise<void> {
       return world.double(event.nth);
     case 'pass':
       return world.pass(event.milliseconds);
+    case 'wait':
+      return world.passToNext();
     case 'pause':
     case 'resume':
       return await world.setActive(event.type === 'resume');

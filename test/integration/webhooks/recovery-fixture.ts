@@ -57,6 +57,7 @@ export class RecoveryFixture {
     const { records, subscriptions } = this;
     this.activation = new Activation({ subscriptions, queue: this.queue, clock, random });
     this.recovery = new Recovery({
+      ordered: { wakeAll: async () => {} },
       ...parts,
       records,
       subscriptions,

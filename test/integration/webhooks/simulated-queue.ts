@@ -40,10 +40,18 @@ export class SimulatedQueue implements DeliveryQueue {
     this.waiting.push({ message, at });
   }
 
-  /** Takes one of those that are due. */
+  get hasDue(): boolean {
+    return this.waiting.some(({ at }) => at <= this.#clock.now());
+  }
+
+  /**
+   * Takes one of those that are due.
+   *
+   * @param nth counted from the end where it is negative.
+   */
   take(nth: number): WakeMessage | undefined {
     const due = this.waiting.filter(({ at }) => at <= this.#clock.now());
-    const taken = due[nth % due.length];
+    const taken = due.at(nth % due.length);
     this.waiting = this.waiting.filter((each) => each !== taken);
     return taken?.message;
   }

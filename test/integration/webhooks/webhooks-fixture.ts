@@ -90,6 +90,7 @@ export interface Webhooks {
   readonly subscriptions: Subscriptions;
   readonly nesoiHooks: NesoiHooks;
   readonly storage: DeliveryStorage;
+  readonly cursors: CursorStorage;
   readonly queue: DeliveryQueue;
   readonly fanOut: FanOut;
   readonly deliveries: Deliveries;
@@ -162,11 +163,12 @@ export async function startWebhooks(
     random,
     retrySeconds: options.retrySeconds ?? [0.05, 0.05],
   });
+  const cursors = new CursorStorage(database.container(COSMOS_CONTAINERS.deliveries.id));
   const ordered = new OrderedDeliveries({
     records,
     subscriptions,
     ...parts,
-    cursors: new CursorStorage(database.container(COSMOS_CONTAINERS.deliveries.id)),
+    cursors,
     gate,
     clock,
     random,
@@ -187,6 +189,7 @@ export async function startWebhooks(
   });
   const activation = new Activation({ subscriptions, queue, clock, random });
   const recovery = new Recovery({
+    ordered,
     records,
     feed: new ChangeFeed(database.container(COSMOS_CONTAINERS.records.id), clock),
     subscriptions,
@@ -221,6 +224,7 @@ export async function startWebhooks(
     subscriptions,
     nesoiHooks,
     storage,
+    cursors,
     queue,
     fanOut,
     deliveries,

@@ -5,6 +5,9 @@ import { UsageError } from '../usage-error.ts';
 import { DELIVERY_COLUMNS, deliveryRow } from '../webhooks/delivery-row.ts';
 import { findSubscriptionId } from '../webhooks/find-subscription.ts';
 
+/** Owns what the topic of the bus did not take (docs/bus.md). */
+const TOPIC = 'notifications';
+
 const SUBSCRIPTION_FLAG = { placeholder: 'SUBSCRIPTION', summary: 'those of this subscription' } as const;
 
 const QUEUE_FLAG = {
@@ -16,7 +19,8 @@ const QUEUE_FLAG = {
 const list = defineCommand({
   name: 'dead-letters list',
   summary: 'Lists the deliveries that nobody will try again, the newest first',
-  notes: 'Also those to subscriptions that are gone.',
+  notes:
+    'Also those to subscriptions that are gone; and, as "notifications", the changes that the topic of the bus did not take.',
   args: [],
   flags: {
     subscription: SUBSCRIPTION_FLAG,
@@ -41,8 +45,7 @@ const list = defineCommand({
       );
       return undefined;
     }
-    const subscription =
-      flags.subscription && (await findSubscriptionId(flags.subscription, { client, signal }));
+    const subscription = flags.subscription && (await findOwner(flags.subscription, { client, signal }));
     const items = await collect(client.deadLetters.list({ ...page, subscription }), limit);
     output.table({ items }, [...DELIVERY_COLUMNS, 'SUBSCRIPTION'], () =>
       items.map((delivery) => [...deliveryRow(delivery), delivery.subscription]),
@@ -125,9 +128,12 @@ async function choose(
   if ((subscription !== undefined) === (all === true)) {
     throw new UsageError('Say which are meant: either --subscription SUBSCRIPTION or --all.');
   }
-  return subscription === undefined
-    ? { all: true }
-    : { subscription: await findSubscriptionId(subscription, asking) };
+  return subscription === undefined ? { all: true } : { subscription: await findOwner(subscription, asking) };
+}
+
+/** The id of the subscription that dead letters were for. */
+async function findOwner(named: string, asking: Parameters<typeof findSubscriptionId>[1]): Promise<string> {
+  return named === TOPIC ? named : await findSubscriptionId(named, asking);
 }
 
 function subscriptionOf(choice: Choice): { readonly subscription: string } {

@@ -114,7 +114,7 @@ const statistics = defineCommand({
         'failures in a row': endpoint.failures,
         'failing since': endpoint.failingSince,
         'not called until': endpoint.openUntil,
-        'disabled at': endpoint.disablesAt,
+        'would be disabled': endpoint.disablesAt,
         'allowed a minute': endpoint.ratePerMinute,
         'attempts that succeeded': showShare(latest.successRate),
         'an attempt took': showPercentiles(latest.durationMs),

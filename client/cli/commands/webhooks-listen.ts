@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { SkerryClient } from '../../skerry-client.ts';
 import { readVerificationKey } from '../../webhooks/verification-key.ts';
 import { defineCommand } from '../command.ts';
+import { oneLine } from '../one-line.ts';
 import { UsageError } from '../usage-error.ts';
 import { describeEvent } from '../webhooks/describe-event.ts';
 import { runForWebhook } from '../webhooks/run-for-webhook.ts';
@@ -51,9 +52,8 @@ With --json each line is an event: {"listening", "subscription"}, {"consent"} or
       port,
       secrets: secrets.promise,
       onConsent: (origin) =>
-        output.event(
-          { consent: origin },
-          () => `${origin} asks whether it may call, and is told that it may`,
+        output.event({ consent: origin }, () =>
+          oneLine(`${origin} asks whether it may call, and is told that it may`),
         ),
       async onWebhook(webhook) {
         const answer = await answerTo(webhook);
@@ -100,7 +100,7 @@ With --json each line is an event: {"listening", "subscription"}, {"consent"} or
       output.event(shown, () =>
         [
           describeEvent(event),
-          `   ${delivery}${repeated ? ', again' : ''}, ${trust}; answered ${answer}`,
+          oneLine(`   ${delivery}${repeated ? ', again' : ''}, ${trust}; answered ${answer}`),
         ].join('\n'),
       );
     }

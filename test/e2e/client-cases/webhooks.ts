@@ -98,6 +98,12 @@ describe('webhooks', () => {
       .poll(() => webhooks.statistics(id), DEADLINE)
       .toMatchObject({ states: { delivered: 2, dead: 0 }, endpoint: { state: 'healthy' } });
     expect(await webhooks.recover(id, begun)).toEqual({ run: expect.any(String) });
+
+    receiver.answer = () => 500;
+    await client.store('orders').put('3', 'ink');
+    await expect.poll(dead, DEADLINE).toHaveLength(1);
+    expect(await deadLetters.purge({ subscription: id })).toEqual({ purged: 1 });
+    expect([await dead(), await Array.fromAsync(deadLetters.messages())]).toEqual([[], []]);
     await webhooks.delete(id);
   });
 });

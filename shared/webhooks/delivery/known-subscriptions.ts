@@ -127,10 +127,5 @@ export class KnownSubscriptions {
 
 /** One that cannot be read may hear of anything: whoever matches it finds out. */
 function prefixOf({ key }: Subscription): string {
-  if (typeof key !== 'string') {
-    return '/';
-  }
-  const beginning = literalBeginning(key);
-  // A pattern may cover the key that it begins with, which a prefix that ends in a slash does not.
-  return beginning === key ? key : beginning.replace(/(?<=.)\/$/, '');
+  return typeof key === 'string' ? literalBeginning(key) : '/';
 }

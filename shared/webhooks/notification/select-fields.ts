@@ -59,7 +59,10 @@ function selectItems(value: readonly Json[], selection: Selection): Json[] {
     const wanted = selection.get(String(index));
     const selected = wanted === undefined ? undefined : select(item, wanted);
     if (selected !== undefined) {
-      items.push(...Array<null>(index - items.length).fill(null), selected);
+      while (items.length < index) {
+        items.push(null);
+      }
+      items.push(selected);
     }
   }
   return items;

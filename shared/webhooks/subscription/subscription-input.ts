@@ -30,7 +30,6 @@ type StatedValue = Pick<
   'name' | 'key' | 'endpoint' | 'format' | 'mode' | 'types' | 'changed' | 'fields' | 'ordered'
 >;
 
-const MAX_POINTERS = 20;
 const MAX_POINTER_CHARACTERS = 500;
 
 /**
@@ -39,7 +38,7 @@ const MAX_POINTER_CHARACTERS = 500;
  * @throws SkerryError `invalid`.
  */
 export function checkSubscriptionInput(input: SubscriptionInput, endpointPolicy: EndpointPolicy): void {
-  const { key, endpoint, format, mode, changed, fields, headers = {} } = input;
+  const { key, endpoint, format, mode, changed = [], fields = [], headers = {} } = input;
   checkWatchedKey(key);
   checkEndpoint(endpoint, endpointPolicy);
   if (mode !== undefined && format !== 'cloudevents') {
@@ -53,13 +52,7 @@ export function checkSubscriptionInput(input: SubscriptionInput, endpointPolicy:
   checkHeaders(headers);
 }
 
-function checkPointers(field: string, pointers: readonly string[] | undefined): void {
-  if (pointers === undefined) {
-    return;
-  }
-  if (pointers.length > MAX_POINTERS) {
-    throw invalid(`There are more than ${MAX_POINTERS} JSON Pointers.`, { field, fix: 'Give fewer.' });
-  }
+function checkPointers(field: string, pointers: readonly string[]): void {
   for (const [index, pointer] of pointers.entries()) {
     if (pointer.length > MAX_POINTER_CHARACTERS || !isJsonPointer(pointer)) {
       throw invalid(

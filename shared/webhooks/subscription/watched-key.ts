@@ -62,7 +62,11 @@ export function covers(watched: string, key: string): boolean {
 
 /** The prefix under which all keys lie that a subscription's key covers: what may be authorised, and what has a scope. */
 export function literalBeginning(watched: string): string {
-  return isPattern(watched) ? watched.slice(0, watched.lastIndexOf('/', watched.indexOf('*')) + 1) : watched;
+  if (!isPattern(watched)) {
+    return watched;
+  }
+  // Without slashes at the end: what they begin may be nothing, and a prefix that ends in one covers only what is below.
+  return watched.slice(0, watched.lastIndexOf('/', watched.indexOf('*'))).replace(/\/+$/, '');
 }
 
 /** @throws SkerryError `invalid` for a key that covers no public one. */

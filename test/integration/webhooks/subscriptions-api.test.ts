@@ -114,6 +114,7 @@ test.each([
   ['an unknown field', { ...input, secret: 'x' }, 'secret'],
   ['a type of change that is none', { ...input, types: ['put', 'create'] }, 'types[1]'],
   ['no types at all', { ...input, types: [] }, 'types'],
+  ['too many JSON Pointers', { ...input, fields: Array(21).fill('/a') }, 'fields'],
   ['no fields at all', { ...input, fields: [] }, 'fields'],
   ['a header that is no text', { ...input, headers: { 'x-a': 1 } }, 'headers.x-a'],
   ['Nesoi’s format', { ...input, format: 'nesoi' }, 'format'],

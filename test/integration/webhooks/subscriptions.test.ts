@@ -65,7 +65,6 @@ test.each([
   ['a mode without CloudEvents', { ...input, mode: 'binary' as const }, 'mode'],
   ['no JSON Pointer', { ...input, changed: ['/a', 'b'] }, 'changed[1]'],
   ['half an escape', { ...input, fields: ['/a~2'] }, 'fields[0]'],
-  ['too many JSON Pointers', { ...input, fields: Array(21).fill('/a') }, 'fields'],
   ['a header of the request’s own', { ...input, headers: { 'Webhook-Id': 'x' } }, 'headers.webhook-id'],
   ['an endpoint on a private address', { ...input, endpoint: 'https://10.0.0.1' }, 'endpoint'],
 ])('%s is refused and nothing is written', async (_, faulty, field) => {

@@ -172,6 +172,13 @@ describe('selected fields', () => {
     expect(JSON.parse(write({ fields }).body).data).toEqual({ ...data, before, after });
   });
 
+  test('of a long array keep its end in its place', () => {
+    const { body } = write({ fields: ['/299999'] }, { value: Array<Json>(300_000).fill(1) });
+    const { after } = JSON.parse(body).data;
+    expect(after).toHaveLength(300_000);
+    expect(after.slice(-2)).toEqual([null, 1]);
+  });
+
   test('of a value without members are none, which is not the same as no record', () => {
     const { body } = write({ fields: ['/a'] }, { value: 'text' });
     expect(JSON.parse(body).data).toMatchObject({ after: {} });

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { isUnder } from '../../../shared/records/index.ts';
 import {
   checkWatchedKey,
   covers,
@@ -89,6 +90,7 @@ describe('a pattern', () => {
         const expected = isCovered(pattern.split('/'), key.split('/'));
         covered += expected ? 1 : 0;
         expect(covers(pattern, key)).toBe(expected);
+        if (expected) expect(isUnder(literalBeginning(pattern), key)).toBe(true);
       }),
       { seed: printedSeed('patterns of keys'), numRuns: runs(5_000, 200_000) },
     );
@@ -108,9 +110,12 @@ describe('a pattern', () => {
   });
 
   test.each([
-    ['/kv/agent1/**', '/kv/agent1/'],
-    ['/kv/a*/x', '/kv/'],
-    ['/srv/web/o*', '/srv/web/'],
+    ['/kv/agent1/**', '/kv/agent1'],
+    ['/kv/agent1/**/x*', '/kv/agent1'],
+    ['/kv/agent1/*', '/kv/agent1'],
+    ['/kv/agent1//**', '/kv/agent1'],
+    ['/kv/a*/x', '/kv'],
+    ['/srv/web/o*', '/srv/web'],
     ['/srv/web', '/srv/web'],
     ['/', '/'],
   ])('%s begins literally with %s', (key, beginning) => {

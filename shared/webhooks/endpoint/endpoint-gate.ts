@@ -135,11 +135,12 @@ export class EndpointGate {
   ): Promise<GateAnswer> {
     const { clock } = this.#options;
     const { subscription } = call;
-    const closed = await this.#closedUntil(lane, subscription);
+    const health = await lane.state.read(subscription);
+    const closed = closedUntil(health, clock.now());
     if (closed !== undefined) {
       return { kind: 'wait', until: closed };
     }
-    const isProbe = isHalfOpen(await lane.state.read(subscription), clock.now());
+    const isProbe = isHalfOpen(health, clock.now());
     if (isProbe && !(await this.#elect(lane, subscription))) {
       const until = (await this.#closedUntil(lane, subscription)) ?? clock.now() + BUSY_MILLISECONDS;
       return { kind: 'wait', until };

@@ -1,5 +1,6 @@
+import type { Database } from '@azure/cosmos';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { type Scope, scopeId } from '../../../shared/records/index.ts';
+import { type Json, type Scope, scopeId } from '../../../shared/records/index.ts';
 import { type Subscription, withState } from '../../../shared/webhooks/index.ts';
 import { type CosmosFixture, startCosmos } from '../cosmos-fixture.ts';
 import { RecoveryFixture, type RecoveryParts } from './recovery-fixture.ts';
@@ -7,12 +8,14 @@ import { RecoveryFixture, type RecoveryParts } from './recovery-fixture.ts';
 const author = { actor: 'test' };
 
 let cosmos: CosmosFixture;
+let database: Database;
 let fixture: RecoveryFixture;
 let ns: string;
 let namespaces = 0;
 
 beforeAll(async () => {
   cosmos = await startCosmos({ partitions: 4 });
+  database = cosmos.connect();
 });
 
 afterAll(async () => {
@@ -22,7 +25,7 @@ afterAll(async () => {
 beforeEach(() => {
   namespaces += 1;
   ns = `ns${namespaces}`;
-  fixture = new RecoveryFixture(cosmos.connect());
+  fixture = new RecoveryFixture(database);
 });
 
 describe('whoever becomes active again', () => {
@@ -163,14 +166,15 @@ test('what is delivered or under way is left alone, what is dead is told again',
 
 test('a long log is gone through page by page, from its first change since then that is not compacted', async () => {
   const { id } = await subscribe('/app');
-  const count = 450;
   for (let nth = 0; nth < 10; nth += 1) {
     await fixture.put(apps(), '/app/before');
   }
   await nextMoment();
   const since = new Date().toISOString();
-  await Promise.all(Array.from({ length: count }, (_, nth) => fixture.put(apps(), `/app/a${nth}`)));
-  await fixture.compaction.cutOff(apps(), 60);
+  for (let nth = 0; nth < 6; nth += 1) {
+    await putTogether(49);
+  }
+  await fixture.compaction.cutOff(apps(), 59);
 
   await fixture.recovery.handle({ task: 'recover', run: 'r', ns, subscription: id, since, page: 1 });
   let pages = 1;
@@ -179,27 +183,13 @@ test('a long log is gone through page by page, from its first change since then 
     await fixture.handle(message);
   });
   const revisions = (await fixture.deliveries(id)).map(({ revision }) => revision);
-  expect(revisions).toEqual(Array.from({ length: count - 50 }, (_, nth) => 61 + nth));
+  expect(revisions).toEqual(Array.from({ length: 5 * 49 }, (_, nth) => 60 + nth));
   expect(pages).toBe(3);
 });
 
-describe('a process that dies at any step of a recovery loses nothing', () => {
-  const moments = ['before', 'after'] as const;
-
-  test.each(moments)('%s the step', async (moment) => {
-    for (let nth = 0, isDone = false; !isDone; nth += 1) {
-      ns = `crash-${moment}-${nth}`;
-      let steps = 0;
-      fixture = new RecoveryFixture(cosmos.connect(), (parts) =>
-        interrupt(parts, async (work) => {
-          const isHere = steps === nth;
-          steps += 1;
-          if (isHere && moment === 'before') throw new Crash();
-          const result = await work();
-          if (isHere) throw new Crash();
-          return result;
-        }),
-      );
+describe.each(['before', 'after'] as const)('a process that dies %s any step loses nothing', (moment) => {
+  test('of a recovery', async () => {
+    await crashEverywhere(moment, async () => {
       const { id } = await subscribe('/app');
       const revision = await fixture.put(apps(), '/app/held');
       const message = { scope: scopeId(apps()), revision, key: '/app/held', subscription: id };
@@ -210,15 +200,52 @@ describe('a process that dies at any step of a recovery loses nothing', () => {
       const dead = { ...message, revision: await fixture.put(apps(), '/app/two'), key: '/app/two' };
       await fixture.stand(dead, { state: 'dead' });
       await fixture.activation.resume(ns, id, author);
-      const faults = await fixture.settle();
+      return id;
+    });
+  });
 
-      expect(await fixture.deliveries(id)).toMatchObject([1, 2, 3].map(() => ({ state: 'delivered' })));
-      expect(fixture.told).toHaveLength(3);
-      isDone = faults.length === 0;
-      expect(isDone || nth < 20).toBe(true);
-    }
+  test('of replays', async () => {
+    await crashEverywhere(moment, async () => {
+      const { id } = await subscribe('/app');
+      for (const state of ['delivered', 'dead', 'held'] as const) {
+        const key = `/app/${state}`;
+        const revision = await fixture.put(apps(), key);
+        await fixture.stand({ scope: scopeId(apps()), revision, key, subscription: id }, { state });
+      }
+      const replays = (await fixture.deliveries(id)).map((delivery) => ({ id: delivery.id, replay: 1 }));
+      await fixture.queue.send([{ task: 'replay', run: 'r', ns, subscription: id, replays }]);
+      return id;
+    });
   });
 });
+
+/** Repeats a scenario with a crash at each of its steps, and once without one: all three deliveries are told once. */
+async function crashEverywhere(moment: 'before' | 'after', begin: () => Promise<string>): Promise<void> {
+  for (let nth = 0, isDone = false; !isDone; nth += 1) {
+    namespaces += 1;
+    ns = `ns${namespaces}`;
+    let steps = 0;
+    fixture = new RecoveryFixture(database, (parts) =>
+      interrupt(parts, async (work) => {
+        const isHere = steps === nth;
+        steps += 1;
+        if (isHere && moment === 'before') throw new Crash();
+        const result = await work();
+        if (isHere) throw new Crash();
+        return result;
+      }),
+    );
+    const id = await begin();
+    const faults = await fixture.settle();
+    expect(await fixture.deliveries(id)).toMatchObject(
+      [1, 2, 3].map(() => ({ state: 'delivered', replays: 1 })),
+    );
+    expect(fixture.told).toHaveLength(3);
+    isDone = faults.length === 0;
+    expect(isDone && nth <= 5, 'no step was interrupted').toBe(false);
+    expect(nth).toBeLessThan(30);
+  }
+}
 
 class Crash extends Error {}
 
@@ -249,6 +276,14 @@ async function nextMoment(): Promise<void> {
 
 async function subscribe(key: string): Promise<Subscription> {
   return await fixture.subscriptions.create(ns, { name: 'test', key, endpoint: 'http://localhost/' }, author);
+}
+
+/** So many changes by one transaction. */
+async function putTogether(count: number): Promise<void> {
+  const keys = Array.from({ length: count }, (_, nth) => `/app/a${nth}`);
+  const decision = { type: 'put', value: {} } as const;
+  const decide = () => ({ writes: keys.map((key) => ({ key, decision })) });
+  await fixture.records.transact<Json>(apps(), { keys, ...author, decide });
 }
 
 async function pause(id: string): Promise<Subscription> {

@@ -107,6 +107,12 @@ export class DeliveryStorage {
     return { deliveries, next: writeCursor([last.createdAt, withEqualTime.length]) };
   }
 
+  /** Of the oldest deliveries of a subscription that are held what a replay needs. */
+  async held(subscription: string, limit: number): Promise<Pick<Delivery, 'id' | 'replays'>[]> {
+    const query = `SELECT TOP ${limit} c.id, c.replays FROM c WHERE c.state = 'held' ORDER BY c.createdAt`;
+    return await queryAll(this.#container, { query, parameters: [] }, { partitionKey: subscription });
+  }
+
   /** How many deliveries of a subscription are in a state. */
   async count(subscription: string, state: DeliveryState): Promise<number> {
     const query = 'SELECT VALUE COUNT(1) FROM c WHERE c.subscription = @subscription AND c.state = @state';

@@ -127,9 +127,8 @@ export class Recovery {
     if (subscription.state !== 'active') {
       return undefined;
     }
-    const request = { state: 'held', limit: PAGE_ITEMS } as const;
-    const { deliveries } = await this.#options.storage.list(subscription.id, request);
-    return deliveries.length === 0 ? undefined : { stage: 'held', replays: deliveries.map(nextReplay) };
+    const held = await this.#options.storage.held(subscription.id, PAGE_ITEMS);
+    return held.length === 0 ? undefined : { stage: 'held', replays: held.map(nextReplay) };
   }
 
   async #beginChanges(step: Step): Promise<RecoveryCursor | undefined> {

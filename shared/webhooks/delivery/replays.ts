@@ -88,7 +88,7 @@ export class Replays {
 }
 
 /** The replay that would be the next one of a delivery. */
-export function nextReplay({ id, replays = 0 }: Delivery): Replay {
+export function nextReplay({ id, replays = 0 }: Pick<Delivery, 'id' | 'replays'>): Replay {
   return { id, replay: replays + 1 };
 }
 

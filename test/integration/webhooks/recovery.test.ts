@@ -63,16 +63,25 @@ describe('whoever becomes active again', () => {
     expect(fixture.told).toHaveLength(names.length);
   });
 
-  test('is told of what was held, however old it is', async () => {
+  test('is told of what was held, however old and however much it is', async () => {
     const { id } = await subscribe('/app');
-    const revision = await fixture.put(apps(), '/app/old');
-    const message = { scope: scopeId(apps()), revision, key: '/app/old', subscription: id };
-    const held = await fixture.stand(message, { state: 'held', replays: 4 });
+    const revisions = Array.from({ length: 201 }, (_, nth) => nth + 1);
+    for (let written = 0; written < revisions.length; written += 49) {
+      await putTogether(49);
+    }
+    const message = { scope: scopeId(apps()), key: '/app/a0', subscription: id };
+    await Promise.all(
+      revisions.map((revision) => fixture.stand({ ...message, revision }, { state: 'held', replays: 4 })),
+    );
+    await nextMoment();
     await pause(id);
     await fixture.activation.resume(ns, id, author);
     await fixture.settle();
 
-    expect(await fixture.deliveries(id)).toMatchObject([{ id: held.id, state: 'delivered', replays: 5 }]);
+    const told = await fixture.deliveries(id);
+    expect(told.map(({ revision }) => revision)).toEqual(revisions);
+    expect(told.every(({ state, replays }) => state === 'delivered' && replays === 5)).toBe(true);
+    expect(fixture.told).toHaveLength(revisions.length);
   });
 
   test('misses nothing when it is paused again before it has heard all', async () => {

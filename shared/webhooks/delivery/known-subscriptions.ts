@@ -127,5 +127,5 @@ export class KnownSubscriptions {
 
 /** One that cannot be read may hear of anything: whoever matches it finds out. */
 function prefixOf({ key }: Subscription): string {
-  return typeof key === 'string' ? literalBeginning(key) : '/';
+  return typeof key === 'string' ? literalBeginning(key) || '/' : '/';
 }

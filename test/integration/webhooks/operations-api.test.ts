@@ -3,10 +3,10 @@ import { endpoints } from '../../../functions/http/endpoints.ts';
 import { composeServices, type Services } from '../../../functions/services.ts';
 import { createRouteHandlers, type RouteHandler } from '../../../shared/platform/http/index.ts';
 import { readSettings } from '../../../shared/platform/settings.ts';
-import { CONNECTIONS } from '../../../shared/platform/topology.ts';
+import { CONNECTIONS, COSMOS_CONTAINERS } from '../../../shared/platform/topology.ts';
 import { type Json, scopeId } from '../../../shared/records/index.ts';
 import { newDelivery } from '../../../shared/webhooks/delivery/delivery.ts';
-import { type Delivery, withState } from '../../../shared/webhooks/index.ts';
+import { type Delivery, EndpointStorage, withState } from '../../../shared/webhooks/index.ts';
 import { type Receiver, startReceiver } from './receiver.ts';
 import { testSecretKey } from './test-sealer.ts';
 import { eventually, type Servers, startServers, startWebhooks, type Webhooks } from './webhooks-fixture.ts';
@@ -217,6 +217,27 @@ test('statistics count deliveries by their states, and measure the newest', asyn
       lagMs: { p50: 20, p99: 130 },
     },
   });
+});
+
+test('statistics say how an endpoint fails, and until when it is left alone', async () => {
+  const id = await subscribe();
+  const [since, failingSince, openUntil] = [Date.now(), Date.now() - 1000, Date.now() + 30_000];
+  const storage = new EndpointStorage(services.database.container(COSMOS_CONTAINERS.deliveries.id));
+  const health = { endpoint: receiver.url, since: new Date(since).toISOString(), failures: 5, openings: 1 };
+  await storage.write(id, {}, { ...health, failingSince, openUntil });
+  const { json } = await call('GET', `/subscriptions/${id}/statistics`);
+  expect(json.endpoint).toEqual({
+    state: 'open',
+    failures: 5,
+    failingSince: new Date(failingSince).toISOString(),
+    openUntil: new Date(openUntil).toISOString(),
+    disablesAt: new Date(failingSince + 5 * 24 * 60 * 60 * 1000).toISOString(),
+  });
+  const known = await storage.read(id);
+  await storage.write(id, known, { ...health, failures: 2, openings: 0, failingSince });
+  const later = await call('GET', `/subscriptions/${id}/statistics`);
+  expect(later.json.endpoint).toMatchObject({ state: 'failing', failures: 2 });
+  expect(later.json.latest).toEqual({ deliveries: 0, delivered: 0, durationMs: {}, lagMs: {} });
 });
 
 describe('dead letters', () => {

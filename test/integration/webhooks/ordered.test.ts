@@ -41,25 +41,33 @@ describe('over two processes and the bus', () => {
   test('the changes of each scope come one after the other in their order, whatever fails, and no scope waits for another', async () => {
     await start();
     const subscription = await subscribe('/kv/*/a', { ordered: true });
+    let isOver = false;
     const slow = Promise.withResolvers<number>();
     const told = () => receiver.calls.map(({ body }) => dataOf(body));
     receiver.answer = (nth) => {
       const { scope } = told()[nth] ?? { scope: '' };
-      return scope.endsWith(':slow') && nth < 20 ? slow.promise : nth % 3 === 0 ? 500 : 200;
+      return scope.endsWith(':slow') && !isOver ? slow.promise : nth % 3 === 0 ? 500 : 200;
     };
+    const tellOthers = async (values: readonly number[]) => {
+      for (const value of values) {
+        await put('one', value);
+        await put('two', value);
+      }
+      await eventually(() => {
+        for (const store of ['one', 'two']) {
+          expect(valuesOf(store).slice(-values.length)).toEqual(values);
+        }
+      });
+    };
+    // An endpoint that never answered gets one call at a time.
+    await tellOthers([0, 1, 2]);
     await put('slow', 1);
     await eventually(() => expect(told().filter(({ scope }) => scope.endsWith(':slow'))).toHaveLength(1));
     await put('slow', 2);
-    for (let nth = 0; nth < 6; nth += 1) {
-      await put('one', nth);
-      await put('two', nth);
-    }
-    await eventually(() => {
-      for (const store of ['one', 'two']) {
-        expect(valuesOf(store)).toEqual([0, 1, 2, 3, 4, 5]);
-      }
-    });
+    await tellOthers([3, 4, 5]);
+    expect(valuesOf('one')).toEqual([0, 1, 2, 3, 4, 5]);
     expect(valuesOf('slow')).toEqual([1]);
+    isOver = true;
     slow.resolve(200);
     await eventually(() => expect(valuesOf('slow')).toEqual([1, 2]));
     await eventually(async () => {
@@ -232,17 +240,82 @@ describe('a cursor', () => {
   });
 });
 
-async function openWorld(failures: readonly boolean[] = []): Promise<OrderedWorld> {
+/** More than a change takes that fails at first, and a change that succeeds at once. */
+const STEPS = 14;
+
+describe('wherever a handler stands, the change is told in its turn', () => {
+  test('and so is the next one, whose message finds the cursor held', async () => {
+    const world = await openWorld();
+    for (let steps = 0; steps < STEPS; steps += 1) {
+      const store = await begin(world, steps);
+      await world.write(store, true);
+      await world.fanOut(1, false);
+      await world.take(-1, 1, ALL);
+      await world.goOn(0, ALL);
+      await world.settle();
+      expect(revisionsTold(world, store)).toEqual([1, 2]);
+    }
+  });
+
+  test('when it dies there', async () => {
+    const world = await openWorld();
+    for (let steps = 0; steps < STEPS; steps += 1) {
+      const store = await begin(world, steps);
+      world.kill(0, true);
+      await world.settle();
+      expect(new Set(revisionsTold(world, store))).toEqual(new Set([1]));
+      expect(await states(world, store)).toEqual(['delivered']);
+    }
+  });
+
+  test('when its call fails, and the message that repeats it comes early by the clocks of processes', async () => {
+    const world = await openWorld([], [-900, -900]);
+    for (let steps = 0; steps < STEPS; steps += 1) {
+      world.failures.push(true);
+      const store = await begin(world, steps);
+      world.passToNext();
+      await world.take(0, 1, ALL);
+      await world.goOn(0, ALL);
+      await world.settle();
+      expect(revisionsTold(world, store)).toEqual([1, 1]);
+      expect(await states(world, store)).toEqual(['delivered']);
+    }
+  });
+
+  test('when storage or the bus does not answer, though it did what it was asked for', async () => {
+    const world = await openWorld();
+    for (let steps = 0; steps < STEPS; steps += 1) {
+      const store = await begin(world, steps);
+      await world.goOn(0, ALL, 'lost');
+      await world.settle();
+      expect(new Set(revisionsTold(world, store))).toEqual(new Set([1]));
+      expect(await states(world, store)).toEqual(['delivered']);
+    }
+  });
+});
+
+const ALL = 1_000;
+
+/** Has a change of a store of its own told by a handler that stops after some steps. */
+async function begin(world: OrderedWorld, steps: number): Promise<string> {
+  const store = String(steps);
+  await world.write(store, true);
+  await world.fanOut(0, false);
+  await world.take(-1, 0, steps);
+  return store;
+}
+
+async function openWorld(failures: readonly boolean[] = [], skews = [0, 0]): Promise<OrderedWorld> {
   namespaces += 1;
-  return await OrderedWorld.open(servers.cosmos, `world${namespaces}`, [0, 0], failures);
+  return await OrderedWorld.open(servers.cosmos, `world${namespaces}`, skews, failures);
 }
 
 async function states(world: OrderedWorld, store = 'one'): Promise<Delivery['state'][]> {
   return (await world.deliveries(store)).map(({ state }) => state);
 }
 
-function revisionsTold(world: OrderedWorld): number[] {
-  return world.callsOf('one').map(({ revision }) => revision);
+function revisionsTold(world: OrderedWorld, store = 'one'): number[] {
+  return world.callsOf(store).map(({ revision }) => revision);
 }
 
 /** Removes the changes of a store up to a revision. */

@@ -131,6 +131,26 @@ describe('a cursor', () => {
     expect(revisionsTold(world)).toEqual([1, 1, 1, 1, 2]);
   });
 
+  test('waits for its time after a failure, whatever else wakes it, unless the subscription is resumed', async () => {
+    const world = await openWorld([true, true]);
+    await world.write('one', true);
+    await world.fanOut(0, false);
+    await world.take(0, 0, ALL);
+    await world.write('one', true);
+    await world.fanOut(0, false);
+    await world.take(-1, 1, ALL);
+    expect(revisionsTold(world)).toEqual([1]);
+    await world.setActive(false);
+    await world.setActive(true);
+    await world.take(-1, 1, ALL);
+    expect(revisionsTold(world)).toEqual([1, 1]);
+    const { blockedUntil = 0 } = (await world.cursor('one')) ?? {};
+    expect(blockedUntil - world.clock.now()).toBeGreaterThan(40_000);
+    await world.settle();
+    expect(revisionsTold(world)).toEqual([1, 1, 1, 2]);
+    expect(world.clock.now()).toBeGreaterThanOrEqual(blockedUntil);
+  });
+
   test('is let go of by a message that worked for long, and another one goes on', async () => {
     const world = await openWorld();
     world.millisecondsPerCall = 25_000;

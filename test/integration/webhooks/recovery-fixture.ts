@@ -34,6 +34,8 @@ export class RecoveryFixture {
   readonly recovery: Recovery;
   /** Ids of the deliveries that the endpoint heard, in that order. */
   readonly told: string[] = [];
+  /** Subscriptions whose cursors were woken. */
+  readonly woken: string[] = [];
 
   constructor(
     database: Database,
@@ -57,7 +59,7 @@ export class RecoveryFixture {
     const { records, subscriptions } = this;
     this.activation = new Activation({ subscriptions, queue: this.queue, clock, random });
     this.recovery = new Recovery({
-      ordered: { wakeAll: async () => {} },
+      ordered: { wakeAll: async (subscription) => void this.woken.push(subscription) },
       ...parts,
       records,
       subscriptions,

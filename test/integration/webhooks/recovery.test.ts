@@ -1,7 +1,7 @@
 import type { Database } from '@azure/cosmos';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type Json, type Scope, scopeId } from '../../../shared/records/index.ts';
-import { type Subscription, withState } from '../../../shared/webhooks/index.ts';
+import { type Subscription, type SubscriptionInput, withState } from '../../../shared/webhooks/index.ts';
 import { type CosmosFixture, startCosmos } from '../cosmos-fixture.ts';
 import { RecoveryFixture, type RecoveryParts } from './recovery-fixture.ts';
 
@@ -173,6 +173,23 @@ test('what is delivered or under way is left alone, what is dead is told again',
   ]);
 });
 
+test('an ordered subscription is told again of what is dead, and of the rest by its cursors alone', async () => {
+  const before = await fixture.put(apps(), '/app/before');
+  const { id } = await subscribe('/app', { ordered: true });
+  const revision = await fixture.put(apps(), '/app/dead');
+  const dead = { scope: scopeId(apps()), revision, key: '/app/dead', subscription: id };
+  await fixture.stand(dead, { state: 'dead' });
+  await fixture.put(apps(), '/app/behind-the-cursor');
+  const since = new Date(0).toISOString();
+  await fixture.recovery.handle({ task: 'recover', run: 'r', ns, subscription: id, since, page: 1 });
+  expect(fixture.woken).toEqual([id]);
+  await fixture.settle();
+  expect(await fixture.deliveries(id)).toMatchObject([
+    { revision: before, state: 'delivered' },
+    { revision, state: 'delivered' },
+  ]);
+});
+
 test('a long log is gone through page by page, from its first change since then that is not compacted', async () => {
   const { id } = await subscribe('/app');
   for (let nth = 0; nth < 10; nth += 1) {
@@ -283,8 +300,9 @@ async function nextMoment(): Promise<void> {
   }
 }
 
-async function subscribe(key: string): Promise<Subscription> {
-  return await fixture.subscriptions.create(ns, { name: 'test', key, endpoint: 'http://localhost/' }, author);
+async function subscribe(key: string, more: Partial<SubscriptionInput> = {}): Promise<Subscription> {
+  const input = { name: 'test', key, endpoint: 'http://localhost/', ...more };
+  return await fixture.subscriptions.create(ns, input, author);
 }
 
 /** So many changes by one transaction. */

@@ -57,6 +57,20 @@ async function expectQuiet(ns: string, listener: Listener, expected: string[]): 
 }
 
 describe.concurrent('a change', () => {
+  it('waits for the one before it in its scope, where the subscription is ordered, also while that is paused', async () => {
+    const listener = await listen('order', '/app', (nth) => (nth % 2 === 0 ? 500 : 200), { ordered: true });
+    const pathOf = (operation: string) => `subscriptions/${listener.id}/${operation}?ns=order`;
+    await putApp('order', 'a', 1);
+    await putApp('order', 'b', 2);
+    const told = () => listener.receiver.calls.map((call) => toldBy(call).revision);
+    await vi.waitFor(() => expect(told()).toEqual([1, 1, 2, 2]), DEADLINE);
+    expect((await api.post(pathOf('pause'))).status).toBe(200);
+    await putApp('order', 'c', 3);
+    await putApp('order', 'a', 4);
+    expect((await api.post(pathOf('resume'))).status).toBe(200);
+    await vi.waitFor(() => expect(told()).toEqual([1, 1, 2, 2, 3, 3, 4, 4]), DEADLINE);
+  });
+
   it('is posted with the values before and after, under the id of its delivery', async () => {
     const listener = await listen('change', '/app/dm');
     await putApp('change', 'dm', { greeting: 'hello' });

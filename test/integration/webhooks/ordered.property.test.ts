@@ -101,7 +101,7 @@ test('whoever dies wherever and however messages come, every change is told in i
         await check(world, store);
       }
     }),
-    { seed: printedSeed('ordered.property'), numRuns: runs(8, 600), endOnFailure: true },
+    { seed: printedSeed('ordered.property'), numRuns: runs(12, 1_000), endOnFailure: true },
   );
 });
 

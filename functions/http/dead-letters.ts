@@ -60,12 +60,12 @@ const replayDeadLetters = endpoint({
   access: { verb: 'write', keys: '/hook' },
   body: z.strictObject({
     ids: z
-      .array(z.strictObject({ subscription: z.string(), id: z.string() }))
+      .array(z.strictObject({ subscription: nameSchema, id: nameSchema }))
       .min(1)
       .max(MAX_IDS)
       .optional()
       .describe('These deliveries.'),
-    subscription: z.string().optional().describe('All of a subscription.'),
+    subscription: nameSchema.optional().describe('All of a subscription.'),
     all: z.literal(true).optional().describe('All of the namespace.'),
     after: paging.after,
     queue: queueSchema,

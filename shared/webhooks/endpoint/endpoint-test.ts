@@ -1,7 +1,7 @@
 import type { Clock } from '../../platform/clock.ts';
 import type { Random } from '../../platform/random.ts';
 import type { RequestWriter } from '../notification/request-writer.ts';
-import { notConfirmed } from '../subscription/activation.ts';
+import { isConsentMissing, notConfirmed } from '../subscription/activation.ts';
 import type { Subscriptions } from '../subscription/subscriptions.ts';
 import type { PostWebhook } from './webhook-client.ts';
 
@@ -35,7 +35,7 @@ export class EndpointTest {
   async run(ns: string, id: string): Promise<EndpointTestResult> {
     const { subscriptions, requests, post, clock, random } = this.#options;
     const subscription = await subscriptions.get(ns, id);
-    if (subscription.state === 'unconfirmed') {
+    if (isConsentMissing(subscription)) {
       throw notConfirmed(id);
     }
     const startedAt = clock.now();

@@ -60,7 +60,7 @@ export class Activation {
       if (value.state === 'active') {
         return undefined;
       }
-      if (value.state === 'unconfirmed' || (value.consent !== undefined && !value.consent.grantedAt)) {
+      if (isConsentMissing(value)) {
         throw notConfirmed(id);
       }
       return { ...value, state: 'active' };
@@ -131,6 +131,11 @@ export function inactiveSince({
   createdAt,
 }: Pick<Subscription, 'stateSince' | 'createdAt'>): string {
   return stateSince ?? createdAt;
+}
+
+/** Whether the endpoint must not be called yet, whatever the state is besides: a paused subscription that is given another endpoint stays paused. */
+export function isConsentMissing({ state, consent }: Pick<SubscriptionValue, 'state' | 'consent'>): boolean {
+  return state === 'unconfirmed' || (consent !== undefined && consent.grantedAt === undefined);
 }
 
 /** @returns what refuses to call an endpoint that did not consent. */

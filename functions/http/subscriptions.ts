@@ -91,7 +91,7 @@ const createSubscription = endpoint({
     },
   },
   async handle(request, { consents }) {
-    const subscription = await consents.create(request.ns, request.body, request.author, request.baseUrl);
+    const subscription = await consents.create(request.ns, request.body, request.author, request.ownUrl);
     const location = canonicalLocation(request, `subscriptions/${subscription.id}`);
     return json(201, describeIssued(subscription), { ...factsOf(subscription), location });
   },
@@ -163,9 +163,9 @@ const putSubscription = endpoint({
     },
   },
   errors: ['not-found', 'conflict'],
-  async handle({ ns, params, body, author, baseUrl, headers }, { consents }) {
+  async handle({ ns, params, body, author, ownUrl, headers }, { consents }) {
     const precondition = readPrecondition(headers);
-    const subscription = await consents.replace(ns, params.id, body, author, baseUrl, precondition);
+    const subscription = await consents.replace(ns, params.id, body, author, ownUrl, precondition);
     return json(200, describeSubscription(subscription), factsOf(subscription));
   },
 });

@@ -48,6 +48,10 @@ export class IncomingContext implements RequestContext {
     return this.#publicUrl?.replace(/\/+$/, '') ?? callersBaseUrl(this.#url, this.headers);
   }
 
+  get ownUrl(): string {
+    return this.#publicUrl?.replace(/\/+$/, '') ?? new URL(this.#url).origin;
+  }
+
   get clientAddress(): string | undefined {
     return clientAddress(this.headers.get('x-forwarded-for'));
   }

@@ -32,6 +32,11 @@ export interface RequestContext {
    * Base of absolute links, without a slash at its end: `SKERRY_PUBLIC_URL`, or else what the caller used.
    */
   readonly baseUrl: string;
+  /**
+   * Base of links that others are sent: `SKERRY_PUBLIC_URL`, or else the host that the request came to. What a caller says of
+   * proxies before it is not believed: in its name others would be asked, and a link of another host gives away what it holds.
+   */
+  readonly ownUrl: string;
   /** The caller's IP address as the front end before the app reports it. */
   readonly clientAddress: string | undefined;
   readonly headers: HeaderReader;
@@ -75,6 +80,10 @@ export class CheckedRequest<Params, Query, Body> implements EndpointRequest<Para
 
   get baseUrl(): string {
     return this.#context.baseUrl;
+  }
+
+  get ownUrl(): string {
+    return this.#context.ownUrl;
   }
 
   get clientAddress(): string | undefined {

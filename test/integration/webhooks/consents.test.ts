@@ -156,6 +156,20 @@ function consentMessages(): ConsentMessage[] {
 
 const grants = { headers: { 'webhook-allowed-origin': ORIGIN, 'webhook-allowed-rate': '120' } };
 
+test.each(['eventgrid.azure.net', 'a:b:c', '['])(
+  'nobody is asked in the name of %s because a caller says so',
+  async (host) => {
+    receiver.reply = () => ({ headers: { 'webhook-allowed-origin': host } });
+    const { body, status } = await call('POST', 'subscriptions', input(), { 'x-forwarded-host': host });
+    expect({ ...body, status }).toMatchObject({
+      status: 201,
+      state: 'unconfirmed',
+      consent: { origin: ORIGIN },
+    });
+    expect(callback()).toContain(body.id);
+  },
+);
+
 describe('an endpoint that consents at once', () => {
   test('makes the subscription active in the answer, which owes it what changed meanwhile', async () => {
     receiver.reply = () => grants;
@@ -388,6 +402,7 @@ describe('replacing a subscription', () => {
     const asked = await call('PUT', path, input({ consent: true }));
     expect(asked.body).toMatchObject({ state: 'paused', consent: { granted: false } });
     expect((await call('POST', `${path}/resume`)).status).toBe(409);
+    expect((await call('POST', `${path}/test`)).status).toBe(409);
     expect((await call('POST', callback())).status).toBe(200);
     expect(await read(id)).toMatchObject({ state: 'paused', consent: { granted: true } });
   });

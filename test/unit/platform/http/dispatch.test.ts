@@ -22,8 +22,8 @@ const getThing = endpoint({
   access: { verb: 'read', keys: '/thing/{name}' },
   query: { passing: flag(), tag: list(z.string().max(3)), ...paging },
   responses: { 200: { description: 'The thing.' } },
-  handle: ({ ns, params, query, author, baseUrl, clientAddress }) =>
-    json(200, { ns, params, query, author, baseUrl, clientAddress }, { revision: 7 }),
+  handle: ({ ns, params, query, author, baseUrl, ownUrl, clientAddress }) =>
+    json(200, { ns, params, query, author, baseUrl, ownUrl, clientAddress }, { revision: 7 }),
 });
 
 const putThing = endpoint({
@@ -142,6 +142,7 @@ describe('what a handler is given', () => {
     });
     expect(JSON.parse(body)).toMatchObject({
       baseUrl: 'https://skerry.example',
+      ownUrl: 'http://skerry.test',
       clientAddress: '10.1.2.3',
       author: { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' },
     });
@@ -152,7 +153,10 @@ describe('what a handler is given', () => {
     const { text: body } = await settled('things/{name}', '/things/dm', {
       headers: { 'x-forwarded-host': 'other.example' },
     });
-    expect(JSON.parse(body)).toMatchObject({ baseUrl: 'https://public.example' });
+    expect(JSON.parse(body)).toMatchObject({
+      baseUrl: 'https://public.example',
+      ownUrl: 'https://public.example',
+    });
   });
 });
 

@@ -5,6 +5,7 @@ import { SkerryError } from '../../platform/errors.ts';
 import type { WebhookRequest } from '../notification/webhook-request.ts';
 import { createConnector } from './connector.ts';
 import { checkEndpoint, type EndpointPolicy } from './endpoint-policy.ts';
+import { hideSecrets } from './hide-secrets.ts';
 import { retryAfterMilliseconds } from './retry-after.ts';
 
 /** How a POST ended: with `error` it failed, whether or not an answer came. */
@@ -12,7 +13,7 @@ export interface WebhookResult {
   /** Of the answer, if one came. */
   readonly status?: number;
   readonly error?: string;
-  /** The first 20,000 bytes of the answer's body, if one came that is not compressed. */
+  /** The first 20,000 bytes of the answer's body, if one came that is not compressed; without the secrets that were sent. */
   readonly body?: string;
   /** Milliseconds that the endpoint wants to be left alone, from now on; of the header `Retry-After` of a 429 or 503. */
   readonly retryAfterMilliseconds?: number;
@@ -38,7 +39,7 @@ export interface ConsentAnswer {
 export type PostWebhook = (request: WebhookRequest) => Promise<WebhookResult>;
 
 /** Sends one OPTIONS request, as `PostWebhook` does. */
-export type AskForConsent = (request: Omit<WebhookRequest, 'body'>) => Promise<ConsentAnswer>;
+export type AskForConsent = (request: Pick<WebhookRequest, 'endpoint' | 'headers'>) => Promise<ConsentAnswer>;
 
 export interface WebhookClient {
   readonly post: PostWebhook;
@@ -69,6 +70,7 @@ interface Exchange {
   readonly endpoint: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
+  readonly secrets?: readonly string[];
   readonly timeoutMilliseconds: number;
 }
 
@@ -90,16 +92,16 @@ export function createWebhookClient({
 }: WebhookClientOptions): WebhookClient {
   let connections: ReturnType<typeof openConnections> | undefined;
 
-  async function exchange({ endpoint, timeoutMilliseconds: timeout, ...rest }: Exchange) {
+  async function exchange({ endpoint, secrets = [], timeoutMilliseconds: timeout, ...rest }: Exchange) {
     try {
       checkEndpoint(endpoint, policy);
       connections ??= openConnections(policy);
       const { request, dispatcher } = await connections;
       const headers = { ...rest.headers, 'accept-encoding': 'identity' };
       const signal = AbortSignal.timeout(timeout);
-      const answer = await request(endpoint, { ...rest, headers, dispatcher, signal });
+      const answer = await unlessAborted(signal, request(endpoint, { ...rest, headers, dispatcher, signal }));
       const bytes = await readStart(answer.body);
-      const text = isPlain(answer.headers) ? decodeText(bytes) : undefined;
+      const text = isPlain(answer.headers) ? decodeText(bytes, secrets) : undefined;
       return { status: answer.statusCode, headers: answer.headers, text };
     } catch (fault) {
       const isFinal = fault instanceof SkerryError;
@@ -121,6 +123,18 @@ export function createWebhookClient({
       return 'error' in answer ? answer : toConsentAnswer(answer);
     },
   };
+}
+
+/** While a connection is made undici does not look at the signal; that takes as long as a name server or a handshake likes. */
+async function unlessAborted<Value>(signal: AbortSignal, work: Promise<Value>): Promise<Value> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const abort = () => reject(signal.reason);
+  signal.addEventListener('abort', abort);
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
 }
 
 /** Loaded at first use: most instances answer requests and deliver nothing. */
@@ -183,15 +197,15 @@ function isPlain(headers: IncomingHttpHeaders): boolean {
   return encoding.trim().toLowerCase() === 'identity';
 }
 
-function decodeText(bytes: Buffer): string {
-  const text = decodeStart(bytes);
-  // What is no UTF-8 became longer.
-  return Buffer.byteLength(text) > MAX_RESPONSE_BYTES ? decodeStart(Buffer.from(text)) : text;
+/** Hides secrets in all that was read before it is cut, lest half of one stays; what is no UTF-8 becomes longer. */
+function decodeText(bytes: Buffer, secrets: readonly string[]): string {
+  const text = hideSecrets(decode(bytes), secrets, bytes.length >= MAX_RESPONSE_BYTES);
+  return decode(Buffer.from(text).subarray(0, MAX_RESPONSE_BYTES));
 }
 
 /** Cuts off a character that is not complete. */
-function decodeStart(bytes: Buffer): string {
-  return new StringDecoder('utf8').write(bytes.subarray(0, MAX_RESPONSE_BYTES));
+function decode(bytes: Buffer): string {
+  return new StringDecoder('utf8').write(bytes);
 }
 
 function statusError(status: number, text: string): string {

@@ -118,6 +118,7 @@ export class RequestWriter {
     traceparent: string | undefined,
   ): WebhookRequest {
     const { consent, endpoint } = subscription;
+    const ownHeaders = this.#ownHeaders(ns, subscription);
     const timestamp = Math.floor(now / 1000);
     const signatures = this.#secrets(ns, subscription, now).map(({ version, secret }) =>
       sign(version, secret, delivery, timestamp, body),
@@ -125,7 +126,7 @@ export class RequestWriter {
     return {
       endpoint,
       headers: {
-        ...this.#ownHeaders(ns, subscription),
+        ...ownHeaders,
         ...headers,
         'user-agent': `Skerry/${packageJson.version}`,
         'webhook-id': delivery,
@@ -135,6 +136,7 @@ export class RequestWriter {
         ...(consent?.grantedAt !== undefined && { 'webhook-request-origin': consent.origin }),
       },
       body,
+      secrets: Object.values(ownHeaders),
     };
   }
 

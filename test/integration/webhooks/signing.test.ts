@@ -97,7 +97,7 @@ test('a secret is shown once, verifies what is sent, and stands nowhere in the c
   ).toMatchObject({
     type: 'app.put',
   });
-  expect(request.headers).toMatchObject({ authorization: token });
+  expect(request).toMatchObject({ headers: { authorization: token }, secrets: [token] });
 
   const replaced = await call('PUT', `/subscriptions/${id}`, { ...input, headers: { authorization: token } });
   const answers = [replaced, await call('GET', `/subscriptions/${id}`), await call('GET', '/subscriptions')];

@@ -106,6 +106,22 @@ describe('an answer', () => {
     expect(body.startsWith(start)).toBe(true);
   });
 
+  test('that repeats what is secret is kept and told without it, even where it is cut off in the midst', async () => {
+    const secrets = ['Bearer top-secret', 'quoted "key"', 'a'];
+    const told = JSON.stringify({ secrets, token: 'top-secret' });
+    const port = await listen((_request, response) => {
+      response.writeHead(401).write(told + 'x'.repeat(19_996 - told.length));
+      response.write('quoted "k');
+    });
+    const request = { endpoint: `http://127.0.0.1:${port}`, headers: {}, body: '{}', secrets };
+    const { error, body = '' } = await connect(SHORT).post(request);
+    expect(error).toMatch(/^HTTP 401: \{"secrets":\["…","…","a"\],"token":"…"\}x+$/);
+    expect(body).toMatch(/x+…?$/);
+    for (const text of ['top-secret', 'key', 'quot']) {
+      expect(body).not.toContain(text);
+    }
+  });
+
   test('that comes drop by drop counts by its status', async () => {
     const port = await listen((_request, response) => {
       response.writeHead(202, { 'content-length': 10_000 });
@@ -172,6 +188,13 @@ describe('without an answer', () => {
     const port = await listen((request) => request.socket.resetAndDestroy());
     const result = await post(`http://127.0.0.1:${port}`, LOCAL);
     expect(result).toEqual({ error: expect.stringMatching(/ECONNRESET|closed/) });
+  });
+
+  test('a handshake that never ends takes no longer than anything else', async () => {
+    const port = await portOf(createTcpServer((socket) => socket.on('error', () => {}).resume()));
+    const begun = performance.now();
+    expect(await post(`https://127.0.0.1:${port}`, SHORT)).toEqual({ error: 'No answer within 0.3 s.' });
+    expect(performance.now() - begun).toBeLessThan(3_000);
   });
 
   test('nobody listening is told by the code', async () => {

@@ -215,12 +215,12 @@ export class Deliveries {
   }
 
   /** Schedules the same attempt again, for its own time by the endpoint's allowed rate, or for when it is worth asking again. */
-  async #wait(message: DeliveryMessage, { until, slotAt }: WaitForEndpoint): Promise<void> {
+  async #wait(message: DeliveryMessage, { until, isOwn, slotAt }: WaitForEndpoint): Promise<void> {
     const { queue, clock, random } = this.#options;
     const { slotAt: _, ...rest } = message;
     const postponed = (message.postponed ?? 0) + 1;
-    if (slotAt !== undefined) {
-      return await queue.schedule({ ...rest, postponed, slotAt }, until);
+    if (isOwn) {
+      return await queue.schedule({ ...rest, postponed, ...(slotAt !== undefined && { slotAt }) }, until);
     }
     const now = clock.now();
     const wait = Math.max(until - now, backoff(postponed, MAX_WAIT_MILLISECONDS));

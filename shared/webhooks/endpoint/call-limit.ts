@@ -11,12 +11,24 @@ const FAST_MILLISECONDS = 1_000;
 /** How long a call waits here for its turn: less than the way over the bus takes. */
 const MAX_WAIT_MILLISECONDS = 200;
 const MAX_WAITING = 200;
+/** The soonest that a call which was turned away comes back. */
+const MIN_RETURN_MILLISECONDS = 1_000;
+/** How far ahead turns are set apart: an endpoint that becomes faster is not kept waiting for longer. */
+const TURN_HORIZON_MILLISECONDS = 15 * 60_000;
 
 /** Weight of the newest call in the mean duration. */
 const NEWEST_WEIGHT = 0.2;
 
 /** To be called when the call is over. */
 export type Leave = () => void;
+
+/** When a call that was turned away is to come back. */
+export interface Turn {
+  /** In milliseconds since the Unix epoch. */
+  readonly at: number;
+  /** Whether it is set apart for this call: others that were turned away come at other times. */
+  readonly isOwn: boolean;
+}
 
 interface RunningCall {
   readonly startedAt: number;
@@ -32,6 +44,9 @@ export interface SlowCalls {
  * Lets so many calls of an endpoint run at a time. A burst to a fast endpoint waits for its turn; who would wait for too
  * long is turned away at once, so that a slow endpoint holds up nobody but itself. Nor do many slow ones together: there is a
  * limit to what they all have of a process, and none of them has more than one call before its first answer.
+ *
+ * Who is turned away is given a turn, as many in a second as the endpoint takes calls: if all came back together, most would be
+ * turned away again, and the endpoint have nothing to do until they come once more.
  */
 export class CallLimit {
   readonly #clock: Clock;
@@ -40,6 +55,7 @@ export class CallLimit {
   readonly #waiting = new Set<(leave: Leave | undefined) => void>();
   /** Undefined before the first call is over. */
   #meanMilliseconds: number | undefined;
+  #lastTurnAt = 0;
 
   constructor(clock: Clock, slowCalls: SlowCalls) {
     this.#clock = clock;
@@ -65,6 +81,24 @@ export class CallLimit {
       }
     });
     return await promise;
+  }
+
+  /** When a call that was turned away just now is to come back. */
+  nextTurn(): Turn {
+    const now = this.#clock.now();
+    const youngest = [...this.#running].at(-1);
+    // As long as all of them hang, the last one that was let in tells how slow it is.
+    const age = youngest === undefined ? 0 : now - youngest.startedAt;
+    const soonest = now + Math.max(MIN_RETURN_MILLISECONDS, age);
+    if (this.#meanMilliseconds === undefined) {
+      return { at: soonest, isOwn: false };
+    }
+    const at = Math.max(soonest, this.#lastTurnAt + Math.max(this.#meanMilliseconds, age) / MAX_CALLS);
+    if (at > now + TURN_HORIZON_MILLISECONDS) {
+      return { at: now + TURN_HORIZON_MILLISECONDS, isOwn: false };
+    }
+    this.#lastTurnAt = at;
+    return { at, isOwn: true };
   }
 
   #begin(): Leave {

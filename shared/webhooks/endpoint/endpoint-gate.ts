@@ -51,6 +51,8 @@ export interface WaitForEndpoint {
   readonly kind: 'wait';
   /** Milliseconds since the Unix epoch. */
   readonly until: number;
+  /** Whether nobody else was told to come at that time. */
+  readonly isOwn?: true;
   /** Set apart for this very call, which brings it along when it comes again. */
   readonly slotAt?: number;
 }
@@ -112,14 +114,15 @@ export class EndpointGate {
       return { kind: 'wait', until: closed };
     }
     const slot = await this.#slotFor(lane, subscription, slotAt);
-    const own = slot?.isReserved ? { slotAt: slot.at } : {};
+    const own = slot?.isReserved ? ({ isOwn: true, slotAt: slot.at } as const) : {};
     if (slot !== undefined && (!slot.isReserved || slot.at - clock.now() > SHORT_WAIT_MILLISECONDS)) {
       return { kind: 'wait', until: slot.at, ...own };
     }
     await clock.sleep(Math.max(0, (slot?.at ?? 0) - clock.now()));
     const leave = await lane.limit.enter();
     if (leave === undefined) {
-      return { kind: 'wait', until: clock.now() + BUSY_MILLISECONDS, ...own };
+      const { at, isOwn } = lane.limit.nextTurn();
+      return { kind: 'wait', until: at, ...(isOwn && { isOwn }), ...own };
     }
     try {
       return await this.#callAdmitted(call, lane, post);

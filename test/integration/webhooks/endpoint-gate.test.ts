@@ -175,7 +175,7 @@ test('no more than ten calls run at a time in a process', async () => {
     await new Promise((resume) => setImmediate(resume));
   }
   await clock.advance(200);
-  expect(await Promise.race(calls)).toEqual({ kind: 'wait', until: clock.now() + SECOND });
+  expect(await Promise.race(calls)).toEqual({ kind: 'wait', until: clock.now() + SECOND, isOwn: true });
   expect(running).toBe(10);
   resolve(SUCCEEDED);
   await Promise.all(calls);
@@ -204,7 +204,7 @@ describe('the rate that an endpoint allows', () => {
     await call(one, SUCCEEDED);
     const answer = await call(one, SUCCEEDED);
     const slotAt = clock.now() + SECOND;
-    expect(answer).toEqual({ kind: 'wait', until: slotAt, slotAt });
+    expect(answer).toEqual({ kind: 'wait', until: slotAt, isOwn: true, slotAt });
     await clock.advance(1.5 * SECOND);
     expect((await call(other, SUCCEEDED, slotAt)).kind).toBe('called');
 

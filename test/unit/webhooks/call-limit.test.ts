@@ -58,6 +58,41 @@ test('at a slow endpoint nobody waits', async () => {
   expect(await limit.enter()).toBeUndefined();
 });
 
+test('a burst that is turned away comes back at the pace of the endpoint, and never leaves it idle', async () => {
+  const limit = await limitAfter(1_000);
+  let over = 0;
+  let arrivals = 0;
+  const arrive = async () => {
+    for (;;) {
+      arrivals += 1;
+      const leave = await limit.enter();
+      if (leave !== undefined) {
+        await clock.sleep(1_000);
+        over += 1;
+        return leave();
+      }
+      await clock.sleep(limit.nextTurn().at - clock.now());
+    }
+  };
+  const burst = Promise.all(Array.from({ length: 200 }, arrive));
+  await clock.advance(25_000);
+  expect(over).toBe(200);
+  expect(arrivals).toBeLessThan(600);
+  await burst;
+});
+
+test('who is turned away comes back the later the longer all calls hang, and when that is told to nobody else', async () => {
+  const limit = new CallLimit(clock, slowCalls);
+  const [first] = await enterTimes(limit, 1);
+  expect(limit.nextTurn()).toEqual({ at: clock.now() + 1_000, isOwn: false });
+  await clock.advance(5_000);
+  expect(limit.nextTurn()).toEqual({ at: clock.now() + 5_000, isOwn: false });
+  first?.();
+  await enterTimes(limit, 10);
+  const turns = Array.from({ length: 3 }, () => limit.nextTurn());
+  expect(turns).toEqual([1_000, 1_500, 2_000].map((later) => ({ at: clock.now() + later, isOwn: true })));
+});
+
 test('a call that is over twice makes room once', async () => {
   const limit = await limitAfter(5);
   const [first] = await enterTimes(limit, 10);

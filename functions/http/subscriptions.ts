@@ -56,15 +56,17 @@ const inputSchema = z.strictObject({
     .describe('Further request headers: authorization, and names of your own that begin with `x-`.'),
 });
 
-const rotationSchema = z.strictObject({
-  overlapSeconds: z
-    .int()
-    .min(0)
-    .max(7 * 24 * 60 * 60)
-    .default(24 * 60 * 60)
-    .describe('For how long older secrets sign beside the new one.'),
-  signature: z.enum(['v1', 'v1a']).optional().describe('As it was unless said.'),
-});
+const rotationSchema = z
+  .strictObject({
+    overlapSeconds: z
+      .int()
+      .min(0)
+      .max(7 * 24 * 60 * 60)
+      .default(24 * 60 * 60)
+      .describe('For how long older secrets sign beside the new one.'),
+    signature: z.enum(['v1', 'v1a']).optional().describe('As it was unless said.'),
+  })
+  .prefault({});
 
 const issuedSchema = subscriptionSchema.extend({
   secret: z.string().optional().describe('`whsec_…`, of v1. It is shown this once.'),

@@ -20,8 +20,9 @@ const grantByGet = endpoint({
   summary:
     'Lets an endpoint consent to being called, by the link that it was sent as WebHook-Request-Callback',
   access: 'open',
+  requestHeaders: ['WebHook-Allowed-Origin', 'WebHook-Allowed-Rate'],
   responses: granted,
-  errors: ['not-found'],
+  errors: ['not-found', 'unavailable'],
   handle: grant,
 });
 
@@ -31,8 +32,9 @@ const grantByPost = endpoint({
   route: CALLBACK,
   summary: 'Lets an endpoint consent to being called; WebHook-Allowed-Rate limits the calls in a minute',
   access: 'open',
+  requestHeaders: ['WebHook-Allowed-Origin', 'WebHook-Allowed-Rate'],
   responses: granted,
-  errors: ['not-found'],
+  errors: ['not-found', 'unavailable'],
   handle: grant,
 });
 

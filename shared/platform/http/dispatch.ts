@@ -145,7 +145,8 @@ class Dispatcher<Services> {
     const input = {
       params: readParameters(route.template, request.url),
       query,
-      readJson: (maxBytes: number) => readJsonBody(request, route.surface, maxBytes),
+      readJson: (maxBytes: number, mayBeMissing: boolean) =>
+        readJsonBody(request, route.surface, maxBytes, mayBeMissing),
       readRaw: (body: RawBody) => readRawBody(request, body),
     };
     return withoutBodyForHead(request, await endpoint.invoke(context, input, this.#services));

@@ -37,7 +37,14 @@ export interface KeyAccess {
 export type Access = 'open' | KeyAccess;
 
 /** Request headers that an endpoint obeys, for its description. */
-export type RequestHeader = 'If-Match' | 'If-None-Match' | 'Cache-Control' | 'Accept' | 'Last-Event-ID';
+export type RequestHeader =
+  | 'If-Match'
+  | 'If-None-Match'
+  | 'Cache-Control'
+  | 'Accept'
+  | 'Last-Event-ID'
+  | 'WebHook-Allowed-Origin'
+  | 'WebHook-Allowed-Rate';
 
 export type ResponseHeader =
   | 'ETag'
@@ -87,7 +94,10 @@ export interface EndpointDeclaration<
    * surfaces ignored.
    */
   readonly query?: Query;
-  /** What a JSON body must satisfy; objects in it should be strict. `rawContent` takes any body. Without it none is read. */
+  /**
+   * What a JSON body must satisfy; objects in it should be strict. With `prefault` it may be left out. `rawContent` takes any
+   * body. Without it none is read.
+   */
   readonly body?: Body;
   /** Bytes of a JSON body; 300 KiB unless said otherwise. */
   readonly maxBodyBytes?: number;
@@ -108,8 +118,8 @@ export interface UncheckedInput {
   readonly params: Readonly<Record<string, string>>;
   /** Query parameters without `ns`; an array where one was given repeatedly. */
   readonly query: RawQuery;
-  /** Reads the body and parses it as JSON. */
-  readJson(maxBytes: number): Promise<unknown>;
+  /** Reads the body and parses it as JSON; undefined where it is empty and may be missing. */
+  readJson(maxBytes: number, mayBeMissing: boolean): Promise<unknown>;
   readRaw(body: RawBody): Promise<RawContent>;
 }
 
@@ -190,7 +200,12 @@ async function readBody(
 ): Promise<unknown> {
   return isRawBody(body)
     ? await input.readRaw(body)
-    : checkInput(body, await input.readJson(maxBytes), 'field');
+    : checkInput(body, await input.readJson(maxBytes, mayBeMissing(body)), 'field');
+}
+
+/** Whether requests may come without a body, because nothing has to be said: the schema then has a value for that. */
+export function mayBeMissing(body: z.ZodType | RawBody): boolean {
+  return body instanceof z.ZodPrefault;
 }
 
 function parametersSchema(

@@ -15,17 +15,20 @@ const decoder = new TextDecoder('utf-8', { fatal: true });
  * Reads a body as JSON. On the canonical surface a content type other than JSON is refused (a missing one
  * counts as JSON); on legacy surfaces it says nothing, because curl calls every body urlencoded.
  *
+ * @param mayBeMissing whether an empty body is undefined, instead of a fault.
  * @throws SkerryError `unsupported-media-type`, `too-large`, or `invalid` with the line and column.
  */
 export async function readJsonBody(
   request: IncomingRequest,
   surface: Surface,
   maxBytes: number,
+  mayBeMissing: boolean,
 ): Promise<unknown> {
   if (surface === 'canonical') {
     checkContentType(request.headers.get('content-type'));
   }
-  return parseJsonBytes(await readBodyBytes(request, maxBytes));
+  const bytes = await readBodyBytes(request, maxBytes);
+  return bytes.byteLength === 0 && mayBeMissing ? undefined : parseJsonBytes(bytes);
 }
 
 /** Whether a body of this type is JSON, as one without a type is. */

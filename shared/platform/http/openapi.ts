@@ -1,5 +1,11 @@
 import { z } from 'zod';
-import type { Endpoint, ResponseDeclaration, ResponseHeader } from './endpoint.ts';
+import {
+  type Endpoint,
+  mayBeMissing,
+  type RequestHeader,
+  type ResponseDeclaration,
+  type ResponseHeader,
+} from './endpoint.ts';
 import { BARE_MAX_STALE_SECONDS } from './freshness.ts';
 import { NAME_PATTERN } from './name.ts';
 import { PROBLEM_KINDS } from './problem.ts';
@@ -30,12 +36,14 @@ const problemSchema = z.looseObject({
     .describe('409 to a campaign: who leads.'),
 });
 
-const REQUEST_HEADERS: Readonly<Record<string, string>> = {
+const REQUEST_HEADERS: Readonly<Record<RequestHeader, string>> = {
   Accept: '`text/event-stream`: the answer is a stream of events instead of one JSON object.',
   'Last-Event-ID': 'The id of the last event of the stream before; it wins over what the query says.',
   'If-Match': 'Entity tags, or `*`: the write happens only if the present state has one of them.',
   'If-None-Match':
     'Entity tags, or `*`: a read answers 304, a write does not happen, if the present state has one of them.',
+  'WebHook-Allowed-Origin': 'Who may call: the `WebHook-Request-Origin` that was sent, or `*`.',
+  'WebHook-Allowed-Rate': 'Calls a minute, or `*`; the rate that was asked for unless said.',
   'Cache-Control': `\`max-stale=N\` or \`max-age=N\`: an answer up to N seconds old will do, and costs no storage read. A bare \`max-stale\` stands for ${BARE_MAX_STALE_SECONDS}.`,
 };
 
@@ -102,7 +110,7 @@ function describeOperation<Services>(endpoint: Endpoint<Services>): JsonObject {
     parameters: describeParameters(endpoint),
     ...(endpoint.body !== undefined && {
       requestBody: {
-        required: true,
+        required: !mayBeMissing(endpoint.body),
         content: isRawBody(endpoint.body)
           ? { '*/*': {} }
           : { 'application/json': { schema: toSchema(endpoint.body, 'input') } },

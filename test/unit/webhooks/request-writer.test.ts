@@ -91,6 +91,9 @@ describe('the format standard', () => {
     const changed = { ...change, key: '/endpoint/sub_2', value: { state: 'disabled' } };
     const { body } = writer.write({ ...notification, scope: 'ns1:endpoint:', change: changed });
     expect(JSON.parse(body)).toMatchObject({ type: 'endpoint.disabled' });
+    const { value: _, ...removed } = { ...changed, type: 'delete' } as const;
+    const ended = writer.write({ ...notification, scope: 'ns1:endpoint:', change: removed });
+    expect(JSON.parse(ended.body)).toMatchObject({ type: 'endpoint.recovered', data: { type: 'delete' } });
   });
 });
 

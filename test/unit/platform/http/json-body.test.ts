@@ -16,7 +16,18 @@ const echo = defineEndpoint<object>()({
   handle: ({ body }) => json(200, body),
 });
 
-const call = caller([echo]);
+const trust = defineEndpoint<object>()({
+  name: 'trust',
+  method: 'POST',
+  route: 'trust',
+  summary: 'Answers what it was told, and what it takes for granted',
+  access: 'open',
+  body: z.strictObject({ depth: z.int().default(3) }).prefault({}),
+  responses: {},
+  handle: ({ body }) => json(200, body),
+});
+
+const call = caller([echo, trust]);
 const put = (body: Call['body'], headers: Record<string, string> = {}) =>
   call('echo', '/echo', { method: 'PUT', headers, ...(body !== undefined && { body }) });
 
@@ -54,6 +65,15 @@ describe('a body', () => {
     expect((await put(undefined)).status).toBe(400);
     expect((await put('')).status).toBe(400);
     expect((await put(undefined, { 'transfer-encoding': 'chunked' })).status).toBe(400);
+  });
+
+  it('may be missing where nothing has to be said', async () => {
+    const post = (body?: string) =>
+      call('trust', '/trust', { method: 'POST', ...(body !== undefined && { body }) });
+    expect(await post()).toMatchObject({ status: 200, text: '{"depth":3}\n' });
+    expect(await post('{}')).toMatchObject({ status: 200, text: '{"depth":3}\n' });
+    expect(await post('null')).toMatchObject({ status: 400 });
+    expect(await post(' ')).toMatchObject({ status: 400 });
   });
 
   it('that is not UTF-8 is 400', async () => {

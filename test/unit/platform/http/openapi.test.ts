@@ -90,6 +90,12 @@ describe('the API description', () => {
     expect(Object.keys(get.responses[200].content)).toEqual(['application/json', '*/*']);
   });
 
+  it('says where a body may be left out', () => {
+    const isRequired = (path: string) => document.paths[path].post.requestBody.required;
+    expect(isRequired('/api/v1/subscriptions')).toBe(true);
+    expect(isRequired('/api/v1/subscriptions/{id}/rotate-secret')).toBe(false);
+  });
+
   it('refers only to what it holds', () => {
     const references = [...places].flatMap(([, node]) => ('$ref' in node ? [node.$ref] : []));
     expect(references.length).toBeGreaterThan(0);

@@ -11,8 +11,11 @@ export interface EndpointStatistics {
   /** How many deliveries there are; those that are done count for 30 days. */
   readonly states: Readonly<Record<DeliveryState, number>>;
   readonly endpoint: {
-    /** `open`: it is not called until `openUntil`, because it failed too often in a row, or asked for a pause. */
-    readonly state: 'healthy' | 'failing' | 'open';
+    /**
+     * `open`: it is not called until `openUntil`, because it failed too often in a row, or asked for a pause. `disabled`: not
+     * until the subscription is resumed.
+     */
+    readonly state: 'healthy' | 'failing' | 'open' | 'disabled';
     /** In a row. */
     readonly failures: number;
     /** RFC 3339, as the other times. */

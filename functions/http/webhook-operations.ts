@@ -98,7 +98,9 @@ const getStatistics = endpoint({
       body: z.strictObject({
         states: z.strictObject({ pending: z.int(), held: z.int(), delivered: z.int(), dead: z.int() }),
         endpoint: z.strictObject({
-          state: z.enum(['healthy', 'failing', 'open']).describe('`open`: not called until `openUntil`.'),
+          state: z
+            .enum(['healthy', 'failing', 'open', 'disabled'])
+            .describe('`open`: not called until `openUntil`; `disabled`: until the subscription is resumed.'),
           failures: z.int().describe('In a row.'),
           failingSince: z.iso.datetime().optional(),
           openUntil: z.iso.datetime().optional(),

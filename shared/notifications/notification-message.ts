@@ -38,10 +38,10 @@ export function notificationMessage(
   };
 }
 
-/** Refers to the values instead of carrying them (CloudEvents, extension "Dataref"). */
-function withoutValues({ data, ...attributes }: CloudEvent<object>, dataref: string) {
+/** Refers to the values instead of carrying them. The extension "Dataref" is none for it: that would lead to the same data. */
+function withoutValues({ data, ...attributes }: CloudEvent<object>, historyref: string) {
   const { before: _, after: __, ...known } = data as Record<string, unknown>;
-  return { ...attributes, dataref, data: known };
+  return { ...attributes, historyref, data: known };
 }
 
 function historyUrl(ns: string, key: string, publicUrl = ''): string {

@@ -128,9 +128,10 @@ const statistics = defineCommand({
 export const webhookDeliveriesCommands = [deliveries, retry, recover, test, statistics];
 
 function describeDelivery(delivery: Delivery): string {
-  const { id, subscription, key, revision, state, reason, replays, nextAt, attempts, lastResponse } =
-    delivery;
-  const facts = showFacts({ id, subscription, key, revision, state, reason, replays, next: nextAt });
+  const { id, subscription, key, revision, createdAt, nextAt, attempts, lastResponse } = delivery;
+  const { state, reason, replays } = delivery;
+  const times = { created: createdAt, next: nextAt };
+  const facts = showFacts({ id, subscription, key, revision, state, reason, replays, ...times });
   const made = attempts.map(({ at, durationMs, status, error }) => [
     at,
     `${Math.round(durationMs)} ms`,

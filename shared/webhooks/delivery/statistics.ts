@@ -17,8 +17,8 @@ export interface EndpointStatistics {
   /** How many deliveries there are. Those that are done count for 30 days. */
   readonly states: Readonly<Record<DeliveryState, number>>;
   readonly endpoint: {
-    /** `open`: it is not called until `openUntil`, because it failed too often in a row or asked for a pause. */
-    readonly state: 'healthy' | 'failing' | 'open';
+    /** `open`: it is not called until `openUntil`, because it failed too often in a row or asked for a pause; `disabled`: not at all. */
+    readonly state: 'healthy' | 'failing' | 'open' | 'disabled';
     /** In a row. */
     readonly failures: number;
     readonly failingSince?: string;
@@ -82,14 +82,16 @@ export class Statistics {
 }
 
 function describeEndpoint(
-  { consent }: Subscription,
+  { state, consent }: Subscription,
   health: EndpointHealth,
   now: number,
 ): EndpointStatistics['endpoint'] {
   const { failures, failingSince } = health;
   const openUntil = closedUntil(health, now);
   return {
-    state: openUntil !== undefined ? 'open' : failures > 0 ? 'failing' : 'healthy',
+    // What is known of its health begins anew when the subscription is disabled.
+    state:
+      state === 'disabled' ? state : openUntil !== undefined ? 'open' : failures > 0 ? 'failing' : 'healthy',
     failures,
     ...(failingSince !== undefined && {
       failingSince: toTimestamp(failingSince),

@@ -147,7 +147,7 @@ test('a change too large for a message goes without its values, and says where t
   expect(whole?.body.data).toMatchObject({ before: null, after: large });
   expect(reduced?.body).toMatchObject({
     id: '2',
-    dataref: `/api/v1/history/kv/s/a%25b?ns=${ns}`,
+    historyref: `/api/v1/history/kv/s/a%25b?ns=${ns}`,
     data: { revision: 2, type: 'put' },
   });
   expect(reduced?.body.data).not.toHaveProperty('before');

@@ -238,6 +238,9 @@ test('statistics say how an endpoint fails, and until when it is left alone', as
   const later = await call('GET', `/subscriptions/${id}/statistics`);
   expect(later.json.endpoint).toMatchObject({ state: 'failing', failures: 2 });
   expect(later.json.latest).toEqual({ deliveries: 0, delivered: 0, durationMs: {}, lagMs: {} });
+  await webhooks.subscriptions.update(ns, id, author, (value) => withState(value, 'disabled', Date.now()));
+  const disabled = await call('GET', `/subscriptions/${id}/statistics`);
+  expect(disabled.json.endpoint).toEqual({ state: 'disabled', failures: 0 });
 });
 
 describe('dead letters', () => {

@@ -51,6 +51,7 @@ import {
   FailingEndpoints,
   FanOut,
   NesoiHooks,
+  NextAttempts,
   OrderedDeliveries,
   Recovery,
   Repair,
@@ -94,6 +95,7 @@ export interface Services {
   readonly activation: Activation;
   readonly consents: Consents;
   readonly recovery: Recovery;
+  readonly nextAttempts: NextAttempts;
   readonly repair: Repair;
   readonly endpointTest: EndpointTest;
   readonly statistics: Statistics;
@@ -309,6 +311,8 @@ export function composeServices(settings: Settings): Services {
         clock,
         clockSkewMilliseconds,
       }),
+    nextAttempts: () =>
+      new NextAttempts({ subscriptions: app.subscriptions, endpoints: app.endpointStorage, clock }),
     repair: () =>
       new Repair({
         subscriptions: app.subscriptions,

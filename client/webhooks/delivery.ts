@@ -20,7 +20,7 @@ export interface Delivery {
   readonly revision: number;
   readonly key: string;
   readonly state: DeliveryState;
-  /** Why it is dead. */
+  /** Why it is dead or held. */
   readonly reason?: string;
   readonly createdAt: string;
   /** The newest 50. */
@@ -29,7 +29,7 @@ export interface Delivery {
   readonly replays?: number;
   /** How many of the attempts were made before the newest replay. */
   readonly earlierAttempts?: number;
-  /** When the next attempt is due. */
+  /** When the next attempt is due at the earliest. */
   readonly nextAt?: string;
   /** The beginning of the last answer, where a delivery is read alone. */
   readonly lastResponse?: string;

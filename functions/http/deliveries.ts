@@ -20,7 +20,7 @@ export const deliverySchema = z.strictObject({
   revision: z.int(),
   key: z.string(),
   state: stateSchema.describe('`held` until the subscription is active again.'),
-  reason: z.string().optional().describe('Why it is dead.'),
+  reason: z.string().optional().describe('Why it is dead or held.'),
   createdAt: z.iso.datetime(),
   attempts: z.array(attemptSchema).describe('The newest 50.'),
   replays: z.int().optional().describe('How often it was made again, because somebody asked for it.'),
@@ -28,7 +28,7 @@ export const deliverySchema = z.strictObject({
     .int()
     .optional()
     .describe('How many of the attempts were made before the newest replay.'),
-  nextAt: z.iso.datetime().optional().describe('When the next attempt is due.'),
+  nextAt: z.iso.datetime().optional().describe('When the next attempt is due at the earliest.'),
 });
 
 const wholeDeliverySchema = deliverySchema.extend({
@@ -61,9 +61,10 @@ const listDeliveries = endpoint({
     },
   },
   errors: ['not-found'],
-  async handle({ ns, params, query }, { deliveries }) {
+  async handle({ ns, params, query }, { deliveries, nextAttempts }) {
     const listing = await deliveries.list(ns, params.id, query);
-    return json(200, { items: listing.deliveries.map(describeListed), next: listing.next });
+    const told = await nextAttempts.tell(ns, params.id, listing.deliveries);
+    return json(200, { items: told.map(describeListed), next: listing.next });
   },
 });
 
@@ -75,8 +76,10 @@ const getDelivery = endpoint({
   access: { verb: 'read', keys: '/hook/{id}' },
   responses: { 200: { description: 'The delivery.', body: wholeDeliverySchema } },
   errors: ['not-found'],
-  async handle({ ns, params }, { repair }) {
-    return json(200, describeWhole(await repair.get(ns, params.id, params.delivery)));
+  async handle({ ns, params }, { repair, nextAttempts }) {
+    const delivery = await repair.get(ns, params.id, params.delivery);
+    const [told = delivery] = await nextAttempts.tell(ns, params.id, [delivery]);
+    return json(200, describeWhole(told));
   },
 });
 

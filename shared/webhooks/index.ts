@@ -23,6 +23,7 @@ export {
   DeliveryStorage,
 } from './delivery/delivery-storage.ts';
 export { type Alerts, FanOut, type Publication } from './delivery/fan-out.ts';
+export { NextAttempts } from './delivery/next-attempts.ts';
 export { type HeardChanges, OrderedDeliveries } from './delivery/ordered-deliveries.ts';
 export {
   type ConsentMessage,

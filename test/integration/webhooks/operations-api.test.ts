@@ -233,11 +233,24 @@ test('statistics say how an endpoint fails, and until when it is left alone', as
     openUntil: new Date(openUntil).toISOString(),
     disablesAt: new Date(failingSince + 5 * 24 * 60 * 60 * 1000).toISOString(),
   });
+  const atLeast = new Date(openUntil).toISOString();
+  const later = new Date(openUntil + 1).toISOString();
+  const waiting = await stand(id, { state: 'pending' });
+  await stand(id, { state: 'pending', nextAt: new Date(since).toISOString() });
+  await stand(id, { state: 'pending', nextAt: later });
+  await stand(id, { state: 'delivered' });
+  const listed = (await call('GET', `/subscriptions/${id}/deliveries`)).json.items;
+  const times = listed.map(({ state, nextAt }: Delivery) => `${state} ${nextAt}`).sort();
+  expect(times).toEqual([
+    'delivered undefined',
+    ...[atLeast, atLeast, later].map((time) => `pending ${time}`),
+  ]);
+  expect((await call('GET', `/subscriptions/${id}/deliveries/${waiting.id}`)).json.nextAt).toBe(atLeast);
   const known = await storage.read(id);
   await storage.write(id, known, { ...health, failures: 2, openings: 0, failingSince });
-  const later = await call('GET', `/subscriptions/${id}/statistics`);
-  expect(later.json.endpoint).toMatchObject({ state: 'failing', failures: 2 });
-  expect(later.json.latest).toEqual({ deliveries: 0, delivered: 0, durationMs: {}, lagMs: {} });
+  const after = await call('GET', `/subscriptions/${id}/statistics`);
+  expect(after.json.endpoint).toMatchObject({ state: 'failing', failures: 2 });
+  expect(after.json.latest).toEqual({ deliveries: 4, delivered: 1, durationMs: {}, lagMs: {} });
   await webhooks.subscriptions.update(ns, id, author, (value) => withState(value, 'disabled', Date.now()));
   const disabled = await call('GET', `/subscriptions/${id}/statistics`);
   expect(disabled.json.endpoint).toEqual({ state: 'disabled', failures: 0 });

@@ -44,7 +44,7 @@ const recoverDeliveries = endpoint({
   access: { verb: 'write', keys: '/hook/{id}' },
   body: z.strictObject({
     since: z.iso
-      .datetime({ offset: true })
+      .datetime({ offset: true, error: 'must be a time such as 2026-11-26T12:00:00Z' })
       .describe('Changes of that time or later; may be before the subscription, as far as there is history.'),
   }),
   responses: {

@@ -72,6 +72,10 @@ function reason(issue: Issue): string {
 }
 
 function expectation(issue: Issue): string {
+  const told = /^must be (.+)$/.exec(issue.message)?.[1];
+  if (told !== undefined) {
+    return told;
+  }
   switch (issue.code) {
     case 'invalid_type':
       return TYPE_NAMES[issue.expected] ?? `a value of type ${issue.expected}`;
@@ -87,7 +91,7 @@ function expectation(issue: Issue): string {
     case 'too_small':
       return `${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum}${unitOf(issue.origin)}`;
     default:
-      return /^must be (.+)$/.exec(issue.message)?.[1] ?? 'a value as /api/v1/openapi.json describes it';
+      return 'a value as /api/v1/openapi.json describes it';
   }
 }
 

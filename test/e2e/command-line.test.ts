@@ -258,7 +258,7 @@ describe('webhooks', () => {
 
     await run('kv', 'put', 'books', 'a', '1');
     const dead = async () => (await run('webhooks', 'deliveries', 'books', '--state', 'dead')).out;
-    await expect.poll(dead, DEADLINE).toMatch(/\ndlv_\S+ +dead +2 +.*\/kv\/books\/a\n$/);
+    await expect.poll(dead, DEADLINE).toMatch(/\ndlv_\S+ +\S+Z +dead +2 +.*\/kv\/books\/a\n$/);
     const [delivery = ''] = /dlv_\S+/.exec(await dead()) ?? [];
     expect((await run('webhooks', 'deliveries', 'books', delivery)).out).toMatch(
       /state +dead\n(.*\n)*ATTEMPT/,

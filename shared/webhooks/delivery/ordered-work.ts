@@ -49,7 +49,7 @@ export interface Section {
 /** Beyond the timeout of a call: what writing its outcome may take. */
 const CALL_MARGIN_MILLISECONDS = 10_000;
 /** Beyond the timeout of a call: for how long a cursor is taken at a time, which is how late another one takes over from a holder that died. */
-const HOLDING_MILLISECONDS = 30_000;
+const HOLDING_MILLISECONDS = 15_000;
 
 /** A change that is being told. */
 interface Telling {
@@ -97,6 +97,8 @@ export class OrderedWork {
         }
         known = next;
         slot = undefined;
+      } else if (index === 0) {
+        await this.#endUnheard(known.cursor);
       }
       done = change.revision;
     }
@@ -139,6 +141,15 @@ export class OrderedWork {
       await storage.replace(begun, dead(begun.delivery, 'The subscription was deleted.'));
     }
     await cursors.remove(known);
+  }
+
+  /** Ends what was begun of the change behind a cursor, which its subscription hears of no more. A replay of it has a message of its own. */
+  async #endUnheard(cursor: Cursor): Promise<void> {
+    const begun = await this.#readDelivery(cursor, cursor.revision + 1);
+    if (begun?.delivery.state === 'pending' && begun.delivery.replays === undefined) {
+      const reason = 'The subscription hears of the change no more: its key or its filters were replaced.';
+      await this.#options.storage.replace(begun, dead(begun.delivery, reason));
+    }
   }
 
   /** Whether a change is to be told by the cursor that it lies behind. */

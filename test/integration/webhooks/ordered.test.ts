@@ -248,6 +248,17 @@ describe('a cursor', () => {
     expect(revisionsTold(world)).toEqual([1, 1, 2, 4]);
   });
 
+  test('passes over what is under way when the subscription hears of it no more, which is dead then', async () => {
+    const world = await openWorld([true]);
+    await world.write('one', true);
+    await world.fanOut(0, false);
+    await world.take(0, 0, 1_000);
+    expect(await states(world)).toEqual(['pending']);
+    await world.replace({ types: ['delete'] });
+    await world.settle();
+    expect(await states(world)).toEqual(['dead']);
+  });
+
   test('passes over what the subscription does not hear of by its type or by what differs', async () => {
     const world = await openWorld();
     await world.replace({ types: ['put'], changed: ['/is'] });

@@ -9,3 +9,14 @@ export function printedSeed(test: string): number {
   console.log(`${test}: SKERRY_TEST_SEED=${seed}`);
   return seed;
 }
+
+/** Numbers in [0, 1), by Mulberry32. */
+export function seededRandom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}

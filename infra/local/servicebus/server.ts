@@ -5,7 +5,7 @@ import { type FaultServer, startFaultServer } from '../faults/fault-server.ts';
 import { AmqpServer } from './amqp/amqp-server.ts';
 import { deadLetterReasons } from './amqp/dead-letter-reasons.ts';
 import { Broker } from './broker/broker.ts';
-import { systemClock } from './broker/clock.ts';
+import { type Clock, systemClock } from './broker/clock.ts';
 import { openLmdbMessageStore } from './broker/lmdb-message-store.ts';
 import { readEntities, type ServiceBusConfig } from './config.ts';
 import { Faults } from './faults.ts';
@@ -22,6 +22,8 @@ export interface ServiceBusServerOptions {
   readonly config: ServiceBusConfig;
   /** Offers the control endpoint for injected faults on a port of its own; 0 takes any free one. */
   readonly faultsPort?: number;
+  /** The system's unless given: by which locks expire, and scheduled messages come. */
+  readonly clock?: Clock;
 }
 
 export interface ServiceBusServer {
@@ -47,7 +49,8 @@ export async function startServiceBusServer(options: ServiceBusServerOptions): P
   const entities = readEntities(options.config);
   const folder = await openFolder(options.dataFolder);
   const store = openLmdbMessageStore(join(folder.path, 'messages.mdb'));
-  const broker = new Broker(entities, { clock: systemClock, store, deadLetterReasons });
+  const { clock = systemClock } = options;
+  const broker = new Broker(entities, { clock, store, deadLetterReasons });
   const faults = options.faultsPort === undefined ? undefined : new Faults();
   const server = new AmqpServer(broker, KEY, faults);
   const host = options.host ?? LOOPBACK;

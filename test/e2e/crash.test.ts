@@ -3,9 +3,17 @@ import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
+import { ServiceBusClient } from '@azure/service-bus';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { printedSeed, runs } from '../integration/seeded-runs.ts';
-import { type Receiver, startReceiver, type Told, toldBy } from '../integration/webhooks/receiver.ts';
+import { verifyWebhook } from '../../client/node/index.ts';
+import { printedSeed, runs, seededRandom } from '../integration/seeded-runs.ts';
+import {
+  type Call,
+  type Receiver,
+  startReceiver,
+  type Told,
+  toldBy,
+} from '../integration/webhooks/receiver.ts';
 import { type Answer, connect, type HttpClient } from './http.ts';
 import { type Skerry, startSkerry } from './skerry.ts';
 
@@ -13,6 +21,7 @@ const KILLS = runs(2, 40);
 const WRITERS = 6;
 const SHORTEST_LIFE_MILLISECONDS = 50;
 const LONGEST_LIFE_MILLISECONDS = 700;
+const BUS_SUBSCRIPTION = 'crash';
 const RETRIES = '0.1,0.2,0.4,0.8,1,1,1,1,1,1';
 
 /** One resource that one writer alone writes, and all that is known of it. */
@@ -38,17 +47,24 @@ const KEYS_TOGETHER = ['a', 'b', 'c/d'];
 interface Subscription {
   readonly id: string;
   readonly key: string;
+  readonly isOrdered: boolean;
+  readonly secret: string;
 }
 
-interface AcknowledgedChange {
-  readonly subscription: string;
+interface WrittenChange {
   readonly key: string;
   readonly revision: number;
+}
+
+interface AcknowledgedChange extends WrittenChange {
+  readonly subscription: string;
 }
 
 let folder: string;
 let receiver: Receiver;
 let skerry: Skerry | undefined;
+/** What the receiver answered to each call. */
+const answers: number[] = [];
 
 beforeAll(async () => {
   folder = await mkdtemp(path.join(os.tmpdir(), 'skerry-crash-'));
@@ -66,7 +82,10 @@ describe('kill -9 at any moment', () => {
     'loses no acknowledged write, no notification of one, and no part of a transaction',
     async () => {
       const random = seededRandom(printedSeed('crash'));
-      receiver.answer = () => (random() < 0.1 ? 500 : 200);
+      receiver.answer = (nth) => {
+        answers[nth] = random() < 0.1 ? 500 : 200;
+        return answers[nth];
+      };
       const load = new Load(random);
 
       for (let kill = 1; kill <= KILLS; kill += 1) {
@@ -75,7 +94,9 @@ describe('kill -9 at any moment', () => {
         await load.verify(api, `after ${kill - 1} kills`);
         const life = SHORTEST_LIFE_MILLISECONDS + random() * LONGEST_LIFE_MILLISECONDS;
         if (kill === 1) {
-          await load.subscribe(api, '/');
+          await load.subscribe(api, { key: '/' });
+          await load.subscribe(api, { key: '/', ordered: true });
+          await load.subscribePaused(api);
         }
         const told = load.told.length;
         const working = load.run(api);
@@ -91,19 +112,35 @@ describe('kill -9 at any moment', () => {
         await working;
       }
 
-      const api = connect((await start()).url);
+      const running = await start();
+      const api = connect(running.url);
       await load.verify(api, `after ${KILLS} kills`);
+      await load.resume(api);
       console.log(`crash: ${KILLS} kills, ${load.summary()}`);
       expect(load.told.length, 'the load has written something').toBeGreaterThan(0);
       await vi.waitFor(() => expect(untold(load.told)).toEqual([]), { timeout: 30_000, interval: 100 });
       expectSameIdOnlyForSameChange(receiver.calls.map((call) => [call.headers['webhook-id'], toldBy(call)]));
+      for (const subscription of load.subscriptions) {
+        await expectSignatures(subscription);
+        expectOrder(subscription);
+      }
+      await expectPublished(running.connections.servicebus, load.acknowledged);
     },
     60_000 + KILLS * 20_000,
   );
 });
 
 async function start(): Promise<Skerry> {
-  skerry = await startSkerry({ dataFolder: folder, env: { SKERRY_WEBHOOK_RETRY_SECONDS: RETRIES } });
+  skerry = await startSkerry({
+    dataFolder: folder,
+    flags: ['--bus-subscription', BUS_SUBSCRIPTION],
+    // What a dead process held in order is gone on with 15 s after the timeout of a call.
+    env: {
+      SKERRY_WEBHOOK_RETRY_SECONDS: RETRIES,
+      SKERRY_WEBHOOK_TIMEOUT_SECONDS: '1',
+      SKERRY_CLOCK_SKEW_MILLISECONDS: '0',
+    },
+  });
   return skerry;
 }
 
@@ -126,12 +163,69 @@ function expectSameIdOnlyForSameChange(calls: readonly (readonly [unknown, Told]
   }
 }
 
+/** Every call to a subscription whose secret is known is signed with it. */
+async function expectSignatures({ id, secret }: Subscription): Promise<void> {
+  for (const { text, headers } of callsTo(id)) {
+    await verifyWebhook({ payload: text, headers, secrets: secret, toleranceSeconds: 3_600 });
+  }
+}
+
+/** In each scope a change is told to an ordered subscription once all before it that it is told of were taken. */
+function expectOrder({ id, isOrdered }: Subscription): void {
+  const calls = receiver.calls.map((call, nth) => ({ ...toldBy(call), isTaken: answers[nth] === 200 }));
+  for (const [scope, told] of Map.groupBy(
+    calls.filter(({ subscription }) => isOrdered && subscription === id),
+    (call) => call.scope,
+  )) {
+    const taken: number[] = [];
+    for (const { revision, isTaken } of told) {
+      expect(revision, `of ${scope} behind ${taken.at(-1)}`).toBeLessThanOrEqual(nextOf(told, taken));
+      if (isTaken && !taken.includes(revision)) taken.push(revision);
+    }
+  }
+}
+
+/** The first of the changes that are told of at any time which was not taken yet. */
+function nextOf(told: readonly { readonly revision: number }[], taken: readonly number[]): number {
+  return Math.min(
+    ...told.map(({ revision }) => revision).filter((revision) => !taken.includes(revision)),
+    Infinity,
+  );
+}
+
+function callsTo(id: string): Call[] {
+  return receiver.calls.filter((call) => toldBy(call).subscription === id);
+}
+
+async function expectPublished(connection: string, changes: readonly WrittenChange[]): Promise<void> {
+  const client = new ServiceBusClient(connection);
+  try {
+    const topic = client.createReceiver('notifications', BUS_SUBSCRIPTION, {
+      receiveMode: 'receiveAndDelete',
+    });
+    const missing = new Set(changes.map(({ key, revision }) => `${key} ${revision}`));
+    const deadline = Date.now() + 20_000;
+    while (missing.size > 0 && Date.now() < deadline) {
+      for (const { applicationProperties } of await topic.receiveMessages(500, { maxWaitTimeInMs: 500 })) {
+        missing.delete(`${applicationProperties?.key} ${applicationProperties?.revision}`);
+      }
+    }
+    expect([...missing], 'changes that the topic never told of').toEqual([]);
+  } finally {
+    await client.close();
+  }
+}
+
 /** Writers that go on until Skerry is gone, and remember what they were told. */
 class Load {
   /** All that acknowledged subscriptions have to hear of: changes that began after they were acknowledged. */
   readonly told: AcknowledgedChange[] = [];
+  /** All that was acknowledged of single resources. */
+  readonly acknowledged: WrittenChange[] = [];
+  readonly subscriptions: Subscription[] = [];
   readonly #random: () => number;
-  readonly #subscriptions: Subscription[] = [];
+  /** The one that is paused and resumed all the time. */
+  #paused = '';
   readonly #resources: Resource[];
   readonly #together: readonly Together[] = Array.from({ length: WRITERS }, (_, writer) => ({
     prefix: `writer${writer}`,
@@ -154,7 +248,7 @@ class Load {
   }
 
   summary(): string {
-    return `${this.#writes} acknowledged writes, ${this.#subscriptions.length} subscriptions, ${this.told.length} changes to tell`;
+    return `${this.#writes} acknowledged writes, ${this.subscriptions.length} subscriptions, ${this.told.length} changes to tell`;
   }
 
   /** Writes until no answer comes any more. */
@@ -163,24 +257,54 @@ class Load {
       ...this.#resources.map((resource) => untilGone(() => this.#write(api, resource))),
       ...this.#together.map((keys) => untilGone(() => this.#writeTogether(api, keys))),
       untilGone(() => this.#subscribeToAnything(api)),
+      untilGone(() => this.#pauseAndResume(api)),
     ]);
   }
 
-  async subscribe(api: HttpClient, key: string): Promise<void> {
-    const answer = await api.post('subscriptions', { name: 'listener', key, endpoint: receiver.url });
+  async subscribe(
+    api: HttpClient,
+    { key, ordered = false }: { key: string; ordered?: boolean },
+  ): Promise<string> {
+    const answer = await api.post('subscriptions', {
+      name: 'listener',
+      key,
+      endpoint: receiver.url,
+      ordered,
+    });
     if (answer.status === 503) {
       throw new Gone();
     }
     expect(answer.status, answer.text).toBe(201);
-    const { id } = answer.body as { id: string };
-    this.#subscriptions.push({ id, key });
+    const { id, secret } = answer.body as { id: string; secret: string };
+    this.subscriptions.push({ id, key, isOrdered: ordered, secret });
+    return id;
+  }
+
+  async subscribePaused(api: HttpClient): Promise<void> {
+    this.#paused = await this.subscribe(api, { key: '/', ordered: this.#random() < 0.5 });
+  }
+
+  async resume(api: HttpClient): Promise<void> {
+    const answer = await api.post(`subscriptions/${this.#paused}/resume`);
+    expect(answer.status, answer.text).toBe(200);
+  }
+
+  async #pauseAndResume(api: HttpClient): Promise<void> {
+    for (const step of ['pause', 'resume']) {
+      await sleep(this.#random() * 100);
+      const answer = await api.post(`subscriptions/${this.#paused}/${step}`);
+      if (answer.status === 503) {
+        throw new Gone();
+      }
+      expect(answer.status, answer.text).toBe(200);
+    }
   }
 
   /** Holds what is stored against what was acknowledged, and settles what was uncertain. */
   async verify(api: HttpClient, when: string): Promise<void> {
     await Promise.all(this.#resources.map((resource) => verifyResource(api, resource, when)));
     await Promise.all(this.#together.map((keys) => verifyTogether(api, keys, when)));
-    for (const { id, key } of this.#subscriptions) {
+    for (const { id, key } of this.subscriptions) {
       expect((await api.get(`subscriptions/${id}`)).body, `${id} ${when}`).toMatchObject({ id, key });
     }
   }
@@ -188,7 +312,7 @@ class Load {
   async #write(api: HttpClient, resource: Resource): Promise<void> {
     const removes = resource.acknowledged !== undefined && this.#random() < 0.1;
     const value = removes ? undefined : this.#newValue(resource);
-    const listeners = this.#subscriptions.filter(({ key }) => isUnder(key, resource.key));
+    const listeners = this.subscriptions.filter(({ key }) => isUnder(key, resource.key));
     resource.uncertain = { value };
     const answer =
       value === undefined ? await api.delete(resource.path) : await api.put(resource.path, value);
@@ -200,6 +324,7 @@ class Load {
     resource.acknowledged = value === undefined ? undefined : { revision, value };
     resource.uncertain = undefined;
     this.#writes += 1;
+    this.acknowledged.push({ key: resource.key, revision });
     for (const { id } of listeners) {
       this.told.push({ subscription: id, key: resource.key, revision });
     }
@@ -220,7 +345,7 @@ class Load {
   }
 
   async #subscribeToAnything(api: HttpClient): Promise<void> {
-    if (this.#subscriptions.length >= 2 * KILLS) {
+    if (this.subscriptions.length >= 3 + 2 * KILLS) {
       throw new Gone();
     }
     await sleep(this.#random() * 200);
@@ -232,7 +357,8 @@ class Load {
       '/srv/web0/host0',
       ...this.#resources.map(({ key }) => key),
     ];
-    await this.subscribe(api, keys[Math.floor(this.#random() * keys.length)] ?? '/');
+    const key = keys[Math.floor(this.#random() * keys.length)] ?? '/';
+    await this.subscribe(api, { key, ordered: this.#random() < 0.3 });
   }
 
   #newValue({ path: resourcePath }: Resource): object {
@@ -309,15 +435,4 @@ async function untilGone(work: () => Promise<void>): Promise<void> {
 
 function isLostConnection(error: unknown): boolean {
   return error instanceof Error && 'code' in error && /^(ECONN|EPIPE)/.test(String(error.code));
-}
-
-/** Mulberry32. */
-function seededRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

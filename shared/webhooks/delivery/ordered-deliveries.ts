@@ -119,6 +119,12 @@ export class OrderedDeliveries {
     );
   }
 
+  /** Behind which revisions the cursors of a subscription stand, by their scopes. Who reads this, and a delivery later, takes nothing for untold that a cursor told. */
+  async positions(subscription: string): Promise<ReadonlyMap<string, number>> {
+    const cursors = await this.#options.cursors.list(subscription);
+    return new Map(cursors.map(({ scope, revision }) => [scope, revision]));
+  }
+
   /**
    * Delivers what lies behind the cursor that a message names, as far as it is this message's turn.
    *

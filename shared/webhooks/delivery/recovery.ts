@@ -15,7 +15,7 @@ import {
   scopeId,
 } from '../../records/index.ts';
 import { inactiveSince } from '../subscription/activation.ts';
-import { isLeftToCursor } from '../subscription/ordering.ts';
+import { isLeftToCursor, isOrdered } from '../subscription/ordering.ts';
 import type { Subscription } from '../subscription/subscription.ts';
 import type { Subscriptions } from '../subscription/subscriptions.ts';
 import { wants } from '../subscription/wanted-change.ts';
@@ -34,7 +34,7 @@ export interface RecoveryOptions {
   readonly storage: DeliveryStorage;
   readonly queue: DeliveryQueue;
   readonly replays: Replays;
-  readonly ordered: Pick<OrderedDeliveries, 'wakeAll'>;
+  readonly ordered: Pick<OrderedDeliveries, 'wakeAll' | 'positions'>;
   readonly clock: Clock;
   readonly clockSkewMilliseconds: number;
 }
@@ -50,7 +50,11 @@ const MAX_PAUSE_MILLISECONDS = 60_000;
 /** With these pauses about ten minutes; whoever wanted the subscription active never wrote it then. */
 const MAX_WAITS = 20;
 
-type Step = Pick<RecoveryMessage, 'ns' | 'since' | 'awaitsActive'> & { readonly subscription: Subscription };
+type Step = Pick<RecoveryMessage, 'ns' | 'since' | 'awaitsActive'> & {
+  readonly subscription: Subscription;
+  /** See `OrderedDeliveries.positions`. */
+  readonly positions: ReadonlyMap<string, number>;
+};
 
 /**
  * Finds what a subscription is to be told of and was not: deliveries that are held, and changes since a time that have no
@@ -99,7 +103,10 @@ export class Recovery {
     if (page === 1) {
       await this.#options.ordered.wakeAll(subscription.id);
     }
-    const step = { ns, since, awaitsActive, subscription };
+    const positions = wasEverOrdered(subscription)
+      ? await this.#options.ordered.positions(subscription.id)
+      : new Map<string, number>();
+    const step = { ns, since, awaitsActive, subscription, positions };
     const next = await this.#take(step, cursor === undefined ? undefined : readRecoveryCursor(cursor));
     if (next !== undefined) {
       const nextPage = { ...run, ns, since, awaitsActive, page: page + 1, cursor: writeRecoveryCursor(next) };
@@ -223,14 +230,18 @@ export class Recovery {
     );
   }
 
-  #toRecoverable({ subscription }: Step, scope: Scope, change: Change<unknown>): Recoverable {
+  #toRecoverable({ subscription, positions }: Step, scope: Scope, change: Change<unknown>): Recoverable {
     const { clockSkewMilliseconds } = this.#options;
     const { revision, key, at } = change;
     const id = scopeId(scope);
+    const position = positions.get(id);
+    // Without a cursor the fan-out makes one, but not for what it finds to be unordered by now; and no cursor goes back.
     const isOfCursor =
-      isLeftToCursor(subscription, at, clockSkewMilliseconds) &&
-      hears(subscription, { scope: id, revision, key, at }, clockSkewMilliseconds);
-    return { scope: id, revision, key, isLeftToCursor: isOfCursor };
+      position === undefined
+        ? isOrdered(subscription, at, clockSkewMilliseconds)
+        : position < revision && isLeftToCursor(subscription, at, clockSkewMilliseconds);
+    const isHeard = hears(subscription, { scope: id, revision, key, at }, clockSkewMilliseconds);
+    return { scope: id, revision, key, isLeftToCursor: isOfCursor && isHeard };
   }
 
   async #postpone(message: RecoveryMessage | ReplayMessage): Promise<void> {
@@ -239,6 +250,10 @@ export class Recovery {
     const pause = Math.min(FIRST_PAUSE_MILLISECONDS * 2 ** (postponed - 1), MAX_PAUSE_MILLISECONDS);
     await queue.schedule({ ...message, postponed }, clock.now() + pause);
   }
+}
+
+function wasEverOrdered({ ordered, unordered }: Subscription): boolean {
+  return ordered === true || unordered !== undefined;
 }
 
 const ALWAYS = { at: new Date(0).toISOString() };

@@ -34,6 +34,8 @@ export class RecoveryFixture {
   readonly recovery: Recovery;
   /** Ids of the deliveries that the endpoint heard, in that order. */
   readonly told: string[] = [];
+  /** Where cursors stand, by their scopes. */
+  readonly positions = new Map<string, number>();
   /** Subscriptions whose cursors were woken. */
   readonly woken: string[] = [];
 
@@ -59,7 +61,10 @@ export class RecoveryFixture {
     const { records, subscriptions } = this;
     this.activation = new Activation({ subscriptions, queue: this.queue, clock, random });
     this.recovery = new Recovery({
-      ordered: { wakeAll: async (subscription) => void this.woken.push(subscription) },
+      ordered: {
+        wakeAll: async (subscription) => void this.woken.push(subscription),
+        positions: async () => this.positions,
+      },
       ...parts,
       records,
       subscriptions,

@@ -190,6 +190,32 @@ test('an ordered subscription is told again of what is dead, and of the rest by 
   ]);
 });
 
+test('what was left to no cursor before a subscription was ordered no more, or lies before its cursor, is told', async () => {
+  const { id, name, endpoint } = await subscribe('/app', { ordered: true });
+  const revision = await fixture.put(apps(), '/app/late');
+  await nextMoment();
+  await fixture.subscriptions.replace(ns, id, { name, endpoint, key: '/app' }, { actor: 'test' });
+  const recover = async (run: string) => {
+    const since = new Date(0).toISOString();
+    await fixture.recovery.handle({ task: 'recover', run, ns, subscription: id, since, page: 1 });
+    await fixture.settle();
+    return (await fixture.deliveries(id)).map((delivery) => delivery.revision);
+  };
+  fixture.positions.set(scopeId(apps()), revision - 1);
+  expect(await recover('behind the cursor')).toEqual([]);
+  fixture.positions.clear();
+  expect(await recover('no cursor')).toEqual([revision]);
+  const next = await fixture.put(apps(), '/app/next');
+  await fixture.subscriptions.replace(
+    ns,
+    id,
+    { name, endpoint, key: '/app', ordered: true },
+    { actor: 'test' },
+  );
+  fixture.positions.set(scopeId(apps()), next);
+  expect(await recover('before the cursor')).toEqual([revision, next]);
+});
+
 test('a long log is gone through page by page, from its first change since then that is not compacted', async () => {
   const { id } = await subscribe('/app');
   for (let nth = 0; nth < 10; nth += 1) {

@@ -107,7 +107,7 @@ test('whoever dies at whichever step, every change is told to whom it concerns, 
     },
   );
   console.log('crashes.property:', JSON.stringify({ worlds, ...counts }));
-});
+}, runs(120_000, 3_600_000));
 
 async function live(world: CrashWorld, ns: string, scenario: Scenario): Promise<void> {
   const load = new CrashLoad(world, ns, seededRandom(scenario.seed));

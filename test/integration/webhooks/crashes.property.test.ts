@@ -88,26 +88,30 @@ afterAll(async () => {
   await servers.stop();
 });
 
-test('whoever dies at whichever step, every change is told to whom it concerns, or is dead for a reason', async () => {
-  await fc.assert(
-    fc.asyncProperty(scenarios, async (scenario) => {
-      worlds += 1;
-      const ns = `crash${worlds}`;
-      const world = await CrashWorld.open(servers, { ns, ...scenario });
-      try {
-        await live(world, ns, scenario);
-      } finally {
-        await world.close();
-      }
-    }),
-    {
-      seed: printedSeed('crashes.property'),
-      numRuns: runs(5, 300),
-      endOnFailure: true,
-    },
-  );
-  console.log('crashes.property:', JSON.stringify({ worlds, ...counts }));
-}, runs(120_000, 3_600_000));
+test(
+  'whoever dies at whichever step, every change is told to whom it concerns, or is dead for a reason',
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(scenarios, async (scenario) => {
+        worlds += 1;
+        const ns = `crash${worlds}`;
+        const world = await CrashWorld.open(servers, { ns, ...scenario });
+        try {
+          await live(world, ns, scenario);
+        } finally {
+          await world.close();
+        }
+      }),
+      {
+        seed: printedSeed('crashes.property'),
+        numRuns: runs(5, 300),
+        endOnFailure: true,
+      },
+    );
+    console.log('crashes.property:', JSON.stringify({ worlds, ...counts }));
+  },
+  runs(120_000, 3_600_000),
+);
 
 async function live(world: CrashWorld, ns: string, scenario: Scenario): Promise<void> {
   const load = new CrashLoad(world, ns, seededRandom(scenario.seed));

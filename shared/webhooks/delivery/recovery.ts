@@ -50,6 +50,8 @@ const MAX_PAUSE_MILLISECONDS = 60_000;
 /** With these pauses about ten minutes; whoever wanted the subscription active never wrote it then. */
 const MAX_WAITS = 20;
 
+type HeldCursor = Extract<RecoveryCursor, { stage: 'held' }>;
+
 type Step = Pick<RecoveryMessage, 'ns' | 'since' | 'awaitsActive'> & {
   readonly subscription: Subscription;
   /** See `OrderedDeliveries.positions`. */
@@ -62,6 +64,8 @@ type Step = Pick<RecoveryMessage, 'ns' | 'since' | 'awaitsActive'> & {
  * begun, and is repeated as a whole when its process is killed.
  *
  * What is ordered goes on by its cursors, which are woken first. The changes behind them are left alone, and begun by nobody else.
+ *
+ * Of a subscription that was deleted, what is held and the cursors are ended in the same way.
  *
  * A subscription that stops being active meanwhile is gone through to the end: its deliveries are held or dead then, as all
  * others. Otherwise the next recovery, which begins where this state began, would leave a gap.
@@ -92,7 +96,7 @@ export class Recovery {
     const { ns, since, awaitsActive, page, cursor, postponed: _, ...run } = message;
     const subscription = await subscriptions.find(ns, message.subscription);
     if (subscription === undefined) {
-      return;
+      return await this.#clear(message);
     }
     if (awaitsActive === true && page === 1 && isAwaited(subscription, since)) {
       if ((message.postponed ?? 0) < MAX_WAITS) {
@@ -114,14 +118,32 @@ export class Recovery {
     }
   }
 
+  /** Has what waited for a subscription that was deleted handed over: to handlers which find that, and end it. */
+  async #clear(message: RecoveryMessage): Promise<void> {
+    const { queue, replays, ordered, clock } = this.#options;
+    const { subscription, page, cursor, postponed: _, ...run } = message;
+    if (page === 1) {
+      await ordered.wakeAll(subscription);
+    }
+    const known = cursor === undefined ? undefined : readRecoveryCursor(cursor);
+    if (known?.stage === 'held') {
+      await replays.replay(subscription, known.replays);
+    }
+    const next = await this.#nextHeld(subscription);
+    if (next !== undefined) {
+      const rest = { ...run, subscription, page: page + 1, cursor: writeRecoveryCursor(next) };
+      await queue.schedule(rest, clock.now());
+    }
+  }
+
   /** @returns where the next page begins; undefined after the last one. */
   async #take(step: Step, cursor: RecoveryCursor | undefined): Promise<RecoveryCursor | undefined> {
     switch (cursor?.stage) {
       case undefined:
-        return (await this.#findHeld(step)) ?? (await this.#beginChanges(step));
+        return (await this.#findHeld(step.subscription)) ?? (await this.#beginChanges(step));
       case 'held':
         await this.#options.replays.replay(step.subscription.id, cursor.replays);
-        return (await this.#findHeld(step)) ?? (await this.#beginChanges(step));
+        return (await this.#findHeld(step.subscription)) ?? (await this.#beginChanges(step));
       case 'log':
         return await this.#readLog(step, cursor);
       case 'feed':
@@ -130,11 +152,12 @@ export class Recovery {
   }
 
   /** They are named in the next message before any of them is begun: afterwards no query would find them again. */
-  async #findHeld({ subscription }: Step): Promise<RecoveryCursor | undefined> {
-    if (subscription.state !== 'active') {
-      return undefined;
-    }
-    const held = await this.#options.storage.held(subscription.id, PAGE_ITEMS);
+  async #findHeld({ id, state }: Pick<Subscription, 'id' | 'state'>): Promise<HeldCursor | undefined> {
+    return state === 'active' ? await this.#nextHeld(id) : undefined;
+  }
+
+  async #nextHeld(id: string): Promise<HeldCursor | undefined> {
+    const held = await this.#options.storage.held(id, PAGE_ITEMS);
     return held.length === 0 ? undefined : { stage: 'held', replays: held.map(nextReplay) };
   }
 

@@ -115,9 +115,10 @@ export class RecoveryFixture {
       return;
     }
     const { ns } = known.delivery;
-    const subscription = await this.subscriptions.get(ns, message.subscription);
-    if (subscription.state !== 'active') {
-      await this.storage.replace(known, { ...known.delivery, state: 'held' });
+    const subscription = await this.subscriptions.find(ns, message.subscription);
+    if (subscription?.state !== 'active') {
+      const state = subscription === undefined ? 'dead' : 'held';
+      await this.storage.replace(known, { ...known.delivery, state });
       return;
     }
     this.told.push(delivery.id);

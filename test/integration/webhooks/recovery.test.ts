@@ -63,6 +63,22 @@ describe('whoever becomes active again', () => {
     expect(fixture.told).toHaveLength(names.length);
   });
 
+  test('is told of nothing when it is deleted instead: what was held ends, and its cursors are woken to go', async () => {
+    const { id } = await subscribe('/app');
+    const message = { scope: scopeId(apps()), key: '/app/a0', subscription: id };
+    const revisions = Array.from({ length: 201 }, (_, nth) => nth + 1);
+    await Promise.all(
+      revisions.map((revision) => fixture.stand({ ...message, revision }, { state: 'held' })),
+    );
+    await pause(id);
+    await fixture.activation.remove(ns, id, author);
+    expect(await fixture.settle()).toEqual([]);
+    const states = (await fixture.deliveries(id)).map(({ state }) => state);
+    expect(states).toEqual(revisions.map(() => 'dead'));
+    expect(fixture.woken).toEqual([id]);
+    expect(fixture.told).toEqual([]);
+  });
+
   test('is told of what was held, however old and however much it is', async () => {
     const { id } = await subscribe('/app');
     const revisions = Array.from({ length: 201 }, (_, nth) => nth + 1);

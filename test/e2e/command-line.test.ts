@@ -234,6 +234,8 @@ describe('webhooks', () => {
     await expect
       .poll(said, DEADLINE)
       .toMatch(/"after":7.*\n*kv\.put {2}\/kv\/parcels\/b @\d+ {2}- -> 7\n.*verified; answered 500/);
+    await fetch(url, { method: 'POST', body: '{}' });
+    await expect.poll(said, DEADLINE).toContain('without an id, not verified');
     next.process.kill('SIGTERM');
     expect(await next.ended()).toMatchObject({ code: 143 });
   });

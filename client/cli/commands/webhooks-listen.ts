@@ -100,7 +100,9 @@ With --json each line is an event: {"listening", "subscription"}, {"consent"} or
       output.event(shown, () =>
         [
           describeEvent(event),
-          oneLine(`   ${delivery}${repeated ? ', again' : ''}, ${trust}; answered ${answer}`),
+          oneLine(
+            `   ${delivery ?? 'without an id'}${repeated ? ', again' : ''}, ${trust}; answered ${answer}`,
+          ),
         ].join('\n'),
       );
     }

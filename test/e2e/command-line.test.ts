@@ -202,6 +202,8 @@ describe('webhooks', () => {
       out: expect.stringMatching(/^consent +granted at .*\nstate +active/m),
     });
     expect(await run('webhooks', 'test', begun?.subscription ?? '')).toMatchObject({ code: 0 });
+    const freed = await run('webhooks', 'update', begun?.subscription ?? '', '--clear', 'consent');
+    expect(freed).toMatchObject({ code: 0, out: expect.not.stringContaining('consent') });
     const forged = await fetch(begun?.listening ?? '', { method: 'POST', body: '{"type":"kv.put"}' });
     expect(forged.status).toBe(401);
     listening.process.kill('SIGINT');

@@ -103,7 +103,12 @@ const update = defineCommand({
         `What it sends as ${current.headers.join(', ')} cannot be read: give all its headers again by --header, or --clear headers.`,
       );
     }
-    const input = { ...(Object.fromEntries(kept) as unknown as SubscriptionInput), ...named };
+    const input = {
+      ...(Object.fromEntries(kept) as unknown as SubscriptionInput),
+      // Left out it would stay as it is.
+      ...(clear.includes('consent') && { consent: false }),
+      ...named,
+    };
     const updated = await client.webhooks.update(current.id, input, { ifRevision: current.revision, signal });
     output.document(updated, () => describe(updated));
     return undefined;

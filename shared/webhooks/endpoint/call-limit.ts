@@ -1,11 +1,10 @@
 import type { Clock } from '../../platform/clock.ts';
+import type { SlowCalls } from './slow-calls.ts';
 
 /** Calls of one endpoint at a time, of one process. */
 const MAX_CALLS = 10;
 /** The same for an endpoint of which this process knows nothing yet. */
 const FIRST_CALLS = 1;
-/** Calls at a time, of one process, of all endpoints that have not proven to be fast: half of what host.json lets it handle. */
-const MAX_SLOW_CALLS = 128;
 const FAST_MILLISECONDS = 1_000;
 
 /** How long a call waits here for its turn: less than the way over the bus takes. */
@@ -35,15 +34,10 @@ interface RunningCall {
   readonly isSlow: boolean;
 }
 
-/** What all endpoints of a process share. */
-export interface SlowCalls {
-  running: number;
-}
-
 /**
  * Lets so many calls of an endpoint run at a time. A burst to a fast endpoint waits for its turn; who would wait for too
- * long is turned away at once, so that a slow endpoint holds up nobody but itself. Nor do many slow ones together: there is a
- * limit to what they all have of a process, and none of them has more than one call before its first answer.
+ * long is turned away at once, so that a slow endpoint holds up nobody but itself. Nor do many slow ones together: they share
+ * a part of the process fairly (`slow-calls.ts`), and none of them has more than one call before its first answer.
  *
  * Who is turned away is given a turn, as many in a second as the endpoint takes calls: if all came back together, most would be
  * turned away again, and the endpoint have nothing to do until they come once more.
@@ -51,20 +45,23 @@ export interface SlowCalls {
 export class CallLimit {
   readonly #clock: Clock;
   readonly #slowCalls: SlowCalls;
+  readonly #ns: string;
   readonly #running = new Set<RunningCall>();
   readonly #waiting = new Set<(leave: Leave | undefined) => void>();
   /** Undefined before the first call is over. */
   #meanMilliseconds: number | undefined;
   #lastTurnAt = 0;
 
-  constructor(clock: Clock, slowCalls: SlowCalls) {
+  /** @param slowCalls shared by all endpoints of a process. @param ns the namespace of this one. */
+  constructor(clock: Clock, slowCalls: SlowCalls, ns: string) {
     this.#clock = clock;
     this.#slowCalls = slowCalls;
+    this.#ns = ns;
   }
 
   /** Undefined when it is not this call's turn within a moment. */
   async enter(): Promise<Leave | undefined> {
-    if (!this.#isFast() && this.#slowCalls.running >= MAX_SLOW_CALLS) {
+    if (!this.#isFast() && this.#running.size >= this.#slowCalls.room(this.#ns)) {
       return undefined;
     }
     if (this.#hasRoom()) {
@@ -104,7 +101,9 @@ export class CallLimit {
   #begin(): Leave {
     const call = { startedAt: this.#clock.now(), isSlow: !this.#isFast() };
     this.#running.add(call);
-    this.#slowCalls.running += call.isSlow ? 1 : 0;
+    if (call.isSlow) {
+      this.#slowCalls.begin(this.#ns);
+    }
     return () => {
       if (this.#running.delete(call)) {
         this.#end(call);
@@ -113,7 +112,9 @@ export class CallLimit {
   }
 
   #end({ startedAt, isSlow }: RunningCall): void {
-    this.#slowCalls.running -= isSlow ? 1 : 0;
+    if (isSlow) {
+      this.#slowCalls.end(this.#ns);
+    }
     const duration = this.#clock.now() - startedAt;
     const mean = this.#meanMilliseconds ?? duration;
     this.#meanMilliseconds = mean + NEWEST_WEIGHT * (duration - mean);

@@ -2,7 +2,7 @@ import { type Clock, toTimestamp } from '../../platform/clock.ts';
 import { SkerryError } from '../../platform/errors.ts';
 import { RecentMap } from '../../platform/recent-map.ts';
 import type { Subscription } from '../subscription/subscription.ts';
-import { CallLimit, type SlowCalls } from './call-limit.ts';
+import { CallLimit } from './call-limit.ts';
 import {
   afterFailure,
   afterSuccess,
@@ -18,6 +18,7 @@ import {
 import { type CallSlot, EndpointState } from './endpoint-state.ts';
 import type { EndpointStorage } from './endpoint-storage.ts';
 import type { FailingEndpoints } from './failing-endpoints.ts';
+import { SlowCalls } from './slow-calls.ts';
 import type { WebhookResult } from './webhook-client.ts';
 
 export interface EndpointGateOptions {
@@ -93,7 +94,7 @@ interface Lane {
 export class EndpointGate {
   readonly #options: EndpointGateOptions;
   readonly #patience: EndpointPatience;
-  readonly #slowCalls: SlowCalls = { running: 0 };
+  readonly #slowCalls = new SlowCalls();
   readonly #lanes = new RecentMap<string, Lane>(MAX_ENDPOINTS);
 
   constructor(options: EndpointGateOptions) {
@@ -107,8 +108,8 @@ export class EndpointGate {
    */
   async call(call: EndpointCall, post: () => Promise<WebhookResult>): Promise<GateAnswer> {
     const { clock } = this.#options;
-    const { subscription, slotAt } = call;
-    const lane = this.#laneOf(subscription.id);
+    const { ns, subscription, slotAt } = call;
+    const lane = this.#laneOf(ns, subscription.id);
     const closed = await this.#closedUntil(lane, subscription);
     if (closed !== undefined) {
       return { kind: 'wait', until: closed };
@@ -240,7 +241,7 @@ export class EndpointGate {
     }
   }
 
-  #laneOf(subscription: string): Lane {
+  #laneOf(ns: string, subscription: string): Lane {
     const { storage, clock } = this.#options;
     const known = this.#lanes.get(subscription);
     if (known !== undefined) {
@@ -248,7 +249,7 @@ export class EndpointGate {
     }
     const lane = {
       state: new EndpointState(subscription, storage, clock),
-      limit: new CallLimit(clock, this.#slowCalls),
+      limit: new CallLimit(clock, this.#slowCalls, ns),
     };
     this.#lanes.set(subscription, lane);
     return lane;

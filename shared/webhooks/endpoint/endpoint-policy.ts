@@ -91,7 +91,8 @@ export function isPublicAddress(text: string): boolean {
 
 /** Whether a tunnel would lead to the IPv4 address in the last two groups (RFC 5214, section 6.1). */
 function isIsatap({ parts: [, , , , first, second] }: ipaddr.IPv6): boolean {
-  return second === 0x5efe && (first === 0 || first === 0x200);
+  // Two bits of an interface identifier only say how unique it is.
+  return second === 0x5efe && ((first ?? 0) & 0xfcff) === 0;
 }
 
 /** URL parsers drop or rewrite these characters silently, and not all in the same way. */

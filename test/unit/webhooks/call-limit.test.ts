@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { CallLimit, type Leave, type SlowCalls } from '../../../shared/webhooks/endpoint/call-limit.ts';
+import { CallLimit, type Leave } from '../../../shared/webhooks/endpoint/call-limit.ts';
+import { SlowCalls } from '../../../shared/webhooks/endpoint/slow-calls.ts';
 import { SteppedClock } from './stepped-clock.ts';
 
 let clock: SteppedClock;
@@ -7,12 +8,12 @@ let slowCalls: SlowCalls;
 
 beforeEach(() => {
   clock = new SteppedClock();
-  slowCalls = { running: 0 };
+  slowCalls = new SlowCalls();
 });
 
 /** The limit of an endpoint that answered once before, after so many milliseconds. */
-async function limitAfter(milliseconds: number): Promise<CallLimit> {
-  const limit = new CallLimit(clock, slowCalls);
+async function limitAfter(milliseconds: number, ns = 'ns1'): Promise<CallLimit> {
+  const limit = new CallLimit(clock, slowCalls, ns);
   const [leave] = await enterTimes(limit, 1);
   await clock.advance(milliseconds);
   leave?.();
@@ -39,7 +40,7 @@ test('ten calls run at a time, and a burst to a fast endpoint waits for its turn
 });
 
 test('of an endpoint that never answered one call runs, and more after its first answer', async () => {
-  const limit = new CallLimit(clock, slowCalls);
+  const limit = new CallLimit(clock, slowCalls, 'ns1');
   const [first] = await enterTimes(limit, 1);
   const burst = Array.from({ length: 20 }, () => limit.enter());
   await clock.advance(50);
@@ -82,7 +83,7 @@ test('a burst that is turned away comes back at the pace of the endpoint, and ne
 });
 
 test('who is turned away comes back the later the longer all calls hang, and when that is told to nobody else', async () => {
-  const limit = new CallLimit(clock, slowCalls);
+  const limit = new CallLimit(clock, slowCalls, 'ns1');
   const [first] = await enterTimes(limit, 1);
   expect(limit.nextTurn()).toEqual({ at: clock.now() + 1_000, isOwn: false });
   await clock.advance(5_000);
@@ -106,7 +107,7 @@ test('a call that is over twice makes room once', async () => {
 describe('many slow endpoints', () => {
   test('have half of a process together, and leave the rest to fast ones', async () => {
     const fast = await limitAfter(5);
-    const slow = Array.from({ length: 200 }, () => new CallLimit(clock, slowCalls));
+    const slow = Array.from({ length: 200 }, () => new CallLimit(clock, slowCalls, 'ns1'));
     const turns = await Promise.all(slow.map((limit) => limit.enter()));
     const running = turns.filter((leave) => leave !== undefined);
     expect(running).toHaveLength(128);
@@ -116,15 +117,35 @@ describe('many slow endpoints', () => {
     expect(await slow[198]?.enter()).toBeUndefined();
   });
 
+  test.each([
+    [1, ['ns0', 'other']],
+    [20, ['other']],
+  ])('of %i namespaces with much to do leave room for those of %j', async (namespaces, others) => {
+    const slow = await Promise.all(
+      Array.from({ length: 30 * namespaces }, (_, nth) => limitAfter(5_000, `ns${nth % namespaces}`)),
+    );
+    const running: Leave[] = [];
+    for (let round = 0; round < 400; round += 1) {
+      await clock.advance(100);
+      running.shift()?.();
+      for (const limit of slow) running.push(...(await enterTimes(limit, 1)));
+    }
+    expect(running.length).toBeGreaterThan(110);
+    for (const ns of others) {
+      expect(await enterTimes(new CallLimit(clock, slowCalls, ns), 1)).toHaveLength(1);
+    }
+  });
+
   test('count as fast again when they are', async () => {
     const limit = await limitAfter(2_000);
-    slowCalls.running = 127;
+    const others = Array.from({ length: 200 }, () => new CallLimit(clock, slowCalls, 'ns1'));
     for (let nth = 0; nth < 10; nth += 1) {
       const [leave] = await enterTimes(limit, 1);
       leave?.();
     }
-    slowCalls.running = 128;
+    await Promise.all(others.map((other) => other.enter()));
+    expect(slowCalls.room('ns1')).toBe(0);
     expect(await limit.enter()).toBeDefined();
-    expect(slowCalls.running).toBe(128);
+    expect(slowCalls.room('ns1')).toBe(0);
   });
 });

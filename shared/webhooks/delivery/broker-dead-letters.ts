@@ -36,8 +36,10 @@ export interface BrokerOutcome {
   readonly more: boolean;
 }
 
-/** Messages of all namespaces that one call looks at. */
+/** Messages of all namespaces that one call looks through to show some, and those of its own that one moves. */
 const MAX_AT_A_TIME = 500;
+/** Messages of other namespaces that a call passes over to find its own, which stand behind them each time. */
+const MAX_OTHERS = 5_000;
 const BATCH = 100;
 /** How long to wait for a message: those that are there come at once. */
 const WAIT_MILLISECONDS = 500;
@@ -116,7 +118,7 @@ export class BrokerDeadLetters {
       const others: ServiceBusReceivedMessage[] = [];
       let count = 0;
       let isEmpty = false;
-      while (!isEmpty && count + others.length < MAX_AT_A_TIME) {
+      while (!isEmpty && count < MAX_AT_A_TIME && others.length < MAX_OTHERS) {
         const found = await receiver.receiveMessages(BATCH, {
           maxWaitTimeInMs: WAIT_MILLISECONDS,
           ...timeLimit(),

@@ -70,10 +70,16 @@ test('each namespace sees, drains and purges its own, and “default” what nob
   expect(await deadLetters.peek('default', { limit: 10 })).toEqual({ messages: [] });
 });
 
+test('a namespace comes to its own behind hundreds of others', async () => {
+  await fail([...Array.from({ length: 510 }, () => TASK), DELIVERY], 'more');
+  expect(await deadLetters.purge('mine')).toEqual({ count: 1, more: false });
+  expect(await deadLetters.purge('theirs')).toEqual({ count: 500, more: true });
+});
+
 /** Sends messages that end among the dead letters. */
-async function fail(bodies: readonly unknown[]): Promise<void> {
+async function fail(bodies: readonly unknown[], name = 'lost'): Promise<void> {
   const sender = client.createSender(QUEUE);
-  await sender.sendMessages(bodies.map((body, nth) => ({ body, messageId: `lost-${nth}` })));
+  await sender.sendMessages(bodies.map((body, nth) => ({ body, messageId: `${name}-${nth}` })));
   await sender.close();
   const receiver = client.createReceiver(QUEUE);
   for (let count = 0; count < bodies.length; ) {

@@ -62,6 +62,9 @@ const MAX_RESPONSE_BYTES = 20_000;
 const MAX_EXCERPT_CHARACTERS = 200;
 const MAX_FAULT_CHARACTERS = 400;
 
+/** More than who asks for patience every second. */
+const MAX_ANNOUNCEMENTS = 50;
+
 const KEEP_ALIVE_MILLISECONDS = 10_000;
 const MAX_KEEP_ALIVE_MILLISECONDS = 60_000;
 
@@ -98,8 +101,10 @@ export function createWebhookClient({
       connections ??= openConnections(policy);
       const { request, dispatcher } = await connections;
       const headers = { ...rest.headers, 'accept-encoding': 'identity' };
-      const signal = AbortSignal.timeout(timeout);
-      const answer = await unlessAborted(signal, request(endpoint, { ...rest, headers, dispatcher, signal }));
+      const { onInfo, signal: flooded } = countAnnouncements();
+      const signal = AbortSignal.any([AbortSignal.timeout(timeout), flooded]);
+      const exchanged = request(endpoint, { ...rest, headers, dispatcher, signal, onInfo });
+      const answer = await unlessAborted(signal, exchanged);
       const bytes = await readStart(answer.body);
       const text = isPlain(answer.headers) ? decodeText(bytes, secrets) : undefined;
       return { status: answer.statusCode, headers: answer.headers, text };
@@ -123,6 +128,19 @@ export function createWebhookClient({
       return 'error' in answer ? answer : toConsentAnswer(answer);
     },
   };
+}
+
+/** Answers of 1xx come before the one that counts; who pours them out wants to keep this process busy. */
+function countAnnouncements(): { readonly onInfo: () => void; readonly signal: AbortSignal } {
+  const controller = new AbortController();
+  let count = 0;
+  const onInfo = () => {
+    count += 1;
+    if (count > MAX_ANNOUNCEMENTS) {
+      controller.abort(new Error('The endpoint announces an answer without end.'));
+    }
+  };
+  return { onInfo, signal: controller.signal };
 }
 
 /** While a connection is made undici does not look at the signal; that takes as long as a name server or a handshake likes. */

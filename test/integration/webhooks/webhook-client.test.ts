@@ -170,6 +170,7 @@ describe('without an answer', () => {
     ['that is silent', '', 'No answer within 0.3 s.'],
     ['whose headers do not end', 'HTTP/1.1 200 OK\r\nx: y\r\n', 'No answer within 0.3 s.'],
     ['that only ever announces', 'HTTP/1.1 103 Early Hints\r\n\r\n', 'No answer within 0.3 s.'],
+    ['that announces without end', 'HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(1_000), /without end/],
     ['whose headers are huge', `HTTP/1.1 200 OK\r\nx: ${'y'.repeat(100_000)}`, /overflow/i],
     ['that speaks another protocol', 'SSH-2.0-OpenSSH_9.6\r\n', /HPE_INVALID|expected http/i],
     [

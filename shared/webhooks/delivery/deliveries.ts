@@ -42,27 +42,41 @@ const MAX_WAIT_MILLISECONDS = 15 * 60_000;
 /** Share of a wait by which it is varied, so that what waits together does not come back together. */
 const WAIT_JITTER = 0.2;
 
+/** A delivery as it stands in storage, or as it begins while nothing stands there. */
+interface Begun {
+  readonly delivery: Delivery;
+  readonly stored: VersionedDelivery | undefined;
+}
+
 /**
  * Hands changes to endpoints, one message of the queue for each attempt. The message is completed only when `handle`
  * returns; killed before, it comes again. The steps are, in this order:
  *
- * 1. Create the delivery document. Killed here: the message finds it pending, without this attempt, and goes on.
- * 2. Ask the gate (endpoint/endpoint-gate.ts). Where the endpoint is not to be called now, schedule the same attempt again,
- *    which counts as none, and return. Killed here: the gate is asked again, and whatever it says then, what was scheduled
- *    already finds its attempt recorded, or is dropped by the bus because of its id.
+ * 1. Read the delivery document, together with the subscription and the change. A delivery that is done, or whose attempt is recorded,
+ *    is not made again; one without a document begins. Killed here: nothing has happened.
+ * 2. Ask the gate (endpoint/endpoint-gate.ts). Where the endpoint is not to be called now, create the document unless there is one,
+ *    schedule the same attempt again, which counts as none, and return. Killed here: the gate is asked again, and whatever it
+ *    says then, what was scheduled already finds its attempt recorded, or is dropped by the bus because of its id.
  * 3. POST. Killed here: nothing tells whether the endpoint heard it, so it is called again, with the same `webhook-id`.
  * 4. Let the gate note the outcome. Killed here: as in step 3; what it had begun (saying that the endpoint fails, disabling the
  *    subscription) the next call finishes.
- * 5. Record the attempt in the document, by If-Match. Killed here: the message finds the attempt recorded; a delivery that
- *    is delivered or dead needs nothing more, another one goes on with step 6.
+ * 5. Record the attempt: create the document with it, or replace the one that was read, by If-Match. Killed here: the message finds
+ *    the attempt recorded; a delivery that is delivered or dead needs nothing more, another one goes on with step 6.
  * 6. Schedule the next attempt, under an id of its own and at the time that step 5 wrote down. Killed here: it is scheduled
  *    again under the same id, which the bus drops; past the window of its duplicate detection, a second message
  *    finds its attempt recorded and does nothing.
  * 7. Return. The message is completed.
  *
- * So there is always either a message for a pending delivery or one under way, and two handlers of one message at the
- * same time agree by step 5, where a success wins over a failure. A replay is a series of its own: messages of the series before
- * it find that, and do nothing.
+ * So a message is completed only when a document says what became of its attempt, or another message is to make it; and a delivery that
+ * succeeds at once is written once. Two handlers of one message at the same time agree by step 5, where a success wins over
+ * a failure. A replay is a series of its own: messages of the series before it find that, and do nothing.
+ *
+ * Before its first record a delivery that is being made looks like one that nobody has begun. Who recovers it then begins it anew: the
+ * endpoint may be called twice, with the same `webhook-id`, and the first success ends it, whichever series it is of. Only what was delivered
+ * before a replay is left to the replay: whoever asked for that wants another call.
+ *
+ * A message that was put off creates the document before step 2: while storage can be read and not written, nobody is called
+ * again and again without a record.
  *
  * While its subscription is paused or unconfirmed a delivery is held instead of step 2, and its message completed. Whoever makes
  * the subscription active revives what is held after that; so who holds a delivery looks at the subscription once
@@ -104,35 +118,42 @@ export class Deliveries {
   async #attempt(message: DeliveryMessage): Promise<void> {
     const { records, subscriptions } = this.#options;
     const scope = parseScopeId(message.scope);
-    const [subscription, change] = await Promise.all([
+    const [subscription, change, begun] = await Promise.all([
       subscriptions.find(scope.ns, message.subscription),
       records.readChange<Json>(scope, message.revision),
+      this.#begin(message),
     ]);
-    if (subscription === undefined) {
-      return await this.#giveUp(message, 'The subscription was deleted.');
-    }
-    const known = await this.#open(message);
-    if (isDone(known.delivery) || !isOfSeries(message, known.delivery)) {
+    const { delivery, stored } = begun;
+    if (isDone(delivery) || !isOfSeries(message, delivery)) {
       return;
     }
-    if (attemptsMade(known.delivery) >= message.attempt) {
-      return await this.#scheduleNext(message, known.delivery);
+    if (subscription === undefined) {
+      await (stored && this.#giveUp(message, begun, 'The subscription was deleted.'));
+      return;
+    }
+    if (attemptsMade(delivery) >= message.attempt) {
+      return await this.#scheduleNext(message, delivery);
     }
     if (change === undefined) {
-      return await this.#giveUp(message, 'The log no longer has the change.');
+      return await this.#giveUp(message, begun, 'The log no longer has the change.');
     }
     if (message.replay === undefined && !this.#isDue(message, subscription, change)) {
-      return await this.#giveUp(message, 'The subscription began after the change, or its key was replaced.');
+      return await this.#giveUp(
+        message,
+        begun,
+        'The subscription began after the change, or its key was replaced.',
+      );
     }
     switch (subscription.state) {
       case 'active':
-        return await this.#call(message, known, subscription, change);
+        return await this.#call(message, await this.#storeIfPutOff(message, begun), subscription, change);
       case 'paused':
       case 'unconfirmed':
-        return await this.#hold(message, known, subscription);
+        return await this.#hold(message, begun, subscription);
       case 'disabled':
         return await this.#giveUp(
           message,
+          begun,
           `The subscription is disabled. ${subscription.reason ?? ''}`.trimEnd(),
         );
     }
@@ -142,66 +163,76 @@ export class Deliveries {
     return hears(subscription, { ...message, at }, this.#options.clockSkewMilliseconds);
   }
 
-  /** The delivery's document, created by the first message that comes to it. */
-  async #open(message: DeliveryMessage): Promise<VersionedDelivery> {
+  async #begin(message: DeliveryMessage): Promise<Begun> {
     const { storage, clock } = this.#options;
-    const { replay } = message;
-    const delivery = {
+    const { subscription, replay } = message;
+    const stored = await storage.read(subscription, deliveryId(message));
+    const delivery = stored?.delivery ?? {
       ...newDelivery(message, clock.now()),
       ...(replay !== undefined && { replays: replay }),
     };
-    const create = () => storage.create(delivery);
-    const read = () => storage.read(delivery.subscription, delivery.id);
-    const [first, second] = message.attempt === 1 ? [create, read] : [read, create];
-    for (;;) {
-      const known = (await first()) ?? (await second());
-      if (known !== undefined) {
-        return known;
-      }
-    }
+    return { delivery, stored };
+  }
+
+  async #storeIfPutOff({ postponed }: DeliveryMessage, begun: Begun): Promise<Begun> {
+    const { delivery, stored } = begun;
+    return stored === undefined && postponed !== undefined
+      ? { delivery, stored: await this.#write(begun, delivery) }
+      : begun;
+  }
+
+  /** Undefined when somebody else wrote or removed the delivery meanwhile. */
+  async #write({ stored }: Begun, next: Delivery): Promise<VersionedDelivery | undefined> {
+    const { storage } = this.#options;
+    return await (stored === undefined ? storage.create(next) : storage.replace(stored, next));
   }
 
   async #call(
     message: DeliveryMessage,
-    known: VersionedDelivery,
+    begun: Begun,
     subscription: Subscription,
     change: Change<Json>,
   ): Promise<void> {
     const { gate, post, requests, clock } = this.#options;
-    const { id, ns, scope } = known.delivery;
+    const { id, ns, scope } = begun.delivery;
     const answer = await gate.call({ ns, subscription, slotAt: message.slotAt }, () =>
       post(requests.write({ subscription, delivery: id, scope, change, now: clock.now() })),
     );
     if (answer.kind === 'wait') {
-      return await this.#wait(message, answer);
+      return await this.#wait(message, begun, answer);
     }
-    await this.#scheduleNext(message, await this.#record(message, known, answer));
+    const recorded = await this.#record(message, begun, answer);
+    if (recorded !== undefined) {
+      await this.#scheduleNext(message, recorded);
+    }
   }
 
-  /** Writes an attempt down, and with it what comes next. Of a concurrent handler's record the better outcome stands. */
-  async #record(message: DeliveryMessage, known: VersionedDelivery, call: CalledEndpoint): Promise<Delivery> {
+  /**
+   * Writes an attempt down, and with it what comes next. Of a concurrent handler's record the better outcome stands.
+   *
+   * @returns the delivery as it stands then; undefined when somebody removed it.
+   */
+  async #record(message: DeliveryMessage, begun: Begun, call: CalledEndpoint): Promise<Delivery | undefined> {
     const { storage, clock, random, retrySeconds } = this.#options;
-    let current: VersionedDelivery | undefined = known;
-    while (current !== undefined) {
-      const { delivery }: VersionedDelivery = current;
+    let current = begun;
+    for (;;) {
+      const { delivery } = current;
       // Held as the message found it, it is this message's to call; held later, somebody else has it.
-      const isOpen = delivery.state === 'pending' || current === known;
-      const isRecorded = !isOpen || attemptsMade(delivery) >= message.attempt;
-      if (
-        delivery.state === 'delivered' ||
-        !isOfSeries(message, delivery) ||
-        (isRecorded && call.result.error !== undefined)
-      ) {
+      const isOpen = delivery.state === 'pending' || current === begun;
+      if (!isNews(message, delivery, call, isOpen)) {
         return delivery;
       }
       const next = afterCall(delivery, call, { now: clock.now(), random, retrySeconds });
-      const written = await storage.replace(current, next);
+      const written = await this.#write(current, next);
       if (written !== undefined) {
         return written.delivery;
       }
-      current = await storage.read(delivery.subscription, delivery.id);
+      const stored = await storage.read(delivery.subscription, delivery.id);
+      if (stored === undefined) {
+        return undefined;
+      }
+      current = { delivery: stored.delivery, stored };
     }
-    return known.delivery;
   }
 
   async #scheduleNext(message: DeliveryMessage, delivery: Delivery): Promise<void> {
@@ -215,8 +246,15 @@ export class Deliveries {
   }
 
   /** Schedules the same attempt again, for its own time by the endpoint's allowed rate, or for when it is worth asking again. */
-  async #wait(message: DeliveryMessage, { until, isOwn, slotAt }: WaitForEndpoint): Promise<void> {
+  async #wait(
+    message: DeliveryMessage,
+    begun: Begun,
+    { until, isOwn, slotAt }: WaitForEndpoint,
+  ): Promise<void> {
     const { queue, clock, random } = this.#options;
+    if (begun.stored === undefined) {
+      await this.#write(begun, begun.delivery);
+    }
     const { slotAt: _, ...rest } = message;
     const postponed = (message.postponed ?? 0) + 1;
     if (isOwn) {
@@ -228,11 +266,11 @@ export class Deliveries {
   }
 
   /** Keeps a delivery until its subscription is active again, without a message. */
-  async #hold(message: DeliveryMessage, known: VersionedDelivery, { state }: Subscription): Promise<void> {
-    const { storage, subscriptions } = this.#options;
-    const { nextAt: _, ...rest } = known.delivery;
+  async #hold(message: DeliveryMessage, begun: Begun, { state }: Subscription): Promise<void> {
+    const { subscriptions } = this.#options;
+    const { nextAt: _, ...rest } = begun.delivery;
     const held = { ...rest, state: 'held', reason: `The subscription is ${state}.` } as const;
-    const isHeld = known.delivery.state === 'held' || (await storage.replace(known, held)) !== undefined;
+    const isHeld = begun.delivery.state === 'held' || (await this.#write(begun, held)) !== undefined;
     const subscription = await subscriptions.find(rest.ns, rest.subscription);
     const isWaiting = subscription?.state === 'paused' || subscription?.state === 'unconfirmed';
     if (!isHeld || !isWaiting) {
@@ -241,17 +279,10 @@ export class Deliveries {
   }
 
   /** Ends a delivery that cannot or must not be made any more. */
-  async #giveUp(message: DeliveryMessage, reason: string): Promise<void> {
-    const { storage } = this.#options;
-    for (;;) {
-      const known = await storage.read(message.subscription, deliveryId(message));
-      if (known === undefined || isDone(known.delivery) || !isOfSeries(message, known.delivery)) {
-        return;
-      }
-      const { nextAt: _, ...rest } = known.delivery;
-      if ((await storage.replace(known, { ...rest, state: 'dead', reason })) !== undefined) {
-        return;
-      }
+  async #giveUp(message: DeliveryMessage, begun: Begun, reason: string): Promise<void> {
+    const { nextAt: _, ...rest } = begun.delivery;
+    if ((await this.#write(begun, { ...rest, state: 'dead', reason })) === undefined) {
+      await this.#attempt(message);
     }
   }
 
@@ -270,4 +301,24 @@ export class Deliveries {
 /** Whether a message belongs to what is under way now, and not to the attempts before a replay. */
 function isOfSeries({ replay = 0 }: DeliveryMessage, { replays = 0 }: Delivery): boolean {
   return replay === replays;
+}
+
+/**
+ * Whether the outcome of an attempt is to be written into a delivery as it stands.
+ *
+ * @param isOpen whether nobody but the handlers of this message has the delivery.
+ */
+function isNews(
+  message: DeliveryMessage,
+  delivery: Delivery,
+  { result }: CalledEndpoint,
+  isOpen: boolean,
+): boolean {
+  const isSuccess = result.error === undefined;
+  if (!isOfSeries(message, delivery)) {
+    const wasHeard = delivery.attempts.some(({ error }) => error === undefined);
+    return isSuccess && !wasHeard;
+  }
+  const isFirst = isOpen && attemptsMade(delivery) < message.attempt;
+  return delivery.state !== 'delivered' && (isSuccess || isFirst);
 }

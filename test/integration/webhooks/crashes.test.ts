@@ -43,7 +43,7 @@ afterEach(async () => {
 type Step = <Result>(work: () => Promise<Result>) => Promise<Result>;
 
 describe('a process that dies at any step of a delivery loses nothing', () => {
-  /** Create, ask the gate, POST, note, record, schedule; read, POST, note, record. */
+  /** Read, ask the gate, POST, note, create, schedule; read, POST, note, replace. */
   const STEPS = 10;
   const points = pointsOf(Array.from({ length: STEPS }, (_, nth) => nth));
 
@@ -67,8 +67,8 @@ describe('a process that dies at any step of a delivery loses nothing', () => {
 });
 
 describe('a process that dies while a delivery waits for its time by the allowed rate loses nothing', () => {
-  /** Reserve, schedule; a busy machine may find the time come before it, and post instead. */
-  test.each(pointsOf([1, 2]))('$moment step $nth', async (point) => {
+  /** Reserve, create, schedule; a busy machine may find the time come before it, and post instead. */
+  test.each(pointsOf([1, 2, 3]))('$moment step $nth', async (point) => {
     const delivery = await deliverInTurn(crashAt(point));
     expect(webhooks.crashes).toEqual([expect.any(Crash)]);
     expect(delivery.state).toBe('delivered');
@@ -123,10 +123,30 @@ describe('a process that dies while it holds a delivery of a paused subscription
     expect(held.attempts).toHaveLength(1);
     isPaused = false;
     await webhooks.activation.resume(ns, subscription, author);
-    await eventually(async () =>
-      expect(await onlyDelivery(subscription)).toMatchObject({ state: 'delivered' }),
-    );
+    await delivered(subscription);
     expect(webhookIds()).toEqual([held.id, held.id]);
+  });
+
+  /** Read, create. */
+  test.each(pointsOf([0, 1]))('nor one that was never attempted, $moment step $nth', async (point) => {
+    const step = crashAt(point);
+    let isPaused = true;
+    webhooks = await startWebhooks(servers, {
+      wrap: (parts) => interrupt(parts, (work) => (isPaused ? step(work) : work())),
+    });
+    const subscription = await subscribe();
+    await webhooks.activation.pause(ns, subscription, author);
+    await put();
+    const first = { scope: `${ns}:app:`, revision: 1, key: '/app/dm', subscription, attempt: 1 };
+    await webhooks.queue.send([first]);
+    await eventually(async () => {
+      expect(await onlyDelivery(subscription)).toMatchObject({ state: 'held', attempts: [] });
+      expect(webhooks.crashes).toEqual([expect.any(Crash)]);
+    });
+    isPaused = false;
+    await webhooks.activation.resume(ns, subscription, author);
+    expect(await delivered(subscription)).toMatchObject({ replays: 1 });
+    expect(receiver.calls).toHaveLength(1);
   });
 
   test('nor one that looked at the subscription just before it was resumed', async () => {
@@ -154,9 +174,7 @@ describe('a process that dies while it holds a delivery of a paused subscription
     const setState = (state: 'active' | 'paused') =>
       webhooks.subscriptions.update(ns, subscription, author, (value) => ({ ...value, state }));
     await put();
-    await eventually(async () =>
-      expect(await onlyDelivery(subscription)).toMatchObject({ state: 'delivered' }),
-    );
+    await delivered(subscription);
     expect(receiver.calls).toHaveLength(2);
   });
 });
@@ -193,26 +211,6 @@ describe('one message handled twice', () => {
     }
     expect(receiver.calls).toHaveLength(calls);
     expect(await onlyDelivery(delivery.subscription)).toEqual(delivery);
-  });
-
-  test('at the same time calls the endpoint under one webhook-id, and a success wins over a failure', async () => {
-    webhooks = await startWebhooks(servers);
-    const both = Promise.withResolvers<void>();
-    receiver.answer = async (nth) => {
-      if (nth === 1) {
-        both.resolve();
-      }
-      await both.promise;
-      return nth === 0 ? 500 : 200;
-    };
-    const subscription = await subscribe();
-    await put();
-    await eventually(() => expect(receiver.calls).toHaveLength(1));
-    const known = await onlyDelivery(subscription);
-    await webhooks.deliveries.handle(messageOf(known, 1));
-
-    expect((await settled(subscription)).state).toBe('delivered');
-    expect(webhookIds()).toEqual([known.id, known.id]);
   });
 });
 
@@ -344,6 +342,14 @@ async function onlyDelivery(subscription: string): Promise<Delivery> {
     throw new Error(`There are ${deliveries.length} deliveries.`);
   }
   return delivery;
+}
+
+async function delivered(subscription: string): Promise<Delivery> {
+  return await eventually(async () => {
+    const delivery = await onlyDelivery(subscription);
+    expect(delivery).toMatchObject({ state: 'delivered' });
+    return delivery;
+  });
 }
 
 async function settled(subscription: string): Promise<Delivery> {

@@ -1,10 +1,12 @@
 import { scopeOfPrefix } from '../../keyspace/index.ts';
 import { type Clock, toTimestamp } from '../../platform/clock.ts';
+import { Coalesced } from '../../platform/coalesced.ts';
 import { conflict, notFound, type SkerryError } from '../../platform/errors.ts';
 import { checkPrecondition, type Precondition } from '../../platform/http/precondition.ts';
 import type { Author } from '../../platform/http/request.ts';
 import { jsonEquals } from '../../platform/json-equals.ts';
 import type { Random } from '../../platform/random.ts';
+import { RecentMap } from '../../platform/recent-map.ts';
 import type { Sealer } from '../../platform/sealer.ts';
 import {
   type Decision,
@@ -68,6 +70,9 @@ export interface SubscriptionListing {
   readonly next?: string;
 }
 
+/** Subscriptions that are looked for at a time; of one beyond that several may look. */
+const MAX_FINDING = 1_000;
+
 type Current = StoredRecord<SubscriptionValue> | undefined;
 
 /**
@@ -82,6 +87,7 @@ export class Subscriptions {
   readonly #random: Random;
   readonly #sealer: Sealer;
   readonly #endpointPolicy: EndpointPolicy;
+  readonly #finding = new RecentMap<string, Coalesced<Subscription | undefined>>(MAX_FINDING);
 
   constructor({ records, clock, random, sealer, endpointPolicy }: SubscriptionsOptions) {
     this.#records = records;
@@ -234,8 +240,15 @@ export class Subscriptions {
     } while (after !== undefined);
   }
 
-  /** The subscription as it stands, by one strong point read; undefined when there is none. */
+  /** The subscription as it stands, by one strong point read that all who ask at a time share; undefined when there is none. */
   async find(ns: string, id: string): Promise<Subscription | undefined> {
+    const place = `${ns}:${id}`;
+    const finding = this.#finding.get(place) ?? new Coalesced(() => this.#read(ns, id));
+    this.#finding.set(place, finding);
+    return await finding.ask();
+  }
+
+  async #read(ns: string, id: string): Promise<Subscription | undefined> {
     const record = await this.#records.get<SubscriptionValue>(subscriptionScope(ns), subscriptionKey(id));
     return record && toSubscription(record);
   }

@@ -60,6 +60,12 @@ export async function benchCosts(): Promise<void> {
   await elsewhere.deliver(await world.tell('/kv/one'));
   const there = await world.tell('/kv/one');
   await measure('delivery of it elsewhere', () => elsewhere.deliver(there));
+  world.sent = [];
+  await world.handle(await world.put('/kv/one', 100));
+  const { sent } = world;
+  await measure('deliveries of 100 changes at a time elsewhere', () =>
+    Promise.all(sent.map((message) => elsewhere.deliver(message))),
+  );
   for (let nth = 0; nth < 1_000; nth += 1) {
     await world.subscribe(`s${nth}`, '/kv/all');
   }

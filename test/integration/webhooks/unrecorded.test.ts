@@ -75,6 +75,19 @@ test('while storage can be read and not written an endpoint is called once, and 
   expect(receiver.calls).toHaveLength(2);
 });
 
+test('a delivery that must wait before it is made is shown as pending', async () => {
+  webhooks = await startWebhooks(servers);
+  const id = await subscribe();
+  const subscription = await webhooks.subscriptions.get(ns, id);
+  const pause = { status: 503, error: 'It asks for a pause.', retryAfterMilliseconds: 60_000 };
+  await webhooks.gate.call({ ns, subscription }, async () => pause);
+  await put();
+  await eventually(async () =>
+    expect(await onlyDelivery(id)).toMatchObject({ state: 'pending', attempts: [] }),
+  );
+  expect(receiver.calls).toEqual([]);
+});
+
 describe('a delivery that is being made for the first time', () => {
   test.each([0, 1])(
     'is delivered when one of two handlers of its message succeeds, and not number %d',
@@ -92,6 +105,17 @@ describe('a delivery that is being made for the first time', () => {
       expect(webhookIds()).toEqual([id, id]);
     },
   );
+
+  test('fails once when both handlers of its message fail', async () => {
+    receiver.answer = () => 500;
+    webhooks = await startWebhooks(servers, { retrySeconds: [60] });
+    await put();
+    const subscription = await subscribe();
+    const message = { ...firstMessage(subscription), replay: 1 };
+    await Promise.all([webhooks.deliveries.handle(message), webhooks.deliveries.handle(message)]);
+    expect(await onlyDelivery(subscription)).toMatchObject({ state: 'pending', attempts: [{ status: 500 }] });
+    expect(receiver.calls).toHaveLength(2);
+  });
 
   test('is not begun twice by who recovers it after its record', async () => {
     const subscription = await beginSlowly(() => 200);

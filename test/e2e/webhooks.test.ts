@@ -177,7 +177,8 @@ describe.concurrent('a key prefix', () => {
     await vi.waitFor(() => expect(all.heard()).toHaveLength(5), DEADLINE);
     const keys = () => listener.receiver.calls.map((call) => toldBy(call).key).sort();
     await vi.waitFor(() => expect(keys()).toEqual(expected), DEADLINE);
-    expect((await listener.deliveries()).map((delivery) => delivery.key).sort()).toEqual(expected);
+    const recorded = async () => (await listener.deliveries()).map((delivery) => delivery.key).sort();
+    await vi.waitFor(async () => expect(await recorded()).toEqual(expected), DEADLINE);
   });
 
   it('is of one namespace', async () => {

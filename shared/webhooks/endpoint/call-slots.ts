@@ -5,9 +5,12 @@ export const SLOT_HORIZON_MILLISECONDS = 60 * 60 * 1_000;
 
 const MINUTE_MILLISECONDS = 60_000;
 
+/** What is set apart at a time, whatever rate an endpoint comes up with: a second's worth of it could fill the memory. */
+const MAX_SLOTS = 500;
+
 /** Times at which calls may be made, set apart for whoever wrote `health`. */
 export interface ReservedSlots {
-  /** In milliseconds since the Unix epoch, ascending; fewer than were asked for where they would lie beyond the horizon. */
+  /** In milliseconds since the Unix epoch, ascending; fewer than were asked for where these are many, or would lie beyond the horizon. */
   readonly slots: readonly number[];
   readonly health: EndpointHealth;
 }
@@ -25,7 +28,7 @@ export function reserveSlots(
   const interval = MINUTE_MILLISECONDS / ratePerMinute;
   const first = Math.max(health.nextSlotAt ?? 0, now);
   const fitting = Math.floor((now + SLOT_HORIZON_MILLISECONDS - first) / interval) + 1;
-  const reserved = Math.max(0, Math.min(count, fitting));
+  const reserved = Math.max(0, Math.min(count, fitting, MAX_SLOTS));
   if (reserved === 0) {
     return { slots: [], health };
   }

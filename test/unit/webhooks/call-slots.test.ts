@@ -26,3 +26,10 @@ test('nothing is set apart beyond the next hour', () => {
   expect(second).toEqual({ slots: [], health: first.health });
   expect(second.health).toBe(first.health);
 });
+
+test('so many are set apart at a time as fit into memory, whatever rate an endpoint allows', () => {
+  const rate = 999_999_999;
+  const { slots, health } = reserveSlots(healthy, rate, rate / 60, NOW);
+  expect(slots).toHaveLength(500);
+  expect(health.nextSlotAt).toBeLessThan(NOW + 1);
+});

@@ -10,8 +10,9 @@ import { SERVICE_BUS_QUEUES, SERVICE_BUS_TOPICS } from '../../../shared/platform
 import { type CosmosFixture, startCosmos } from '../cosmos-fixture.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
-/** Who takes what the bus hands over; one at a time. */
+/** Who takes what the bus hands over. */
 export interface BusListener {
+  readonly queue: string;
   take(message: ServiceBusReceivedMessage, receiver: ServiceBusReceiver): Promise<void>;
   hear(message: ServiceBusReceivedMessage): void;
 }
@@ -27,7 +28,7 @@ export class CrashServers {
   readonly clock: VirtualClock;
   readonly cosmos: CosmosFixture;
   readonly client: ServiceBusClient;
-  listener: BusListener | undefined;
+  #listener: BusListener | undefined;
   readonly #server: ServiceBusServer;
 
   private constructor(clock: VirtualClock, cosmos: CosmosFixture, server: ServiceBusServer) {
@@ -35,21 +36,11 @@ export class CrashServers {
     this.cosmos = cosmos;
     this.#server = server;
     this.client = new ServiceBusClient(server.connectionString);
-    for (const queue of QUEUES) {
-      const receiver = this.client.createReceiver(queue, { maxAutoLockRenewalDurationInMs: 0 });
-      receiver.subscribe(
-        {
-          processMessage: async (message) => await this.listener?.take(message, receiver),
-          processError: async () => {},
-        },
-        { maxConcurrentCalls: CONCURRENT_CALLS, autoCompleteMessages: false },
-      );
-    }
     const topic = this.client.createReceiver(SERVICE_BUS_TOPICS.notifications.name, EVERYTHING, {
       receiveMode: 'receiveAndDelete',
     });
     topic.subscribe({
-      processMessage: async (message) => this.listener?.hear(message),
+      processMessage: async (message) => this.#listener?.hear(message),
       processError: async () => {},
     });
   }
@@ -61,6 +52,27 @@ export class CrashServers {
       startServiceBusServer({ port: 0, config: entities(), clock }),
     ]);
     return new CrashServers(clock, cosmos, serviceBus);
+  }
+
+  /**
+   * Hands over what the bus has, to one listener at a time.
+   *
+   * @returns what stops that. Links do not last: what dead processes leave unsettled fills them in the end.
+   */
+  listen(listener: BusListener): () => Promise<void> {
+    this.#listener = listener;
+    const receiver = this.client.createReceiver(listener.queue, { maxAutoLockRenewalDurationInMs: 0 });
+    receiver.subscribe(
+      {
+        processMessage: async (message) => await listener.take(message, receiver),
+        processError: async () => {},
+      },
+      { maxConcurrentCalls: CONCURRENT_CALLS, autoCompleteMessages: false },
+    );
+    return async () => {
+      this.#listener = undefined;
+      await receiver.close();
+    };
   }
 
   async stop(): Promise<void> {

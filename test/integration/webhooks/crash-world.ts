@@ -53,7 +53,7 @@ const CALM_TURNS = 25;
 /** Beyond all that anybody waits for here; only locks on nothing and messages that nobody takes last longer. */
 const LONGEST_WAIT_MILLISECONDS = 60 * 60_000;
 /** Milliseconds of real time without anything to wait for, after which nothing more comes. */
-const IDLE_TURNS = 300;
+const IDLE_TURNS = 15_000;
 /** What a step takes. */
 const STEP_MILLISECONDS = 3;
 
@@ -74,6 +74,7 @@ export class CrashWorld {
   readonly #database: Database;
   readonly #senders: { readonly queue: ServiceBusSender; readonly topic: ServiceBusSender };
   readonly #living: Living[];
+  readonly #stopListening: () => Promise<void>;
   #turn = 0;
   /** Counts what happens. */
   #activity = 0;
@@ -91,10 +92,11 @@ export class CrashWorld {
     };
     this.#living = options.skews.map((skew) => this.#bear(skew));
     this.observer = this.#compose(0, async (_step, run) => await run());
-    servers.listener = {
+    this.#stopListening = servers.listen({
+      queue: options.queue,
       take: (message, receiver) => this.#take(message, receiver),
       hear: (message) => this.#note(message),
-    };
+    });
   }
 
   static async open(servers: CrashServers, options: WorldOptions): Promise<CrashWorld> {
@@ -105,7 +107,7 @@ export class CrashWorld {
   }
 
   async close(): Promise<void> {
-    this.#servers.listener = undefined;
+    await this.#stopListening();
     await Promise.all([this.#senders.queue.close(), this.#senders.topic.close()]);
   }
 

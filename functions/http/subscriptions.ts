@@ -204,9 +204,9 @@ const deleteSubscription = endpoint({
   requestHeaders: ['If-Match'],
   responses: { 204: { description: 'The subscription is gone.', headers: ['X-Skerry-Revision'] } },
   errors: ['not-found'],
-  async handle({ ns, params, author, headers }, { activation }) {
+  async handle({ ns, params, author, headers }, { subscriptions }) {
     return noContent({
-      revision: await activation.remove(ns, params.id, author, readPrecondition(headers)),
+      revision: await subscriptions.remove(ns, params.id, author, readPrecondition(headers)),
     });
   },
 });

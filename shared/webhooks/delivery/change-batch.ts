@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { isPublic } from '../../keyspace/index.ts';
 import { parseScopeId, type Scope } from '../../records/index.ts';
+import { subscriptionId, subscriptionScope } from '../subscription/subscription.ts';
 import type { Announcement } from '../subscription/watched-key.ts';
 import type { Alerts } from './fan-out.ts';
 
@@ -10,11 +11,22 @@ export interface AnnouncedScope {
   readonly announcements: readonly Announcement[];
 }
 
+/** The change that removed a subscription. */
+export interface RemovedSubscription extends Announcement {
+  readonly ns: string;
+  readonly subscription: string;
+}
+
 const announcementSchema = z.object({
   scope: z.string().regex(/^[^:]+:[^:]+:/, 'is not a scope id of the form namespace:kind:name'),
   revision: z.int().positive(),
   key: z.string().startsWith('/'),
   at: z.string().refine((text) => !Number.isNaN(Date.parse(text)), 'is not a time'),
+});
+
+const removalSchema = announcementSchema.extend({
+  type: z.literal('change'),
+  change: z.literal('delete'),
 });
 
 /**
@@ -43,6 +55,19 @@ export function announcedScopes(documents: readonly unknown[], alerts: Alerts): 
     }
   }
   return [...scopes.values()];
+}
+
+/** Which subscriptions were removed, as the documents of a batch announce it. */
+export function removedSubscriptions(documents: readonly unknown[]): readonly RemovedSubscription[] {
+  return documents.flatMap((document) => {
+    const { data } = removalSchema.safeParse(document);
+    if (data === undefined) {
+      return [];
+    }
+    const { ns, kind } = parseScopeId(data.scope);
+    const isOfSubscription = kind === subscriptionScope(ns).kind;
+    return isOfSubscription ? [{ ...data, ns, subscription: subscriptionId(data.key) }] : [];
+  });
 }
 
 function isChange(document: unknown): document is { readonly id?: unknown } {

@@ -10,7 +10,7 @@ import type { Subscriptions } from '../subscription/subscriptions.ts';
 import { hears } from '../subscription/watched-key.ts';
 import { afterCall, attemptsMade } from './after-call.ts';
 import { backoff } from './backoff.ts';
-import { type Delivery, type DeliveryMessage, deliveryId, isDone, newDelivery } from './delivery.ts';
+import { type Delivery, type DeliveryMessage, dead, deliveryId, isDone, newDelivery } from './delivery.ts';
 import type { DeliveryQueue } from './delivery-queue.ts';
 import type {
   DeliveryListing,
@@ -280,8 +280,7 @@ export class Deliveries {
 
   /** Ends a delivery that cannot or must not be made any more. */
   async #giveUp(message: DeliveryMessage, begun: Begun, reason: string): Promise<void> {
-    const { nextAt: _, ...rest } = begun.delivery;
-    if ((await this.#write(begun, { ...rest, state: 'dead', reason })) === undefined) {
+    if ((await this.#write(begun, dead(begun.delivery, reason))) === undefined) {
       await this.#attempt(message);
     }
   }

@@ -113,6 +113,17 @@ export class DeliveryStorage {
     return await queryAll(this.#container, { query, parameters: [] }, { partitionKey: subscription });
   }
 
+  /** Deliveries of a subscription that are not done, in no particular order. */
+  async unfinished(subscription: string, limit: number): Promise<VersionedDelivery[]> {
+    const query = `SELECT TOP ${limit} * FROM c WHERE c.state IN ('pending', 'held')`;
+    const documents = await queryAll<DeliveryDocument & { readonly _etag: string }>(
+      this.#container,
+      { query, parameters: [] },
+      { partitionKey: subscription },
+    );
+    return documents.map((document) => ({ delivery: fromDocument(document), etag: document._etag }));
+  }
+
   /** How many deliveries of a subscription are in a state. */
   async count(subscription: string, state: DeliveryState): Promise<number> {
     const query = 'SELECT VALUE COUNT(1) FROM c WHERE c.subscription = @subscription AND c.state = @state';

@@ -92,6 +92,11 @@ export function isDone({ state }: Delivery): boolean {
   return state === 'delivered' || state === 'dead';
 }
 
+/** A delivery that nobody tries any more. */
+export function dead({ nextAt: _, ...delivery }: Delivery, reason: string): Delivery {
+  return { ...delivery, state: 'dead', reason };
+}
+
 /** A delivery that was never attempted. */
 export function newDelivery(message: DeliveryMessage, now: number): Delivery {
   const { subscription, scope, revision, key } = message;

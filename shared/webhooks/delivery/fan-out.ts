@@ -1,4 +1,4 @@
-import type { Clock } from '../../platform/clock.ts';
+import { type Clock, toTimestamp } from '../../platform/clock.ts';
 import { mapConcurrently } from '../../platform/map-concurrently.ts';
 import type { Change, Json, Records, Scope } from '../../records/index.ts';
 import type { ToldChange } from '../notification/change-data.ts';
@@ -8,7 +8,12 @@ import type { Subscription } from '../subscription/subscription.ts';
 import type { Subscriptions } from '../subscription/subscriptions.ts';
 import { wants } from '../subscription/wanted-change.ts';
 import { type Announcement, hears } from '../subscription/watched-key.ts';
-import { type AnnouncedScope, announcedScopes } from './change-batch.ts';
+import {
+  type AnnouncedScope,
+  announcedScopes,
+  type RemovedSubscription,
+  removedSubscriptions,
+} from './change-batch.ts';
 import { BUS_SUBSCRIPTION, type DeliveryMessage, newDelivery } from './delivery.ts';
 import type { DeliveryQueue } from './delivery-queue.ts';
 import type { DeliveryStorage } from './delivery-storage.ts';
@@ -59,6 +64,7 @@ interface HopelessMessage {
 
 /**
  * Matches changes against the subscriptions of their namespace and enqueues a delivery for each pair, and publishes every change.
+ * Of subscriptions themselves it hears only that they were removed.
  * The changes are read from the log, by one query for each scope of a batch.
  *
  * The feed advances only when `handle` returns, and repeats the batch otherwise. What was enqueued or published twice is dropped by
@@ -89,7 +95,11 @@ export class FanOut {
       return await batch.try(this.#read(announced, subscriptions));
     });
     const changes = read.flat().filter((announced) => announced !== undefined);
-    await Promise.all([batch.try(this.#enqueue(changes, batch)), batch.try(this.#publish(changes, batch))]);
+    await Promise.all([
+      batch.try(this.#enqueue(changes, batch)),
+      batch.try(this.#publish(changes, batch)),
+      batch.try(this.#clear(removedSubscriptions(documents))),
+    ]);
     await this.#bury(batch);
     batch.end();
   }
@@ -187,6 +197,20 @@ export class FanOut {
       throw new LostChange();
     }
     return wants(subscription, change);
+  }
+
+  /**
+   * Has what waits for subscriptions that were removed ended: deliveries that are held have no message, nor has a cursor behind which
+   * all is told. A hook that was registered anew meanwhile, which has the same id, takes them over.
+   */
+  async #clear(removed: readonly RemovedSubscription[]): Promise<void> {
+    await this.#options.queue.send(
+      removed.map(({ ns, subscription, revision, at }) => {
+        const since = toTimestamp(Date.parse(at));
+        const run = `removed-${revision}`;
+        return { task: 'recover', run, ns, subscription, since, awaitsActive: true, page: 1 } as const;
+      }),
+    );
   }
 
   async #publish(changes: readonly Announced[], batch: Batch): Promise<void> {

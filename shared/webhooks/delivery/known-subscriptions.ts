@@ -4,7 +4,7 @@ import { PrefixIndex, type Records, recordAfter } from '../../records/index.ts';
 import {
   type Subscription,
   type SubscriptionValue,
-  subscriptionKey,
+  subscriptionId,
   subscriptionScope,
   toSubscription,
 } from '../subscription/subscription.ts';
@@ -115,7 +115,7 @@ export class KnownSubscriptions {
       }
       const record = recordAfter(change);
       if (record === undefined) {
-        known.remove(change.key.slice(subscriptionKey('').length));
+        known.remove(subscriptionId(change.key));
       } else {
         known.put(toSubscription(record));
       }

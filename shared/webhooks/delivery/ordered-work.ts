@@ -12,7 +12,7 @@ import { hears } from '../subscription/watched-key.ts';
 import { afterCall } from './after-call.ts';
 import { blocked, type Cursor, released, type VersionedCursor } from './cursor.ts';
 import type { CursorStorage } from './cursor-storage.ts';
-import { type Delivery, deliveryId, isDone, newDelivery } from './delivery.ts';
+import { type Delivery, dead, deliveryId, isDone, newDelivery } from './delivery.ts';
 import type { DeliveryQueue } from './delivery-queue.ts';
 import type { DeliveryStorage, VersionedDelivery } from './delivery-storage.ts';
 import type { Alerts } from './fan-out.ts';
@@ -295,9 +295,4 @@ export class OrderedWork {
 
 function movedTo(cursor: Cursor, { revision, isLast }: End): Cursor {
   return isLast ? released(cursor, revision) : { ...cursor, revision };
-}
-
-function dead(delivery: Delivery, reason: string): Delivery {
-  const { nextAt: _, ...rest } = delivery;
-  return { ...rest, state: 'dead', reason };
 }

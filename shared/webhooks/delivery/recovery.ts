@@ -2,6 +2,7 @@ import { isPublic, scopeOfPrefix } from '../../keyspace/index.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { writeCursor } from '../../platform/cursor.ts';
 import { SkerryError } from '../../platform/errors.ts';
+import { mapConcurrently } from '../../platform/map-concurrently.ts';
 import {
   type Change,
   type ChangeFeed,
@@ -20,6 +21,7 @@ import type { Subscription } from '../subscription/subscription.ts';
 import type { Subscriptions } from '../subscription/subscriptions.ts';
 import { wants } from '../subscription/wanted-change.ts';
 import { hears, literalBeginning } from '../subscription/watched-key.ts';
+import { dead } from './delivery.ts';
 import type { DeliveryQueue } from './delivery-queue.ts';
 import type { DeliveryStorage } from './delivery-storage.ts';
 import type { OrderedDeliveries } from './ordered-deliveries.ts';
@@ -41,6 +43,7 @@ export interface RecoveryOptions {
 
 /** Deliveries or changes that one message takes up. */
 const PAGE_ITEMS = 200;
+const CONCURRENT_DOCUMENTS = 16;
 /** How long one message reads the feed, most of which may concern others. */
 const PAGE_MILLISECONDS = 300;
 
@@ -49,8 +52,6 @@ const FIRST_PAUSE_MILLISECONDS = 50;
 const MAX_PAUSE_MILLISECONDS = 60_000;
 /** With these pauses about ten minutes; whoever wanted the subscription active never wrote it then. */
 const MAX_WAITS = 20;
-
-type HeldCursor = Extract<RecoveryCursor, { stage: 'held' }>;
 
 type Step = Pick<RecoveryMessage, 'ns' | 'since' | 'awaitsActive'> & {
   readonly subscription: Subscription;
@@ -65,7 +66,7 @@ type Step = Pick<RecoveryMessage, 'ns' | 'since' | 'awaitsActive'> & {
  *
  * What is ordered goes on by its cursors, which are woken first. The changes behind them are left alone, and begun by nobody else.
  *
- * Of a subscription that was deleted, what is held and the cursors are ended in the same way.
+ * The fan-out begins one for each subscription that was deleted: what waits for it, and its cursors, are ended.
  *
  * A subscription that stops being active meanwhile is gone through to the end: its deliveries are held or dead then, as all
  * others. Otherwise the next recovery, which begins where this state began, would leave a gap.
@@ -118,21 +119,22 @@ export class Recovery {
     }
   }
 
-  /** Has what waited for a subscription that was deleted handed over: to handlers which find that, and end it. */
+  /**
+   * Ends what waits for a subscription that was deleted, also for a message that a recovery did not come to send. Whatever is changed
+   * meanwhile has a message, whose handler finds the subscription gone too.
+   */
   async #clear(message: RecoveryMessage): Promise<void> {
-    const { queue, replays, ordered, clock } = this.#options;
-    const { subscription, page, cursor, postponed: _, ...run } = message;
+    const { storage, queue, ordered, clock } = this.#options;
+    const { page, cursor: _, postponed: __, ...run } = message;
     if (page === 1) {
-      await ordered.wakeAll(subscription);
+      await ordered.wakeAll(message.subscription);
     }
-    const known = cursor === undefined ? undefined : readRecoveryCursor(cursor);
-    if (known?.stage === 'held') {
-      await replays.replay(subscription, known.replays);
-    }
-    const next = await this.#nextHeld(subscription);
-    if (next !== undefined) {
-      const rest = { ...run, subscription, page: page + 1, cursor: writeRecoveryCursor(next) };
-      await queue.schedule(rest, clock.now());
+    const waiting = await storage.unfinished(message.subscription, PAGE_ITEMS);
+    await mapConcurrently(waiting, CONCURRENT_DOCUMENTS, async (known) => {
+      await storage.replace(known, dead(known.delivery, 'The subscription was deleted.'));
+    });
+    if (waiting.length === PAGE_ITEMS) {
+      await queue.schedule({ ...run, page: page + 1 }, clock.now());
     }
   }
 
@@ -140,10 +142,10 @@ export class Recovery {
   async #take(step: Step, cursor: RecoveryCursor | undefined): Promise<RecoveryCursor | undefined> {
     switch (cursor?.stage) {
       case undefined:
-        return (await this.#findHeld(step.subscription)) ?? (await this.#beginChanges(step));
+        return (await this.#findHeld(step)) ?? (await this.#beginChanges(step));
       case 'held':
         await this.#options.replays.replay(step.subscription.id, cursor.replays);
-        return (await this.#findHeld(step.subscription)) ?? (await this.#beginChanges(step));
+        return (await this.#findHeld(step)) ?? (await this.#beginChanges(step));
       case 'log':
         return await this.#readLog(step, cursor);
       case 'feed':
@@ -152,12 +154,11 @@ export class Recovery {
   }
 
   /** They are named in the next message before any of them is begun: afterwards no query would find them again. */
-  async #findHeld({ id, state }: Pick<Subscription, 'id' | 'state'>): Promise<HeldCursor | undefined> {
-    return state === 'active' ? await this.#nextHeld(id) : undefined;
-  }
-
-  async #nextHeld(id: string): Promise<HeldCursor | undefined> {
-    const held = await this.#options.storage.held(id, PAGE_ITEMS);
+  async #findHeld({ subscription }: Step): Promise<RecoveryCursor | undefined> {
+    if (subscription.state !== 'active') {
+      return undefined;
+    }
+    const held = await this.#options.storage.held(subscription.id, PAGE_ITEMS);
     return held.length === 0 ? undefined : { stage: 'held', replays: held.map(nextReplay) };
   }
 

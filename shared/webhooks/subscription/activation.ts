@@ -1,6 +1,5 @@
-import { type Clock, toTimestamp } from '../../platform/clock.ts';
+import type { Clock } from '../../platform/clock.ts';
 import { conflict, type SkerryError } from '../../platform/errors.ts';
-import type { Precondition } from '../../platform/http/precondition.ts';
 import type { Author } from '../../platform/http/request.ts';
 import type { Random } from '../../platform/random.ts';
 import type { DeliveryQueue } from '../delivery/delivery-queue.ts';
@@ -19,7 +18,7 @@ export interface ActivationOptions {
 const MAX_TRIES = 5;
 
 /**
- * Makes subscriptions active, inactive, and gone. Whoever becomes active is owed all changes of the time in which it was not: the
+ * Makes subscriptions active, and inactive. Whoever becomes active is owed all changes of the time in which it was not: the
  * recovery that finds them is enqueued before the state is written, and waits for it. Killed in between, it gives up in the
  * end, and the client, which was promised nothing, asks again.
  */
@@ -102,23 +101,6 @@ export class Activation {
       }
     }
     throw conflict(`The state of the subscription "${id}" changes all the time.`, { fix: 'Try again.' });
-  }
-
-  /**
-   * Removes a subscription, and has ended what waits for it: deliveries that are held, and cursors. Killed in between, or without the
-   * bus, these stay, which nobody is owed any more.
-   *
-   * @returns the revision of the change that removed it.
-   * @throws SkerryError `not-found`, `precondition-failed`, `unavailable`.
-   */
-  async remove(ns: string, id: string, author: Author, precondition?: Precondition): Promise<number> {
-    const { subscriptions, queue, clock, random } = this.#options;
-    const revision = await subscriptions.remove(ns, id, author, precondition);
-    const since = toTimestamp(clock.now());
-    const run = random.id();
-    const message = { task: 'recover', run, ns, subscription: id, since, page: 1 } as const;
-    await queue.schedule(message, clock.now()).catch(() => undefined);
-    return revision;
   }
 
   async #enqueueRecovery(ns: string, subscription: Subscription): Promise<void> {

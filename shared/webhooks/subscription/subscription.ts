@@ -123,9 +123,14 @@ export function subscriptionKey(id: string): string {
   return KEY_PREFIX + id;
 }
 
+/** The id of the subscription that a record of that key is. */
+export function subscriptionId(key: string): string {
+  return key.slice(KEY_PREFIX.length);
+}
+
 export function toSubscription(record: StoredRecord<OldSubscriptionValue>): Subscription {
   const { key, value, revision, createdAt, updatedAt } = record;
-  return { ...currentValue(value), id: key.slice(KEY_PREFIX.length), revision, createdAt, updatedAt };
+  return { ...currentValue(value), id: subscriptionId(key), revision, createdAt, updatedAt };
 }
 
 /** The value as it is written today. */

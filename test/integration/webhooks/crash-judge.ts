@@ -122,10 +122,12 @@ export async function findUnsettled(world: CrashWorld, truth: Truth, end: End): 
   }
   for (const [id, versions] of truth.histories) {
     const deliveries = await readDeliveries(world, id);
+    const isGone = versions.at(-1)?.value === undefined;
+    for (const { scope } of isGone ? await world.observer.cursors.list(id) : []) {
+      faults.push(`${id} is gone, and its cursor of ${scope} is not`);
+    }
     for (const { scope, revision, state, reason } of deliveries.values()) {
-      // What is held for a subscription that is gone is held for ever.
-      const isLeft = state === 'held' && versions.at(-1)?.value === undefined;
-      if ((state === 'pending' || state === 'held') && !isLeft) {
+      if (state === 'pending' || state === 'held') {
         faults.push(`${scope}@${revision} to ${id} is ${state} ${reason ?? ''}`);
       }
     }
@@ -181,9 +183,6 @@ function judgeEnd(
     versions.some(({ value }) => wanted(value));
   if (state === 'delivered') {
     expect(posts.some(isSuccess), what).toBe(true);
-    return;
-  }
-  if (state === 'held') {
     return;
   }
   expect(state, what).toBe('dead');

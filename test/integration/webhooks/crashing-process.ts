@@ -60,6 +60,7 @@ export class CrashingProcess {
   readonly fanOut: FanOut;
   readonly repair: Repair;
   readonly storage: DeliveryStorage;
+  readonly cursors: CursorStorage;
   readonly #deliveries: Deliveries;
   readonly #ordered: OrderedDeliveries;
   readonly #notifications: NotificationDeliveries;
@@ -114,10 +115,11 @@ export class CrashingProcess {
     this.records = records;
     this.subscriptions = subscriptions;
     this.storage = storage;
+    this.cursors = new CursorStorage(deliveriesContainer);
     this.activation = new Activation(common);
     this.repair = new Repair(common);
     this.#deliveries = new Deliveries(calling);
-    this.#ordered = new OrderedDeliveries({ ...calling, cursors: new CursorStorage(deliveriesContainer) });
+    this.#ordered = new OrderedDeliveries({ ...calling, cursors: this.cursors });
     this.fanOut = new FanOut({ ...common, ordered: this.#ordered, publication: topic });
     this.#notifications = new NotificationDeliveries({ ...common, topic, retrySeconds: RETRY_SECONDS });
     this.#recovery = new Recovery({

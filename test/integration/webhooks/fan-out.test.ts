@@ -31,6 +31,7 @@ let namespaces = 0;
 
 /** What was sent to the bus, which may refuse; a message that was sent before counts once. */
 let sent: Map<string, DeliveryMessage>;
+let tasks: Exclude<QueueMessage, DeliveryMessage>[];
 let nameOf: Map<string, string>;
 let published: { scope: string; revision: number; value: Json | undefined }[];
 let queueFault: Error | undefined;
@@ -63,6 +64,7 @@ beforeEach(() => {
   namespaces += 1;
   ns = `ns${namespaces}`;
   sent = new Map();
+  tasks = [];
   nameOf = new Map();
   published = [];
   queueFault = undefined;
@@ -91,7 +93,9 @@ const queue: DeliveryQueue = {
       throw queueFault;
     }
     for (const message of messages as readonly QueueMessage[]) {
-      if (!('task' in message)) {
+      if ('task' in message) {
+        tasks.push(message);
+      } else {
         sent.set(`${message.subscription} ${message.scope}@${message.revision}`, message);
       }
     }
@@ -159,6 +163,20 @@ describe('a subscription', () => {
     await handle(3);
     expect(heardBy('one')).toEqual([4]);
     expect(sent.size).toBe(1);
+  });
+
+  test('that is removed has what waits for it ended, by the feed: whoever removed it may have died', async () => {
+    const id = await subscribe('one', {});
+    await subscribe('two', {});
+    await put('/kv/s/a', 1);
+    await remove('/kv/s/a');
+    await handle();
+    expect(tasks).toEqual([]);
+    const revision = await subscriptions.remove(ns, id, author);
+    await handle();
+    expect(tasks).toMatchObject([
+      { task: 'recover', run: `removed-${revision}`, ns, subscription: id, awaitsActive: true, page: 1 },
+    ]);
   });
 
   test.each(['paused', 'unconfirmed', 'disabled'] as const)(

@@ -63,18 +63,23 @@ describe('whoever becomes active again', () => {
     expect(fixture.told).toHaveLength(names.length);
   });
 
-  test('is told of nothing when it is deleted instead: what was held ends, and its cursors are woken to go', async () => {
+  test('is told of nothing when it is deleted instead: what is held or pending ends, and its cursors are woken to go', async () => {
     const { id } = await subscribe('/app');
     const message = { scope: scopeId(apps()), key: '/app/a0', subscription: id };
     const revisions = Array.from({ length: 201 }, (_, nth) => nth + 1);
     await Promise.all(
-      revisions.map((revision) => fixture.stand({ ...message, revision }, { state: 'held' })),
+      revisions.map((revision) =>
+        fixture.stand({ ...message, revision }, { state: revision % 2 === 0 ? 'held' : 'pending' }),
+      ),
     );
+    await fixture.stand({ ...message, revision: 300 }, { state: 'delivered' });
     await pause(id);
-    await fixture.activation.remove(ns, id, author);
+    await fixture.subscriptions.remove(ns, id, author);
+    const since = new Date().toISOString();
+    await fixture.recovery.handle({ task: 'recover', run: 'r', ns, subscription: id, since, page: 1 });
     expect(await fixture.settle()).toEqual([]);
     const states = (await fixture.deliveries(id)).map(({ state }) => state);
-    expect(states).toEqual(revisions.map(() => 'dead'));
+    expect(states).toEqual([...revisions.map(() => 'dead'), 'delivered']);
     expect(fixture.woken).toEqual([id]);
     expect(fixture.told).toEqual([]);
   });

@@ -1,7 +1,15 @@
 import type { Database } from '@azure/cosmos';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { systemClock } from '../../../shared/platform/clock.ts';
+import { unavailable } from '../../../shared/platform/errors.ts';
+import { systemRandom } from '../../../shared/platform/random.ts';
 import { type Json, type Scope, scopeId } from '../../../shared/records/index.ts';
-import { type Subscription, type SubscriptionInput, withState } from '../../../shared/webhooks/index.ts';
+import {
+  Activation,
+  type Subscription,
+  type SubscriptionInput,
+  withState,
+} from '../../../shared/webhooks/index.ts';
 import { type CosmosFixture, startCosmos } from '../cosmos-fixture.ts';
 import { RecoveryFixture, type RecoveryParts } from './recovery-fixture.ts';
 
@@ -136,6 +144,23 @@ describe('whoever becomes active again', () => {
     await fixture.settle();
     expect(fixture.queue.waiting).toEqual([]);
     expect(await fixture.deliveries(id)).toEqual([]);
+  });
+
+  test('stays as it was when what it missed cannot be recovered', async () => {
+    const { id } = await subscribe('/app');
+    await pause(id);
+    const { subscriptions } = fixture;
+    const schedule = async () => {
+      throw unavailable('The bus is away.');
+    };
+    const activation = new Activation({
+      subscriptions,
+      queue: { schedule },
+      clock: systemClock,
+      random: systemRandom,
+    });
+    await expect(activation.resume(ns, id, author)).rejects.toMatchObject({ kind: 'unavailable' });
+    expect(await subscriptions.get(ns, id)).toMatchObject({ state: 'paused' });
   });
 
   test('hears of what came before its key was replaced only if it asks for it', async () => {

@@ -52,8 +52,8 @@ export interface Living {
 const CALM_TURNS = 25;
 /** Beyond all that anybody waits for here; only locks on nothing and messages that nobody takes last longer. */
 const LONGEST_WAIT_MILLISECONDS = 60 * 60_000;
-/** Milliseconds of real time without anything to wait for, after which nothing more comes. */
-const IDLE_TURNS = 15_000;
+/** Milliseconds of real time without anything to wait for, after which nothing more comes, however busy the machine is. */
+const IDLE_MILLISECONDS = 20_000;
 /** What a step takes. */
 const STEP_MILLISECONDS = 3;
 
@@ -149,20 +149,23 @@ export class CrashWorld {
    */
   async until(isSo: () => Promise<boolean>): Promise<void> {
     const { clock } = this.#servers;
-    for (let idle = 0; ; ) {
+    for (let idleSince = Date.now(); ; ) {
       await this.#calm();
       if (await this.#fanOut()) {
+        idleSince = Date.now();
         continue;
       }
       if (await isSo()) {
         return;
       }
-      idle = clock.skip(LONGEST_WAIT_MILLISECONDS) ? 0 : idle + 1;
-      if (idle > 0) {
-        await new Promise((resolve) => setTimeout(resolve, 1));
+      if (clock.skip(LONGEST_WAIT_MILLISECONDS)) {
+        idleSince = Date.now();
+        continue;
       }
-      if (idle >= IDLE_TURNS) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      if (Date.now() >= idleSince + IDLE_MILLISECONDS) {
         clock.pass(LONGEST_WAIT_MILLISECONDS);
+        idleSince = Date.now();
       }
     }
   }

@@ -6,11 +6,9 @@ import { json } from 'node:stream/consumers';
 import { ServiceBusClient } from '@azure/service-bus';
 import { Agent, request } from 'undici';
 import { SERVICE_BUS_TOPICS } from '../../../shared/platform/topology.ts';
-import { type Skerry, startSkerry } from '../../e2e/skerry.ts';
-import { cpuMicroseconds, findChild } from '../product/processes.ts';
 import { percentile, printTable, rounded } from '../statistics.ts';
+import { now, RunningProduct } from './running-product.ts';
 
-const JSON_TYPE = { 'content-type': 'application/json' };
 const BUS_SUBSCRIPTION = 'bench';
 const CHANGES_PER_SECOND = 200;
 const WARM_UP_CHANGES = 30;
@@ -47,8 +45,8 @@ interface Round {
  * on which the fan-out publishes as it enqueues, tells when the change left it.
  */
 export async function benchLatency(quick: boolean): Promise<void> {
-  const skerry = await startSkerry({ traps: 'none', flags: ['--bus-subscription', BUS_SUBSCRIPTION] });
-  const course = await Course.start(skerry);
+  const product = await RunningProduct.start({ flags: ['--bus-subscription', BUS_SUBSCRIPTION] });
+  const course = await Course.start(product);
   const rounds: Round[] = [];
   for (let round = 0; round < (quick ? 1 : 3); round += 1) {
     rounds.push(await course.run('one after another', (put) => inTurn(quick ? 50 : 300, put)));
@@ -79,7 +77,7 @@ export async function benchLatency(quick: boolean): Promise<void> {
     ]),
   );
   await course.stop();
-  await skerry.stop();
+  await product.stop();
 }
 
 function wholeWay({ passages }: Round, share: number): number {
@@ -112,7 +110,7 @@ async function steadily(seconds: number, put: () => Promise<{ readonly received:
 
 /** A store, a webhook on it, and a subscription of the bus: what a change runs through. */
 class Course {
-  readonly #skerry: Skerry;
+  readonly #product: RunningProduct;
   readonly #agent = new Agent({ connections: 64 });
   readonly #bus: ServiceBusClient;
   readonly #passages = new Map<number, Passage>();
@@ -129,17 +127,16 @@ class Course {
   });
   #subscription = '';
 
-  private constructor(skerry: Skerry) {
-    this.#skerry = skerry;
-    this.#bus = new ServiceBusClient(skerry.connections.servicebus);
+  private constructor(product: RunningProduct) {
+    this.#product = product;
+    this.#bus = new ServiceBusClient(product.skerry.connections.servicebus);
   }
 
-  static async start(skerry: Skerry): Promise<Course> {
-    const course = new Course(skerry);
+  static async start(product: RunningProduct): Promise<Course> {
+    const course = new Course(product);
     course.#server.listen(0, '127.0.0.1');
     await once(course.#server, 'listening');
-    const input = { name: 'bench', key: '/kv/bench', endpoint: course.#endpoint };
-    course.#subscription = (await course.#ask<{ id: string }>('POST', 'subscriptions', input)).body.id;
+    course.#subscription = await product.subscribe('/kv/bench', course.#endpoint);
     course.#bus.createReceiver(SERVICE_BUS_TOPICS.notifications.name, BUS_SUBSCRIPTION).subscribe(
       {
         async processMessage({ applicationProperties, enqueuedTimeUtc }) {
@@ -158,10 +155,10 @@ class Course {
 
   async run(name: string, make: (put: Course['put']) => Promise<void>): Promise<Round> {
     this.#passages.clear();
-    const before = this.#cpu();
+    const before: Readonly<Record<string, number>> = this.#product.cpu();
     await make(this.put);
     const cpu = Object.fromEntries(
-      Object.entries(this.#cpu()).map(([program, used]) => [
+      Object.entries(this.#product.cpu()).map(([program, used]) => [
         program,
         (used - (before[program] ?? 0)) / 1000 / this.#passages.size,
       ]),
@@ -193,18 +190,8 @@ class Course {
     this.#server.close();
   }
 
-  /** Microseconds that each process has used so far. */
-  #cpu(): Record<string, number> {
-    const host = findChild(this.#skerry.pid, 'host/main.ts');
-    return {
-      functions: cpuMicroseconds(findChild(host, 'host/worker.ts')),
-      host: cpuMicroseconds(host),
-      emulators: cpuMicroseconds(this.#skerry.pid),
-    };
-  }
-
   async #put(): Promise<{ readonly received: Promise<unknown> }> {
-    const { revision } = await this.#ask('PUT', 'kv/bench/key', { at: now() });
+    const { revision } = await this.#product.ask('PUT', 'kv/bench/key', { at: now() });
     const passage = this.#passage(revision);
     passage.answered = now();
     if (passage.received !== undefined) {
@@ -218,7 +205,7 @@ class Course {
   async #readAttempts(): Promise<void> {
     let after = '';
     do {
-      const { body } = await this.#ask<{
+      const { body } = await this.#product.ask<{
         items: { revision: number; attempts: { at: string }[] }[];
         next?: string;
       }>('GET', `subscriptions/${this.#subscription}/deliveries?limit=500${after}`);
@@ -228,25 +215,6 @@ class Course {
       }
       after = body.next === undefined ? '' : `&after=${encodeURIComponent(body.next)}`;
     } while (after !== '');
-  }
-
-  async #ask<Body>(
-    method: 'GET' | 'POST' | 'PUT',
-    path: string,
-    given?: object,
-  ): Promise<{ revision: number; body: Body }> {
-    const { statusCode, headers, body } = await request(`${this.#skerry.url}/api/v1/${path}`, {
-      method,
-      headers: JSON_TYPE,
-      body: given === undefined ? null : JSON.stringify(given),
-      dispatcher: this.#agent,
-    });
-    const text = await body.text();
-    if (statusCode >= 300) throw new Error(`${method} ${path} was answered ${statusCode}: ${text}`);
-    return {
-      revision: Number(headers['x-skerry-revision']),
-      body: (text === '' ? undefined : JSON.parse(text)) as Body,
-    };
   }
 
   get #endpoint(): string {
@@ -262,9 +230,4 @@ class Course {
 
 function isWhole(passage: Passage): passage is Required<Passage> {
   return WAYS.every(([, from, to]) => Number.isFinite(passage[from]) && Number.isFinite(passage[to]));
-}
-
-/** Milliseconds since the Unix epoch, with fractions. */
-function now(): number {
-  return performance.timeOrigin + performance.now();
 }

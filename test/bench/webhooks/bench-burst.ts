@@ -24,40 +24,53 @@ export async function benchBurst(quick: boolean): Promise<void> {
   const floors: Burst[] = [];
   for (let round = 0; round <= (quick ? 1 : 5); round += 1) {
     const { burst, call } = await tellAll(product, endpoints, round);
+    bursts.push(burst);
     const { milliseconds, cpuMicroseconds } = await loop.post(endpoints.urls, call);
-    if (round > 0) {
-      bursts.push(burst);
-      const cpu = { sender: cpuMicroseconds / 1000 / count, emulators: Number.NaN };
-      floors.push({ first: Number.NaN, last: milliseconds, cpu });
-    }
+    const cpu = { sender: cpuMicroseconds / 1000 / count, emulators: Number.NaN };
+    floors.push({ first: Number.NaN, last: milliseconds, cpu });
   }
+  const [cold, ...warm] = bursts;
+  const [coldFloor, ...warmFloors] = floors;
 
-  const floor = median(floors.map(({ last }) => last));
-  const floorCpu = median(floors.map(({ cpu }) => cpu.sender));
+  const rows: readonly (readonly [string, readonly Burst[], readonly Burst[]])[] = [
+    ['Skerry', warm, warmFloors],
+    ['floor: a loop of undici, 256 at a time, same bytes', warmFloors, warmFloors],
+    ['Skerry, the first change after its start', cold ? [cold] : [], coldFloor ? [coldFloor] : []],
+    ['floor, its first round', coldFloor ? [coldFloor] : [], coldFloor ? [coldFloor] : []],
+  ];
   printTable(
-    `One change to ${count} endpoints, each with an address of its own: medians of ${bursts.length} rounds in turn, after one to warm up`,
+    `One change to ${count} endpoints, each with an address of its own: medians of ${warm.length} rounds in turn`,
     ['', 'first ms', 'all ms', 'calls/s', '÷ floor', 'CPU ms/call', '÷ floor', 'emulators'],
-    [
-      ['Skerry', bursts] as const,
-      ['floor: a loop of undici, 256 at a time, same bytes', floors] as const,
-    ].map(([name, rounds]) => {
-      const last = median(rounds.map((round) => round.last));
-      const cpu = median(rounds.map((round) => round.cpu.sender));
-      return [
-        name,
-        rounded(median(rounds.map(({ first }) => first)), 0),
-        rounded(last, 0),
-        rounded((1000 * count) / last, 0),
-        rounded(last / floor),
-        rounded(cpu, 2),
-        rounded(cpu / floorCpu),
-        rounded(median(rounds.map((round) => round.cpu.emulators)), 2),
-      ];
-    }),
+    rows.map(([name, rounds, floor]) => [
+      name,
+      rounded(
+        medianOf(rounds, ({ first }) => first),
+        0,
+      ),
+      rounded(
+        medianOf(rounds, ({ last }) => last),
+        0,
+      ),
+      rounded((1000 * count) / medianOf(rounds, ({ last }) => last), 0),
+      rounded(medianOf(rounds, ({ last }) => last) / medianOf(floor, ({ last }) => last)),
+      rounded(
+        medianOf(rounds, ({ cpu }) => cpu.sender),
+        2,
+      ),
+      rounded(medianOf(rounds, ({ cpu }) => cpu.sender) / medianOf(floor, ({ cpu }) => cpu.sender)),
+      rounded(
+        medianOf(rounds, ({ cpu }) => cpu.emulators),
+        2,
+      ),
+    ]),
   );
   loop.stop();
   await product.stop();
   endpoints.close();
+}
+
+function medianOf(bursts: readonly Burst[], read: (burst: Burst) => number): number {
+  return median(bursts.map(read));
 }
 
 async function tellAll(

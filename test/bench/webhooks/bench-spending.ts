@@ -1,5 +1,5 @@
-import type { MeteredDatabase, Usage } from '../product/metered-database.ts';
-import { startMeteredDatabase } from '../product/metered-database.ts';
+import type { QueueMessage } from '../../../shared/webhooks/index.ts';
+import { type MeteredDatabase, startMeteredDatabase, type Usage } from '../product/metered-database.ts';
 import { printTable, rounded } from '../statistics.ts';
 import type { BusUsage } from './counted-bus.ts';
 import { DeliveryLayer } from './delivery-layer.ts';
@@ -93,13 +93,16 @@ const CASES: readonly Case[] = [
     },
   },
   {
-    name: 'one return of them to the open breaker',
+    name: 'one of them, put off for the first time',
+    count: MANY,
+    prepare: toldAtOpenBreaker,
+  },
+  {
+    name: 'one of them, put off once more',
     count: MANY,
     async prepare(layer) {
-      await openBreaker(layer, 'wait');
-      await layer.fanOut(await layer.put('wait', MANY));
-      const messages = layer.bus.waiting.map(({ message }) => message);
-      layer.bus.waiting = [];
+      await (await toldAtOpenBreaker(layer))();
+      const messages = takeWaiting(layer);
       return () => layer.bus.handOverOnce(messages, layer.deliver);
     },
   },
@@ -197,8 +200,20 @@ function failFirst(layer: DeliveryLayer, failures: number): void {
 async function openBreaker(layer: DeliveryLayer, store: string): Promise<void> {
   layer.answer = () => FAILURE;
   await layer.fanOut(await layer.put(store, 10));
-  const { waiting } = layer.bus;
-  layer.bus.waiting = [];
-  for (const { message } of waiting) await layer.deliver(message);
-  layer.bus.waiting = [];
+  for (const message of takeWaiting(layer)) await layer.deliver(message);
+  takeWaiting(layer);
+}
+
+/** Their messages were sent already; what is returned receives them. */
+async function toldAtOpenBreaker(layer: DeliveryLayer): Promise<() => Promise<void>> {
+  await openBreaker(layer, 'wait');
+  await layer.fanOut(await layer.put('wait', MANY));
+  const messages = takeWaiting(layer);
+  return () => layer.bus.handOverOnce(messages, layer.deliver);
+}
+
+function takeWaiting({ bus }: DeliveryLayer): QueueMessage[] {
+  const messages = bus.waiting.map(({ message }) => message);
+  bus.waiting = [];
+  return messages;
 }

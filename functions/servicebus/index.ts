@@ -15,7 +15,7 @@ async function deliver(body: unknown, context: InvocationContext): Promise<void>
   if (!('task' in message)) {
     const { deliveries, notificationDeliveries } = services();
     const isForBus = message.subscription === BUS_SUBSCRIPTION;
-    return await (isForBus ? notificationDeliveries : deliveries).handle(message);
+    return await (isForBus ? notificationDeliveries.handle(message) : deliveries.handle(message, context));
   }
   switch (message.task) {
     case 'wake':

@@ -18,6 +18,7 @@ import type {
   DeliveryStorage,
   VersionedDelivery,
 } from './delivery-storage.ts';
+import type { Alerts } from './fan-out.ts';
 
 export interface DeliveriesOptions {
   readonly records: Records;
@@ -94,13 +95,16 @@ export class Deliveries {
    *
    * @throws what the bus throws when it does not answer, and errors of this program; the message then comes again.
    */
-  async handle(message: DeliveryMessage): Promise<void> {
+  async handle(message: DeliveryMessage, alerts: Alerts): Promise<void> {
     try {
       await this.#attempt(message);
     } catch (error) {
       if (!(error instanceof SkerryError && error.kind === 'unavailable')) {
         throw error;
       }
+      alerts.error(
+        `The delivery ${deliveryId(message)} to ${message.subscription} is put off. ${error.message}`,
+      );
       await this.#postpone(message);
     }
   }

@@ -137,6 +137,9 @@ export class OrderedDeliveries {
       if (!(error instanceof SkerryError && error.kind === 'unavailable')) {
         throw error;
       }
+      alerts.error(
+        `What ${message.subscription} is to hear of ${message.scope} is put off. ${error.message}`,
+      );
       const postponed = (message.postponed ?? 0) + 1;
       const pause = backoff(postponed, MAX_POSTPONEMENT_MILLISECONDS);
       await this.#comeAgain({ ...message, postponed }, this.#options.clock.now() + pause);

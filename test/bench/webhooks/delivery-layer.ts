@@ -126,7 +126,7 @@ export class DeliveryLayer {
   /** The queue's trigger. */
   readonly deliver = async (message: QueueMessage): Promise<void> => {
     if (!('task' in message)) {
-      await this.#deliveries.handle(message);
+      await this.#deliveries.handle(message, console);
     } else if (message.task === 'wake') {
       await this.#ordered.wake(message, console);
     }

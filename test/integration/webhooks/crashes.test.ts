@@ -187,6 +187,7 @@ test('while storage does not answer an attempt is put off, and does not use up t
   });
   expect(delivery.state).toBe('delivered');
   expect(webhooks.crashes).toEqual([]);
+  expect(webhooks.alerts).toEqual([expect.stringContaining('The database cannot be reached at the moment.')]);
 });
 
 test('what must not be called is given up at once', async () => {
@@ -204,7 +205,7 @@ describe('one message handled twice', () => {
     const delivery = await deliverWith((work) => work());
     const calls = receiver.calls.length;
     for (const attempt of [1, 2]) {
-      await webhooks.deliveries.handle(messageOf(delivery, attempt));
+      await webhooks.deliveries.handle(messageOf(delivery, attempt), webhooks.log);
     }
     expect(receiver.calls).toHaveLength(calls);
     expect(await onlyDelivery(delivery.subscription)).toEqual(delivery);
@@ -231,7 +232,7 @@ describe('a replay', () => {
     await eventually(() => expect(receiver.calls.length).toBeGreaterThan(4));
     for (const replay of [undefined, 1]) {
       for (const attempt of [1, 2, 3]) {
-        await webhooks.deliveries.handle({ ...messageOf(delivery, attempt), replay });
+        await webhooks.deliveries.handle({ ...messageOf(delivery, attempt), replay }, webhooks.log);
       }
     }
     const dead = await settled(delivery.subscription);

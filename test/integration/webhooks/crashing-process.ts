@@ -133,11 +133,13 @@ export class CrashingProcess {
   async handle(message: QueueMessage): Promise<void> {
     if (!('task' in message)) {
       const isForBus = message.subscription === BUS_SUBSCRIPTION;
-      return await (isForBus ? this.#notifications : this.#deliveries).handle(message);
+      return await (isForBus
+        ? this.#notifications.handle(message)
+        : this.#deliveries.handle(message, SILENT));
     }
     switch (message.task) {
       case 'wake':
-        return await this.#ordered.wake(message, { error: () => {} });
+        return await this.#ordered.wake(message, SILENT);
       case 'recover':
       case 'replay':
         return await this.#recovery.handle(message);
@@ -146,6 +148,8 @@ export class CrashingProcess {
     }
   }
 }
+
+const SILENT = { error: () => {} };
 
 function toResult(error: unknown): WebhookResult {
   if (error instanceof NoAnswer) {

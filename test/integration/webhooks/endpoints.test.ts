@@ -117,13 +117,16 @@ test('an endpoint that is gone is called no more', async () => {
   );
   expect(await webhooks.subscriptions.get(ns, id)).toMatchObject({ state: 'disabled', reason });
   await put(webhooks, '/app/b');
-  await webhooks.deliveries.handle({
-    scope: `${ns}:app:`,
-    revision: 2,
-    key: '/app/b',
-    subscription: id,
-    attempt: 1,
-  });
+  await webhooks.deliveries.handle(
+    {
+      scope: `${ns}:app:`,
+      revision: 2,
+      key: '/app/b',
+      subscription: id,
+      attempt: 1,
+    },
+    webhooks.log,
+  );
   expect((await deliveriesOf(webhooks, id)).map((delivery) => delivery.reason)).toContain(
     `The subscription is disabled. ${reason}`,
   );

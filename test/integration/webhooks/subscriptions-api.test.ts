@@ -146,7 +146,7 @@ test('what became of a change stands in the deliveries, by state', async () => {
     subscription: subscription.id,
     attempt: 1,
   };
-  await services.deliveries.handle(message);
+  await services.deliveries.handle(message, console);
 
   const path = `/subscriptions/${subscription.id}/deliveries?ns=fate`;
   await eventually(() => expect(receiver.calls).toHaveLength(1));

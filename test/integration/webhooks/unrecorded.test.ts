@@ -96,7 +96,7 @@ describe('a delivery that is being made for the first time', () => {
         slow.resolve();
         return nth === failing ? 500 : 200;
       });
-      await webhooks.deliveries.handle(firstMessage(subscription));
+      await webhooks.deliveries.handle(firstMessage(subscription), webhooks.log);
       const { id } = await eventually(async () => {
         const delivery = await onlyDelivery(subscription);
         expect(delivery.state).toBe('delivered');
@@ -112,7 +112,10 @@ describe('a delivery that is being made for the first time', () => {
     await put();
     const subscription = await subscribe();
     const message = { ...firstMessage(subscription), replay: 1 };
-    await Promise.all([webhooks.deliveries.handle(message), webhooks.deliveries.handle(message)]);
+    await Promise.all([
+      webhooks.deliveries.handle(message, webhooks.log),
+      webhooks.deliveries.handle(message, webhooks.log),
+    ]);
     expect(await onlyDelivery(subscription)).toMatchObject({ state: 'pending', attempts: [{ status: 500 }] });
     expect(receiver.calls).toHaveLength(2);
   });
@@ -135,7 +138,7 @@ describe('a delivery that is being made for the first time', () => {
     const { id, state, attempts } = await settled(subscription);
     expect(state).toBe('delivered');
     expect(attempts.map(({ status }) => status)).toEqual([500, 200]);
-    await webhooks.deliveries.handle({ ...firstMessage(subscription), attempt: 2, replay: 1 });
+    await webhooks.deliveries.handle({ ...firstMessage(subscription), attempt: 2, replay: 1 }, webhooks.log);
     expect(webhookIds()).toEqual([id, id]);
   });
 
@@ -153,7 +156,7 @@ describe('a delivery that is being made for the first time', () => {
 
   test('does not stand for the replay of what another handler had delivered', async () => {
     const subscription = await beginSlowly((nth) => (nth === 2 ? 500 : 200), [1]);
-    await webhooks.deliveries.handle(firstMessage(subscription));
+    await webhooks.deliveries.handle(firstMessage(subscription), webhooks.log);
     const { id } = await settled(subscription);
     await replays().replay(subscription, [{ id, replay: 1 }]);
     await eventually(async () => expect((await onlyDelivery(subscription)).attempts).toHaveLength(2));

@@ -97,6 +97,8 @@ export interface Webhooks {
   readonly activation: Activation;
   readonly gate: EndpointGate;
   readonly alerts: readonly string[];
+  /** Where `alerts` come from. */
+  readonly log: Alerts;
   /** What the handler of a message threw. */
   readonly crashes: readonly unknown[];
   stop(): Promise<void>;
@@ -208,7 +210,7 @@ export async function startWebhooks(
       const message = parseQueueMessage(body);
       if (!('task' in message)) {
         const isForBus = message.subscription === BUS_SUBSCRIPTION;
-        await (isForBus ? notificationDeliveries : deliveries).handle(message);
+        await (isForBus ? notificationDeliveries.handle(message) : deliveries.handle(message, log));
       } else if (message.task === 'wake') {
         await ordered.wake(message, log);
       } else if (message.task !== 'consent') {
@@ -231,6 +233,7 @@ export async function startWebhooks(
     activation,
     gate,
     alerts,
+    log,
     crashes,
     async stop() {
       await Promise.all([stopFeed(), stopQueue()]);

@@ -19,7 +19,10 @@ async function timeAfter(wait: Omit<WaitForEndpoint, 'kind'>): Promise<number> {
     clockSkewMilliseconds: 0,
   };
   const message = { scope: 'default:app:', revision: 1, key: '/app/a', subscription: 's', attempt: 1 };
-  await new Deliveries(parts as unknown as DeliveriesOptions).handle({ ...message, postponed: 2, replay: 1 });
+  await new Deliveries(parts as unknown as DeliveriesOptions).handle(
+    { ...message, postponed: 2, replay: 1 },
+    console,
+  );
   expect(times).toHaveLength(1);
   return times[0] ?? 0;
 }

@@ -29,7 +29,7 @@ const MAX_POSTPONEMENT_MILLISECONDS = 60_000;
 
 /**
  * Publishes changes that the topic did not take when they were made: they became dead deliveries, which somebody replays once the
- * topic has room again (shared/webhooks/delivery/replays.ts). One message of the queue for each attempt, by the same ladder as webhooks.
+ * topic has room again (shared/webhooks/repair/replays.ts). One message of the queue for each attempt, by the same ladder as webhooks.
  */
 export class NotificationDeliveries {
   readonly #options: NotificationDeliveriesOptions;

@@ -1,12 +1,11 @@
 /**
- * Webhooks: who is told of what, and the way there. `subscriptions.ts` keeps who subscribed, `fan-out.ts` turns the
- * changes of the feed into messages, `deliveries.ts` turns messages into calls of endpoints and says why none is lost.
+ * Webhooks: who is told of what, and the way there. `subscription/` keeps who subscribed to what, and `consent/` asks endpoints
+ * whether they may be called; `fan-out/` turns the changes of the feed into messages; `delivery/` turns messages into calls, and
+ * `ordered/` does so in the order of each scope; `endpoint/` is the one way to endpoints, and `notification/` what they are sent;
+ * `repair/` shows what went wrong and does it again. Start reading at `delivery/deliveries.ts`, which says why nothing is lost.
  */
 
-export { type BrokerDeadLetter, BrokerDeadLetters } from './delivery/broker-dead-letters.ts';
-export { CursorStorage } from './delivery/cursor-storage.ts';
-export { DeadLetterStorage } from './delivery/dead-letter-storage.ts';
-export { type DeadLetterChoice, DeadLetters } from './delivery/dead-letters.ts';
+export { CONSENT_RETRY_SECONDS, Consents } from './consent/consents.ts';
 export { Deliveries, type DeliveriesOptions } from './delivery/deliveries.ts';
 export {
   BUS_SUBSCRIPTION,
@@ -22,9 +21,6 @@ export {
   type DeliveryPageRequest,
   DeliveryStorage,
 } from './delivery/delivery-storage.ts';
-export { type Alerts, FanOut, type Publication } from './delivery/fan-out.ts';
-export { NextAttempts } from './delivery/next-attempts.ts';
-export { type HeardChanges, OrderedDeliveries } from './delivery/ordered-deliveries.ts';
 export {
   type ConsentMessage,
   parseQueueMessage,
@@ -32,12 +28,7 @@ export {
   type RecoveryMessage,
   type ReplayMessage,
 } from './delivery/queue-message.ts';
-export { Recovery } from './delivery/recovery.ts';
-export { Repair } from './delivery/repair.ts';
-export { Replays } from './delivery/replays.ts';
 export { pauseAfter } from './delivery/retry-ladder.ts';
-export { Statistics } from './delivery/statistics.ts';
-export type { WakeMessage } from './delivery/wake-message.ts';
 export {
   type CalledEndpoint,
   type EndpointCall,
@@ -62,6 +53,7 @@ export {
   type WebhookClient,
   type WebhookResult,
 } from './endpoint/webhook-client.ts';
+export { FanOut, type Publication } from './fan-out/fan-out.ts';
 export type { ToldChange } from './notification/change-data.ts';
 export {
   type CloudEvent,
@@ -69,8 +61,18 @@ export {
 } from './notification/cloud-event.ts';
 export { RequestWriter } from './notification/request-writer.ts';
 export type { WebhookRequest } from './notification/webhook-request.ts';
+export { CursorStorage } from './ordered/cursor-storage.ts';
+export { type HeardChanges, OrderedDeliveries } from './ordered/ordered-deliveries.ts';
+export type { WakeMessage } from './ordered/wake-message.ts';
+export { type BrokerDeadLetter, BrokerDeadLetters } from './repair/broker-dead-letters.ts';
+export { DeadLetterStorage } from './repair/dead-letter-storage.ts';
+export { type DeadLetterChoice, DeadLetters } from './repair/dead-letters.ts';
+export { NextAttempts } from './repair/next-attempts.ts';
+export { Recovery } from './repair/recovery.ts';
+export { Repair } from './repair/repair.ts';
+export { Replays } from './repair/replays.ts';
+export { Statistics } from './repair/statistics.ts';
 export { Activation } from './subscription/activation.ts';
-export { CONSENT_RETRY_SECONDS, Consents } from './subscription/consents.ts';
 export { type HookInput, NesoiHooks } from './subscription/nesoi-hooks.ts';
 export type {
   CloudEventsMode,

@@ -1,3 +1,4 @@
+import type { Alerts } from '../../platform/alerts.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { SkerryError } from '../../platform/errors.ts';
 import type { Random } from '../../platform/random.ts';
@@ -18,7 +19,6 @@ import type {
   DeliveryStorage,
   VersionedDelivery,
 } from './delivery-storage.ts';
-import type { Alerts } from './fan-out.ts';
 
 export interface DeliveriesOptions {
   readonly records: Records;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
+import { type WakeMessage, wakeMessageId, wakeMessageSchema } from '../ordered/wake-message.ts';
 import { type DeliveryMessage, deliveryId, deliveryMessageSchema } from './delivery.ts';
-import { type WakeMessage, wakeMessageId, wakeMessageSchema } from './wake-message.ts';
 
 /**
  * Goes through the logs under a subscription's key, a page for each message, and enqueues what was not delivered. So it survives

@@ -9,6 +9,7 @@ import {
   startServiceBusServer,
 } from '../../../infra/local/servicebus/server.ts';
 import { NotificationDeliveries, NotificationTopic } from '../../../shared/notifications/index.ts';
+import type { Alerts } from '../../../shared/platform/alerts.ts';
 import { systemClock } from '../../../shared/platform/clock.ts';
 import { systemRandom } from '../../../shared/platform/random.ts';
 import { connectServiceBus } from '../../../shared/platform/servicebus.ts';
@@ -20,7 +21,6 @@ import {
 import { ChangeFeed, Records } from '../../../shared/records/index.ts';
 import {
   Activation,
-  type Alerts,
   BUS_SUBSCRIPTION,
   CursorStorage,
   createWebhookClient,

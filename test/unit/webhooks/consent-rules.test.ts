@@ -7,7 +7,7 @@ import {
   judgePermission,
   withGrant,
   withoutConsent,
-} from '../../../shared/webhooks/subscription/consent-rules.ts';
+} from '../../../shared/webhooks/consent/consent-rules.ts';
 import type { Consent, SubscriptionValue } from '../../../shared/webhooks/subscription/subscription.ts';
 
 const ORIGIN = 'skerry.example';

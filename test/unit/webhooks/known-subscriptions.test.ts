@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { NamespaceSubscriptions } from '../../../shared/webhooks/delivery/known-subscriptions.ts';
+import { NamespaceSubscriptions } from '../../../shared/webhooks/fan-out/known-subscriptions.ts';
 import type { Subscription } from '../../../shared/webhooks/index.ts';
 import { covers } from '../../../shared/webhooks/subscription/watched-key.ts';
 import { printedSeed, runs } from '../../integration/seeded-runs.ts';

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type CosmosFixture, startCosmos } from '../cosmos-fixture.ts';
-import { printedSeed, runs } from '../seeded-runs.ts';
-import type { Fault } from './gated-part.ts';
+import { type CosmosFixture, startCosmos } from '../../cosmos-fixture.ts';
+import { printedSeed, runs } from '../../seeded-runs.ts';
+import type { Fault } from '../gated-part.ts';
 import { OrderedWorld, RETRY_SECONDS } from './ordered-world.ts';
 
 const STORES = ['one', 'two'];

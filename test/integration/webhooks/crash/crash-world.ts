@@ -1,13 +1,13 @@
 import { type ChangeFeedPullModelIterator, ChangeFeedStartFrom, type Database } from '@azure/cosmos';
 import type { ServiceBusReceivedMessage, ServiceBusReceiver, ServiceBusSender } from '@azure/service-bus';
-import { COSMOS_CONTAINERS, SERVICE_BUS_TOPICS } from '../../../shared/platform/topology.ts';
-import { parseScopeId } from '../../../shared/records/index.ts';
+import { COSMOS_CONTAINERS, SERVICE_BUS_TOPICS } from '../../../../shared/platform/topology.ts';
+import { parseScopeId } from '../../../../shared/records/index.ts';
 import {
   parseQueueMessage,
   type QueueMessage,
   type WebhookRequest,
   type WebhookResult,
-} from '../../../shared/webhooks/index.ts';
+} from '../../../../shared/webhooks/index.ts';
 import { errorOf, type Fault, Faults, type Step } from './crash-faults.ts';
 import type { CrashServers } from './crash-servers.ts';
 import { CrashingProcess, type Stepping } from './crashing-process.ts';

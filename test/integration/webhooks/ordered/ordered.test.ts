@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { COSMOS_CONTAINERS } from '../../../shared/platform/topology.ts';
-import { Compaction, type Json } from '../../../shared/records/index.ts';
-import type { Delivery, Subscription, SubscriptionInput } from '../../../shared/webhooks/index.ts';
+import { COSMOS_CONTAINERS } from '../../../../shared/platform/topology.ts';
+import { Compaction, type Json } from '../../../../shared/records/index.ts';
+import type { Delivery, Subscription, SubscriptionInput } from '../../../../shared/webhooks/index.ts';
+import { type Receiver, startReceiver } from '../receiver.ts';
+import { eventually, type Servers, startServers, startWebhooks, type Webhooks } from '../webhooks-fixture.ts';
 import { OrderedWorld } from './ordered-world.ts';
-import { type Receiver, startReceiver } from './receiver.ts';
-import { eventually, type Servers, startServers, startWebhooks, type Webhooks } from './webhooks-fixture.ts';
 
 const AUTHOR = { actor: 'test' };
 const HOUR = 3_600_000;

@@ -1,4 +1,4 @@
-import type { SubscriptionInput, WebhookResult } from '../../../shared/webhooks/index.ts';
+import type { SubscriptionInput, WebhookResult } from '../../../../shared/webhooks/index.ts';
 import type { Endpoint } from './crash-world.ts';
 
 /** Keys that are subscribed to, with what they cover, said once more by other means. */

@@ -3,7 +3,7 @@ import { askCosmos, COSMOS_STATUS, cosmosStatusOf } from '../../platform/ask-cos
 import { queryAll } from '../../platform/cosmos-query.ts';
 import { readCursor, writeCursor } from '../../platform/cursor.ts';
 import { mapConcurrently } from '../../platform/map-concurrently.ts';
-import { type DeliveryDocument, fromDocument, type VersionedDelivery } from './delivery-storage.ts';
+import { type DeliveryDocument, fromDocument, type VersionedDelivery } from '../delivery/delivery-storage.ts';
 
 export interface DeadLetterRequest {
   /** Only those of this subscription. */

@@ -1,11 +1,11 @@
-import type { Clock } from '../../../shared/platform/clock.ts';
-import { messageId } from '../../../shared/webhooks/delivery/queue-message.ts';
+import type { Clock } from '../../../../shared/platform/clock.ts';
+import { messageId } from '../../../../shared/webhooks/delivery/queue-message.ts';
 import {
   type DeliveryQueue,
   parseQueueMessage,
   type QueueMessage,
   type WakeMessage,
-} from '../../../shared/webhooks/index.ts';
+} from '../../../../shared/webhooks/index.ts';
 
 interface Waiting {
   readonly message: WakeMessage;

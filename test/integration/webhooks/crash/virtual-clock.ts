@@ -1,5 +1,5 @@
-import type { Clock as BrokerClock } from '../../../infra/local/servicebus/broker/clock.ts';
-import type { Clock } from '../../../shared/platform/clock.ts';
+import type { Clock as BrokerClock } from '../../../../infra/local/servicebus/broker/clock.ts';
+import type { Clock } from '../../../../shared/platform/clock.ts';
 
 interface Timer {
   readonly at: number;

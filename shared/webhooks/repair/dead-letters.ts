@@ -1,11 +1,11 @@
 import { mapConcurrently } from '../../platform/map-concurrently.ts';
 import type { Random } from '../../platform/random.ts';
+import { BUS_SUBSCRIPTION } from '../delivery/delivery.ts';
+import type { DeliveryQueue } from '../delivery/delivery-queue.ts';
+import type { VersionedDelivery } from '../delivery/delivery-storage.ts';
+import type { ReplayMessage } from '../delivery/queue-message.ts';
 import type { Subscriptions } from '../subscription/subscriptions.ts';
 import type { DeadLetterPage, DeadLetterRequest, DeadLetterStorage } from './dead-letter-storage.ts';
-import { BUS_SUBSCRIPTION } from './delivery.ts';
-import type { DeliveryQueue } from './delivery-queue.ts';
-import type { VersionedDelivery } from './delivery-storage.ts';
-import type { ReplayMessage } from './queue-message.ts';
 import { nextReplay } from './replays.ts';
 
 export interface DeadLettersOptions {

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { isPublic } from '../../keyspace/index.ts';
+import type { Alerts } from '../../platform/alerts.ts';
 import { parseScopeId, type Scope } from '../../records/index.ts';
 import { subscriptionId, subscriptionScope } from '../subscription/subscription.ts';
 import type { Announcement } from '../subscription/watched-key.ts';
-import type { Alerts } from './fan-out.ts';
 
 /** The changes of one scope that a batch of the feed announces. */
 export interface AnnouncedScope {

@@ -15,17 +15,17 @@ import {
   type Scope,
   scopeId,
 } from '../../records/index.ts';
+import { dead } from '../delivery/delivery.ts';
+import type { DeliveryQueue } from '../delivery/delivery-queue.ts';
+import type { DeliveryStorage } from '../delivery/delivery-storage.ts';
+import type { RecoveryMessage, ReplayMessage } from '../delivery/queue-message.ts';
+import type { OrderedDeliveries } from '../ordered/ordered-deliveries.ts';
 import { inactiveSince } from '../subscription/activation.ts';
 import { isLeftToCursor, isOrdered } from '../subscription/ordering.ts';
 import type { Subscription } from '../subscription/subscription.ts';
 import type { Subscriptions } from '../subscription/subscriptions.ts';
 import { wants } from '../subscription/wanted-change.ts';
 import { hears, literalBeginning } from '../subscription/watched-key.ts';
-import { dead } from './delivery.ts';
-import type { DeliveryQueue } from './delivery-queue.ts';
-import type { DeliveryStorage } from './delivery-storage.ts';
-import type { OrderedDeliveries } from './ordered-deliveries.ts';
-import type { RecoveryMessage, ReplayMessage } from './queue-message.ts';
 import { type RecoveryCursor, readRecoveryCursor, writeRecoveryCursor } from './recovery-cursor.ts';
 import { nextReplay, type Recoverable, type Replays } from './replays.ts';
 

@@ -1,5 +1,5 @@
-import { SkerryError } from '../../../shared/platform/errors.ts';
-import { type Json, parseScopeId, type Scope, scopeId } from '../../../shared/records/index.ts';
+import { SkerryError } from '../../../../shared/platform/errors.ts';
+import { type Json, parseScopeId, type Scope, scopeId } from '../../../../shared/records/index.ts';
 import { Crash, NoAnswer } from './crash-faults.ts';
 import { endpointOf, inputOf, type SubscriptionPlan, WRITTEN } from './crash-plans.ts';
 import type { CrashWorld, Living } from './crash-world.ts';

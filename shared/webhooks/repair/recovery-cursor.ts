@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { replaySchema } from './queue-message.ts';
+import { replaySchema } from '../delivery/queue-message.ts';
 
 const positionSchema = z.object({
   container: z.string(),

@@ -3,11 +3,11 @@ import {
   type ServiceBusReceivedMessage,
   type ServiceBusReceiver,
 } from '@azure/service-bus';
-import { serviceBusEntities } from '../../../infra/local/launch/service-bus-entities.ts';
-import type { ServiceBusConfig } from '../../../infra/local/servicebus/config.ts';
-import { type ServiceBusServer, startServiceBusServer } from '../../../infra/local/servicebus/server.ts';
-import { SERVICE_BUS_QUEUES, SERVICE_BUS_TOPICS } from '../../../shared/platform/topology.ts';
-import { type CosmosFixture, startCosmos } from '../cosmos-fixture.ts';
+import { serviceBusEntities } from '../../../../infra/local/launch/service-bus-entities.ts';
+import type { ServiceBusConfig } from '../../../../infra/local/servicebus/config.ts';
+import { type ServiceBusServer, startServiceBusServer } from '../../../../infra/local/servicebus/server.ts';
+import { SERVICE_BUS_QUEUES, SERVICE_BUS_TOPICS } from '../../../../shared/platform/topology.ts';
+import { type CosmosFixture, startCosmos } from '../../cosmos-fixture.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
 /** Who takes what the bus hands over. */

@@ -1,8 +1,8 @@
 import { type Clock, toTimestamp } from '../../platform/clock.ts';
+import type { Delivery } from '../delivery/delivery.ts';
 import { closedUntil, healthOf } from '../endpoint/endpoint-health.ts';
 import type { EndpointStorage } from '../endpoint/endpoint-storage.ts';
 import type { Subscriptions } from '../subscription/subscriptions.ts';
-import type { Delivery } from './delivery.ts';
 
 export interface NextAttemptsOptions {
   readonly subscriptions: Subscriptions;

@@ -1,6 +1,11 @@
+import type { Alerts } from '../../platform/alerts.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Random } from '../../platform/random.ts';
 import { type Change, type Json, parseScopeId } from '../../records/index.ts';
+import { afterCall } from '../delivery/after-call.ts';
+import { type Delivery, dead, deliveryId, isDone, newDelivery } from '../delivery/delivery.ts';
+import type { DeliveryQueue } from '../delivery/delivery-queue.ts';
+import type { DeliveryStorage, VersionedDelivery } from '../delivery/delivery-storage.ts';
 import type { CalledEndpoint, EndpointGate } from '../endpoint/endpoint-gate.ts';
 import type { PostWebhook } from '../endpoint/webhook-client.ts';
 import type { RequestWriter } from '../notification/request-writer.ts';
@@ -9,13 +14,8 @@ import type { Subscription } from '../subscription/subscription.ts';
 import type { Subscriptions } from '../subscription/subscriptions.ts';
 import { wants } from '../subscription/wanted-change.ts';
 import { hears } from '../subscription/watched-key.ts';
-import { afterCall } from './after-call.ts';
 import { blocked, type Cursor, released, type VersionedCursor } from './cursor.ts';
 import type { CursorStorage } from './cursor-storage.ts';
-import { type Delivery, dead, deliveryId, isDone, newDelivery } from './delivery.ts';
-import type { DeliveryQueue } from './delivery-queue.ts';
-import type { DeliveryStorage, VersionedDelivery } from './delivery-storage.ts';
-import type { Alerts } from './fan-out.ts';
 import type { WakeMessage } from './wake-message.ts';
 
 export interface OrderedWorkOptions {

@@ -1,10 +1,10 @@
 import { type Clock, toTimestamp } from '../../platform/clock.ts';
+import type { Delivery, DeliveryState } from '../delivery/delivery.ts';
+import type { DeliveryStorage } from '../delivery/delivery-storage.ts';
 import { closedUntil, DEFAULT_PATIENCE, type EndpointHealth, healthOf } from '../endpoint/endpoint-health.ts';
 import type { EndpointStorage } from '../endpoint/endpoint-storage.ts';
 import type { Subscription } from '../subscription/subscription.ts';
 import type { Subscriptions } from '../subscription/subscriptions.ts';
-import type { Delivery, DeliveryState } from './delivery.ts';
-import type { DeliveryStorage } from './delivery-storage.ts';
 
 /** Of some measurements, in milliseconds; absent where there are none. */
 export interface Percentiles {

@@ -9,7 +9,7 @@ import type Long from 'long';
 import { invalid, unavailable } from '../../platform/errors.ts';
 import { SERVICE_BUS_QUEUES } from '../../platform/topology.ts';
 import { parseScopeId } from '../../records/index.ts';
-import { parseQueueMessage } from './queue-message.ts';
+import { parseQueueMessage } from '../delivery/queue-message.ts';
 
 /** A message that the broker gave up: its handler failed or died each time, or could not read it. */
 export interface BrokerDeadLetter {

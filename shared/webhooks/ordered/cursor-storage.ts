@@ -2,9 +2,9 @@ import type { Container, JSONObject, OperationInput } from '@azure/cosmos';
 import { askCosmos, COSMOS_STATUS, unlessPreceded } from '../../platform/ask-cosmos.ts';
 import { queryAll } from '../../platform/cosmos-query.ts';
 import { unavailable } from '../../platform/errors.ts';
+import type { Delivery } from '../delivery/delivery.ts';
+import { toDocument, type VersionedDelivery } from '../delivery/delivery-storage.ts';
 import { type Cursor, cursorId, type VersionedCursor } from './cursor.ts';
-import type { Delivery } from './delivery.ts';
-import { toDocument, type VersionedDelivery } from './delivery-storage.ts';
 
 interface CursorDocument extends Cursor {
   readonly id: string;

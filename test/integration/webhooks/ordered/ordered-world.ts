@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { type Clock, toTimestamp } from '../../../shared/platform/clock.ts';
-import { systemRandom } from '../../../shared/platform/random.ts';
-import { Sealer } from '../../../shared/platform/sealer.ts';
-import { COSMOS_CONTAINERS } from '../../../shared/platform/topology.ts';
-import { type Json, Records, type Scope, scopeId } from '../../../shared/records/index.ts';
+import { type Clock, toTimestamp } from '../../../../shared/platform/clock.ts';
+import { systemRandom } from '../../../../shared/platform/random.ts';
+import { Sealer } from '../../../../shared/platform/sealer.ts';
+import { COSMOS_CONTAINERS } from '../../../../shared/platform/topology.ts';
+import { type Json, Records, type Scope, scopeId } from '../../../../shared/records/index.ts';
 import {
   CursorStorage,
   type Delivery,
@@ -17,13 +17,13 @@ import {
   type WakeMessage,
   type WebhookResult,
   withState,
-} from '../../../shared/webhooks/index.ts';
-import { isOrdered } from '../../../shared/webhooks/subscription/ordering.ts';
-import type { CosmosFixture } from '../cosmos-fixture.ts';
-import { Actor, type Gate } from '../interleaving.ts';
-import { TestClock } from '../registry/registry-fixture.ts';
-import { SkewedClock } from '../sessions/sessions-fixture.ts';
-import { type Fault, faulty, gated } from './gated-part.ts';
+} from '../../../../shared/webhooks/index.ts';
+import { isOrdered } from '../../../../shared/webhooks/subscription/ordering.ts';
+import type { CosmosFixture } from '../../cosmos-fixture.ts';
+import { Actor, type Gate } from '../../interleaving.ts';
+import { TestClock } from '../../registry/registry-fixture.ts';
+import { SkewedClock } from '../../sessions/sessions-fixture.ts';
+import { type Fault, faulty, gated } from '../gated-part.ts';
 import { SimulatedQueue } from './simulated-queue.ts';
 
 /** A call of the endpoint. */

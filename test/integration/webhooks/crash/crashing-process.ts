@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import type { Container, Database } from '@azure/cosmos';
 import type { ServiceBusSender } from '@azure/service-bus';
-import { NotificationDeliveries, NotificationTopic } from '../../../shared/notifications/index.ts';
-import { systemRandom } from '../../../shared/platform/random.ts';
-import { Sealer } from '../../../shared/platform/sealer.ts';
-import { COSMOS_CONTAINERS } from '../../../shared/platform/topology.ts';
-import { ChangeFeed, Records } from '../../../shared/records/index.ts';
+import { NotificationDeliveries, NotificationTopic } from '../../../../shared/notifications/index.ts';
+import { systemRandom } from '../../../../shared/platform/random.ts';
+import { Sealer } from '../../../../shared/platform/sealer.ts';
+import { COSMOS_CONTAINERS } from '../../../../shared/platform/topology.ts';
+import { ChangeFeed, Records } from '../../../../shared/records/index.ts';
 import {
   Activation,
   BUS_SUBSCRIPTION,
@@ -27,7 +27,7 @@ import {
   Subscriptions,
   type WebhookRequest,
   type WebhookResult,
-} from '../../../shared/webhooks/index.ts';
+} from '../../../../shared/webhooks/index.ts';
 import { NoAnswer, type Step } from './crash-faults.ts';
 import { skewed, type VirtualClock } from './virtual-clock.ts';
 

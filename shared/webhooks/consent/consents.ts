@@ -11,7 +11,10 @@ import type { DeliveryQueue } from '../delivery/delivery-queue.ts';
 import type { ConsentMessage } from '../delivery/queue-message.ts';
 import { pauseAfter } from '../delivery/retry-ladder.ts';
 import type { AskForConsent, ConsentAnswer } from '../endpoint/webhook-client.ts';
-import type { Activation } from './activation.ts';
+import type { Activation } from '../subscription/activation.ts';
+import type { Consent, Subscription, SubscriptionValue } from '../subscription/subscription.ts';
+import type { SubscriptionInput } from '../subscription/subscription-input.ts';
+import type { IssuedSubscription, Subscriptions } from '../subscription/subscriptions.ts';
 import {
   awaitingConsent,
   consentStep,
@@ -22,9 +25,6 @@ import {
   withGrant,
   withoutConsent,
 } from './consent-rules.ts';
-import type { Consent, Subscription, SubscriptionValue } from './subscription.ts';
-import type { SubscriptionInput } from './subscription-input.ts';
-import type { IssuedSubscription, Subscriptions } from './subscriptions.ts';
 
 export interface ConsentsOptions {
   readonly subscriptions: Subscriptions;

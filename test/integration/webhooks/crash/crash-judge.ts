@@ -1,7 +1,7 @@
 import { createHmac, createPublicKey, verify } from 'node:crypto';
 import { expect } from 'vitest';
-import { type Change, type Json, parseScopeId } from '../../../shared/records/index.ts';
-import type { Delivery, SigningKey, SubscriptionValue } from '../../../shared/webhooks/index.ts';
+import { type Change, type Json, parseScopeId } from '../../../../shared/records/index.ts';
+import type { Delivery, SigningKey, SubscriptionValue } from '../../../../shared/webhooks/index.ts';
 import { WATCHED } from './crash-plans.ts';
 import type { CrashWorld, Post } from './crash-world.ts';
 import { CLOCK_SKEW_MILLISECONDS, type CrashingProcess, RETRY_SECONDS, SEALER } from './crashing-process.ts';

@@ -1,6 +1,6 @@
 import type { ConsentAnswer } from '../endpoint/webhook-client.ts';
-import type { Consent, SubscriptionValue } from './subscription.ts';
-import { withState } from './with-state.ts';
+import type { Consent, SubscriptionValue } from '../subscription/subscription.ts';
+import { withState } from '../subscription/with-state.ts';
 
 /** What a new statement of a client means for the consent of its endpoint. */
 export type ConsentStep = 'ask' | 'drop' | 'keep';

@@ -1,10 +1,10 @@
 import type { Clock } from '../../platform/clock.ts';
 import { mapConcurrently } from '../../platform/map-concurrently.ts';
-import { attemptsMade } from './after-call.ts';
-import { type Delivery, type DeliveryMessage, newDelivery } from './delivery.ts';
-import type { DeliveryQueue } from './delivery-queue.ts';
-import type { DeliveryStorage } from './delivery-storage.ts';
-import type { Replay } from './queue-message.ts';
+import { attemptsMade } from '../delivery/after-call.ts';
+import { type Delivery, type DeliveryMessage, newDelivery } from '../delivery/delivery.ts';
+import type { DeliveryQueue } from '../delivery/delivery-queue.ts';
+import type { DeliveryStorage } from '../delivery/delivery-storage.ts';
+import type { Replay } from '../delivery/queue-message.ts';
 
 export interface ReplaysOptions {
   readonly storage: DeliveryStorage;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { printedSeed, runs, seededRandom } from '../seeded-runs.ts';
+import { printedSeed, runs, seededRandom } from '../../seeded-runs.ts';
 import { type Fault, STEPS } from './crash-faults.ts';
 import { type End, findUnsettled, judge, judgeOrder, readTruth } from './crash-judge.ts';
 import { CrashLoad, type LoadEvent } from './crash-load.ts';

@@ -1,12 +1,12 @@
 import type { Clock } from '../../platform/clock.ts';
 import { conflict, notFound } from '../../platform/errors.ts';
 import type { Random } from '../../platform/random.ts';
+import type { Delivery } from '../delivery/delivery.ts';
+import type { DeliveryQueue } from '../delivery/delivery-queue.ts';
+import type { DeliveryStorage } from '../delivery/delivery-storage.ts';
 import { notConfirmed } from '../subscription/activation.ts';
 import type { Subscription } from '../subscription/subscription.ts';
 import type { Subscriptions } from '../subscription/subscriptions.ts';
-import type { Delivery } from './delivery.ts';
-import type { DeliveryQueue } from './delivery-queue.ts';
-import type { DeliveryStorage } from './delivery-storage.ts';
 import { nextReplay } from './replays.ts';
 
 export interface RepairOptions {

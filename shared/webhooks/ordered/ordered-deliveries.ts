@@ -1,16 +1,16 @@
+import type { Alerts } from '../../platform/alerts.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { SkerryError } from '../../platform/errors.ts';
 import type { Random } from '../../platform/random.ts';
 import { RecentMap } from '../../platform/recent-map.ts';
 import { type Json, parseScopeId, type Records } from '../../records/index.ts';
+import { backoff } from '../delivery/backoff.ts';
+import type { DeliveryQueue } from '../delivery/delivery-queue.ts';
+import type { DeliveryStorage } from '../delivery/delivery-storage.ts';
 import type { Subscription } from '../subscription/subscription.ts';
 import type { Subscriptions } from '../subscription/subscriptions.ts';
-import { backoff } from './backoff.ts';
 import type { Cursor } from './cursor.ts';
 import type { CursorStorage } from './cursor-storage.ts';
-import type { DeliveryQueue } from './delivery-queue.ts';
-import type { DeliveryStorage } from './delivery-storage.ts';
-import type { Alerts } from './fan-out.ts';
 import { OrderedWork, type OrderedWorkOptions } from './ordered-work.ts';
 import type { WakeMessage } from './wake-message.ts';
 

@@ -1,7 +1,12 @@
+import type { Alerts } from '../../platform/alerts.ts';
 import { type Clock, toTimestamp } from '../../platform/clock.ts';
 import { mapConcurrently } from '../../platform/map-concurrently.ts';
 import type { Change, Json, Records, Scope } from '../../records/index.ts';
+import { BUS_SUBSCRIPTION, type DeliveryMessage, newDelivery } from '../delivery/delivery.ts';
+import type { DeliveryQueue } from '../delivery/delivery-queue.ts';
+import type { DeliveryStorage } from '../delivery/delivery-storage.ts';
 import type { ToldChange } from '../notification/change-data.ts';
+import type { HeardChanges, OrderedDeliveries } from '../ordered/ordered-deliveries.ts';
 import { inactiveSince } from '../subscription/activation.ts';
 import { isOrdered } from '../subscription/ordering.ts';
 import type { Subscription } from '../subscription/subscription.ts';
@@ -14,11 +19,7 @@ import {
   type RemovedSubscription,
   removedSubscriptions,
 } from './change-batch.ts';
-import { BUS_SUBSCRIPTION, type DeliveryMessage, newDelivery } from './delivery.ts';
-import type { DeliveryQueue } from './delivery-queue.ts';
-import type { DeliveryStorage } from './delivery-storage.ts';
 import { KnownSubscriptions, type NamespaceSubscriptions } from './known-subscriptions.ts';
-import type { HeardChanges, OrderedDeliveries } from './ordered-deliveries.ts';
 
 /** Where everyone can hear of every change; the topic of the bus. */
 export interface Publication {
@@ -37,11 +38,6 @@ export interface FanOutOptions {
   readonly publication: Publication;
   readonly clock: Clock;
   readonly clockSkewMilliseconds: number;
-}
-
-/** Where faults are told that nobody is waiting for; the context of an invocation has it. */
-export interface Alerts {
-  error(...args: unknown[]): void;
 }
 
 /** Scopes, and dead deliveries, that are asked of storage at a time. */

@@ -3,6 +3,7 @@ import { SkerryError } from '../platform/errors.ts';
 import type { Random } from '../platform/random.ts';
 import { type Json, parseScopeId, type Records } from '../records/index.ts';
 import {
+  backoff,
   type Delivery,
   type DeliveryMessage,
   type DeliveryQueue,
@@ -23,8 +24,7 @@ export interface NotificationDeliveriesOptions {
   readonly retrySeconds: readonly number[];
 }
 
-/** Pauses while storage does not answer, in milliseconds. */
-const FIRST_POSTPONEMENT_MILLISECONDS = 1_000;
+/** The longest pause while storage does not answer, in milliseconds. */
 const MAX_POSTPONEMENT_MILLISECONDS = 60_000;
 
 /**
@@ -48,11 +48,8 @@ export class NotificationDeliveries {
         throw error;
       }
       const postponed = (message.postponed ?? 0) + 1;
-      const pause = FIRST_POSTPONEMENT_MILLISECONDS * 2 ** (postponed - 1);
-      await queue.schedule(
-        { ...message, postponed },
-        clock.now() + Math.min(pause, MAX_POSTPONEMENT_MILLISECONDS),
-      );
+      const pause = backoff(postponed, MAX_POSTPONEMENT_MILLISECONDS);
+      await queue.schedule({ ...message, postponed }, clock.now() + pause);
     }
   }
 

@@ -6,6 +6,7 @@
  */
 
 export { CONSENT_RETRY_SECONDS, Consents } from './consent/consents.ts';
+export { backoff } from './delivery/backoff.ts';
 export { Deliveries, type DeliveriesOptions } from './delivery/deliveries.ts';
 export {
   BUS_SUBSCRIPTION,

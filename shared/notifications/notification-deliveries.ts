@@ -1,16 +1,18 @@
 import { type Clock, toTimestamp } from '../platform/clock.ts';
-import { SkerryError } from '../platform/errors.ts';
+import { isUnavailable } from '../platform/errors.ts';
 import type { Random } from '../platform/random.ts';
 import { type Json, parseScopeId, type Records } from '../records/index.ts';
 import {
-  backoff,
+  attemptsMade,
   type Delivery,
   type DeliveryMessage,
   type DeliveryQueue,
   type DeliveryStorage,
+  dead,
   deliveryId,
   type Publication,
   pauseAfter,
+  postpone,
 } from '../webhooks/index.ts';
 
 export interface NotificationDeliveriesOptions {
@@ -23,9 +25,6 @@ export interface NotificationDeliveriesOptions {
   /** Pauses between attempts, in seconds; after the last one a delivery is dead again. */
   readonly retrySeconds: readonly number[];
 }
-
-/** The longest pause while storage does not answer, in milliseconds. */
-const MAX_POSTPONEMENT_MILLISECONDS = 60_000;
 
 /**
  * Publishes changes that the topic did not take when they were made: they became dead deliveries, which somebody replays once the
@@ -40,16 +39,13 @@ export class NotificationDeliveries {
 
   /** @throws what the bus throws when it does not answer, and errors of this program; the message then comes again. */
   async handle(message: DeliveryMessage): Promise<void> {
-    const { queue, clock } = this.#options;
     try {
       await this.#attempt(message);
     } catch (error) {
-      if (!(error instanceof SkerryError && error.kind === 'unavailable')) {
+      if (!isUnavailable(error)) {
         throw error;
       }
-      const postponed = (message.postponed ?? 0) + 1;
-      const pause = backoff(postponed, MAX_POSTPONEMENT_MILLISECONDS);
-      await queue.schedule({ ...message, postponed }, clock.now() + pause);
+      await postpone(message, this.#options);
     }
   }
 
@@ -60,8 +56,9 @@ export class NotificationDeliveries {
     if (known === undefined || known.delivery.state !== 'pending') {
       return;
     }
-    const { attempts, earlierAttempts = 0, replays } = known.delivery;
-    if (replays !== message.replay || attempts.length - earlierAttempts >= message.attempt) {
+    const isTaken =
+      known.delivery.replays !== message.replay || attemptsMade(known.delivery) >= message.attempt;
+    if (isTaken) {
       return await this.#scheduleNext(message, known.delivery);
     }
     const written = await storage.replace(known, await this.#publish(message, known.delivery));
@@ -77,7 +74,7 @@ export class NotificationDeliveries {
     const change = await records.readChange<Json>(parseScopeId(scope), revision);
     const { nextAt: _, ...rest } = delivery;
     if (change === undefined) {
-      return { ...rest, state: 'dead', reason: 'The log no longer has the change.' };
+      return dead(delivery, 'The log no longer has the change.');
     }
     const [unpublished] = await topic.publish([{ scope, change }]);
     const attempt = { at: toTimestamp(startedAt), durationMs: clock.now() - startedAt };
@@ -88,7 +85,7 @@ export class NotificationDeliveries {
     const attempts = [...delivery.attempts, { ...attempt, error: reason }];
     const pause = pauseAfter(message.attempt, retrySeconds, random);
     return pause === undefined
-      ? { ...rest, state: 'dead', reason, attempts }
+      ? dead({ ...delivery, attempts }, reason)
       : { ...rest, attempts, nextAt: toTimestamp(clock.now() + pause) };
   }
 

@@ -94,6 +94,11 @@ export function tooManyRequests(detail: string, details?: ErrorDetails): SkerryE
   return new SkerryError('too-many-requests', detail, { retryAfterSeconds: 5, ...details });
 }
 
+/** Whether a dependency did not answer: what passes by itself, as opposed to a fault of the caller or of this program. */
+export function isUnavailable(error: unknown): error is SkerryError {
+  return error instanceof SkerryError && error.kind === 'unavailable';
+}
+
 const RETRY = 'Try again later; after a write, read first whether it stands.';
 
 /** A dependency does not answer; nothing is known to be lost, and a retry makes sense (503). */

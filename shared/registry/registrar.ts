@@ -1,5 +1,5 @@
 import type { Clock } from '../platform/clock.ts';
-import { notFound, SkerryError, tooLarge, unavailable } from '../platform/errors.ts';
+import { isUnavailable, notFound, SkerryError, tooLarge, unavailable } from '../platform/errors.ts';
 import { type Author, canonicalPath, checkPrecondition, type Precondition } from '../platform/http/index.ts';
 import {
   type Commit,
@@ -295,7 +295,7 @@ export class Registrar {
     try {
       return (await this.#leases.write(held.scope, left, held)) !== undefined;
     } catch (error) {
-      if (error instanceof SkerryError && error.kind === 'unavailable') {
+      if (isUnavailable(error)) {
         return true;
       }
       throw error;

@@ -6,7 +6,7 @@
  */
 
 export { CONSENT_RETRY_SECONDS, Consents } from './consent/consents.ts';
-export { backoff } from './delivery/backoff.ts';
+export { attemptsMade } from './delivery/after-call.ts';
 export { Deliveries, type DeliveriesOptions } from './delivery/deliveries.ts';
 export {
   BUS_SUBSCRIPTION,
@@ -14,6 +14,7 @@ export {
   type DeliveryAttempt,
   type DeliveryMessage,
   type DeliveryState,
+  dead,
   deliveryId,
 } from './delivery/delivery.ts';
 export { type DeliveryQueue, ServiceBusDeliveryQueue } from './delivery/delivery-queue.ts';
@@ -22,6 +23,7 @@ export {
   type DeliveryPageRequest,
   DeliveryStorage,
 } from './delivery/delivery-storage.ts';
+export { postpone } from './delivery/postpone.ts';
 export {
   type ConsentMessage,
   parseQueueMessage,

@@ -1,13 +1,14 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import packageJson from '../../../package.json' with { type: 'json' };
 import { type Clock, toTimestamp } from '../../platform/clock.ts';
-import { conflict, invalid, notFound, SkerryError } from '../../platform/errors.ts';
+import { conflict, invalid, isUnavailable, notFound } from '../../platform/errors.ts';
 import type { Precondition } from '../../platform/http/precondition.ts';
 import type { Author } from '../../platform/http/request.ts';
 import { canonicalLocation } from '../../platform/http/response.ts';
 import type { Random } from '../../platform/random.ts';
 import type { Sealer } from '../../platform/sealer.ts';
 import type { DeliveryQueue } from '../delivery/delivery-queue.ts';
+import { postpone } from '../delivery/postpone.ts';
 import type { ConsentMessage } from '../delivery/queue-message.ts';
 import { pauseAfter } from '../delivery/retry-ladder.ts';
 import type { AskForConsent, ConsentAnswer } from '../endpoint/webhook-client.ts';
@@ -44,10 +45,6 @@ export interface ConsentsOptions {
 export const CONSENT_RETRY_SECONDS: readonly number[] = [60, 600, 3_600, 21_600, 86_400];
 
 const AUTHOR: Author = { actor: 'system:webhooks' };
-
-/** Pauses while storage does not answer. */
-const FIRST_PAUSE_MILLISECONDS = 1_000;
-const MAX_PAUSE_MILLISECONDS = 60_000;
 
 /**
  * Asks endpoints whether they may be called (CloudEvents, HTTP 1.1 Web Hooks for Event Delivery 1.0.2, section 4). A subscription is
@@ -190,10 +187,10 @@ export class Consents {
     try {
       await this.#askAgain(message);
     } catch (error) {
-      if (!(error instanceof SkerryError && error.kind === 'unavailable')) {
+      if (!isUnavailable(error)) {
         throw error;
       }
-      await this.#postpone(message);
+      await postpone(message, this.#options);
     }
   }
 
@@ -276,13 +273,6 @@ export class Consents {
       const message: ConsentMessage = { task: 'consent', ns, subscription: id, tokenHash, attempt };
       await queue.schedule(message, clock.now() + pause);
     }
-  }
-
-  async #postpone(message: ConsentMessage): Promise<void> {
-    const { queue, clock } = this.#options;
-    const postponed = (message.postponed ?? 0) + 1;
-    const pause = Math.min(FIRST_PAUSE_MILLISECONDS * 2 ** (postponed - 1), MAX_PAUSE_MILLISECONDS);
-    await queue.schedule({ ...message, postponed }, clock.now() + pause);
   }
 }
 

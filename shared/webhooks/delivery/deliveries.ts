@@ -1,6 +1,6 @@
 import type { Alerts } from '../../platform/alerts.ts';
 import type { Clock } from '../../platform/clock.ts';
-import { SkerryError } from '../../platform/errors.ts';
+import { isUnavailable } from '../../platform/errors.ts';
 import type { Random } from '../../platform/random.ts';
 import { type Change, type Json, parseScopeId, type Records } from '../../records/index.ts';
 import type { CalledEndpoint, EndpointGate, WaitForEndpoint } from '../endpoint/endpoint-gate.ts';
@@ -19,6 +19,7 @@ import type {
   DeliveryStorage,
   VersionedDelivery,
 } from './delivery-storage.ts';
+import { postpone } from './postpone.ts';
 
 export interface DeliveriesOptions {
   readonly records: Records;
@@ -36,8 +37,6 @@ export interface DeliveriesOptions {
   readonly clockSkewMilliseconds: number;
 }
 
-/** The longest pause of an attempt that is put off, in milliseconds. */
-const MAX_POSTPONEMENT_MILLISECONDS = 60_000;
 /** So that all that waits for a dead endpoint does not come back each time that it may be called. */
 const MAX_WAIT_MILLISECONDS = 15 * 60_000;
 /** Share of a wait by which it is varied, so that what waits together does not come back together. */
@@ -99,13 +98,13 @@ export class Deliveries {
     try {
       await this.#attempt(message);
     } catch (error) {
-      if (!(error instanceof SkerryError && error.kind === 'unavailable')) {
+      if (!isUnavailable(error)) {
         throw error;
       }
       alerts.error(
         `The delivery ${deliveryId(message)} to ${message.subscription} is put off. ${error.message}`,
       );
-      await this.#postpone(message);
+      await postpone(message, this.#options);
     }
   }
 
@@ -287,17 +286,6 @@ export class Deliveries {
     if ((await this.#write(begun, dead(begun.delivery, reason))) === undefined) {
       await this.#attempt(message);
     }
-  }
-
-  /**
-   * Puts an attempt off while storage does not answer. Left to the bus, the message would come again at once, and end
-   * among the broker's own dead letters after a few times.
-   */
-  async #postpone(message: DeliveryMessage): Promise<void> {
-    const { queue, clock } = this.#options;
-    const postponed = (message.postponed ?? 0) + 1;
-    const pause = backoff(postponed, MAX_POSTPONEMENT_MILLISECONDS);
-    await queue.schedule({ ...message, postponed }, clock.now() + pause);
   }
 }
 

@@ -1,5 +1,5 @@
 import { type Clock, toTimestamp } from '../../platform/clock.ts';
-import { SkerryError } from '../../platform/errors.ts';
+import { isUnavailable } from '../../platform/errors.ts';
 import { RecentMap } from '../../platform/recent-map.ts';
 import type { Subscription } from '../subscription/subscription.ts';
 import { CallLimit } from './call-limit.ts';
@@ -195,7 +195,7 @@ export class EndpointGate {
         ? this.#noteSuccess(call, state)
         : this.#noteFailure(call, state, result, isProbe));
     } catch (error) {
-      if (!(error instanceof SkerryError && error.kind === 'unavailable')) {
+      if (!isUnavailable(error)) {
         throw error;
       }
     }

@@ -2,7 +2,7 @@ import type { Alerts } from '../../platform/alerts.ts';
 import { type Clock, toTimestamp } from '../../platform/clock.ts';
 import { mapConcurrently } from '../../platform/map-concurrently.ts';
 import type { Change, Json, Records, Scope } from '../../records/index.ts';
-import { BUS_SUBSCRIPTION, type DeliveryMessage, newDelivery } from '../delivery/delivery.ts';
+import { BUS_SUBSCRIPTION, type DeliveryMessage, dead, newDelivery } from '../delivery/delivery.ts';
 import type { DeliveryQueue } from '../delivery/delivery-queue.ts';
 import type { DeliveryStorage } from '../delivery/delivery-storage.ts';
 import type { ToldChange } from '../notification/change-data.ts';
@@ -239,7 +239,7 @@ export class FanOut {
       alerts.error(`${length} deliveries to ${cause}`);
     }
     await mapConcurrently(hopeless, CONCURRENCY, async ({ message, reason }) => {
-      await storage.create({ ...newDelivery(message, clock.now()), state: 'dead', reason });
+      await storage.create(dead(newDelivery(message, clock.now()), reason));
     });
   }
 }

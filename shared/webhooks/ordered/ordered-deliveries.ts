@@ -1,6 +1,6 @@
 import type { Alerts } from '../../platform/alerts.ts';
 import type { Clock } from '../../platform/clock.ts';
-import { SkerryError } from '../../platform/errors.ts';
+import { isUnavailable } from '../../platform/errors.ts';
 import type { Random } from '../../platform/random.ts';
 import { RecentMap } from '../../platform/recent-map.ts';
 import { type Json, parseScopeId, type Records } from '../../records/index.ts';
@@ -134,7 +134,7 @@ export class OrderedDeliveries {
     try {
       await this.#wake(message, alerts);
     } catch (error) {
-      if (!(error instanceof SkerryError && error.kind === 'unavailable')) {
+      if (!isUnavailable(error)) {
         throw error;
       }
       alerts.error(

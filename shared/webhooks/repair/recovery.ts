@@ -1,7 +1,7 @@
 import { isPublic, scopeOfPrefix } from '../../keyspace/index.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { writeCursor } from '../../platform/cursor.ts';
-import { SkerryError } from '../../platform/errors.ts';
+import { isUnavailable } from '../../platform/errors.ts';
 import { mapConcurrently } from '../../platform/map-concurrently.ts';
 import {
   type Change,
@@ -18,6 +18,7 @@ import {
 import { dead } from '../delivery/delivery.ts';
 import type { DeliveryQueue } from '../delivery/delivery-queue.ts';
 import type { DeliveryStorage } from '../delivery/delivery-storage.ts';
+import { postpone } from '../delivery/postpone.ts';
 import type { RecoveryMessage, ReplayMessage } from '../delivery/queue-message.ts';
 import type { OrderedDeliveries } from '../ordered/ordered-deliveries.ts';
 import { inactiveSince } from '../subscription/activation.ts';
@@ -47,9 +48,8 @@ const CONCURRENT_DOCUMENTS = 16;
 /** How long one message reads the feed, most of which may concern others. */
 const PAGE_MILLISECONDS = 300;
 
-/** Pauses while the bus or storage does not answer, or the subscription is not active yet. */
+/** The first pause while storage does not answer, or the subscription is not active yet. */
 const FIRST_PAUSE_MILLISECONDS = 50;
-const MAX_PAUSE_MILLISECONDS = 60_000;
 /** With these pauses about ten minutes; whoever wanted the subscription active never wrote it then. */
 const MAX_WAITS = 20;
 
@@ -85,10 +85,10 @@ export class Recovery {
         ? this.#goOn(message)
         : this.#options.replays.replay(message.subscription, message.replays));
     } catch (error) {
-      if (!(error instanceof SkerryError && error.kind === 'unavailable')) {
+      if (!isUnavailable(error)) {
         throw error;
       }
-      await this.#postpone(message);
+      await postpone(message, this.#options, FIRST_PAUSE_MILLISECONDS);
     }
   }
 
@@ -101,7 +101,7 @@ export class Recovery {
     }
     if (awaitsActive === true && page === 1 && isAwaited(subscription, since)) {
       if ((message.postponed ?? 0) < MAX_WAITS) {
-        await this.#postpone(message);
+        await postpone(message, this.#options, FIRST_PAUSE_MILLISECONDS);
       }
       return;
     }
@@ -266,13 +266,6 @@ export class Recovery {
         : position < revision && isLeftToCursor(subscription, at, clockSkewMilliseconds);
     const isHeard = hears(subscription, { scope: id, revision, key, at }, clockSkewMilliseconds);
     return { scope: id, revision, key, isLeftToCursor: isOfCursor && isHeard };
-  }
-
-  async #postpone(message: RecoveryMessage | ReplayMessage): Promise<void> {
-    const { queue, clock } = this.#options;
-    const postponed = (message.postponed ?? 0) + 1;
-    const pause = Math.min(FIRST_PAUSE_MILLISECONDS * 2 ** (postponed - 1), MAX_PAUSE_MILLISECONDS);
-    await queue.schedule({ ...message, postponed }, clock.now() + pause);
   }
 }
 

@@ -7,11 +7,13 @@ export type ErrorKind =
   | 'unauthorized'
   | 'not-found'
   | 'method-not-allowed'
+  | 'not-acceptable'
   | 'conflict'
   | 'compacted'
   | 'precondition-failed'
   | 'too-large'
   | 'unsupported-media-type'
+  | 'range-not-satisfiable'
   | 'unprocessable'
   | 'too-many-requests'
   | 'unavailable';

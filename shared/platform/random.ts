@@ -8,7 +8,7 @@ export interface Random {
   id(): string;
 }
 
-const CROCKFORD = '0123456789abcdefghjkmnpqrstvwxyz';
+export const CROCKFORD = '0123456789abcdefghjkmnpqrstvwxyz';
 
 /** Writes bytes in Crockford's base 32 (five bits a character, no padding). */
 export function toBase32(bytes: Uint8Array): string {

@@ -42,6 +42,8 @@ export type RequestHeader =
   | 'If-None-Match'
   | 'Cache-Control'
   | 'Accept'
+  | 'Range'
+  | 'If-Range'
   | 'Last-Event-ID'
   | 'WebHook-Allowed-Origin'
   | 'WebHook-Allowed-Rate';
@@ -49,9 +51,14 @@ export type RequestHeader =
 export type ResponseHeader =
   | 'ETag'
   | 'X-Skerry-Revision'
+  | 'X-Skerry-Version'
   | 'Location'
   | 'Age'
   | 'Last-Modified'
+  | 'Content-Location'
+  | 'Content-Range'
+  | 'Accept-Ranges'
+  | 'Vary'
   | 'Link'
   | 'Retry-After';
 

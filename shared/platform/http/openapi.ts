@@ -37,7 +37,9 @@ const problemSchema = z.looseObject({
 });
 
 const REQUEST_HEADERS: Readonly<Record<RequestHeader, string>> = {
-  Accept: '`text/event-stream`: the answer is a stream of events instead of one JSON object.',
+  Accept: 'The form of the answer, where there are several.',
+  Range: 'A range of bytes (`bytes=0-1023`, `bytes=1024-`, `bytes=-500`): the answer is 206 with that part.',
+  'If-Range': 'An entity tag: the range is obeyed only if the content still has it.',
   'Last-Event-ID': 'The id of the last event of the stream before; it wins over what the query says.',
   'If-Match': 'Entity tags, or `*`: the write happens only if the present state has one of them.',
   'If-None-Match':
@@ -53,9 +55,20 @@ const RESPONSE_HEADERS: Readonly<Record<ResponseHeader, JsonObject>> = {
     description: 'The revision that the answer stands for.',
     schema: { type: 'integer' },
   },
+  'X-Skerry-Version': {
+    description: 'The number of the version that the answer is about, whatever name it was asked for by.',
+    schema: { type: 'integer' },
+  },
   Location: { description: 'Where the new resource is.', schema: { type: 'string' } },
   Age: { description: 'Seconds since the answer was proven current.', schema: { type: 'integer' } },
   'Last-Modified': { description: 'When what is answered was last written.', schema: { type: 'string' } },
+  'Content-Location': {
+    description: 'Where exactly this stays, whatever the name in the request comes to stand for.',
+    schema: { type: 'string' },
+  },
+  'Content-Range': { description: 'Which bytes these are.', schema: { type: 'string' } },
+  'Accept-Ranges': { description: 'Whether ranges may be asked for.', schema: { type: 'string' } },
+  Vary: { description: 'The request headers that the answer depends on.', schema: { type: 'string' } },
   Link: { description: 'Related resources.', schema: { type: 'string' } },
   'Retry-After': { description: 'Seconds after which a retry makes sense.', schema: { type: 'integer' } },
 };

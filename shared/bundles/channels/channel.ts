@@ -1,0 +1,68 @@
+import { createHash } from 'node:crypto';
+import type { Json } from '../../records/index.ts';
+
+/** The record `/bundle/NAME/channels/CHANNEL`: a name that stands for a version, and how it moves from one to the next. */
+export interface ChannelValue {
+  /** What everybody gets, but for those whom a rollout has reached. */
+  readonly version: number;
+  /** What it stood for before. */
+  readonly previous?: number;
+  /** The newest rollout, whether it is under way or over. */
+  readonly rollout?: Rollout;
+  readonly gates?: Gates;
+}
+
+/** What has to hold of a version before a channel may stand for it. */
+export interface Gates {
+  /** Paths that must be there. */
+  readonly required?: readonly string[];
+  /** JSON Schemas that files (JSON or YAML) must satisfy, by their paths; a file that is absent satisfies them. */
+  readonly schemas?: Readonly<Record<string, Json>>;
+  /** A URL that is asked, and has to agree. */
+  readonly webhook?: string;
+}
+
+/** `done`, `failed` (consumers reported failure) and `aborted` are ends; after the latter two everybody has the old version. */
+export type RolloutState = 'rolling' | 'paused' | 'done' | 'failed' | 'aborted';
+
+export interface RolloutStep {
+  /** Of the consumers, 1 to 100. */
+  readonly percent: number;
+  /** Seconds until the next step; after the last one, until everybody has the new version. */
+  readonly bake: number;
+}
+
+export interface Rollout {
+  /** The new version. */
+  readonly version: number;
+  readonly state: RolloutState;
+  readonly steps: readonly RolloutStep[];
+  /** Index of the present step. */
+  readonly step: number;
+  /** RFC 3339: since when the present step bakes; time in which it was paused does not count. */
+  readonly stepSince: string;
+  /** Of a paused one: seconds that the present step has baked before. */
+  readonly baked?: number;
+  /** How many consumers may report failure before it is called off. */
+  readonly maxFailures: number;
+  /** Who did. */
+  readonly failures: readonly string[];
+  readonly reason?: string;
+}
+
+/** The version that a channel stands for, for a consumer, if one is named. */
+export function versionOfChannel({ version, rollout }: ChannelValue, consumer: string | undefined): number {
+  const isUnderWay = rollout?.state === 'rolling' || rollout?.state === 'paused';
+  if (!isUnderWay || consumer === undefined) return version;
+  const percent = rollout.steps[rollout.step]?.percent ?? 0;
+  return isAmong(percent, rollout.version, consumer) ? rollout.version : version;
+}
+
+/**
+ * Whether a consumer is among the first so many percent of a rollout: by a hash, so that everybody who is stays so in later steps, and that
+ * each version has others go first.
+ */
+function isAmong(percent: number, version: number, consumer: string): boolean {
+  const hash = createHash('sha256').update(`${version}:${consumer}`).digest().readUInt32BE(0);
+  return hash / 2 ** 32 < percent / 100;
+}

@@ -1,0 +1,9 @@
+/**
+ * Bundles: immutable, numbered versions of sets of files, which are read as one. `content/` is what a version is made of (paths,
+ * manifests, deterministic zips, uploaded archives) and knows no storage; `storage/` keeps archives and drafts in Blob Storage; `versions/`
+ * publishes and reads versions, `drafts/` is how they come about file by file, `channels/` who gets which, `diff/` compares, and
+ * `retention/` takes away what nobody uses. Records hold everything but the content: they are written last, and decide what there is.
+ */
+export * from './bundle.ts';
+export * from './channels/channel.ts';
+export { BUNDLE_LIMITS } from './limits.ts';

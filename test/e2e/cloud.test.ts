@@ -45,7 +45,7 @@ async function linesOf(launcher: Launcher, count: number): Promise<string[]> {
 
 describe('npm run cloud', () => {
   test('prints one connection string a line, with which the Azure SDKs find what Skerry declares', async () => {
-    const [cosmos = '', servicebus = '', blob = ''] = await linesOf(startCloud(), 3);
+    const [cosmos = '', servicebus = '', blob = ''] = await linesOf(startCloud('--write-once'), 3);
 
     const cosmosClient = new CosmosClient(cosmos);
     const { resources } = await cosmosClient.database(COSMOS_DATABASE).containers.readAll().fetchAll();
@@ -62,8 +62,11 @@ describe('npm run cloud', () => {
     expect(await receiver.receiveMessages(1)).toMatchObject([{ body: 'hello' }]);
     await serviceBusClient.close();
 
-    const containers = BlobServiceClient.fromConnectionString(blob).listContainers();
-    expect((await containers.next()).value).toMatchObject({ name: 'bundles' });
+    const blobService = BlobServiceClient.fromConnectionString(blob);
+    expect((await blobService.listContainers().next()).value).toMatchObject({ name: 'bundles' });
+    const once = blobService.getContainerClient('bundles').getBlockBlobClient('once');
+    await once.upload('kept', 4);
+    await expect(once.delete()).rejects.toMatchObject({ statusCode: 409, code: 'BlobImmutableDueToPolicy' });
   });
 
   test('starts only what is asked for, with the entities of a Config.json', async () => {

@@ -1,7 +1,7 @@
 /**
- * Azurite's blob service as a child of `npm start`: `main.ts --port N --location DIR`. It sends `{type: 'ready', url}` over IPC,
- * and ends on SIGTERM or when its parent is gone. Azurite writes its metadata down only every five seconds and when it is
- * closed, so ending it gently is what keeps acknowledged blobs when the launcher is killed.
+ * Azurite's blob service as a child of `npm start`: `main.ts --port N --location DIR [--write-once]`. It sends
+ * `{type: 'ready', url}` over IPC, and ends on SIGTERM or when its parent is gone. Azurite writes its metadata down only every
+ * five seconds and when it is closed, so ending it gently is what keeps acknowledged blobs when the launcher is killed.
  *
  * Azurite's own command line is not used: it keeps running after its parent died, and it loads its SQL store and telemetry
  * client. The settings are those of `--silent --skipApiVersionCheck --disableTelemetry`: the newest SDKs
@@ -12,6 +12,8 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import blobConfigurationModule from 'azurite/dist/src/blob/BlobConfiguration.js';
 import blobServerModule from 'azurite/dist/src/blob/BlobServer.js';
+import type { BLOB_CONTAINERS } from '../../../shared/platform/topology.ts';
+import type { WriteOnceProxy } from './write-once-proxy.ts';
 
 const BlobServer = blobServerModule.default;
 const BlobConfiguration = blobConfigurationModule.default;
@@ -19,17 +21,27 @@ const BlobConfiguration = blobConfigurationModule.default;
 const KEEP_ALIVE_SECONDS = 5;
 const CONCURRENT_WRITES = 50;
 
-const { values } = parseArgs({ options: { port: { type: 'string' }, location: { type: 'string' } } });
+/** The shortest that Azure has. */
+const RETENTION_MILLISECONDS = 24 * 3_600_000;
+
+const { values } = parseArgs({
+  options: {
+    port: { type: 'string' },
+    location: { type: 'string' },
+    'write-once': { type: 'boolean', default: false },
+  },
+});
 if (values.port === undefined || values.location === undefined) {
   throw new Error('Both --port and --location are needed.');
 }
-const location = values.location;
+const { location } = values;
+const port = Number(values.port);
 await mkdir(location, { recursive: true });
 
 const server = new BlobServer(
   new BlobConfiguration(
     '127.0.0.1',
-    Number(values.port),
+    values['write-once'] ? 0 : port,
     KEEP_ALIVE_SECONDS,
     path.join(location, 'blobs.json'),
     path.join(location, 'extents.json'),
@@ -49,12 +61,14 @@ const server = new BlobServer(
   ),
 );
 
+let proxy: WriteOnceProxy | undefined;
 let started = false;
 let stopping = false;
 
 async function stop(): Promise<void> {
   if (stopping) return;
   stopping = true;
+  await proxy?.stop();
   if (started) {
     await server.close();
   }
@@ -69,4 +83,15 @@ process.on('SIGINT', () => {
 
 await server.start();
 started = true;
-process.send?.({ type: 'ready', url: server.getHttpServerAddress() });
+let url = server.getHttpServerAddress();
+if (values['write-once']) {
+  const { startWriteOnceProxy } = await import('./write-once-proxy.ts');
+  proxy = await startWriteOnceProxy({
+    port,
+    azuritePort: Number(new URL(url).port),
+    container: 'bundles' satisfies (typeof BLOB_CONTAINERS)[number],
+    retentionMilliseconds: RETENTION_MILLISECONDS,
+  });
+  url = `http://127.0.0.1:${proxy.port}`;
+}
+process.send?.({ type: 'ready', url });

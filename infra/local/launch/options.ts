@@ -19,6 +19,8 @@ export interface ServerOptions {
   readonly partitions: number;
   /** False: once Skerry's own are there, databases and containers can be neither created nor deleted. */
   readonly controlPlane: boolean;
+  /** True: blobs of bundles can be neither changed nor, for a day, deleted. */
+  readonly writeOnce: boolean;
   /** Who receives what is told on the bus. */
   readonly busSubscriptions: readonly BusSubscription[];
   /** A file in the form of the official emulator's Config.json; absent means Skerry's own entities. */
@@ -65,6 +67,7 @@ const SERVER_FLAGS = {
   stale: { type: 'string' },
   partitions: { type: 'string' },
   'no-control-plane': { type: 'boolean' },
+  'write-once': { type: 'boolean' },
   'bus-subscription': { type: 'string', multiple: true },
   help: { type: 'boolean', short: 'h' },
 } as const satisfies ParseArgsOptionsConfig;
@@ -79,7 +82,8 @@ const SERVER_USAGE = `  --cosmos-port N      port of the Cosmos DB emulator (808
   --faults             answer fault injection requests at the emulators' /_skerry/faults
   --stale MS           let reads weaker than Strong lag by so many milliseconds
   --partitions N       spread new Cosmos DB containers over so many physical partitions (1)
-  --no-control-plane   refuse to create or delete databases and containers, as data-plane roles do in Azure`;
+  --no-control-plane   refuse to create or delete databases and containers, as data-plane roles do in Azure
+  --write-once         refuse to change or delete blobs of bundles, as a retention policy of a day does in Azure`;
 
 export const START_USAGE = `Starts Skerry with everything it needs: npm start -- [flags]
 
@@ -206,6 +210,7 @@ function serverOptions(values: ServerValues): ServerOptions {
     staleMs: wholeNumber(values.stale ?? '0', '--stale', 'milliseconds', 0, LONGEST_STALENESS),
     partitions: wholeNumber(values.partitions ?? '1', '--partitions', 'partitions', 1, MOST_PARTITIONS),
     controlPlane: values['no-control-plane'] !== true,
+    writeOnce: values['write-once'] === true,
     busSubscriptions: (values['bus-subscription'] ?? []).map(busSubscription),
     serviceBusConfig: undefined,
   };

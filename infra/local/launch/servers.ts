@@ -159,6 +159,7 @@ async function startBlob({ options, dataFolder, teardown }: Launch): Promise<Ser
         address?.port ?? String(options.ports.blob),
         '--location',
         path.join(dataFolder.path, 'blob'),
+        ...(options.writeOnce ? ['--write-once'] : []),
       ],
       environment: process.env,
       stopMilliseconds: AZURITE_STOP_MILLISECONDS,

@@ -17,6 +17,7 @@ describe('the flags of npm start', () => {
       staleMs: 0,
       partitions: 1,
       controlPlane: true,
+      writeOnce: false,
       busSubscriptions: [],
       serviceBusConfig: undefined,
       workers: undefined,
@@ -68,6 +69,7 @@ describe('the flags of npm start', () => {
       '--stale',
       '50',
       '--no-control-plane',
+      '--write-once',
       '--faults',
     ];
     expect(parseLaunchOptions(flags)).toMatchObject({
@@ -76,6 +78,7 @@ describe('the flags of npm start', () => {
       partitions: 4,
       staleMs: 50,
       controlPlane: false,
+      writeOnce: true,
       faults: true,
     });
   });

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+
 /** A file of a bundle, as everybody sees it. */
 export interface BundleFile {
   /** Normalised (bundle-path.ts). */
@@ -35,4 +37,28 @@ export interface Manifest {
   readonly size: number;
   /** Bytes of the zip. */
   readonly archiveSize: number;
+}
+
+/** `sha256:` and the SHA-256, in hexadecimal, of a line `<sha256> <size> <path>` for each file, in the order of their paths. */
+export function digestOf(files: Iterable<BundleFile>): string {
+  const hash = createHash('sha256');
+  for (const { sha256, size, path } of [...files].sort((a, b) => comparePaths(a.path, b.path))) {
+    hash.update(`${sha256} ${size} ${path}\n`);
+  }
+  return `sha256:${hash.digest('hex')}`;
+}
+
+/** The order of the paths' UTF-8 bytes, which is that of their code points. */
+export function comparePaths(a: string, b: string): number {
+  const length = Math.min(a.length, b.length);
+  for (let index = 0; index < length; index++) {
+    const difference = rank(a.charCodeAt(index)) - rank(b.charCodeAt(index));
+    if (difference !== 0) return difference;
+  }
+  return a.length - b.length;
+}
+
+/** Half of a character beyond U+FFFF belongs behind all that are within. */
+function rank(codeUnit: number): number {
+  return codeUnit >= 0xd800 && codeUnit < 0xe000 ? codeUnit + 0x1_0000 : codeUnit;
 }

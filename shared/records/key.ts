@@ -1,5 +1,8 @@
 import { invalid } from '../platform/errors.ts';
 
+/** Which of the keys come first on a page. */
+export type KeyOrder = 'ascending' | 'descending';
+
 /** UTF-8 bytes. Encoded twice as long at worst, a key still fits the 1,023 bytes of a Cosmos document id. */
 export const MAX_KEY_BYTES = 500;
 

@@ -2,6 +2,7 @@ import { readCursor, writeCursor } from '../../platform/cursor.ts';
 import type { StoredRecord } from '../change.ts';
 import { fromRecordDocument } from '../documents.ts';
 import { checkKept, checkReached } from '../history/history.ts';
+import type { KeyOrder } from '../key.ts';
 import type { IsGone } from '../leases/lifetimes.ts';
 import type { ChangeRange, LogStorage } from './log-storage.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -13,11 +14,13 @@ export interface PageRequest {
   readonly limit?: number | undefined;
   /** Only records under this key, as `isUnder` has it. */
   readonly prefix?: string | undefined;
+  /** Ascending, unless said otherwise; the same on all pages. */
+  readonly order?: KeyOrder | undefined;
   /** The revision of the scope that is shown; the newest without it. */
   readonly revision?: number | undefined;
 }
 
-/** A page of a scope's records in key order. */
+/** A page of a scope's records in the order of their keys. */
 export interface Listing<Value> {
   readonly records: readonly StoredRecord<Value>[];
   /** The revision of the scope at which the page was so. */
@@ -45,11 +48,11 @@ export function listFromSnapshot<Value>(
   request: PageRequest,
   isGone: IsGone,
 ): Page<Value> {
-  const { prefix = '', limit = MAX_PAGE } = request;
+  const { prefix = '', limit = MAX_PAGE, order = 'ascending' } = request;
   const after = cursorOf(request)?.key ?? '';
   const records: StoredRecord<Value>[] = [];
   let hidesLapsed = false;
-  for (const record of snapshot.recordsUnder(prefix, after)) {
+  for (const record of snapshot.recordsUnder(prefix, after, order)) {
     if (isGone(record)) {
       hidesLapsed = true;
     } else if (records.length === limit) {
@@ -74,15 +77,17 @@ export async function listFromStorage<Value>(
   request: PageRequest,
   isGone: IsGone,
 ): Promise<Page<Value>> {
-  const { prefix = '', limit = MAX_PAGE } = request;
+  const { prefix = '', limit = MAX_PAGE, order = 'ascending' } = request;
   const cursor = cursorOf(request, position);
   const revision = cursor?.revision ?? request.revision ?? position;
   checkReached(revision, position);
   const after = cursor?.key ?? '';
-  const { documents, isLast } = await storage.readRecordPage<Value>({ after, prefix, limit });
+  const { documents, isLast } = await storage.readRecordPage<Value>({ after, prefix, limit, order });
+  const first = documents[0];
   const last = documents.at(-1);
   const overwritten = new Set(documents.filter((one) => one.revision > revision).map(({ key }) => key));
-  const range = { above: revision, keys: { after, upTo: last?.key ?? '' } };
+  const [from, upTo] = order === 'ascending' ? [first, last] : [last, first];
+  const range = { above: revision, keys: { from: from?.key ?? '', upTo: upTo?.key ?? '' } };
   const before = await readUndone<Value>(storage, overwritten, range);
   const records = documents.flatMap(
     (document) =>

@@ -21,7 +21,7 @@ import {
   toRecordDocument,
 } from '../documents.ts';
 import { type Head, NEVER_COMPACTED } from '../history/head.ts';
-import { endOfPrefix } from '../key.ts';
+import { endOfPrefix, type KeyOrder } from '../key.ts';
 import { type Scope, scopeId } from '../scope.ts';
 
 /**
@@ -36,11 +36,13 @@ const PAGE_SIZE = 1000;
 const MAX_PAGES_AT_ONCE = 5;
 
 export interface RecordRange {
-  /** The key behind which it begins; empty for the first. */
+  /** The key behind which it begins, in its order; empty for the first. */
   readonly after: string;
   /** As `isUnder` has it; empty for all. */
   readonly prefix: string;
   readonly limit: number;
+  /** Ascending, unless said otherwise. */
+  readonly order?: KeyOrder;
 }
 
 export interface RecordPage<Value> {
@@ -57,8 +59,8 @@ export interface ChangeRange {
   readonly prefix?: string | undefined;
   /** Only those of this key. */
   readonly key?: string | undefined;
-  /** Only those of keys after the first and up to the second. */
-  readonly keys?: { readonly after: string; readonly upTo: string } | undefined;
+  /** Only those of keys from the first up to the second. */
+  readonly keys?: { readonly from: string; readonly upTo: string } | undefined;
   /** Only revisions above this one, and up to that one. */
   readonly above?: number | undefined;
   readonly upTo?: number | undefined;
@@ -128,7 +130,7 @@ export class LogStorage {
     return await this.#read<RecordDocument<Value>>(recordDocumentId(key));
   }
 
-  /** Record documents in key order, tombstones among them; fewer than `limit` where their values are large. */
+  /** Record documents in the order of keys, tombstones among them; fewer than `limit` where their values are large. */
   async readRecordPage<Value>({ limit, ...range }: RecordRange): Promise<RecordPage<Value>> {
     const documents: RecordDocument<Value>[] = [];
     let read = 0;
@@ -210,25 +212,32 @@ export class LogStorage {
 
   #recordPages<Value>(
     top: string,
-    { prefix, after }: Omit<RecordRange, 'limit'>,
+    { prefix, after, order }: Omit<RecordRange, 'limit'>,
     maxItemCount: number,
   ): AsyncGenerator<RecordDocument<Value>[]> {
     // The bounds of the range are what an index is searched by.
-    const comparison = prefix > after && !prefix.endsWith('/') ? '>=' : '>';
+    const isDescending = order === 'descending';
+    const startsAtPrefix = isDescending || prefix > after;
+    const comparison = startsAtPrefix && prefix !== '' && !prefix.endsWith('/') ? '>=' : '>';
     const conditions = ["c.type = 'record'", `c.key ${comparison} @begin`];
-    const parameters = [{ name: '@begin', value: prefix > after ? prefix : after }];
-    const end = endOfPrefix(prefix);
+    const parameters = [{ name: '@begin', value: startsAtPrefix ? prefix : after }];
+    const endOfKeys = endOfPrefix(prefix);
+    const end =
+      isDescending && after !== '' && (endOfKeys === undefined || after < endOfKeys) ? after : endOfKeys;
     if (end !== undefined) {
       conditions.push('c.key < @end');
       parameters.push({ name: '@end', value: end });
     }
-    if (end !== undefined && !prefix.endsWith('/')) {
+    if (prefix !== '' && !prefix.endsWith('/')) {
       conditions.push('(c.key = @prefix OR STARTSWITH(c.key, @below))');
       parameters.push({ name: '@prefix', value: prefix }, { name: '@below', value: `${prefix}/` });
     }
     return queryPages<RecordDocument<Value>>(
       this.#container,
-      { query: `SELECT ${top} * FROM c WHERE ${conditions.join(' AND ')} ORDER BY c.key`, parameters },
+      {
+        query: `SELECT ${top} * FROM c WHERE ${conditions.join(' AND ')} ORDER BY c.key${isDescending ? ' DESC' : ''}`,
+        parameters,
+      },
       { partitionKey: this.#partition, maxItemCount },
     );
   }
@@ -259,7 +268,7 @@ function changeQuery({ prefix, key, keys, above, upTo, order, limit }: ChangeRan
   if (upTo !== undefined) where('c.revision <= @upTo', '@upTo', upTo);
   if (key !== undefined) where('c.key = @key', '@key', key);
   if (keys !== undefined) {
-    where('c.key > @afterKey', '@afterKey', keys.after);
+    where('c.key >= @fromKey', '@fromKey', keys.from);
     where('c.key <= @upToKey', '@upToKey', keys.upTo);
   }
   if (prefix?.endsWith('/')) {

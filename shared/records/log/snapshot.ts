@@ -1,5 +1,5 @@
 import { type Change, recordAfter, type StoredRecord } from '../change.ts';
-import { endOfPrefix, isUnder } from '../key.ts';
+import { endOfPrefix, isUnder, type KeyOrder } from '../key.ts';
 
 interface Entry<Value> {
   readonly record: StoredRecord<Value>;
@@ -53,17 +53,23 @@ export class Snapshot<Value> {
     this.#set(change.key, recordAfter(change));
   }
 
-  /** The records under a prefix, as `isUnder` has it, in key order, beginning behind `after`; empty ones stand for all. */
-  *recordsUnder(prefix: string, after: string): Generator<StoredRecord<Value>> {
+  /** The records under a prefix, as `isUnder` has it, in the order of keys, beginning behind `after`; empty ones stand for all. */
+  *recordsUnder(
+    prefix: string,
+    after: string,
+    order: KeyOrder = 'ascending',
+  ): Generator<StoredRecord<Value>> {
     this.#sortedKeys ??= [...this.#entries.keys()].sort();
     const keys = this.#sortedKeys;
     const end = endOfPrefix(prefix);
-    let index = firstIndex(keys, (key) => key > after && key >= prefix);
-    for (; index < keys.length; index += 1) {
-      const key = keys[index] ?? '';
-      if (end !== undefined && key >= end) {
-        return;
-      }
+    const isDescending = order === 'descending';
+    const begin = firstIndex(keys, (key) => key >= prefix && (isDescending || key > after));
+    const stop = firstIndex(
+      keys,
+      (key) => (end !== undefined && key >= end) || (isDescending && after !== '' && key >= after),
+    );
+    for (let step = 0; step < stop - begin; step += 1) {
+      const key = keys[isDescending ? stop - 1 - step : begin + step] ?? '';
       const record = isUnder(prefix, key) ? this.get(key) : undefined;
       if (record !== undefined) {
         yield record;

@@ -1,6 +1,7 @@
 import type { Container, Database } from '@azure/cosmos';
 import type { ServiceBusClient, ServiceBusSender } from '@azure/service-bus';
 import type { BlobServiceClient } from '@azure/storage-blob';
+import { ArchiveStore, Versions } from '../shared/bundles/index.ts';
 import { Applications } from '../shared/config/index.ts';
 import { Elections } from '../shared/elections/index.ts';
 import { GossipRegistry } from '../shared/federation/index.ts';
@@ -76,6 +77,8 @@ export interface Services {
   readonly watches: Watches;
   readonly applications: Applications;
   readonly keyValues: KeyValues;
+  readonly archives: ArchiveStore;
+  readonly versions: Versions;
   readonly gossip: GossipRegistry;
   readonly compaction: Compaction;
   readonly retention: Retention;
@@ -189,6 +192,8 @@ export function composeServices(settings: Settings): Services {
     applications: () => new Applications(app.records),
     keyValues: () => new KeyValues(app.records, clock),
     gossip: () => new GossipRegistry(app.records),
+    archives: () => new ArchiveStore({ blob: () => app.blob, clock, random }),
+    versions: () => new Versions({ records: app.records, archives: app.archives, clock }),
     agents: () => new Agents(app.records, clock),
     registry: () =>
       new Registry({

@@ -1,6 +1,7 @@
 import type { Endpoint } from '../../shared/platform/http/index.ts';
 import type { Services } from '../services.ts';
 import { appEndpoints } from './apps.ts';
+import { bundleEndpoints } from './bundles/index.ts';
 import { deadLetterEndpoints } from './dead-letters.ts';
 import { deliveryEndpoints } from './deliveries.ts';
 import { electionEndpoints } from './elections.ts';
@@ -23,6 +24,7 @@ const described: readonly Endpoint<Services>[] = [
   ...appEndpoints,
   ...serviceEndpoints,
   ...keyValueEndpoints,
+  ...bundleEndpoints,
   ...subscriptionEndpoints,
   ...webhookOperationEndpoints,
   ...webhookConsentEndpoints,

@@ -7,3 +7,10 @@
 export * from './bundle.ts';
 export * from './channels/channel.ts';
 export { BUNDLE_LIMITS } from './limits.ts';
+export { ArchiveStore } from './storage/archive-store.ts';
+export { StoredBlob } from './storage/stored-blob.ts';
+export type { Publication, PublishOptions } from './versions/publisher.ts';
+export { LATEST, referenceNameSchema, referenceSchema, versionNumberOf } from './versions/reference.ts';
+export { type Bundle, unknownBundle, unknownVersion, type Version } from './versions/version.ts';
+export { type VersionNotes, versionNotesShape } from './versions/version-notes.ts';
+export { Versions } from './versions/versions.ts';

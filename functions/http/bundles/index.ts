@@ -1,0 +1,5 @@
+import type { Endpoint } from '../../../shared/platform/http/index.ts';
+import type { Services } from '../../services.ts';
+
+/** Bundles, their versions, and all that is at their addresses. */
+export const bundleEndpoints: readonly Endpoint<Services>[] = [];

@@ -1,0 +1,23 @@
+import type { z } from 'zod';
+import { nameSchema } from '../../platform/http/index.ts';
+import { MAX_VERSION } from '../bundle.ts';
+
+/** What stands for the newest version wherever a number may stand. */
+export const LATEST = 'latest';
+
+/** The rule for what may stand where a version's number may: names of channels, and labels. */
+export const referenceNameSchema = nameSchema
+  .refine((name) => !/^\d+$/.test(name), 'must not be a number, which stands for a version')
+  .refine((name) => name !== LATEST, `must not be "${LATEST}", which stands for the newest version`);
+
+/** What may stand for a version: a number, `latest`, a channel or a label. */
+export const referenceSchema: z.ZodType<string, string> = nameSchema.describe(
+  'A number, `latest`, a channel or a label.',
+);
+
+/** The number that a reference is; undefined for a name, 0 for digits that number no version. */
+export function versionNumberOf(reference: string): number | undefined {
+  if (!/^\d+$/.test(reference)) return undefined;
+  const number = /^[1-9]\d*$/.test(reference) ? Number(reference) : 0;
+  return number <= MAX_VERSION ? number : 0;
+}

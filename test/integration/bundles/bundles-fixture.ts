@@ -1,0 +1,62 @@
+import { BlobServiceClient } from '@azure/storage-blob';
+import type { BundleInput } from '../../../shared/bundles/content/bundle-input.ts';
+import { ArchiveStore, Versions } from '../../../shared/bundles/index.ts';
+import { type Clock, systemClock } from '../../../shared/platform/clock.ts';
+import { systemRandom } from '../../../shared/platform/random.ts';
+import { COSMOS_CONTAINERS } from '../../../shared/platform/topology.ts';
+import { Records } from '../../../shared/records/index.ts';
+import { type BlobFixture, startBlob } from '../blob-fixture.ts';
+import { type CosmosFixture, startCosmos } from '../cosmos-fixture.ts';
+
+/** What a process has of bundles, over connections of its own. */
+export interface BundleProcess {
+  readonly records: Records;
+  readonly archives: ArchiveStore;
+  readonly versions: Versions;
+}
+
+export interface BundlesFixture {
+  readonly cosmos: CosmosFixture;
+  readonly blob: BlobFixture;
+  open(options?: { readonly clock?: Clock; readonly blobConnection?: string }): BundleProcess;
+  /** Names of the blobs below a name, in order. */
+  blobsOf(ns: string, name: string): Promise<string[]>;
+  stop(): Promise<void>;
+}
+
+/** Starts Cosmos DB and Azurite. */
+export async function startBundles(): Promise<BundlesFixture> {
+  const [cosmos, blob] = await Promise.all([startCosmos(), startBlob()]);
+  return {
+    cosmos,
+    blob,
+    open({ clock = systemClock, blobConnection = blob.connectionString } = {}) {
+      const container = cosmos.connect().container(COSMOS_CONTAINERS.records.id);
+      const records = new Records({ container, clock, random: systemRandom });
+      const service = BlobServiceClient.fromConnectionString(blobConnection);
+      const archives = new ArchiveStore({
+        blob: () => Promise.resolve(service),
+        clock,
+        random: systemRandom,
+      });
+      return { records, archives, versions: new Versions({ records, archives, clock }) };
+    },
+    async blobsOf(ns, name) {
+      const names: string[] = [];
+      const listing = blob.service.getContainerClient('bundles').listBlobsFlat({ prefix: `${ns}/${name}/` });
+      for await (const item of listing) names.push(item.name);
+      return names.sort();
+    },
+    async stop() {
+      await Promise.all([cosmos.stop(), blob.stop()]);
+    },
+  };
+}
+
+/** Files as text, ready to be published. */
+export function filesOf(files: Readonly<Record<string, string | Uint8Array>>): BundleInput[] {
+  return Object.entries(files).map(([path, content]) => {
+    const bytes = Buffer.from(content);
+    return { kind: 'raw', path, size: bytes.length, read: () => Promise.resolve(bytes) };
+  });
+}

@@ -1,3 +1,4 @@
+import type { Transform } from 'node:stream';
 import type { Content } from './bundle-input.ts';
 
 /** Bytes as they come. */
@@ -34,4 +35,33 @@ export async function collect(content: Content): Promise<Uint8Array> {
     pieces.push(piece);
   }
   return pieces.length === 1 && pieces[0] !== undefined ? pieces[0] : Buffer.concat(pieces);
+}
+
+/**
+ * What becomes of content in a transform of zlib. Each piece has been dealt with before the next is given, and the end is told by itself:
+ * the calls are the same whenever the pieces are.
+ *
+ * @throws what the content or the transform throws; both are ended then, as they are when nobody reads on.
+ */
+export async function* through(
+  transform: Transform,
+  content: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  const closed = new Promise<never>((_resolve, reject) => {
+    transform.once('close', () => reject(new Error('Nobody reads on.')));
+  });
+  closed.catch(() => undefined);
+  const feed = async () => {
+    for await (const piece of content) {
+      const done = new Promise<void>((resolve, reject) => {
+        transform.write(piece, (error) => (error ? reject(error) : resolve()));
+      });
+      await Promise.race([done, closed]);
+    }
+    transform.end();
+  };
+  feed().catch((error: unknown) => {
+    transform.destroy(error instanceof Error ? error : new Error(String(error)));
+  });
+  yield* transform;
 }

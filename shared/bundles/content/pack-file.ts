@@ -1,7 +1,7 @@
 import { promisify } from 'node:util';
 import { createDeflateRaw, deflateRaw, deflateRawSync } from 'node:zlib';
 import type { Content } from './bundle-input.ts';
-import { collect, inChunksOf } from './content-chunks.ts';
+import { collect, inChunksOf, through } from './content-chunks.ts';
 import { ContentFacts } from './content-facts.ts';
 import type { PackedFacts } from './manifest.ts';
 
@@ -48,24 +48,14 @@ export async function packFile(
 }
 
 /** Content as it comes, deflated. @param facts is told all of it. */
-export async function* deflate(content: Content, facts: ContentFacts): AsyncGenerator<Uint8Array> {
+export function deflate(content: Content, facts: ContentFacts): AsyncGenerator<Uint8Array> {
   const packer = createDeflateRaw({ level: LEVEL, chunkSize: CHUNK_BYTES });
-  const closed = new Promise<never>((_resolve, reject) => {
-    packer.once('close', () => reject(new Error('Nobody reads what is packed.')));
-  });
-  closed.catch(() => undefined);
+  return through(packer, told(facts, inChunksOf(CHUNK_BYTES, content)));
+}
 
-  // Each piece is packed before the next is given, and the end is told by itself: the calls of deflate are always the same.
-  const feed = async () => {
-    for await (const chunk of inChunksOf(CHUNK_BYTES, content)) {
-      facts.add(chunk);
-      const packed = new Promise<void>((resolve, reject) => {
-        packer.write(chunk, (error) => (error ? reject(error) : resolve()));
-      });
-      await Promise.race([packed, closed]);
-    }
-    packer.end();
-  };
-  feed().catch((error: unknown) => packer.destroy(error instanceof Error ? error : new Error(String(error))));
-  yield* packer;
+async function* told(facts: ContentFacts, content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for await (const piece of content) {
+    facts.add(piece);
+    yield piece;
+  }
 }

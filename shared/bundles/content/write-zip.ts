@@ -1,9 +1,10 @@
-import { tooLarge, unprocessable } from '../../platform/errors.ts';
+import { unprocessable } from '../../platform/errors.ts';
 import { BUNDLE_LIMITS } from '../limits.ts';
 import type { ArchiveSink, BundleInput, Content } from './bundle-input.ts';
 import { checkPaths, normalizePath, quoted } from './bundle-path.ts';
 import { collect, piecesOf } from './content-chunks.ts';
 import { ContentFacts } from './content-facts.ts';
+import { checkFileCount, checkUnpackedSize } from './content-limits.ts';
 import { comparePaths, digestOf, type Manifest, type ManifestFile, type PackedFacts } from './manifest.ts';
 import { deflate, packFile, WHOLE_BYTES } from './pack-file.ts';
 import { centralHeader, endOfDirectory, localHeader, localHeaderBytes } from './zip-records.ts';
@@ -49,27 +50,6 @@ function checkTotals(inputs: readonly BundleInput[]): void {
   checkFileCount(inputs.length);
   const size = inputs.reduce((sum, input) => sum + sizeOf(input), 0);
   checkUnpackedSize(size, BUNDLE_LIMITS.unpackedBytes);
-}
-
-/** @throws SkerryError `too-large` */
-export function checkFileCount(files: number): void {
-  if (files > BUNDLE_LIMITS.files) {
-    throw tooLarge(`These are ${files} files; a version may have ${BUNDLE_LIMITS.files}.`, {
-      fix: 'Make several bundles of them.',
-    });
-  }
-}
-
-/** @throws SkerryError `too-large` */
-export function checkUnpackedSize(size: number, maxBytes: number): void {
-  if (size > maxBytes) {
-    throw tooLarge(`The files have more than the ${maxBytes} bytes, unpacked, that they may have here.`, {
-      fix:
-        maxBytes < BUNDLE_LIMITS.unpackedBytes
-          ? `Start a draft and upload the archive to storage: then ${BUNDLE_LIMITS.unpackedBytes} bytes may be in it.`
-          : 'Make several bundles of them.',
-    });
-  }
 }
 
 function normalized(input: BundleInput): BundleInput {

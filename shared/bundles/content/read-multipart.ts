@@ -59,13 +59,13 @@ function checkParts(bytes: Uint8Array, contentType: string): void {
   const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   const delimiter = `--${boundary[1] ?? boundary[2]}`;
   let parts = 0;
-  for (let at = body.indexOf(delimiter); at >= 0; at = body.indexOf(`\r\n${delimiter}`, at + 1)) {
+  for (let at = body.indexOf(delimiter); at >= 0; at = body.indexOf(`\r\n${delimiter}`, at)) {
     parts += 1;
     if (parts > BUNDLE_LIMITS.files + MAX_FIELDS + 1) checkFileCount(parts);
-    const start = at + delimiter.length;
-    const isEnd = body.subarray(start, start + 2).equals(Buffer.from('--'));
-    if (!isEnd && !body.subarray(start, start + MAX_HEADER_BYTES).includes('\r\n\r\n')) {
-      throw malformed(`a part has more than ${MAX_HEADER_BYTES} bytes of headers`);
+    at = body.indexOf(delimiter, at) + delimiter.length;
+    const isEnd = body.subarray(at, at + 2).equals(Buffer.from('--'));
+    if (!isEnd && !body.subarray(at, at + MAX_HEADER_BYTES).includes('\r\n\r\n')) {
+      throw malformed(`a part has more than ${MAX_HEADER_BYTES} bytes of headers, or no end of them`);
     }
   }
 }

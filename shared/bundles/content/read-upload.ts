@@ -17,16 +17,16 @@ export interface Upload {
 
 type Reader = (bytes: Uint8Array, contentType: string) => Promise<Upload>;
 
-const READERS: Readonly<Record<string, Reader>> = {
-  'application/zip': fromZip,
-  'application/x-zip-compressed': fromZip,
-  'application/gzip': fromTarGz,
-  'application/x-gzip': fromTarGz,
-  'application/x-tar+gzip': fromTarGz,
-  'application/x-gtar': fromTarGz,
-  'application/x-tar': fromTar,
-  'multipart/form-data': readMultipart,
-};
+const READERS: ReadonlyMap<string, Reader> = new Map([
+  ['application/zip', fromZip],
+  ['application/x-zip-compressed', fromZip],
+  ['application/gzip', fromTarGz],
+  ['application/x-gzip', fromTarGz],
+  ['application/x-tar+gzip', fromTarGz],
+  ['application/x-gtar', fromTarGz],
+  ['application/x-tar', fromTar],
+  ['multipart/form-data', readMultipart],
+]);
 
 /** What programs send when they do not know what it is. */
 const UNKNOWN_TYPES: readonly string[] = [
@@ -42,7 +42,7 @@ const UNKNOWN_TYPES: readonly string[] = [
  */
 export async function readUpload({ bytes, contentType }: RawContent): Promise<Upload> {
   const mediaType = contentType?.split(';', 1)[0]?.trim().toLowerCase() ?? '';
-  const read = UNKNOWN_TYPES.includes(mediaType) ? readerByContent(bytes) : READERS[mediaType];
+  const read = UNKNOWN_TYPES.includes(mediaType) ? readerByContent(bytes) : READERS.get(mediaType);
   if (read === undefined) {
     throw new SkerryError(
       'unsupported-media-type',

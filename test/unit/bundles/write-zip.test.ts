@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,7 +22,9 @@ const seed = printedSeed('write-zip');
 const random = seededRandom(seed);
 
 function noise(bytes: number): Buffer {
-  return Buffer.from(Uint8Array.from({ length: bytes }, () => 256 * random()));
+  return createHash('shake256', { outputLength: Math.floor(bytes) })
+    .update(String(random()))
+    .digest();
 }
 
 /** One letter is no noise, and yet long matches of it are not all there is. */

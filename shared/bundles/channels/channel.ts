@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
-import type { Json } from '../../records/index.ts';
+import type { JsonSchema } from '../../config/index.ts';
+import { invalid } from '../../platform/errors.ts';
+import type { StoredRecord } from '../../records/index.ts';
 
 /** The record `/bundle/NAME/channels/CHANNEL`: a name that stands for a version, and how it moves from one to the next. */
 export interface ChannelValue {
@@ -17,7 +19,7 @@ export interface Gates {
   /** Paths that must be there. */
   readonly required?: readonly string[];
   /** JSON Schemas that files (JSON or YAML) must satisfy, by their paths; a file that is absent satisfies them. */
-  readonly schemas?: Readonly<Record<string, Json>>;
+  readonly schemas?: Readonly<Record<string, JsonSchema>>;
   /** A URL that is asked, and has to agree. */
   readonly webhook?: string;
 }
@@ -47,15 +49,74 @@ export interface Rollout {
   readonly maxFailures: number;
   /** Who did. */
   readonly failures: readonly string[];
+  /** Why it failed or was aborted. */
   readonly reason?: string;
+}
+
+/** A channel as everybody sees it. */
+export interface Channel extends Omit<ChannelValue, 'rollout'> {
+  readonly channel: string;
+  /** With the part of the consumers that gets its version at present. */
+  readonly rollout?: Rollout & { readonly percent: number };
+  readonly revision: number;
+  /** RFC 3339. */
+  readonly createdAt: string;
+  readonly updatedAt: string;
+}
+
+export function toChannel({
+  key,
+  value,
+  revision,
+  createdAt,
+  updatedAt,
+}: StoredRecord<ChannelValue>): Channel {
+  const { rollout, ...rest } = value;
+  return {
+    channel: key.slice(key.lastIndexOf('/') + 1),
+    ...rest,
+    ...(rollout !== undefined && { rollout: { ...rollout, percent: percentOf(rollout) } }),
+    revision,
+    createdAt,
+    updatedAt,
+  };
+}
+
+/**
+ * What stands where a version's number does must not be taken for one, nor for the newest.
+ *
+ * @param what the name is for: `channel` or `label`.
+ * @throws SkerryError `invalid`.
+ */
+export function checkReferenceName(name: string, what: 'channel' | 'label'): void {
+  if (/^\d+$/.test(name) || name === 'latest') {
+    throw invalid(`"${name}" cannot be the name of a ${what}: it stands for a version already.`, {
+      field: what,
+      fix: 'Use a name that is not only digits, and not "latest".',
+    });
+  }
+}
+
+/** Whether consumers get the one version or the other. */
+export function isUnderWay(
+  rollout: Rollout | undefined,
+): rollout is Rollout & { readonly state: 'rolling' | 'paused' } {
+  return rollout?.state === 'rolling' || rollout?.state === 'paused';
+}
+
+/** Of all consumers, those who get the version of a rollout, 0 to 100. */
+export function percentOf(rollout: Rollout): number {
+  if (rollout.state === 'done') return 100;
+  return isUnderWay(rollout) ? (rollout.steps[rollout.step]?.percent ?? 0) : 0;
 }
 
 /** The version that a channel stands for, for a consumer, if one is named. */
 export function versionOfChannel({ version, rollout }: ChannelValue, consumer: string | undefined): number {
-  const isUnderWay = rollout?.state === 'rolling' || rollout?.state === 'paused';
-  if (!isUnderWay || consumer === undefined) return version;
-  const percent = rollout.steps[rollout.step]?.percent ?? 0;
-  return isAmong(percent, rollout.version, consumer) ? rollout.version : version;
+  return isUnderWay(rollout) &&
+    consumer !== undefined &&
+    isAmong(percentOf(rollout), rollout.version, consumer)
+    ? rollout.version
+    : version;
 }
 
 /**

@@ -2,10 +2,11 @@ import type { SweepSummary } from '../../shared/records/index.ts';
 
 /** One line for the log; undefined when nothing happened. */
 export function describeSweep(summary: SweepSummary): string | undefined {
-  const { expired, removed, collected, heldBack, postponed, failed } = summary;
+  const { expired, removed, advanced, collected, heldBack, postponed, failed } = summary;
   const counts = [
     [expired, 'expired'],
     [removed, 'removed'],
+    [advanced, 'rollouts advanced'],
     [collected, 'leases collected'],
     [heldBack, 'held back by the guard'],
     [postponed, 'postponed (scopes)'],

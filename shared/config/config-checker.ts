@@ -1,7 +1,7 @@
-import { createContext, Script } from 'node:vm';
 import type { Ajv2020, ErrorObject, ValidateFunction } from 'ajv/dist/2020.js';
 import { unprocessable } from '../platform/errors.ts';
 import { fieldPath } from '../platform/http/check.ts';
+import { createTimedRunner } from '../platform/timed-runner.ts';
 import type { Json } from '../records/index.ts';
 import type { JsonSchema } from './application.ts';
 import { locateSchemaFault } from './schema-fault.ts';
@@ -12,6 +12,16 @@ const MAX_CACHED_VALIDATORS = 32;
 
 /** Enough for honest schemas by far. Longer, and one request would hold up all others of the process. */
 const MAX_CHECK_MILLISECONDS = 250;
+
+/** Where a configuration is at odds with its schema. */
+export interface ConfigFault {
+  /** Names of members and indexes of items that lead there. */
+  readonly path: readonly (string | number)[];
+  /** A clause for the end of a sentence. */
+  readonly message: string;
+  /** The place in the schema. */
+  readonly schemaPath: string;
+}
 
 /**
  * Checks configurations against the JSON Schemas (2020-12) of their applications. Schemas come from callers,
@@ -24,7 +34,7 @@ export class ConfigChecker {
   readonly #metaschema: Ajv2020;
   /** By the schema's text, in order of use. */
   readonly #validators = new Map<string, ValidateFunction>();
-  readonly #run = createTimedRunner();
+  readonly #run = createTimedRunner(MAX_CHECK_MILLISECONDS);
 
   /** Loads the validator, which costs some 50 ms that most processes never have to spend. */
   static async load(): Promise<ConfigChecker> {
@@ -47,7 +57,29 @@ export class ConfigChecker {
 
   /** @throws SkerryError `unprocessable` naming the path in `schema` or `config` that is at fault. */
   check(config: Json, schema: JsonSchema): void {
-    const validate = this.#validatorFor(schema);
+    const fault = this.faultOf(config, schema);
+    if (fault !== undefined) {
+      throw configFault(fault);
+    }
+  }
+
+  /**
+   * Makes sure that a schema can be used.
+   *
+   * @param place where it stands in the request.
+   * @throws SkerryError `unprocessable` naming the path in it that is at fault.
+   */
+  checkSchema(schema: JsonSchema, place: string): void {
+    this.#validatorFor(schema, place);
+  }
+
+  /**
+   * The first place where a value is at odds with a schema; undefined where it satisfies it.
+   *
+   * @throws SkerryError `unprocessable` for a schema that cannot be used, or takes too long.
+   */
+  faultOf(config: Json, schema: JsonSchema): ConfigFault | undefined {
+    const validate = this.#validatorFor(schema, 'schema');
     const isValid = this.#run(
       () => validate(config),
       (cause) => {
@@ -62,14 +94,12 @@ export class ConfigChecker {
       },
     );
     const [error] = validate.errors ?? [];
-    if (isValid !== true && error !== undefined) {
-      throw configFault(error);
-    }
+    return isValid !== true && error !== undefined ? toConfigFault(error) : undefined;
   }
 
-  #validatorFor(schema: JsonSchema): ValidateFunction {
+  #validatorFor(schema: JsonSchema, place: string): ValidateFunction {
     const text = JSON.stringify(schema);
-    const validator = this.#validators.get(text) ?? this.#compile(schema, text);
+    const validator = this.#validators.get(text) ?? this.#compile(schema, text, place);
     this.#validators.delete(text);
     this.#validators.set(text, validator);
     const [leastRecentlyUsed] = this.#validators.keys();
@@ -80,14 +110,14 @@ export class ConfigChecker {
   }
 
   /** Each schema has a validator instance of its own, or the `$id` of one application would be another's. */
-  #compile(schema: JsonSchema, text: string): ValidateFunction {
-    this.#checkSchema(schema, text);
+  #compile(schema: JsonSchema, text: string, place: string): ValidateFunction {
+    this.#checkForm(schema, text, place);
     return this.#run(
       () => this.#createAjv().compile(schema),
       (cause) => {
         const { path, detail } = locateSchemaFault(schema, cause);
         throw unprocessable(`The schema cannot be used: ${detail}.`, {
-          field: fieldPath(['schema', ...path]),
+          field: fieldPath([place, ...path]),
           fix: 'Correct the schema at this place.',
           cause,
         });
@@ -95,50 +125,51 @@ export class ConfigChecker {
     );
   }
 
-  #checkSchema(schema: JsonSchema, text: string): void {
+  #checkForm(schema: JsonSchema, text: string, place: string): void {
     if (Buffer.byteLength(text) > MAX_SCHEMA_BYTES) {
-      throw unprocessable(`The schema is larger than ${MAX_SCHEMA_BYTES / 1024} KiB.`, { field: 'schema' });
+      throw unprocessable(`The schema is larger than ${MAX_SCHEMA_BYTES / 1024} KiB.`, { field: place });
     }
     if (typeof schema === 'boolean') {
       return;
     }
     if (schema.$schema !== undefined && schema.$schema !== DIALECT && schema.$schema !== `${DIALECT}#`) {
       throw unprocessable('The schema is written in another dialect than 2020-12.', {
-        field: 'schema.$schema',
+        field: `${place}.$schema`,
         fix: `Leave it out, or write ${DIALECT}.`,
       });
     }
     if (schema.$async !== undefined) {
       throw unprocessable('The schema uses "$async", which is not of JSON Schema.', {
-        field: 'schema.$async',
+        field: `${place}.$async`,
       });
     }
     const isSchema = this.#metaschema.validateSchema(schema);
     const [error] = this.#metaschema.errors ?? [];
     if (isSchema !== true && error !== undefined) {
       throw unprocessable(`The schema is not valid at this place: it ${error.message}.`, {
-        field: fieldPath(['schema', ...pointerPath(error.instancePath)]),
+        field: fieldPath([place, ...pointerPath(error.instancePath)]),
         fix: 'Correct it; JSON Schema 2020-12 says what may stand there.',
       });
     }
   }
 }
 
-function configFault(error: ErrorObject): Error {
+function toConfigFault(error: ErrorObject): ConfigFault {
   const params: Record<string, unknown> = error.params;
   const member = params.missingProperty ?? params.additionalProperty ?? params.unevaluatedProperty;
-  const path = [
-    'config',
-    ...pointerPath(error.instancePath),
-    ...(typeof member === 'string' ? [member] : []),
-  ];
-  return unprocessable(
-    `The configuration does not satisfy its schema at ${fieldPath(path)}: ${error.message}.`,
-    {
-      field: fieldPath(path),
-      fix: `Correct the configuration, or change the schema (${error.schemaPath}).`,
-    },
-  );
+  return {
+    path: [...pointerPath(error.instancePath), ...(typeof member === 'string' ? [member] : [])],
+    message: error.message ?? 'it does not satisfy the schema',
+    schemaPath: error.schemaPath,
+  };
+}
+
+function configFault({ path, message, schemaPath }: ConfigFault): Error {
+  const field = fieldPath(['config', ...path]);
+  return unprocessable(`The configuration does not satisfy its schema at ${field}: ${message}.`, {
+    field,
+    fix: `Correct the configuration, or change the schema (${schemaPath}).`,
+  });
 }
 
 /** The parts of a JSON Pointer (RFC 6901), array indexes as numbers. */
@@ -148,29 +179,4 @@ function pointerPath(pointer: string): (string | number)[] {
     .slice(1)
     .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
     .map((part) => (/^\d+$/.test(part) ? Number(part) : part));
-}
-
-/**
- * A function that runs work with a time limit. Only V8 itself can stop a regular expression, and `node:vm` is
- * how to ask it to.
- */
-function createTimedRunner() {
-  const sandbox: { work?: () => void } = {};
-  const context = createContext(sandbox);
-  const script = new Script('work()');
-  return <Answer>(work: () => Answer, onFault: (fault: unknown) => never): Answer => {
-    const answers: Answer[] = [];
-    sandbox.work = () => {
-      answers.push(work());
-    };
-    try {
-      script.runInContext(context, { timeout: MAX_CHECK_MILLISECONDS });
-    } catch (fault) {
-      return onFault(fault);
-    } finally {
-      delete sandbox.work;
-    }
-    const [answer] = answers;
-    return answer as Answer;
-  };
 }

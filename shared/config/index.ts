@@ -8,3 +8,4 @@ export {
   unknownApplication,
   type WriteOptions,
 } from './applications.ts';
+export { ConfigChecker } from './config-checker.ts';

@@ -1,3 +1,4 @@
+import { isOutOfTime } from '../platform/timed-runner.ts';
 import type { JsonSchema } from './application.ts';
 
 export interface SchemaFault {
@@ -8,7 +9,7 @@ export interface SchemaFault {
 
 /** Where a schema that could not be compiled goes wrong; the validator's errors do not say. */
 export function locateSchemaFault(schema: JsonSchema, error: unknown): SchemaFault {
-  if (isTimeout(error)) {
+  if (isOutOfTime(error)) {
     return { path: [], detail: 'compiling it takes too long' };
   }
   const message = error instanceof Error ? error.message : 'it does not compile';
@@ -18,15 +19,6 @@ export function locateSchemaFault(schema: JsonSchema, error: unknown): SchemaFau
   }
   const path = find(schema, (name, value, parent) => isBrokenPattern(name, value, parent));
   return { path: path ?? [], detail: message };
-}
-
-function isTimeout(error: unknown): boolean {
-  return (
-    typeof error === 'object' &&
-    error !== null &&
-    'code' in error &&
-    error.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT'
-  );
 }
 
 function isReference(name: string): boolean {

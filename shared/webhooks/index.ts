@@ -40,7 +40,7 @@ export {
   type WaitForEndpoint,
 } from './endpoint/endpoint-gate.ts';
 export type { EndpointPatience } from './endpoint/endpoint-health.ts';
-export type { EndpointPolicy } from './endpoint/endpoint-policy.ts';
+export { checkEndpoint, type EndpointPolicy } from './endpoint/endpoint-policy.ts';
 export { EndpointStorage } from './endpoint/endpoint-storage.ts';
 export { EndpointTest } from './endpoint/endpoint-test.ts';
 export {

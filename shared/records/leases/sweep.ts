@@ -15,6 +15,8 @@ const TIME_BUDGET = 40_000;
 export interface SweepSummary {
   expired: number;
   removed: number;
+  /** Rollouts of bundles that went a step further. */
+  advanced: number;
   /** Leases without a use that were deleted. */
   collected: number;
   /** Expiries that the guard holds back. */
@@ -57,6 +59,7 @@ export class Sweep {
     const summary: SweepSummary = {
       expired: 0,
       removed: 0,
+      advanced: 0,
       collected: 0,
       heldBack: 0,
       postponed: 0,

@@ -1,4 +1,3 @@
-import type { Container } from '@azure/cosmos';
 import { Elections } from '../../../shared/elections/index.ts';
 import type { Clock } from '../../../shared/platform/clock.ts';
 import { systemRandom } from '../../../shared/platform/random.ts';
@@ -16,6 +15,7 @@ import {
 import { type CosmosFixture, startCosmos } from '../cosmos-fixture.ts';
 import type { Gate } from '../interleaving.ts';
 import { TestClock } from '../registry/registry-fixture.ts';
+import { gatedContainer } from './gated-container.ts';
 
 /** What one process of the app holds, over a connection of its own and with a clock of its own. */
 export interface Process {
@@ -46,7 +46,7 @@ export async function startSessions(): Promise<SessionsFixture> {
     openProcess(gate = (_step, run) => run(), options = {}) {
       const database = cosmos.connect();
       const clock = new SkewedClock(trueClock);
-      const container = (id: string) => gated(database.container(id), gate);
+      const container = (id: string) => gatedContainer(database.container(id), gate);
       const leases = new Leases({ container: container(COSMOS_CONTAINERS.leases.id), clock });
       const sessions = new SessionLeases(leases, clock, systemRandom);
       const records = new Records({
@@ -93,31 +93,4 @@ export class SkewedClock implements Clock {
   sleep(): Promise<void> {
     return this.#trueClock.sleep();
   }
-}
-
-/** A container of which every call that reaches the storage goes through the gate. */
-function gated(container: Container, gate: Gate): Container {
-  const { items } = container;
-  return {
-    item: (...address: Parameters<Container['item']>) => {
-      const item = container.item(...address);
-      return {
-        read: (...options: Parameters<typeof item.read>) => gate('read', () => item.read(...options)),
-        replace: (...options: Parameters<typeof item.replace>) =>
-          gate('replace', () => item.replace(...options)),
-        delete: (...options: Parameters<typeof item.delete>) => gate('delete', () => item.delete(...options)),
-      };
-    },
-    items: {
-      create: (...options: Parameters<typeof items.create>) => gate('create', () => items.create(...options)),
-      batch: (...options: Parameters<typeof items.batch>) => gate('batch', () => items.batch(...options)),
-      query: (query: string, options: object) => {
-        const pages = items.query(query, options);
-        return {
-          hasMoreResults: () => pages.hasMoreResults(),
-          fetchNext: () => gate('query', () => pages.fetchNext()),
-        };
-      },
-    },
-  } as unknown as Container;
 }

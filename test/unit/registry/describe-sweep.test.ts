@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { describeSweep } from '../../../functions/timers/describe-sweep.ts';
 
-const NOTHING = { expired: 0, removed: 0, collected: 0, heldBack: 0, postponed: 0, failed: [] };
+const NOTHING = { expired: 0, removed: 0, advanced: 0, collected: 0, heldBack: 0, postponed: 0, failed: [] };
 
 test('a sweep that did nothing is not worth a line', () => {
   expect(describeSweep(NOTHING)).toBeUndefined();

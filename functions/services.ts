@@ -1,7 +1,15 @@
 import type { Container, Database } from '@azure/cosmos';
 import type { ServiceBusClient, ServiceBusSender } from '@azure/service-bus';
 import type { BlobServiceClient } from '@azure/storage-blob';
-import { ArchiveStore, Versions } from '../shared/bundles/index.ts';
+import {
+  ArchiveStore,
+  BundleSweeper,
+  Channels,
+  Consumers,
+  Gatekeeper,
+  RolloutAlarms,
+  Versions,
+} from '../shared/bundles/index.ts';
 import { Applications } from '../shared/config/index.ts';
 import { Elections } from '../shared/elections/index.ts';
 import { GossipRegistry } from '../shared/federation/index.ts';
@@ -79,6 +87,8 @@ export interface Services {
   readonly keyValues: KeyValues;
   readonly archives: ArchiveStore;
   readonly versions: Versions;
+  readonly channels: Channels;
+  readonly consumers: Consumers;
   readonly gossip: GossipRegistry;
   readonly compaction: Compaction;
   readonly retention: Retention;
@@ -122,6 +132,7 @@ export function services(): Services {
 interface Parts extends Services {
   readonly leases: Leases;
   readonly sealer: Sealer;
+  readonly rolloutAlarms: RolloutAlarms;
   readonly requests: RequestWriter;
   readonly recordsContainer: Container;
   readonly webhookClient: WebhookClient;
@@ -178,7 +189,7 @@ export function composeServices(settings: Settings): Services {
         records: app.records,
         leases: app.leases,
         clock,
-        sweepers: [app.registry.sweeper, app.attached],
+        sweepers: [app.registry.sweeper, app.attached, new BundleSweeper({ alarms: app.rolloutAlarms })],
       }),
 
     compaction: () => new Compaction({ container: app.recordsContainer, clock }),
@@ -194,6 +205,16 @@ export function composeServices(settings: Settings): Services {
     gossip: () => new GossipRegistry(app.records),
     archives: () => new ArchiveStore({ blob: () => app.blob, clock, random }),
     versions: () => new Versions({ records: app.records, archives: app.archives, clock }),
+    rolloutAlarms: () => new RolloutAlarms({ records: app.records, leases: app.leases, clock }),
+    channels: () =>
+      new Channels({
+        records: app.records,
+        clock,
+        alarms: app.rolloutAlarms,
+        gatekeeper: new Gatekeeper({ versions: app.versions, post: app.webhookClient.post, endpointPolicy }),
+        versions: app.versions,
+      }),
+    consumers: () => new Consumers({ records: app.records, versions: app.versions }),
     agents: () => new Agents(app.records, clock),
     registry: () =>
       new Registry({

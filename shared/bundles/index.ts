@@ -5,7 +5,12 @@
  * `retention/` takes away what nobody uses. Records hold everything but the content: they are written last, and decide what there is.
  */
 export * from './bundle.ts';
+export { BundleSweeper } from './bundle-sweeper.ts';
 export * from './channels/channel.ts';
+export { type ChannelAddress, Channels, type RolloutMove } from './channels/channels.ts';
+export { type Consumer, Consumers } from './channels/consumers.ts';
+export { type GateFailure, Gatekeeper } from './channels/gatekeeper.ts';
+export { RolloutAlarms } from './channels/rollout-alarms.ts';
 export { BUNDLE_LIMITS } from './limits.ts';
 export { ArchiveStore } from './storage/archive-store.ts';
 export { StoredBlob } from './storage/stored-blob.ts';

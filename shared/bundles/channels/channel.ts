@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import type { JsonSchema } from '../../config/index.ts';
-import { invalid } from '../../platform/errors.ts';
 import type { StoredRecord } from '../../records/index.ts';
 
 /** The record `/bundle/NAME/channels/CHANNEL`: a name that stands for a version, and how it moves from one to the next. */
@@ -80,21 +79,6 @@ export function toChannel({
     createdAt,
     updatedAt,
   };
-}
-
-/**
- * What stands where a version's number does must not be taken for one, nor for the newest.
- *
- * @param what the name is for: `channel` or `label`.
- * @throws SkerryError `invalid`.
- */
-export function checkReferenceName(name: string, what: 'channel' | 'label'): void {
-  if (/^\d+$/.test(name) || name === 'latest') {
-    throw invalid(`"${name}" cannot be the name of a ${what}: it stands for a version already.`, {
-      field: what,
-      fix: 'Use a name that is not only digits, and not "latest".',
-    });
-  }
 }
 
 /** Whether consumers get the one version or the other. */

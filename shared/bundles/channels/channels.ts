@@ -13,7 +13,7 @@ import { bundleScope, channelKey, channelsPrefix, type VersionValue, versionKey 
 import { BUNDLE_LIMITS } from '../limits.ts';
 import { unknownVersion, type Version } from '../versions/version.ts';
 import { type Channel, type ChannelValue, type Gates, isUnderWay, toChannel } from './channel.ts';
-import type { CandidateVersions, Gatekeeper } from './gatekeeper.ts';
+import type { CandidateVersions, Gatekeeper, GatesInput } from './gatekeeper.ts';
 import {
   abort,
   activate,
@@ -38,7 +38,7 @@ export interface ChannelInput {
   /** Hands the version out step by step; without it everybody gets it at once. */
   readonly strategy?: RolloutStrategy | undefined;
   /** Replaces the gates, with `null` removes them; without it they stay. */
-  readonly gates?: Gates | null | undefined;
+  readonly gates?: GatesInput | null | undefined;
 }
 
 export interface ChannelWrite {
@@ -127,13 +127,11 @@ export class Channels {
     { author, precondition, ownUrl }: ChannelPut,
   ): Promise<{ channel: Channel; created: boolean }> {
     const { ns, name, channel } = address;
-    const { strategy, gates } = input;
+    const { strategy } = input;
     if (strategy !== undefined) {
       checkStrategy(strategy);
     }
-    if (gates !== undefined && gates !== null) {
-      await this.#options.gatekeeper.check(gates);
-    }
+    const gates = input.gates ? await this.#options.gatekeeper.prepare(input.gates) : input.gates;
     const version = await this.#options.versions.find(ns, name, input.version);
     const key = channelKey(name, channel);
     const target = versionKey(name, version.version);
@@ -251,7 +249,7 @@ export function unknownChannel({ ns, name, channel }: ChannelAddress): Error {
 interface Target {
   readonly version: number;
   readonly strategy: RolloutStrategy | undefined;
-  readonly gates: ChannelInput['gates'];
+  readonly gates: Gates | null | undefined;
   readonly now: number;
 }
 

@@ -4,6 +4,7 @@ import { invalid, SkerryError, unprocessable } from '../../platform/errors.ts';
 import { canonicalPath } from '../../platform/http/index.ts';
 import { mapConcurrently } from '../../platform/map-concurrently.ts';
 import { checkEndpoint, type EndpointPolicy, type PostWebhook } from '../../webhooks/index.ts';
+import { normalizePath } from '../content/bundle-path.ts';
 import type { BundleFile } from '../content/manifest.ts';
 import type { Version } from '../versions/version.ts';
 import type { Gates } from './channel.ts';
@@ -23,6 +24,13 @@ export interface CandidateVersions {
   find(ns: string, name: string, reference: string): Promise<Version>;
   manifest(ns: string, name: string, version: Version): Promise<{ readonly files: readonly BundleFile[] }>;
   readFile(ns: string, name: string, version: Version, path: string): Promise<{ readonly bytes: Uint8Array }>;
+}
+
+/** `Gates` as somebody gives them. */
+export interface GatesInput {
+  readonly required?: readonly string[] | undefined;
+  readonly schemas?: Gates['schemas'] | undefined;
+  readonly webhook?: string | undefined;
 }
 
 /** A version that a channel is to stand for. */
@@ -57,12 +65,13 @@ export class Gatekeeper {
   }
 
   /**
-   * Checks gates that somebody wants to set.
+   * The gates that somebody wants to set, with paths as bundles have them; null where there is none among them.
    *
-   * @throws SkerryError `unprocessable` for schemas that cannot be used, and more than a record has room for; `invalid` for a URL that
-   *   may not be called.
+   * @throws SkerryError `unprocessable` for paths that are none, schemas that cannot be used, and more than a record has room for;
+   *   `invalid` for a URL that may not be called.
    */
-  async check(gates: Gates): Promise<void> {
+  async prepare(input: GatesInput): Promise<Gates | null> {
+    const gates = normalized(input);
     const bytes = Buffer.byteLength(JSON.stringify(gates));
     const schemas = Object.entries(gates.schemas ?? {});
     if (bytes > MAX_GATES_BYTES) {
@@ -86,6 +95,7 @@ export class Gatekeeper {
         checker.checkSchema(schema, `gates.schemas["${path}"]`);
       }
     }
+    return Object.keys(gates).length === 0 ? null : gates;
   }
 
   /** @throws SkerryError `unprocessable` with all `failures`, unless the version passes every gate; `unavailable`. */
@@ -193,6 +203,16 @@ export class Gatekeeper {
     this.#checker ??= ConfigChecker.load();
     return this.#checker;
   }
+}
+
+function normalized({ required = [], schemas = {}, webhook }: GatesInput): Gates {
+  const paths = [...new Set(required.map((path) => normalizePath(path)))];
+  const entries = Object.entries(schemas).map(([path, schema]) => [normalizePath(path), schema] as const);
+  return {
+    ...(paths.length > 0 && { required: paths }),
+    ...(entries.length > 0 && { schemas: Object.fromEntries(entries) }),
+    ...(webhook !== undefined && { webhook }),
+  };
 }
 
 function missingFile(path: string): GateFailure {

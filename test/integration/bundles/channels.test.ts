@@ -238,7 +238,8 @@ describe('gates', () => {
     ],
     [{ webhook: 'https://10.0.0.1/' }, 'invalid', 'gates.webhook'],
     [{ webhook: 'ftp://x.example/' }, 'invalid', 'gates.webhook'],
-    [{ required: Array.from({ length: 9000 }, () => 'a.json') }, 'unprocessable', 'gates'],
+    [{ required: Array.from({ length: 9000 }, (_, index) => `a${index}.json`) }, 'unprocessable', 'gates'],
+    [{ required: ['../a.json'] }, 'unprocessable', 'path'],
   ])('are refused when they are no use (%#)', async (faulty, kind, field) => {
     const name = await fixture.newBundle(1);
     await expect(

@@ -2,7 +2,6 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   type ChannelValue,
-  checkReferenceName,
   isUnderWay,
   percentOf,
   versionOfChannel,
@@ -137,12 +136,6 @@ describe('a rollout', () => {
     expect(reached).toBeLessThan(500);
     expect(versionOfChannel(started, undefined)).toBe(1);
   });
-});
-
-it('a channel is not called as a version may be', () => {
-  const faults = ['12', 'latest', '0'].map((name) => kindOf(() => checkReferenceName(name, 'channel')));
-  expect(faults).toEqual(['invalid', 'invalid', 'invalid']);
-  expect(kindOf(() => checkReferenceName('v12', 'channel'))).toBeUndefined();
 });
 
 const strategies = fc.record({

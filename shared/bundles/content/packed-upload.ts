@@ -3,10 +3,12 @@ import type { BundleInput } from './bundle-input.ts';
 import { checkPaths, normalizePath } from './bundle-path.ts';
 import { checkFileCount, checkUnpackedSize } from './content-limits.ts';
 import { packFile } from './pack-file.ts';
+import { Pause } from './pause.ts';
 
 /** Files that come one after the other, and are packed at once, so that memory holds them packed. */
 export class PackedUpload {
   readonly #inputs: BundleInput[] = [];
+  readonly #pause = new Pause();
   #size = 0;
 
   /**
@@ -23,6 +25,7 @@ export class PackedUpload {
 
   /** @param path normalised. */
   async add(path: string, bytes: Uint8Array): Promise<void> {
+    await this.#pause.whenLong();
     const { facts, data } = await packFile(path, bytes);
     this.#size += bytes.length;
     // Otherwise it may keep something much larger in memory that it is a part of.

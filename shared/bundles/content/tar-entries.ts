@@ -1,11 +1,15 @@
 import { isUtf8 } from 'node:buffer';
 import { unprocessable } from '../../platform/errors.ts';
 import { quoted } from './bundle-path.ts';
+import { ByteReader } from './byte-reader.ts';
 
 const BLOCK_BYTES = 512;
 /** Of long names and other facts before a file. */
 const MAX_FACTS_BYTES = 64 * 1024;
 
+/** pax facts about the next file and about all, and GNU's long names and link names. */
+const FACTS: readonly string[] = ['x', 'g', 'L', 'K'];
+const FOLDER = '5';
 const REGULAR_FILES: readonly string[] = ['0', '\0', '7'];
 const LINKS: Readonly<Record<string, string>> = { 1: 'a hard link', 2: 'a symbolic link' };
 const OTHERS: Readonly<Record<string, string>> = { 3: 'a device', 4: 'a device', 6: 'a pipe', S: 'sparse' };
@@ -30,42 +34,59 @@ interface Before {
  * @throws SkerryError `unprocessable` for what is no tar or is cut, and for links, devices and sparse files.
  */
 export async function* tarFiles(tar: AsyncIterable<Uint8Array>): AsyncGenerator<TarFile> {
-  const input = new TarInput(tar);
+  const input = new ByteReader(tar, () => damaged('it is cut'));
+  try {
+    yield* filesIn(input);
+    await checkEnd(input);
+  } finally {
+    await input.close();
+  }
+}
+
+async function* filesIn(input: ByteReader): AsyncGenerator<TarFile> {
   let before: Before = {};
   for (;;) {
     const header = await input.take(BLOCK_BYTES);
-    if (isZero(header)) break;
+    if (isZero(header)) return;
     checkHeader(header);
     const type = header.toString('latin1', 156, 157);
-    const size = before.size ?? numberAt(header, 124, 12);
-    if (type === 'x') {
-      before = { ...before, ...paxFacts(await input.takePadded(checkedSize(size))) };
-    } else if (type === 'L') {
-      before = { ...before, name: textUntilZero(await input.takePadded(checkedSize(size))) };
-    } else if (type === 'g' || type === 'K') {
-      await input.takePadded(checkedSize(size));
+    const size = numberAt(header, 124, 12);
+    if (FACTS.includes(type)) {
+      before = { ...before, ...(await readFacts(input, type, size)) };
     } else {
       const name = before.name ?? nameIn(header);
-      before = {};
       checkType(type, name);
-      if (type === '5' || name.endsWith('/')) {
-        await input.skipPadded(size);
-      } else {
-        let isRead = false;
-        const read = async () => {
-          isRead = true;
-          return input.takePadded(size);
-        };
-        yield { name, size, read };
-        if (!isRead) await input.skipPadded(size);
-      }
+      yield* fileIn(input, type, name, before.size ?? size);
+      before = {};
     }
   }
-  await input.finish();
+}
+
+/** A file, or nothing where it is a folder. */
+async function* fileIn(input: ByteReader, type: string, name: string, size: number): AsyncGenerator<TarFile> {
+  let unread = size;
+  if (type !== FOLDER && !name.endsWith('/')) {
+    const read = async () => {
+      const content = await input.take(unread);
+      unread = 0;
+      return content;
+    };
+    yield { name, size, read };
+  }
+  await input.skip(unread + padding(size));
+}
+
+async function readFacts(input: ByteReader, type: string, size: number): Promise<Before> {
+  if (size > MAX_FACTS_BYTES)
+    throw damaged(`it has more than ${MAX_FACTS_BYTES} bytes of facts before a file`);
+  const bytes = await input.take(size);
+  await input.skip(padding(size));
+  if (type === 'x') return paxFacts(bytes);
+  return type === 'L' ? { name: textUntilZero(bytes) } : {};
 }
 
 function checkType(type: string, name: string): void {
-  if (type === '5' || REGULAR_FILES.includes(type)) return;
+  if (type === FOLDER || REGULAR_FILES.includes(type)) return;
   const link = LINKS[type];
   throw unprocessable(
     `The entry ${quoted(name)} is ${link ?? OTHERS[type] ?? `of the unknown type ${quoted(type)}`}.`,
@@ -77,9 +98,9 @@ function checkType(type: string, name: string): void {
 }
 
 function checkHeader(header: Buffer): void {
-  let sum = 0;
-  for (const [index, byte] of header.entries()) {
-    sum += index >= 148 && index < 156 ? 0x20 : byte;
+  let sum = 8 * 0x20;
+  for (let at = 0; at < BLOCK_BYTES; at++) {
+    if (at < 148 || at >= 156) sum += header[at] ?? 0;
   }
   if (sum !== numberAt(header, 148, 8)) throw damaged('a header has another checksum than it says');
 }
@@ -148,12 +169,6 @@ function decimal(value: Buffer): number {
   return Number(digits);
 }
 
-function checkedSize(size: number): number {
-  if (size > MAX_FACTS_BYTES)
-    throw damaged(`it has more than ${MAX_FACTS_BYTES} bytes of facts before a file`);
-  return size;
-}
-
 function isZero(bytes: Uint8Array): boolean {
   return bytes.every((byte) => byte === 0);
 }
@@ -167,62 +182,14 @@ export function damaged(why: string, cause?: unknown) {
   });
 }
 
-/** The bytes of a tar, by so many as are asked for. */
-class TarInput {
-  readonly #pieces: AsyncIterator<Uint8Array>;
-  #piece: Uint8Array = new Uint8Array();
+/** What fills up the last block. */
+function padding(size: number): number {
+  return -size & (BLOCK_BYTES - 1);
+}
 
-  constructor(tar: AsyncIterable<Uint8Array>) {
-    this.#pieces = tar[Symbol.asyncIterator]();
-  }
-
-  /** So many bytes of content, and what fills up their last block. */
-  async takePadded(bytes: number): Promise<Buffer> {
-    const content = await this.take(bytes);
-    await this.take(-bytes & (BLOCK_BYTES - 1));
-    return content;
-  }
-
-  async take(bytes: number): Promise<Buffer> {
-    const taken: Uint8Array[] = [];
-    let missing = bytes;
-    while (missing > 0) {
-      const part = await this.#next(missing);
-      taken.push(part);
-      missing -= part.length;
-    }
-    const [first] = taken;
-    return first !== undefined && taken.length === 1
-      ? Buffer.from(first.buffer, first.byteOffset, first.length)
-      : Buffer.concat(taken);
-  }
-
-  async skipPadded(bytes: number): Promise<void> {
-    let missing = bytes + (-bytes & (BLOCK_BYTES - 1));
-    while (missing > 0) {
-      missing -= (await this.#next(missing)).length;
-    }
-  }
-
-  /** Behind the end is nothing but zeros; reading them tells whether what the tar was packed in is whole. */
-  async finish(): Promise<void> {
-    let rest: Uint8Array | undefined = this.#piece;
-    while (rest !== undefined) {
-      if (!isZero(rest)) throw damaged('it goes on behind its end');
-      const { done, value } = await this.#pieces.next();
-      rest = done === true ? undefined : value;
-    }
-  }
-
-  /** Up to so many bytes. */
-  async #next(bytes: number): Promise<Uint8Array> {
-    while (this.#piece.length === 0) {
-      const { done, value } = await this.#pieces.next();
-      if (done === true) throw damaged('it is cut');
-      this.#piece = value;
-    }
-    const part = this.#piece.subarray(0, bytes);
-    this.#piece = this.#piece.subarray(part.length);
-    return part;
+/** Behind the end is nothing but zeros; reading them tells whether what the tar was packed in is whole. */
+async function checkEnd(input: ByteReader): Promise<void> {
+  for await (const piece of input.rest()) {
+    if (!isZero(piece)) throw damaged('it goes on behind its end');
   }
 }

@@ -7,6 +7,7 @@ import { ContentFacts } from './content-facts.ts';
 import { checkFileCount, checkUnpackedSize } from './content-limits.ts';
 import { comparePaths, digestOf, type Manifest, type ManifestFile, type PackedFacts } from './manifest.ts';
 import { deflate, packFile, WHOLE_BYTES } from './pack-file.ts';
+import { Pause } from './pause.ts';
 import { centralHeader, endOfDirectory, localHeader, localHeaderBytes } from './zip-records.ts';
 
 /** So many small files are read and packed at a time. */
@@ -33,7 +34,9 @@ export async function writeZip(inputs: readonly BundleInput[], sink: ArchiveSink
 
   const output = new Output(sink);
   const files: ManifestFile[] = [];
+  const pause = new Pause();
   for await (const ready of readAhead(sorted)) {
+    await pause.whenLong();
     files.push(
       ready.kind === 'whole' ? await writeWhole(ready, output) : await writeLarge(ready.input, output),
     );

@@ -1,3 +1,35 @@
+export type { Bundle, BundleSettings, RetentionRule, VersionReference } from './bundles/bundle.ts';
+export type {
+  ActivationOptions,
+  BundleChannel,
+  BundleChannels,
+  ChannelGates,
+  Rollout,
+  RolloutState,
+  RolloutStep,
+} from './bundles/bundle-channels.ts';
+export type { Acknowledgement, BundleConsumer, BundleConsumers } from './bundles/bundle-consumers.ts';
+export type { BundleContent } from './bundles/bundle-content.ts';
+export type { BundleDraft, CommitOptions, UploadPlace } from './bundles/bundle-draft.ts';
+export type { BundleDrafts, DraftState, StartOptions } from './bundles/bundle-drafts.ts';
+export type { BundleReader } from './bundles/bundle-reader.ts';
+export type {
+  BundleDifference,
+  BundleFile,
+  BundleVersion,
+  BundleVersionWithFiles,
+  ChangedFile,
+  PublishedVersion,
+} from './bundles/bundle-version.ts';
+export type {
+  BundleVersions,
+  PublishOptions,
+  ReadVersionOptions,
+  VersionFacts,
+} from './bundles/bundle-versions.ts';
+export type { BundleWriter } from './bundles/bundle-writer.ts';
+export type { Bundles } from './bundles/bundles.ts';
+export type { UploadOptions } from './bundles/upload-archive.ts';
 export type { Application, ApplicationInput, Apps, PageOptions } from './config/apps.ts';
 export {
   type ConfigSchema,

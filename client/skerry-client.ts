@@ -1,3 +1,4 @@
+import { Bundles } from './bundles/bundles.ts';
 import { Apps } from './config/apps.ts';
 import type { ConfigSchema } from './config/config-schema.ts';
 import { type ConfigOptions, LiveConfig } from './config/live-config.ts';
@@ -41,6 +42,7 @@ export class SkerryClient {
   readonly registry: Registry;
   readonly webhooks: Webhooks;
   readonly deadLetters: DeadLetters;
+  readonly bundles: Bundles;
   readonly #ns: string;
   readonly #transport: Transport;
 
@@ -71,6 +73,7 @@ export class SkerryClient {
     this.registry = new Registry(this.services, this.#transport.timing);
     this.webhooks = new Webhooks(this.#transport);
     this.deadLetters = new DeadLetters(this.#transport);
+    this.bundles = new Bundles(this.#transport);
     this.#ns = options.ns ?? 'default';
   }
 

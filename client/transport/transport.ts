@@ -40,9 +40,13 @@ export interface Call extends CallOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** Sent as JSON, unless `content` is given. */
   readonly body?: unknown;
-  readonly content?: { readonly bytes: Uint8Array<ArrayBuffer> | string; readonly type: string } | undefined;
+  readonly content?:
+    | { readonly bytes: Uint8Array<ArrayBuffer> | Blob | string; readonly type: string }
+    | undefined;
   /** Milliseconds for one attempt, where the answer may take longer than others do. */
   readonly attemptTimeout?: number;
+  /** Milliseconds with all retries, where one attempt may take so long that there is no time for another; that of one attempt unless told. */
+  readonly timeout?: number;
   /** Whether a POST does no harm when it is done twice; any other method does none. */
   readonly isRepeatable?: boolean;
   /** Leaves the cache of entity tags alone, where an answer holds what its tag does not cover or never comes again. */
@@ -59,6 +63,8 @@ export interface Answer {
   readonly etag: string | undefined;
   /** `X-Skerry-Revision`. */
   readonly revision: number | undefined;
+  /** `X-Skerry-Version`, of bundles. */
+  readonly version: number | undefined;
   readonly lastModified: string | undefined;
 }
 
@@ -69,6 +75,7 @@ const GONE: Answer = {
   contentType: '',
   etag: undefined,
   revision: undefined,
+  version: undefined,
   lastModified: undefined,
 };
 
@@ -86,13 +93,28 @@ export class Transport {
     this.#options = options;
   }
 
+  /** Milliseconds for one attempt. */
+  get attemptTimeout(): number {
+    return this.#options.attemptTimeout;
+  }
+
+  /** Milliseconds for a call with its retries. */
+  get timeout(): number {
+    return this.#options.timeout;
+  }
+
+  /** For what is not asked of Skerry itself. */
+  get fetch(): typeof fetch {
+    return this.#options.fetch;
+  }
+
   /** @throws SkerryProblem, SkerryUnreachable, SkerryUncertain, or the reason of `call.signal`. */
   async send({ body, ...rest }: Call): Promise<Answer> {
     // What cannot be sent is refused here, and is no fault of the network.
     const content =
       body === undefined ? undefined : { bytes: JSON.stringify(body), type: 'application/json' };
     const call: Call = { content, ...rest };
-    const timeout = Math.max(this.#options.timeout, call.attemptTimeout ?? 0);
+    const timeout = Math.max(this.#options.timeout, call.timeout ?? call.attemptTimeout ?? 0);
     const patience = startDeadline(timeout, call.signal);
     try {
       return await this.#sendPatiently(call, patience.signal, this.timing.steady() + timeout);
@@ -142,7 +164,7 @@ export class Transport {
   }
 
   async #attempt(call: Call, outer: AbortSignal): Promise<Answer> {
-    const attempt = startDeadline(call.attemptTimeout ?? this.#options.attemptTimeout, outer);
+    const attempt = startDeadline(Math.max(call.attemptTimeout ?? 0, this.#options.attemptTimeout), outer);
     try {
       return await this.#exchange(call, attempt.signal);
     } catch (error) {
@@ -171,7 +193,11 @@ export class Transport {
     });
     if (response.status === 304 && cached !== undefined) {
       await response.body?.cancel();
-      return { ...cached, revision: readRevision(response) ?? cached.revision };
+      return {
+        ...cached,
+        revision: readNumber(response, 'x-skerry-revision') ?? cached.revision,
+        version: readNumber(response, 'x-skerry-version') ?? cached.version,
+      };
     }
     if (!response.ok) throw await readProblem(response);
     const answer = {
@@ -179,7 +205,8 @@ export class Transport {
       bytes: new Uint8Array(await response.arrayBuffer()),
       contentType: response.headers.get('content-type') ?? '',
       etag: response.headers.get('etag') ?? undefined,
-      revision: readRevision(response),
+      revision: readNumber(response, 'x-skerry-revision'),
+      version: readNumber(response, 'x-skerry-version'),
       lastModified: response.headers.get('last-modified') ?? undefined,
     };
     if (isCached) this.#cache.set(url, answer);
@@ -272,7 +299,7 @@ function messageOf(error: unknown): string {
     : error.message;
 }
 
-function readRevision({ headers }: Response): number | undefined {
-  const value = headers.get('x-skerry-revision');
+function readNumber({ headers }: Response, name: string): number | undefined {
+  const value = headers.get(name);
   return value === null ? undefined : Number(value);
 }

@@ -83,6 +83,7 @@ const GROUPS: Readonly<Record<string, string>> = {
   kv: 'Keys and values of a store',
   app: 'Configuration of applications',
   service: 'Services and their instances',
+  bundle: 'Versions of sets of files',
   election: 'Leaders',
   webhooks: 'Endpoints that are told of changes',
   'dead-letters': 'What could not be delivered',

@@ -1,5 +1,7 @@
 import type { Writable } from 'node:stream';
+import { styleText } from 'node:util';
 import { formatTable } from './format-table.ts';
+import { type Progress, showProgress } from './progress-bar.ts';
 
 /** Where results go, as people or as programs read them. Standard output holds nothing but results. */
 export interface Output {
@@ -14,6 +16,10 @@ export interface Output {
   raw(content: Uint8Array): void;
   /** What a person should know and a program need not, on standard error. */
   note(text: string): void;
+  /** Shows on a terminal, on standard error, how far something of so many bytes is. */
+  progress(label: string, total?: number): Progress;
+  /** A text in a colour, where standard output is a terminal that has some. */
+  paint(colour: 'red' | 'green' | 'cyan' | 'bold', text: string): string;
 }
 
 export function createOutput({
@@ -41,6 +47,13 @@ export function createOutput({
     },
     note(text) {
       err.write(`${text}\n`);
+    },
+    progress(label, total) {
+      const isShown = !isJson && 'isTTY' in err && err.isTTY === true;
+      return showProgress(label, total, isShown ? err : undefined);
+    },
+    paint(colour, text) {
+      return styleText(colour, text, { stream: out });
     },
   };
   return output;

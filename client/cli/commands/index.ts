@@ -1,5 +1,7 @@
 import type { Command } from '../command.ts';
 import { appCommands } from './app.ts';
+import { bundleCommands } from './bundle.ts';
+import { bundleChannelCommands } from './bundle-channels.ts';
 import { deadLetterCommands } from './dead-letters.ts';
 import { electionCommands } from './election.ts';
 import { historyCommand } from './history.ts';
@@ -17,6 +19,8 @@ export const COMMANDS: readonly Command[] = [
   watchCommand,
   ...appCommands,
   ...serviceCommands,
+  ...bundleCommands,
+  ...bundleChannelCommands,
   historyCommand,
   ...electionCommands,
   ...webhooksCommands,

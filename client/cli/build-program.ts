@@ -24,7 +24,8 @@ export const GLOBAL_FLAGS = {
 
 export interface Program {
   readonly commands: readonly Command[];
-  readonly version: string;
+  /** What --version tells; absent where that is left to the command that is named. */
+  readonly version: string | undefined;
   readonly writeOut: (text: string) => void;
   /** Told the help where a command line names no command. */
   readonly writeHelpInstead: (text: string) => void;
@@ -43,7 +44,6 @@ export function buildProgram({ commands, version, writeOut, writeHelpInstead, ru
   const program = new Parser('skerry')
     .description('Talks to Skerry: configuration, services, keys and what changes in them.')
     .usage(USAGE_OF_SEVERAL)
-    .version(version, '--version', 'print the version')
     .exitOverride()
     .configureOutput({
       writeOut,
@@ -61,6 +61,7 @@ export function buildProgram({ commands, version, writeOut, writeHelpInstead, ru
     })
     .helpOption('--help', 'show this')
     .helpCommand(false);
+  if (version !== undefined) program.version(version, '--version', 'print the version');
   addFlags(program, GLOBAL_FLAGS);
 
   for (const command of commands) {

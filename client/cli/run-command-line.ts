@@ -49,7 +49,10 @@ export async function runCommandLine(
   let exitCode: number = EXIT.ok;
   const program = buildProgram({
     commands,
-    version: packageFacts.version,
+    // The parser would take the flag of a command for its own.
+    version: commands.some(({ name }) => words.includes(name.replace(/ .*/, '')))
+      ? undefined
+      : packageFacts.version,
     writeOut: (text) => out.write(text),
     writeHelpInstead: (text) => err.write(text),
     async run(command, args, flags) {

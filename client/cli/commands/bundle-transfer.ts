@@ -27,7 +27,7 @@ Content that the newest version has makes no new one.`,
   },
   examples: [
     'skerry bundle push envoy config/',
-    'skerry bundle push envoy release.zip --message "Release 4.2" --label 4.2',
+    "skerry bundle push envoy release.zip --message 'Release 4.2' --label v4.2",
     'skerry bundle push envoy config/ --channel staging',
   ],
   async run({ args, flags, client, output, signal, folder }) {

@@ -84,7 +84,7 @@ const rollback = defineCommand({
   summary: 'Publishes the content of an earlier version as a new one',
   args: ['<bundle>', '<version>'],
   flags: VERSION_FLAGS,
-  examples: ['skerry bundle rollback envoy 3 --message "4 loses requests"'],
+  examples: ["skerry bundle rollback envoy 3 --message '4 loses requests'"],
   async run({ args: { bundle, version }, flags, client, output, signal }) {
     const options = { ...readVersionFlags(flags), signal };
     const made = await client.bundles.versions.rollback(bundle, readReference(version), options);

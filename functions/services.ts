@@ -3,12 +3,14 @@ import type { ServiceBusClient, ServiceBusSender } from '@azure/service-bus';
 import type { BlobServiceClient } from '@azure/storage-blob';
 import {
   ArchiveStore,
+  BundleCleanup,
   BundleSweeper,
   Channels,
   Consumers,
   Gatekeeper,
   RolloutAlarms,
   Versions,
+  VersionUses,
 } from '../shared/bundles/index.ts';
 import { Applications } from '../shared/config/index.ts';
 import { Elections } from '../shared/elections/index.ts';
@@ -93,6 +95,7 @@ export interface Services {
   readonly compaction: Compaction;
   readonly retention: Retention;
   readonly compactor: Compactor;
+  readonly bundleCleanup: BundleCleanup;
   readonly registry: Registry;
   readonly sessions: SessionLeases;
   readonly attached: AttachedRecords;
@@ -131,6 +134,7 @@ export function services(): Services {
 /** What only other services work with. */
 interface Parts extends Services {
   readonly leases: Leases;
+  readonly versionUses: VersionUses;
   readonly sealer: Sealer;
   readonly rolloutAlarms: RolloutAlarms;
   readonly requests: RequestWriter;
@@ -199,6 +203,19 @@ export function composeServices(settings: Settings): Services {
         minDays: settings.SKERRY_RETENTION_DAYS,
       }),
     compactor: () => new Compactor({ compaction: app.compaction, retention: app.retention, clock, random }),
+
+    versionUses: () => new VersionUses({ leases: app.leases, clock }),
+    bundleCleanup: () =>
+      new BundleCleanup({
+        records: app.records,
+        uses: app.versionUses,
+        blob: () => app.blob,
+        clock,
+        rule: {
+          versions: settings.SKERRY_BUNDLE_RETENTION_VERSIONS,
+          days: settings.SKERRY_BUNDLE_RETENTION_DAYS,
+        },
+      }),
 
     applications: () => new Applications(app.records),
     keyValues: () => new KeyValues(app.records, clock),

@@ -1,5 +1,6 @@
 import { app, type InvocationContext, type Timer } from '@azure/functions';
 import { services } from '../services.ts';
+import { describeCleanup } from './describe-cleanup.ts';
 import { describeSweep } from './describe-sweep.ts';
 
 const { settings } = services();
@@ -11,6 +12,9 @@ app.timer('timers-sweep', { schedule: settings.SKERRY_SWEEP_SCHEDULE, handler: s
 
 /** Any number of runs may be under way at once, and each goes on where another was cut off. */
 app.timer('timers-compact', { schedule: COMPACTION_SCHEDULE, handler: compact });
+
+/** As compaction. */
+app.timer('timers-bundles', { schedule: settings.SKERRY_BUNDLE_CLEANUP_SCHEDULE, handler: cleanUpBundles });
 
 async function sweep(_timer: Timer, context: InvocationContext): Promise<void> {
   const summary = await services().sweep.run();
@@ -32,5 +36,16 @@ async function compact(_timer: Timer, context: InvocationContext): Promise<void>
   }
   for (const { scope, error } of failed) {
     context.error(`The compaction failed in ${scope}:`, error);
+  }
+}
+
+async function cleanUpBundles(_timer: Timer, context: InvocationContext): Promise<void> {
+  const summary = await services().bundleCleanup.run();
+  const line = describeCleanup(summary);
+  if (line !== undefined) {
+    context.log(line);
+  }
+  for (const { folder, error } of summary.failed) {
+    context.error(`The cleanup failed in ${folder}:`, error);
   }
 }

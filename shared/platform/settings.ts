@@ -55,6 +55,10 @@ const settingsSchema = z.object({
   SKERRY_RETENTION_DAYS: z.coerce.number().nonnegative().default(30),
   SKERRY_FEED_POLL_MILLISECONDS: z.coerce.number().int().positive().default(500),
   SKERRY_SWEEP_SCHEDULE: z.string().default('0 * * * * *'),
+  /** What cleanup keeps of a bundle: so many of its newest versions, and all that are younger than so many days. */
+  SKERRY_BUNDLE_RETENTION_VERSIONS: z.coerce.number().int().min(1).default(50),
+  SKERRY_BUNDLE_RETENTION_DAYS: z.coerce.number().nonnegative().default(30),
+  SKERRY_BUNDLE_CLEANUP_SCHEDULE: z.string().default('0 20 * * * *'),
 });
 
 /** What the app reads from its environment, checked and with defaults filled in. */

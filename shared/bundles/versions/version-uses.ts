@@ -1,0 +1,105 @@
+import type { Clock } from '../../platform/clock.ts';
+import { RecentMap } from '../../platform/recent-map.ts';
+import {
+  isAlive,
+  isUnder,
+  type Leases,
+  type Scope,
+  type StoredLease,
+  type SweepSummary,
+  scopeId,
+} from '../../records/index.ts';
+import { bundleScope, versionKey, versionsPrefix } from '../bundle.ts';
+
+/*
+ * Who reads which version, so that cleanup leaves it alone. A use is a lease with the key of the version, for a day from when it was written; a
+ * process writes it anew when twelve hours have passed since it did, or saw that another one had. So whoever reads a version finds it
+ * pinned for at least twelve hours more.
+ *
+ * All reads count, of the newest version too: a reader that resolved `latest` and goes on by number must not lose its version to the next one.
+ *
+ * A read does not wait for that, and may be the first of a reader who goes on for hours while cleanup, which saw no use, takes the
+ * version away. That reader is safe all the same: a version that was taken away is found as long as it has a use (version-finder.ts), and
+ * keeps its content for an hour, and after that as long as it has a use; the use of the first read stands a moment after it. And
+ * when cleanup finds an hour old mark and no use, none can come: nobody finds the version, and what processes remember of it, they forgot
+ * after ten minutes.
+ */
+
+const HOUR = 3_600_000;
+const USE_MILLISECONDS = 24 * HOUR;
+const RENEWAL_MILLISECONDS = 12 * HOUR;
+/** Versions of which a process remembers when it saw their use renewed. */
+const MAX_VERSIONS = 20_000;
+const MAX_TRIES = 3;
+
+export interface VersionUsesOptions {
+  readonly leases: Leases;
+  readonly clock: Clock;
+}
+
+/** The uses of versions, by whoever reads them. */
+export class VersionUses {
+  readonly #leases: Leases;
+  readonly #clock: Clock;
+  /** When the use of a version was renewed, as far as this process knows. */
+  readonly #renewed = new RecentMap<string, number>(MAX_VERSIONS);
+
+  constructor({ leases, clock }: VersionUsesOptions) {
+    this.#leases = leases;
+    this.#clock = clock;
+  }
+
+  /** Tells that a version is read. It returns at once and never fails: a use that cannot be written is written with the next read. */
+  note(ns: string, name: string, version: number): void {
+    const scope = bundleScope(ns, name);
+    const key = versionKey(name, version);
+    const place = scopeId(scope) + key;
+    const now = this.#clock.now();
+    const renewedAt = this.#renewed.get(place) ?? Number.NEGATIVE_INFINITY;
+    if (now - renewedAt < RENEWAL_MILLISECONDS) return;
+    this.#renewed.set(place, now);
+    this.#renew(scope, key, now).then(
+      (since) => this.#renewed.set(place, since),
+      () => this.#renewed.set(place, Number.NEGATIVE_INFINITY),
+    );
+  }
+
+  /** Whether a version was read lately. */
+  async isUsed(ns: string, name: string, version: number): Promise<boolean> {
+    const held = await this.#leases.read(bundleScope(ns, name), versionKey(name, version));
+    return held !== undefined && isAlive(held.lease, this.#clock.now());
+  }
+
+  /** The keys of all versions of a bundle that were read lately. */
+  async usedKeys(scope: Scope): Promise<ReadonlySet<string>> {
+    const leases = await this.#leases.lookAtAll(scope, [], false);
+    const now = this.#clock.now();
+    const uses = [...leases.values()].filter(
+      (lease) => isUnder(versionsPrefix(scope.name), lease.key) && isAlive(lease, now),
+    );
+    return new Set(uses.map(({ key }) => key));
+  }
+
+  /** For the sweep: whether a lease is a use. */
+  static isUse({ scope, lease }: StoredLease): boolean {
+    return isUnder(versionsPrefix(scope.name), lease.key);
+  }
+
+  /** For the sweep: removes a use that has ended, unless it was renewed since. */
+  async collect(due: StoredLease, summary: SweepSummary): Promise<void> {
+    await this.#leases.remove(due);
+    summary.collected += 1;
+  }
+
+  /** @returns when the use was renewed, which another process may have done before. */
+  async #renew(scope: Scope, key: string, now: number): Promise<number> {
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      const held = await this.#leases.read(scope, key);
+      const heldSince = held?.lease.renewedAt ?? Number.NEGATIVE_INFINITY;
+      if (now - heldSince < RENEWAL_MILLISECONDS) return heldSince;
+      const lease = { key, state: 'live', renewedAt: now, expiresAt: now + USE_MILLISECONDS } as const;
+      if ((await this.#leases.write(scope, lease, held)) !== undefined) return now;
+    }
+    throw new Error(`The use of ${key} is written by too many at a time.`);
+  }
+}

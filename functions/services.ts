@@ -221,7 +221,8 @@ export function composeServices(settings: Settings): Services {
     keyValues: () => new KeyValues(app.records, clock),
     gossip: () => new GossipRegistry(app.records),
     archives: () => new ArchiveStore({ blob: () => app.blob, clock, random }),
-    versions: () => new Versions({ records: app.records, archives: app.archives, clock }),
+    versions: () =>
+      new Versions({ records: app.records, archives: app.archives, uses: app.versionUses, clock }),
     rolloutAlarms: () => new RolloutAlarms({ records: app.records, leases: app.leases, clock }),
     channels: () =>
       new Channels({

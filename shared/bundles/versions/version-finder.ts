@@ -12,6 +12,7 @@ import { type ChannelValue, versionOfChannel } from '../channels/channel.ts';
 import type { KnownVersions } from './known-versions.ts';
 import { LATEST, versionNumberOf } from './reference.ts';
 import { unknownBundle, unknownVersion, type Version } from './version.ts';
+import type { VersionUses } from './version-uses.ts';
 
 /** How far the clocks of those who make drafts and versions may be apart. */
 const CLOCK_SKEW_MILLISECONDS = 60_000;
@@ -22,20 +23,23 @@ const PAGE = 100;
 export class VersionFinder {
   readonly #records: Records;
   readonly #known: KnownVersions;
+  readonly #uses: VersionUses;
 
-  constructor(records: Records, known: KnownVersions) {
+  constructor(records: Records, known: KnownVersions, uses: VersionUses) {
     this.#records = records;
     this.#known = known;
+    this.#uses = uses;
   }
 
   /**
-   * The version that a number, `latest`, a channel (for a consumer, if one is named) or a label stands for, in this order.
+   * The version that a number, `latest`, a channel (for a consumer, if one is named) or a label stands for, in this order. One that
+   * cleanup took away is still found as long as somebody reads it.
    *
    * @throws SkerryError `not-found`.
    */
   async find(ns: string, name: string, reference: string, consumer?: string): Promise<Version> {
     const version = await this.#find(ns, name, reference, consumer);
-    if (version === undefined || version.removedAt !== undefined) {
+    if (version === undefined || (await this.#isTakenAway(ns, name, version))) {
       throw (await this.latest(ns, name)) === 0
         ? unknownBundle(ns, name)
         : unknownVersion(ns, name, reference);
@@ -61,6 +65,10 @@ export class VersionFinder {
       if (Date.parse(version.createdAt) < since) return undefined;
     }
     return undefined;
+  }
+
+  async #isTakenAway(ns: string, name: string, { version, removedAt }: Version): Promise<boolean> {
+    return removedAt !== undefined && !(await this.#uses.isUsed(ns, name, version));
   }
 
   async #find(ns: string, name: string, reference: string, consumer: string | undefined) {

@@ -14,10 +14,12 @@ import { type Publication, Publisher, type PublishOptions } from './publisher.ts
 import { unknownFile, type Version } from './version.ts';
 import { VersionFinder } from './version-finder.ts';
 import { checkNotes } from './version-notes.ts';
+import type { VersionUses } from './version-uses.ts';
 
 export interface VersionsOptions {
   readonly records: Records;
   readonly archives: ArchiveStore;
+  readonly uses: VersionUses;
   readonly clock: Clock;
 }
 
@@ -26,11 +28,13 @@ export class Versions {
   readonly #archives: ArchiveStore;
   readonly #finder: VersionFinder;
   readonly #publisher: Publisher;
+  readonly #uses: VersionUses;
 
-  constructor({ records, archives, clock }: VersionsOptions) {
+  constructor({ records, archives, uses, clock }: VersionsOptions) {
     const known = new KnownVersions(records, clock);
     this.#archives = archives;
-    this.#finder = new VersionFinder(records, known);
+    this.#uses = uses;
+    this.#finder = new VersionFinder(records, known, uses);
     this.#publisher = new Publisher(records, known, this.#finder);
   }
 
@@ -89,9 +93,11 @@ export class Versions {
     return await this.#finder.committedBy(ns, name, draft);
   }
 
-  /** See `VersionFinder.find`. */
+  /** See `VersionFinder.find`. Whoever finds a version reads it: for half a day more, cleanup leaves it alone. */
   async find(ns: string, name: string, reference: string, consumer?: string): Promise<Version> {
-    return await this.#finder.find(ns, name, reference, consumer);
+    const version = await this.#finder.find(ns, name, reference, consumer);
+    this.#uses.note(ns, name, version.version);
+    return version;
   }
 
   /** @throws SkerryError `not-found` when cleanup has removed the content. */

@@ -1,15 +1,11 @@
 import type { BlobServiceClient } from '@azure/storage-blob';
 import {
-  type BundleValue,
-  bundleKey,
   bundleScope,
   type ChannelValue,
   channelKey,
   consumerKey,
   type RetentionRule,
-  VersionUses,
   type VersionValue,
-  versionKey,
   versionsPrefix,
 } from '../../../shared/bundles/index.ts';
 import { BundleCleanup } from '../../../shared/bundles/retention/bundle-cleanup.ts';
@@ -20,13 +16,11 @@ import { createUlid } from '../../../shared/platform/ulid.ts';
 import {
   type CommitSet,
   type Decisions,
-  Leases,
   Records,
   type Scope,
   type WriteSet,
 } from '../../../shared/records/index.ts';
-import { type BlobFixture, startBlob } from '../blob-fixture.ts';
-import { type CosmosFixture, startCosmos } from '../cosmos-fixture.ts';
+import { type BundleProcess, type BundlesFixture, filesOf, startBundles } from './bundles-fixture.ts';
 
 export const HOUR = 3_600_000;
 export const DAY = 24 * HOUR;
@@ -66,26 +60,25 @@ export class WatchedRecords extends Records {
   }
 }
 
-/** Bundles as others leave them to cleanup: records and blobs, made without the code that makes them. */
-export interface BundleWorld {
+/** Bundles as others leave them to cleanup. */
+export interface BundleWorld extends BundleProcess {
   readonly clock: StandingClock;
-  readonly blob: BlobFixture;
-  readonly records: Records;
-  readonly uses: VersionUses;
+  readonly blob: BundlesFixture['blob'];
   openRecords(): WatchedRecords;
   cleanup(options?: {
     readonly rule?: RetentionRule;
     readonly records?: Records;
     readonly service?: BlobServiceClient;
   }): BundleCleanup;
-  /** Publishes the next version, over a blob of its own unless one is given. */
-  publish(name: string, blob?: string): Promise<VersionValue>;
+  /** Publishes the next version. */
+  publish(name: string): Promise<VersionValue>;
+  /** Uploads an archive that no version names. */
   upload(name: string, blob: string): Promise<void>;
   newBlob(): string;
   putChannel(name: string, channel: string, value: ChannelValue): Promise<void>;
   putConsumer(name: string, consumer: string, version: number): Promise<void>;
   /** Numbers of the versions that readers find, and of those that were taken away. */
-  versions(name: string): Promise<{ readonly found: number[]; readonly removed: number[] }>;
+  stored(name: string): Promise<{ readonly found: number[]; readonly removed: number[] }>;
   /** Names of the blobs below a path. */
   blobs(container: 'bundles' | 'drafts', prefix: string): Promise<string[]>;
   /** Deletes all blobs, so that cleanup finds no bundle. */
@@ -96,114 +89,70 @@ export interface BundleWorld {
 const AUTHOR = { actor: 'test' };
 
 export async function startBundleWorld(): Promise<BundleWorld> {
-  const [cosmos, blob]: [CosmosFixture, BlobFixture] = await Promise.all([startCosmos(), startBlob()]);
+  const fixture = await startBundles();
   const clock = new StandingClock();
-  const openRecords = () =>
-    new WatchedRecords({
-      container: cosmos.connect().container(COSMOS_CONTAINERS.records.id),
-      clock,
-      random: systemRandom,
-    });
-  const records = openRecords();
-  const leases = new Leases({
-    container: cosmos.connect().container(COSMOS_CONTAINERS.leases.id),
-    clock,
-  });
-  const uses = new VersionUses({ leases, clock });
-  const newBlob = () => createUlid(clock.now(), systemRandom);
-
-  const upload = async (name: string, blobName: string) => {
-    const container = blob.service.getContainerClient('bundles');
-    await Promise.all(
-      ['zip', 'json'].map((form) =>
-        container.getBlockBlobClient(`${NS}/${name}/${blobName}.${form}`).upload('x', 1),
-      ),
-    );
+  const process = fixture.open({ clock });
+  const { records, uses, versions } = process;
+  const { service } = fixture.blob;
+  let published = 0;
+  const put = async (name: string, key: string, value: object) => {
+    await records.commit(bundleScope(NS, name), { key, ...AUTHOR, decide: () => ({ type: 'put', value }) });
   };
-
   return {
+    ...process,
     clock,
-    blob,
-    records,
-    uses,
-    openRecords,
-    upload,
-    newBlob,
+    blob: fixture.blob,
+    openRecords: () =>
+      new WatchedRecords({
+        container: fixture.cosmos.connect().container(COSMOS_CONTAINERS.records.id),
+        clock,
+        random: systemRandom,
+      }),
     cleanup: (options = {}) =>
       new BundleCleanup({
         records: options.records ?? records,
         uses,
-        blob: () => Promise.resolve(options.service ?? blob.service),
+        blob: () => Promise.resolve(options.service ?? service),
         clock,
         rule: options.rule ?? { versions: 1, days: 1 },
       }),
-    async publish(name, sharedBlob) {
-      const blobName = sharedBlob ?? newBlob();
-      if (sharedBlob === undefined) await upload(name, blobName);
-      const scope = bundleScope(NS, name);
-      const head = await records.get<BundleValue>(scope, bundleKey(name));
-      const latest = (head?.value.latest ?? 0) + 1;
-      const value = versionValue(latest, blobName);
-      await records.transact<BundleValue | VersionValue>(scope, {
-        keys: [bundleKey(name), versionKey(name, latest)],
-        ...AUTHOR,
-        decide: () => ({
-          writes: [
-            { key: versionKey(name, latest), decision: { type: 'put', value } },
-            { key: bundleKey(name), decision: { type: 'put', value: { ...head?.value, latest } } },
-          ],
-        }),
-      });
-      return value;
+    async publish(name) {
+      published += 1;
+      const files = filesOf({ 'number.txt': String(published) });
+      const options = { author: AUTHOR, message: '', labels: [] };
+      return (await versions.publish(NS, name, files, options)).version;
     },
-    async putChannel(name, channel, value) {
-      const decide = () => ({ type: 'put', value }) as const;
-      await records.commit(bundleScope(NS, name), { key: channelKey(name, channel), ...AUTHOR, decide });
+    async upload(name, blob) {
+      const container = service.getContainerClient('bundles');
+      const names = ['zip', 'json'].map((form) => `${NS}/${name}/${blob}.${form}`);
+      await Promise.all(names.map((each) => container.getBlockBlobClient(each).upload('x', 1)));
     },
-    async putConsumer(name, consumer, version) {
-      const decide = () => ({ type: 'put', value: { version } }) as const;
-      await records.commit(bundleScope(NS, name), { key: consumerKey(name, consumer), ...AUTHOR, decide });
-    },
-    async versions(name) {
-      const { records: all } = await records.list<VersionValue>(bundleScope(NS, name), {
-        prefix: versionsPrefix(name),
-      });
-      const values = all.map(({ value }) => value);
-      return {
-        found: values.filter(({ removedAt }) => removedAt === undefined).map(({ version }) => version),
-        removed: values.filter(({ removedAt }) => removedAt !== undefined).map(({ version }) => version),
-      };
+    newBlob: () => createUlid(clock.now(), systemRandom),
+    putChannel: (name, channel, value) => put(name, channelKey(name, channel), value),
+    putConsumer: (name, consumer, version) => put(name, consumerKey(name, consumer), { version }),
+    async stored(name) {
+      const prefix = versionsPrefix(name);
+      const { records: all } = await records.list<VersionValue>(bundleScope(NS, name), { prefix });
+      const numbers = (isRemoved: boolean) =>
+        all
+          .filter(({ value }) => (value.removedAt !== undefined) === isRemoved)
+          .map(({ value }) => value.version);
+      return { found: numbers(false), removed: numbers(true) };
     },
     async blobs(container, prefix) {
       const names: string[] = [];
-      for await (const item of blob.service.getContainerClient(container).listBlobsFlat({ prefix })) {
+      for await (const item of service.getContainerClient(container).listBlobsFlat({ prefix })) {
         names.push(item.name.slice(prefix.length));
       }
       return names;
     },
     async clear() {
-      for (const container of BLOB_CONTAINERS.map((each) => blob.service.getContainerClient(each))) {
+      for (const container of BLOB_CONTAINERS.map((each) => service.getContainerClient(each))) {
         const deleted: Promise<unknown>[] = [];
         for await (const item of container.listBlobsFlat()) deleted.push(container.deleteBlob(item.name));
         await Promise.all(deleted);
       }
     },
-    async stop() {
-      await Promise.all([cosmos.stop(), blob.stop()]);
-    },
-  };
-}
-
-function versionValue(version: number, blob: string): VersionValue {
-  return {
-    version,
-    digest: `sha256:${blob}`,
-    blob,
-    files: 1,
-    size: 1,
-    archiveSize: 1,
-    author: 'test',
-    message: '',
-    labels: [],
+    stop: () => fixture.stop(),
   };
 }

@@ -1,10 +1,10 @@
 import { BlobServiceClient } from '@azure/storage-blob';
 import type { BundleInput } from '../../../shared/bundles/content/bundle-input.ts';
-import { ArchiveStore, Versions } from '../../../shared/bundles/index.ts';
+import { ArchiveStore, Versions, VersionUses } from '../../../shared/bundles/index.ts';
 import { type Clock, systemClock } from '../../../shared/platform/clock.ts';
 import { systemRandom } from '../../../shared/platform/random.ts';
 import { COSMOS_CONTAINERS } from '../../../shared/platform/topology.ts';
-import { Records } from '../../../shared/records/index.ts';
+import { Leases, Records } from '../../../shared/records/index.ts';
 import { type BlobFixture, startBlob } from '../blob-fixture.ts';
 import { type CosmosFixture, startCosmos } from '../cosmos-fixture.ts';
 
@@ -12,6 +12,7 @@ import { type CosmosFixture, startCosmos } from '../cosmos-fixture.ts';
 export interface BundleProcess {
   readonly records: Records;
   readonly archives: ArchiveStore;
+  readonly uses: VersionUses;
   readonly versions: Versions;
 }
 
@@ -31,7 +32,8 @@ export async function startBundles(): Promise<BundlesFixture> {
     cosmos,
     blob,
     open({ clock = systemClock, blobConnection = blob.connectionString } = {}) {
-      const container = cosmos.connect().container(COSMOS_CONTAINERS.records.id);
+      const database = cosmos.connect();
+      const container = database.container(COSMOS_CONTAINERS.records.id);
       const records = new Records({ container, clock, random: systemRandom });
       const service = BlobServiceClient.fromConnectionString(blobConnection);
       const archives = new ArchiveStore({
@@ -39,7 +41,9 @@ export async function startBundles(): Promise<BundlesFixture> {
         clock,
         random: systemRandom,
       });
-      return { records, archives, versions: new Versions({ records, archives, clock }) };
+      const leases = new Leases({ container: database.container(COSMOS_CONTAINERS.leases.id), clock });
+      const uses = new VersionUses({ leases, clock });
+      return { records, archives, uses, versions: new Versions({ records, archives, uses, clock }) };
     },
     async blobsOf(ns, name) {
       const names: string[] = [];

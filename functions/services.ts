@@ -193,7 +193,11 @@ export function composeServices(settings: Settings): Services {
         records: app.records,
         leases: app.leases,
         clock,
-        sweepers: [app.registry.sweeper, app.attached, new BundleSweeper({ alarms: app.rolloutAlarms })],
+        sweepers: [
+          app.registry.sweeper,
+          app.attached,
+          new BundleSweeper({ alarms: app.rolloutAlarms, uses: app.versionUses }),
+        ],
       }),
 
     compaction: () => new Compaction({ container: app.recordsContainer, clock }),

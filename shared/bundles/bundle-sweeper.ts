@@ -1,16 +1,19 @@
 import { mapConcurrently } from '../platform/map-concurrently.ts';
 import { isUnder, type StoredLease, type Sweeper, type SweepSummary } from '../records/index.ts';
-import { BUNDLE_KIND, channelsPrefix } from './bundle.ts';
+import { BUNDLE_KIND, channelsPrefix, versionsPrefix } from './bundle.ts';
 import type { RolloutAlarms } from './channels/rollout-alarms.ts';
+import type { VersionUses } from './versions/version-uses.ts';
 
-const ALARMS_AT_ONCE = 8;
+const AT_ONCE = 8;
 
-/** Deals with what is due of bundles: the alarms of rollouts. */
+/** Deals with what is due of bundles: the alarms of rollouts, and the uses of versions that have ended. */
 export class BundleSweeper implements Sweeper {
   readonly #alarms: RolloutAlarms;
+  readonly #uses: VersionUses;
 
-  constructor(options: { readonly alarms: RolloutAlarms }) {
+  constructor(options: { readonly alarms: RolloutAlarms; readonly uses: VersionUses }) {
     this.#alarms = options.alarms;
+    this.#uses = options.uses;
   }
 
   isFor({ scope }: StoredLease): boolean {
@@ -19,6 +22,8 @@ export class BundleSweeper implements Sweeper {
 
   async sweepScope(due: readonly StoredLease[], summary: SweepSummary): Promise<void> {
     const alarms = due.filter(({ scope, lease }) => isUnder(channelsPrefix(scope.name), lease.key));
-    await mapConcurrently(alarms, ALARMS_AT_ONCE, (held) => this.#alarms.attend(held, summary));
+    await mapConcurrently(alarms, AT_ONCE, (held) => this.#alarms.attend(held, summary));
+    const uses = due.filter(({ scope, lease }) => isUnder(versionsPrefix(scope.name), lease.key));
+    await mapConcurrently(uses, AT_ONCE, (held) => this.#uses.collect(held, summary));
   }
 }

@@ -19,6 +19,7 @@ import {
   versionsPrefix,
 } from '../bundle.ts';
 import type { ChannelValue } from '../channels/channel.ts';
+import type { ConsumerValue } from '../channels/consumers.ts';
 import { BUNDLE_LIMITS } from '../limits.ts';
 import type { VersionUses } from '../versions/version-uses.ts';
 import { deleteBlob } from './delete-blob.ts';
@@ -181,7 +182,7 @@ export class VersionRemoval {
    */
   async #pinnedByReaders(scope: Scope): Promise<readonly number[]> {
     const [consumers, used] = await Promise.all([
-      this.#listAll<{ readonly version?: number }>(scope, { prefix: consumersPrefix(scope.name) }),
+      this.#listAll<ConsumerValue>(scope, { prefix: consumersPrefix(scope.name) }),
       this.#options.uses.usedKeys(scope),
     ]);
     return [

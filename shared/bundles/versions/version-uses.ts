@@ -80,11 +80,6 @@ export class VersionUses {
     return new Set(uses.map(({ key }) => key));
   }
 
-  /** For the sweep: whether a lease is a use. */
-  static isUse({ scope, lease }: StoredLease): boolean {
-    return isUnder(versionsPrefix(scope.name), lease.key);
-  }
-
   /** For the sweep: removes a use that has ended, unless it was renewed since. */
   async collect(due: StoredLease, summary: SweepSummary): Promise<void> {
     await this.#leases.remove(due);

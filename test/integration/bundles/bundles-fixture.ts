@@ -12,6 +12,7 @@ import { type CosmosFixture, startCosmos } from '../cosmos-fixture.ts';
 export interface BundleProcess {
   readonly records: Records;
   readonly archives: ArchiveStore;
+  readonly leases: Leases;
   readonly uses: VersionUses;
   readonly versions: Versions;
 }
@@ -43,7 +44,7 @@ export async function startBundles(): Promise<BundlesFixture> {
       });
       const leases = new Leases({ container: database.container(COSMOS_CONTAINERS.leases.id), clock });
       const uses = new VersionUses({ leases, clock });
-      return { records, archives, uses, versions: new Versions({ records, archives, uses, clock }) };
+      return { records, archives, leases, uses, versions: new Versions({ records, archives, uses, clock }) };
     },
     async blobsOf(ns, name) {
       const names: string[] = [];

@@ -7,6 +7,7 @@ import { Consumers } from '../../../shared/bundles/channels/consumers.ts';
 import { type CandidateVersions, Gatekeeper } from '../../../shared/bundles/channels/gatekeeper.ts';
 import { RolloutAlarms } from '../../../shared/bundles/channels/rollout-alarms.ts';
 import { toVersion, unknownVersion } from '../../../shared/bundles/versions/version.ts';
+import { VersionUses } from '../../../shared/bundles/versions/version-uses.ts';
 import { systemRandom } from '../../../shared/platform/random.ts';
 import { COSMOS_CONTAINERS } from '../../../shared/platform/topology.ts';
 import { type Change, Leases, Records, Sweep, type SweepSummary } from '../../../shared/records/index.ts';
@@ -74,9 +75,10 @@ export async function startChannels(): Promise<ChannelsFixture> {
       readFile: async (_ns, _name, _version, path) => ({ bytes: Buffer.from(files.get(path) ?? '') }),
     };
     const alarms = new RolloutAlarms({ records, leases, clock });
+    const uses = new VersionUses({ leases, clock });
     const endpointPolicy = { allowPrivate: false, ports: [443] };
     const gatekeeper = new Gatekeeper({ versions, post, endpointPolicy });
-    const sweep = new Sweep({ records, leases, clock, sweepers: [new BundleSweeper({ alarms })] });
+    const sweep = new Sweep({ records, leases, clock, sweepers: [new BundleSweeper({ alarms, uses })] });
     return {
       records,
       leases,

@@ -1,8 +1,15 @@
 import { BlobServiceClient, type ContainerClient } from '@azure/storage-blob';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { bundleKey, bundleScope, type VersionValue } from '../../../shared/bundles/index.ts';
+import {
+  BundleSweeper,
+  bundleKey,
+  bundleScope,
+  RolloutAlarms,
+  type VersionValue,
+} from '../../../shared/bundles/index.ts';
 import type { CleanupSummary } from '../../../shared/bundles/retention/bundle-cleanup.ts';
 import { FolderWalk } from '../../../shared/bundles/retention/folder-walk.ts';
+import { Sweep, type SweepSummary } from '../../../shared/records/index.ts';
 import { printedSeed, runs, seededRandom } from '../seeded-runs.ts';
 import { type BundleWorld, DAY, HOUR, NS, startBundleWorld } from './bundle-world.ts';
 
@@ -136,6 +143,8 @@ describe('old versions', () => {
     await cleanup.run();
     expect(await world.stored(name)).toEqual({ found: [4], removed: [] });
     expect(await world.blobs('bundles', `${NS}/${name}/`)).toHaveLength(2);
+    expect(await sweep(), 'what is left of the readers').toMatchObject({ collected: 2, failed: [] });
+    expect(await world.leases.due(world.clock.now(), 10)).toEqual([]);
   });
 
   test('leave content to the versions that share it', async () => {
@@ -176,6 +185,12 @@ describe('old versions', () => {
     expect(await world.blobs('bundles', `${NS}/${name}/`)).toHaveLength(2);
   });
 });
+
+async function sweep(): Promise<SweepSummary> {
+  const { records, leases, uses, clock } = world;
+  const alarms = new RolloutAlarms({ records, leases, clock });
+  return await new Sweep({ records, leases, clock, sweepers: [new BundleSweeper({ alarms, uses })] }).run();
+}
 
 describe('what was never published', () => {
   test('is deleted after a day, also where there is no such bundle', async () => {

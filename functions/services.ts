@@ -7,6 +7,8 @@ import {
   BundleSweeper,
   Channels,
   Consumers,
+  DraftStore,
+  Drafts,
   Gatekeeper,
   RolloutAlarms,
   Versions,
@@ -91,6 +93,7 @@ export interface Services {
   readonly versions: Versions;
   readonly channels: Channels;
   readonly consumers: Consumers;
+  readonly drafts: Drafts;
   readonly gossip: GossipRegistry;
   readonly compaction: Compaction;
   readonly retention: Retention;
@@ -237,6 +240,8 @@ export function composeServices(settings: Settings): Services {
         versions: app.versions,
       }),
     consumers: () => new Consumers({ records: app.records, versions: app.versions }),
+    drafts: () =>
+      new Drafts({ store: new DraftStore(() => app.blob), versions: app.versions, clock, random }),
     agents: () => new Agents(app.records, clock),
     registry: () =>
       new Registry({

@@ -11,9 +11,18 @@ export { type ChannelAddress, Channels, type RolloutMove } from './channels/chan
 export { type Consumer, Consumers } from './channels/consumers.ts';
 export { type GateFailure, Gatekeeper } from './channels/gatekeeper.ts';
 export { RolloutAlarms } from './channels/rollout-alarms.ts';
+export { DRAFT_SECONDS } from './drafts/draft-id.ts';
+export {
+  type BegunDraft,
+  type CommitOptions,
+  type Draft,
+  type DraftListing,
+  Drafts,
+} from './drafts/drafts.ts';
 export { BUNDLE_LIMITS } from './limits.ts';
 export { BundleCleanup, type CleanupSummary } from './retention/bundle-cleanup.ts';
 export { ArchiveStore } from './storage/archive-store.ts';
+export { DraftStore } from './storage/draft-store.ts';
 export { StoredBlob } from './storage/stored-blob.ts';
 export type { Publication, PublishOptions } from './versions/publisher.ts';
 export { LATEST, referenceNameSchema, referenceSchema, versionNumberOf } from './versions/reference.ts';

@@ -10,6 +10,8 @@ export const BUNDLE_LIMITS = {
   bodyBytes: 50 * 1024 * 1024,
   /** Unpacked, of all files of an archive that comes through the API. */
   bodyUnpackedBytes: 256 * 1024 * 1024,
+  /** Of an archive that is uploaded to a draft. */
+  uploadBytes: 2 * 1024 * 1024 * 1024,
   /** Unpacked, of all files of a version. */
   unpackedBytes: 2 * 1024 * 1024 * 1024,
   /** How much larger content may be than the archive that it came in, once it has more than `ratioFreeBytes`. */

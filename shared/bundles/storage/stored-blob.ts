@@ -1,10 +1,17 @@
-import type { BlobClient } from '@azure/storage-blob';
-import { askBlob, isBlobMissing } from '../../platform/ask-blob.ts';
-import { notFound } from '../../platform/errors.ts';
+import type { BlobClient, BlobDownloadOptions } from '@azure/storage-blob';
+import { askBlob, BLOB_STATUS, blobStatusOf, isBlobMissing } from '../../platform/ask-blob.ts';
+import { notFound, type SkerryError } from '../../platform/errors.ts';
 import type { RandomAccess } from '../content/bundle-input.ts';
 
 /** Bytes of one request while a blob is read from one end to the other; the next is under way while one is used. */
 const READ_BYTES = 2 * 1024 * 1024;
+
+/** What a blob must still be like when it is read. */
+export interface Unchanged {
+  readonly etag: string;
+  /** The error for one that is another by now, or gone. */
+  readonly changed: () => SkerryError;
+}
 
 /**
  * A blob whose size is known, read in requests of limited size: each has its own time, so that nothing is held open for a reader
@@ -13,18 +20,27 @@ const READ_BYTES = 2 * 1024 * 1024;
 export class StoredBlob implements RandomAccess {
   readonly size: number;
   readonly #client: BlobClient;
+  readonly #unchanged: Unchanged | undefined;
 
-  constructor(client: BlobClient, size: number) {
+  /** @param unchanged for a blob that others may write to. */
+  constructor(client: BlobClient, size: number, unchanged?: Unchanged) {
     this.#client = client;
     this.size = size;
+    this.#unchanged = unchanged;
   }
 
-  /** @throws SkerryError `not-found` when the blob is gone, `unavailable`. */
+  /** @throws SkerryError `not-found` when the blob is gone, what `changed` makes when it is another, `unavailable`. */
   async read(start: number, end: number): Promise<Uint8Array> {
     const count = end - start;
     if (count <= 0) return new Uint8Array();
-    const bytes = await askWhereThere(this.#client, () =>
-      askBlob((abortSignal) => readRange(this.#client, start, count, abortSignal), { bytes: count }),
+    const options = this.#unchanged && { conditions: { ifMatch: this.#unchanged.etag } };
+    const bytes = await askWhereThere(
+      this.#client,
+      () =>
+        askBlob((abortSignal) => readRange(this.#client, start, count, { ...options, abortSignal }), {
+          bytes: count,
+        }),
+      this.#unchanged,
     );
     if (bytes.byteLength !== count) {
       throw new Error(`The blob ${this.#client.name} ended ${count - bytes.byteLength} bytes too early.`);
@@ -49,14 +65,22 @@ export class StoredBlob implements RandomAccess {
 /** The whole of a blob. @throws SkerryError `not-found` when it is gone, `unavailable`. */
 export async function readWhole(client: BlobClient, bytesAtMost: number): Promise<Uint8Array> {
   return await askWhereThere(client, () =>
-    askBlob((abortSignal) => readRange(client, 0, undefined, abortSignal), { bytes: bytesAtMost }),
+    askBlob((abortSignal) => readRange(client, 0, undefined, { abortSignal }), { bytes: bytesAtMost }),
   );
 }
 
-async function askWhereThere<Answer>(client: BlobClient, ask: () => Promise<Answer>): Promise<Answer> {
+async function askWhereThere<Answer>(
+  client: BlobClient,
+  ask: () => Promise<Answer>,
+  unchanged?: Unchanged,
+): Promise<Answer> {
   try {
     return await ask();
   } catch (error) {
+    const isAnother = isBlobMissing(error) || blobStatusOf(error) === BLOB_STATUS.preconditionFailed;
+    if (unchanged !== undefined && isAnother) {
+      throw unchanged.changed();
+    }
     throw isBlobMissing(error)
       ? notFound(`The content ${client.name} is gone.`, { fix: 'Read a newer version.', cause: error })
       : error;
@@ -68,9 +92,9 @@ async function readRange(
   client: BlobClient,
   offset: number,
   count: number | undefined,
-  abortSignal: AbortSignal,
+  options: BlobDownloadOptions,
 ): Promise<Uint8Array> {
-  const { readableStreamBody } = await client.download(offset, count, { abortSignal, maxRetryRequests: 3 });
+  const { readableStreamBody } = await client.download(offset, count, { ...options, maxRetryRequests: 3 });
   const chunks: Uint8Array[] = [];
   for await (const chunk of readableStreamBody ?? []) {
     chunks.push(Buffer.from(chunk));

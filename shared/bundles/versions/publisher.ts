@@ -33,6 +33,8 @@ export interface PublishOptions extends VersionNotes {
   readonly ifChangedFrom?: string | undefined;
   /** On the newest version. */
   readonly precondition?: Precondition | undefined;
+  /** What the content must come to. */
+  readonly digest?: string | undefined;
   /** The ULID of the draft that is committed: it becomes one version, however often that is asked for. */
   readonly draft?: string | undefined;
 }

@@ -1,8 +1,8 @@
 import type { Clock } from '../../platform/clock.ts';
-import { tooLarge } from '../../platform/errors.ts';
+import { tooLarge, unprocessable } from '../../platform/errors.ts';
 import { canonicalPath } from '../../platform/http/index.ts';
 import type { Records } from '../../records/index.ts';
-import type { BundleInput, RandomAccess } from '../content/bundle-input.ts';
+import type { ArchiveSink, BundleInput, RandomAccess } from '../content/bundle-input.ts';
 import { normalizePath } from '../content/bundle-path.ts';
 import { comparePaths, type Manifest, type ManifestFile } from '../content/manifest.ts';
 import { unpackFile } from '../content/unpack-file.ts';
@@ -41,7 +41,7 @@ export class Versions {
   /**
    * Publishes files as the next version, unless the newest has the same content.
    *
-   * @throws SkerryError what `writeZip` and `Publisher.publish` throw; `invalid` for notes that are none.
+   * @throws SkerryError `unprocessable` for another digest than was expected; what `writeZip` and `Publisher.publish` throw; `invalid` for notes that are none.
    */
   async publish(
     ns: string,
@@ -51,7 +51,7 @@ export class Versions {
   ): Promise<Publication> {
     const notes = checkNotes(options);
     const upload = await this.#archives.begin(ns, name);
-    const manifest = await writeZip(inputs, upload).catch(async (error: unknown) => {
+    const manifest = await writeExpected(inputs, upload, options.digest).catch(async (error: unknown) => {
       await upload.abandon();
       throw error;
     });
@@ -147,6 +147,23 @@ export class Versions {
     const archive = await this.archive(ns, name, version);
     return await unpackFile(file, await archive.read(file.offset, file.offset + file.packedSize));
   }
+}
+
+/** @throws SkerryError `unprocessable` also for content that comes to another digest. */
+async function writeExpected(
+  inputs: readonly BundleInput[],
+  sink: ArchiveSink,
+  expected: string | undefined,
+): Promise<Manifest> {
+  const manifest = await writeZip(inputs, sink);
+  if (expected !== undefined && manifest.digest !== expected) {
+    throw unprocessable(`The content comes to ${manifest.digest}, not to ${expected}.`, {
+      field: 'digest',
+      fix: 'Nothing was published. Compare the files that were sent with those that were meant, and send what differs.',
+      extensions: { digest: manifest.digest },
+    });
+  }
+  return manifest;
 }
 
 /** Files are in the order of their paths. */

@@ -11,7 +11,7 @@ import {
   planBatch,
   type QueuedWrites,
 } from './batch-plan.ts';
-import { readKnownRecords } from './known-records.ts';
+import { rangeText, readKnownRecords } from './known-records.ts';
 import type { AppendOutcome, LogStorage } from './log-storage.ts';
 import type { ScopeState } from './scope-state.ts';
 
@@ -115,8 +115,14 @@ export class CommitQueue<Value> {
   /** The next writes in order, as many as may share a batch and whose keys are not too many to be read at once. */
   #takeFromWaiting(): readonly Pending<Value>[] {
     let keys = 0;
+    const ranges = new Set<string>();
     const end = this.#waiting.findIndex(({ writes }, index) => {
-      keys += writes.keys.length + (writes.range?.limit ?? 0);
+      const range = writes.range && rangeText(writes.range);
+      keys += writes.keys.length;
+      if (range !== undefined && !ranges.has(range)) {
+        ranges.add(range);
+        keys += writes.range?.limit ?? 0;
+      }
       return index === MAX_CHANGES_IN_BATCH || (index > 0 && keys > MAX_KEYS_AT_ONCE);
     });
     const batch = this.#waiting.slice(0, end === -1 ? undefined : end);

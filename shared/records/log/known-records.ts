@@ -34,14 +34,31 @@ export async function readKnownRecords<Value>(
   const [named, ranged] = await Promise.all([
     Promise.all(keys.map(async (key) => [key, await storage.readRecord<Value>(key)] as const)),
     Promise.all(
-      ranges.map(async (range) => {
-        const { prefix, after = '', limit } = range;
+      sameRanges(ranges).map(async (same) => {
+        const [{ prefix, after = '', limit }] = same;
         const isWanted = (record: StoredRecord<Value>) => !isGone(record);
-        return [range, await storage.readFirstRecords({ prefix, after, limit }, isWanted)] as const;
+        const found = await storage.readFirstRecords({ prefix, after, limit }, isWanted);
+        return same.map((range) => [range, found] as const);
       }),
     ),
   ]);
-  return gather(base, named, ranged);
+  return gather(base, named, ranged.flat());
+}
+
+/** Writes of one batch often look at the same range, which is read once for all of them. */
+function sameRanges(ranges: readonly KeyRange[]): readonly (readonly [KeyRange, ...KeyRange[]])[] {
+  const groups = new Map<string, [KeyRange, ...KeyRange[]]>();
+  for (const range of ranges) {
+    const group = groups.get(rangeText(range));
+    if (group === undefined) groups.set(rangeText(range), [range]);
+    else group.push(range);
+  }
+  return [...groups.values()];
+}
+
+/** The same for ranges that hold the same records. */
+export function rangeText({ prefix, after = '', limit }: KeyRange): string {
+  return JSON.stringify([prefix, after, limit]);
 }
 
 function gather<Value>(

@@ -382,6 +382,24 @@ describe('consumers', () => {
     expect((await app.consumers.list(NS, name, {})).items).toHaveLength(2);
   });
 
+  it('that report at the same time share the look at the channels, and the batch', async () => {
+    const name = await rollingBundle();
+    const steps: string[] = [];
+    const { consumers } = fixture.openProcess((step, run) => {
+      steps.push(step);
+      return run();
+    });
+    const said = Array.from({ length: 16 }, (_, index) => ({
+      consumer: `host-${index}`,
+      version: 2,
+      ok: true,
+    }));
+    await Promise.all(said.map((one) => consumers.acknowledge(NS, name, one, AUTHOR)));
+    const count = (step: string) => steps.filter((one) => one === step).length;
+    expect(count('batch')).toBeLessThan(8);
+    expect(count('query')).toBeLessThan(9);
+  });
+
   it('that fail are counted by every channel that rolls the version out, however many they are', async () => {
     const name = await fixture.newBundle(2);
     const channels = Array.from({ length: 7 }, (_, index) => ({ ns: NS, name, channel: `c${index}` }));

@@ -80,11 +80,13 @@ export function channelCases(api: () => HttpClient, url: () => string): void {
             if (version === 2) reached.add(consumer);
           }
         }
-        expect(told.map(({ actor, value }) => [actor, value.rollout?.state, value.rollout?.percent])).toEqual([
-          ['local', 'rolling', undefined],
-          ['system:rollout', 'rolling', undefined],
-          ['system:rollout', 'done', undefined],
-        ]);
+        expect(told.map(({ actor, value }) => [actor, value.rollout?.state, value.rollout?.percent])).toEqual(
+          [
+            ['local', 'rolling', undefined],
+            ['system:rollout', 'rolling', undefined],
+            ['system:rollout', 'done', undefined],
+          ],
+        );
         expect(reached.size).toBe(consumers.length);
         expect((await api().get(path)).body).toMatchObject({
           version: 2,
@@ -153,7 +155,10 @@ export function channelCases(api: () => HttpClient, url: () => string): void {
       });
       expectProblem(await api().get(path), 404);
       const { webhook: _, ...rest } = gates;
-      expect((await api().put(path, { version: 1, gates: rest })).body).toMatchObject({ version: 1, gates: rest });
+      expect((await api().put(path, { version: 1, gates: rest })).body).toMatchObject({
+        version: 1,
+        gates: rest,
+      });
       expectProblem(await api().put(path, { version: 2, strategy: { steps: STEPS } }), 422);
       expectProblem(await api().put(path, { version: 1, gates: { schemas: { a: { type: 'x' } } } }), 422, {
         field: 'gates.schemas["a"].type',
@@ -172,7 +177,9 @@ export function channelCases(api: () => HttpClient, url: () => string): void {
         field: 'strategy.steps[1].percent',
       });
       expect((await put('prod', { version: 'latest' })).status).toBe(201);
-      expect((await api().get('bundles/names/channels')).body).toMatchObject({ items: [{ channel: 'prod' }] });
+      expect((await api().get('bundles/names/channels')).body).toMatchObject({
+        items: [{ channel: 'prod' }],
+      });
       expect((await api().delete('bundles/names/channels/prod')).status).toBe(204);
       expectProblem(await api().delete('bundles/names/channels/prod'), 404);
     });

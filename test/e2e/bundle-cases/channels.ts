@@ -12,7 +12,7 @@ const STEPS = [
 
 interface ChannelBody {
   readonly version: number;
-  readonly rollout?: { readonly state: string; readonly percent: number };
+  readonly rollout?: { readonly state: string; readonly step: number };
 }
 
 interface Watched {
@@ -47,7 +47,7 @@ export function channelCases(api: () => HttpClient, url: () => string): void {
       const receiver = await startHookReceiver();
       try {
         const key = '/bundle/roll/channels';
-        const hook = { name: 'steps', key, endpoint: receiver.url, consent: false, format: 'skerry' };
+        const hook = { name: 'steps', key, endpoint: receiver.url, consent: false };
         const subscribed = await api().post('subscriptions', hook);
         expect(subscribed, subscribed.text).toMatchObject({ status: 201 });
         const path = 'bundles/roll/channels/prod';
@@ -80,11 +80,11 @@ export function channelCases(api: () => HttpClient, url: () => string): void {
             if (version === 2) reached.add(consumer);
           }
         }
-        expect(told.map(({ actor, value }) => [actor, value.rollout?.state, value.rollout?.percent])).toEqual(
+        expect(told.map(({ actor, value }) => [actor, value.rollout?.state, value.rollout?.step])).toEqual(
           [
-            ['local', 'rolling', undefined],
-            ['system:rollout', 'rolling', undefined],
-            ['system:rollout', 'done', undefined],
+            ['local', 'rolling', 0],
+            ['system:rollout', 'rolling', 1],
+            ['system:rollout', 'done', 1],
           ],
         );
         expect(reached.size).toBe(consumers.length);

@@ -9,6 +9,7 @@ import { collect } from '../../../shared/bundles/content/content-chunks.ts';
 import { packFile } from '../../../shared/bundles/content/pack-file.ts';
 import { readUpload } from '../../../shared/bundles/content/read-upload.ts';
 import { unpackFile } from '../../../shared/bundles/content/unpack-file.ts';
+import { runs } from '../../integration/seeded-runs.ts';
 import { madeZip } from './made-zip.ts';
 
 const MIB = 1024 * 1024;
@@ -120,7 +121,7 @@ describe('a tar', () => {
   });
 
   it('that becomes very much is not unpacked to its end', async () => {
-    const bomb = gzipSync(await tarOf({ a: '\0'.repeat(64 * MIB) }));
+    const bomb = gzipSync(await tarOf({ a: '\0'.repeat(16 * MIB) }));
     await expect(read(bomb, 'application/gzip')).rejects.toMatchObject({
       message: expect.stringContaining('200 times'),
     });
@@ -190,11 +191,11 @@ describe('a form', () => {
 
   it('may have ten thousand files, and is refused at once when it has a million', async () => {
     const part = (index: number) => `name="${index}"\r\n\r\n${index}`;
-    const ten = await readUpload({
-      bytes: form(...Array.from({ length: 10_000 }, (_, index) => part(index))),
+    const many = await readUpload({
+      bytes: form(...Array.from({ length: runs(2000, 10_000) }, (_, index) => part(index))),
       contentType: type,
     });
-    expect(ten.inputs).toHaveLength(10_000);
+    expect(many.inputs).toHaveLength(runs(2000, 10_000));
     const million = Buffer.alloc(50 * MIB, '\r\n--a b\r\nContent-Disposition: form-data; name="a"\r\n\r\n');
     const begun = process.cpuUsage();
     await expect(readUpload({ bytes: million, contentType: type })).rejects.toMatchObject({

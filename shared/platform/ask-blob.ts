@@ -40,7 +40,7 @@ export function isBlobTaken(error: unknown): boolean {
 }
 
 /** Whether the outcome of the call is unknown or a retry may help: the service or the way to it failed, not the request. */
-function isPassingBlobFault(error: unknown): boolean {
+export function isPassingBlobFault(error: unknown): boolean {
   const status = blobStatusOf(error);
   if (status === undefined) {
     return (

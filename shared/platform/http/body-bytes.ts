@@ -7,25 +7,34 @@ export const MAX_BODY_BYTES = 300 * 1024;
 /**
  * Reads a body as it was sent.
  *
+ * @param fix what to do with one that is too large.
  * @throws SkerryError `too-large`.
  */
-export async function readBodyBytes(request: IncomingRequest, maxBytes: number): Promise<Uint8Array> {
+export async function readBodyBytes(
+  request: IncomingRequest,
+  maxBytes: number,
+  fix = 'Send less; large content belongs in bundles.',
+): Promise<Uint8Array> {
   const declared = request.headers.get('content-length');
   if (declared === null) {
-    return await readStream(request.body, maxBytes);
+    return await readStream(request.body, maxBytes, fix);
   }
   if (Number(declared) > maxBytes) {
-    throw bodyTooLarge(maxBytes);
+    throw bodyTooLarge(maxBytes, fix);
   }
   const bytes = new Uint8Array(await request.arrayBuffer());
   if (bytes.byteLength > maxBytes) {
-    throw bodyTooLarge(maxBytes);
+    throw bodyTooLarge(maxBytes, fix);
   }
   return bytes;
 }
 
 /** Without a declared length the limit has to hold while reading, or anyone could fill the memory. */
-async function readStream(stream: AsyncIterable<unknown> | null, maxBytes: number): Promise<Uint8Array> {
+async function readStream(
+  stream: AsyncIterable<unknown> | null,
+  maxBytes: number,
+  fix: string,
+): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of stream ?? []) {
@@ -34,15 +43,13 @@ async function readStream(stream: AsyncIterable<unknown> | null, maxBytes: numbe
     }
     length += chunk.byteLength;
     if (length > maxBytes) {
-      throw bodyTooLarge(maxBytes);
+      throw bodyTooLarge(maxBytes, fix);
     }
     chunks.push(chunk);
   }
   return Buffer.concat(chunks, length);
 }
 
-function bodyTooLarge(maxBytes: number): SkerryError {
-  return tooLarge(`The body is larger than ${maxBytes} bytes.`, {
-    fix: 'Send less; large content belongs in bundles.',
-  });
+function bodyTooLarge(maxBytes: number, fix: string): SkerryError {
+  return tooLarge(`The body is larger than ${maxBytes} bytes.`, { fix });
 }

@@ -4,6 +4,7 @@ import type { Random } from '../random.ts';
 import type { Settings } from '../settings.ts';
 import { type AccessControl, type AccessSettings, createAccessControl } from './access.ts';
 import { checkInput } from './check.ts';
+import { completeBody, isStream } from './complete-body.ts';
 import type { Endpoint, Surface } from './endpoint.ts';
 import { IncomingContext, requestIdOf } from './incoming-context.ts';
 import { readJsonBody } from './json-body.ts';
@@ -11,8 +12,8 @@ import { nameSchema } from './name.ts';
 import { errorResponse } from './problem.ts';
 import { type RawQuery, readQuery } from './query.ts';
 import { type RawBody, readRawBody } from './raw-body.ts';
-import type { IncomingRequest } from './request.ts';
-import type { HttpResponse } from './response.ts';
+import type { HeaderReader, IncomingRequest } from './request.ts';
+import type { CompleteResponse, HttpResponse } from './response.ts';
 import { functionName, loggedPath, parseRoute, pathOf, type RouteTemplate, readParameters } from './route.ts';
 
 /** What the host tells about the run of a function, besides the request. */
@@ -28,7 +29,7 @@ export interface RouteHandler {
   readonly name: string;
   readonly route: string;
   /** Never throws and always answers. */
-  handle(request: IncomingRequest, invocation: Invocation): Promise<HttpResponse>;
+  handle(request: IncomingRequest, invocation: Invocation): Promise<CompleteResponse>;
 }
 
 export interface DispatchOptions<Services> {
@@ -100,20 +101,25 @@ class Dispatcher<Services> {
     invocation: Invocation,
     { surface, template }: Pick<Route<Services>, 'surface' | 'template'>,
     work: (requestId: string) => Promise<HttpResponse>,
-  ): Promise<HttpResponse> {
+  ): Promise<CompleteResponse> {
     const requestId = requestIdOf(request.headers, this.#random);
+    const logFailure = (error: unknown) => {
+      const subject = `Request ${requestId} (${request.method} ${loggedPath(template, request.url)}) failed`;
+      if (error instanceof SkerryError) {
+        invocation.logError(`${subject}: ${oneLine(error)}`);
+      } else {
+        invocation.logError(subject, error);
+      }
+    };
+    const complete = (response: HttpResponse) =>
+      request.method === 'HEAD' ? withoutBody(response) : completeBody(response, logFailure);
     try {
-      return withRequestId(await work(requestId), requestId);
+      return withRequestId(await complete(await work(requestId)), requestId);
     } catch (error) {
       if (isOurFault(error)) {
-        const subject = `Request ${requestId} (${request.method} ${loggedPath(template, request.url)}) failed`;
-        if (error instanceof SkerryError) {
-          invocation.logError(`${subject}: ${oneLine(error)}`);
-        } else {
-          invocation.logError(subject, error);
-        }
+        logFailure(error);
       }
-      return withRequestId(withoutBodyForHead(request, errorResponse(error, surface, requestId)), requestId);
+      return withRequestId(await complete(errorResponse(error, surface, requestId)), requestId);
     }
   }
 
@@ -137,7 +143,7 @@ class Dispatcher<Services> {
       ns,
       actor,
       requestId,
-      headers: request.headers,
+      headers: request.method === 'HEAD' ? withoutRange(request.headers) : request.headers,
       url: request.url,
       publicUrl: this.#publicUrl,
       traceparent: invocation.traceparent,
@@ -149,7 +155,7 @@ class Dispatcher<Services> {
         readJsonBody(request, route.surface, maxBytes, mayBeMissing),
       readRaw: (body: RawBody) => readRawBody(request, body),
     };
-    return withoutBodyForHead(request, await endpoint.invoke(context, input, this.#services));
+    return await endpoint.invoke(context, input, this.#services);
   }
 }
 
@@ -242,20 +248,23 @@ function oneLine({ message, cause }: SkerryError): string {
 }
 
 /** HEAD gets the headers of GET, the length of the body that is left out among them. */
-function withoutBodyForHead(request: IncomingRequest, response: HttpResponse): HttpResponse {
-  if (request.method !== 'HEAD') {
-    return response;
+function withoutBody({ status, headers, body }: HttpResponse): CompleteResponse {
+  if (body === undefined || typeof body === 'function') {
+    return { status, headers };
   }
-  const { status, headers, body } = response;
-  if (typeof body === 'object' && Symbol.asyncIterator in body) {
+  if (isStream(body)) {
     // Nobody will read it, and it may hold something until it ends.
     void body[Symbol.asyncIterator]().return?.();
+    return { status, headers };
   }
-  return typeof body === 'string' || body instanceof Uint8Array
-    ? { status, headers: { ...headers, 'Content-Length': String(Buffer.byteLength(body)) } }
-    : { status, headers };
+  return { status, headers: { ...headers, 'Content-Length': String(Buffer.byteLength(body)) } };
 }
 
-function withRequestId(response: HttpResponse, requestId: string): HttpResponse {
+/** A range is for GET alone (RFC 9110, section 14.2). */
+function withoutRange(headers: HeaderReader): HeaderReader {
+  return { get: (name) => (name.toLowerCase() === 'range' ? null : headers.get(name)) };
+}
+
+function withRequestId(response: CompleteResponse, requestId: string): CompleteResponse {
   return { ...response, headers: { ...response.headers, 'X-Request-Id': requestId } };
 }

@@ -4,7 +4,7 @@ import { MAX_BODY_BYTES } from './body-bytes.ts';
 import { checkInput } from './check.ts';
 import { nameSchema } from './name.ts';
 import type { RawQuery } from './query.ts';
-import { type BodyOf, isRawBody, type RawBody, type RawContent } from './raw-body.ts';
+import { type BodyOf, isRawBody, type RawBody, type RawContent, withinBudget } from './raw-body.ts';
 import { CheckedRequest, type EndpointRequest, type RequestContext } from './request.ts';
 import type { HttpResponse } from './response.ts';
 import { type ParameterNames, parseRoute, type RouteTemplate } from './route.ts';
@@ -189,12 +189,18 @@ export function defineEndpoint<Services>() {
       responses: declaration.responses,
       errors: declaration.errors ?? [],
       async invoke(context, input, services) {
-        const request = new CheckedRequest(context, {
+        const checked = {
           params: checkInput(params, input.params, 'path parameter') as RouteParameters<Route>,
           query: checkInput(query, input.query, 'query parameter') as z.output<z.ZodObject<Query>>,
-          body: (body && (await readBody(body, input, declaration.maxBodyBytes))) as BodyOf<Body>,
-        });
-        return await declaration.handle(request, services);
+        };
+        const handle = async () => {
+          const given = body && (await readBody(body, input, declaration.maxBodyBytes));
+          const request = new CheckedRequest(context, { ...checked, body: given as BodyOf<Body> });
+          return await declaration.handle(request, services);
+        };
+        return body !== undefined && isRawBody(body)
+          ? await withinBudget(body, context.headers, handle)
+          : await handle();
       },
     };
   };

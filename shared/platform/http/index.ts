@@ -1,3 +1,6 @@
+export { preferredType } from './accept.ts';
+export { BodyBudget } from './body-budget.ts';
+export { answerRange, type ByteRange, readByteRange } from './byte-range.ts';
 export {
   createRouteHandlers,
   type DispatchOptions,
@@ -22,6 +25,8 @@ export type { Author, EndpointRequest, HeaderReader, IncomingRequest, RequestCon
 export {
   answerRead,
   answerReadWith,
+  type Body,
+  type CompleteResponse,
   canonicalLocation,
   canonicalPath,
   content,
@@ -29,5 +34,6 @@ export {
   json,
   noContent,
   type ResponseFacts,
+  redirect,
   text,
 } from './response.ts';

@@ -1,7 +1,8 @@
 import type { z } from 'zod';
 import { invalid, SkerryError } from '../errors.ts';
+import type { BodyBudget } from './body-budget.ts';
 import { readBodyBytes } from './body-bytes.ts';
-import type { IncomingRequest } from './request.ts';
+import type { HeaderReader, IncomingRequest } from './request.ts';
 
 /** A body of any media type, as it was sent. */
 export interface RawContent {
@@ -13,13 +14,28 @@ export interface RawContent {
 /** Declares that an endpoint takes its body as it is, instead of a schema for JSON. */
 export interface RawBody {
   readonly maxBytes: number;
+  /** Bounds how much of such bodies the process holds at a time. */
+  readonly budget?: BodyBudget;
+  /** What to do with a body that is too large. */
+  readonly fix?: string;
 }
 
 /** What the handler of an endpoint is given for the body that it declared. */
 export type BodyOf<Body> = Body extends z.ZodType ? z.output<Body> : RawContent;
 
-export function rawContent(maxBytes: number): RawBody {
-  return { maxBytes };
+export function rawContent(maxBytes: number, options: Omit<RawBody, 'maxBytes'> = {}): RawBody {
+  return { maxBytes, ...options };
+}
+
+/** Runs what reads a body and works with it, where there is memory for it. */
+export async function withinBudget<Answer>(
+  { maxBytes, budget }: RawBody,
+  headers: HeaderReader,
+  work: () => Promise<Answer>,
+): Promise<Answer> {
+  if (budget === undefined) return await work();
+  const declared = Number(headers.get('content-length') ?? maxBytes);
+  return await budget.hold(declared <= maxBytes ? declared : 0, work);
 }
 
 export function isRawBody(body: z.ZodType | RawBody): body is RawBody {
@@ -30,7 +46,7 @@ export function isRawBody(body: z.ZodType | RawBody): body is RawBody {
 export const CONTENT_TYPE_PATTERN = /^[\w!#$&^.+-]{1,100}\/[\w!#$&^.+-]{1,100} *(?:;[\x20-\x7e]{0,100})?$/;
 
 /** @throws SkerryError `invalid` for a content type that is none, `unsupported-media-type` for packed content, `too-large`. */
-export async function readRawBody(request: IncomingRequest, { maxBytes }: RawBody): Promise<RawContent> {
+export async function readRawBody(request: IncomingRequest, { maxBytes, fix }: RawBody): Promise<RawContent> {
   const given = request.headers.get('content-type')?.trim() ?? '';
   const contentType = given === '' ? null : given;
   if (contentType !== null && !CONTENT_TYPE_PATTERN.test(contentType)) {
@@ -50,5 +66,5 @@ export async function readRawBody(request: IncomingRequest, { maxBytes }: RawBod
       },
     );
   }
-  return { bytes: await readBodyBytes(request, maxBytes), contentType };
+  return { bytes: await readBodyBytes(request, maxBytes, fix), contentType };
 }

@@ -1,11 +1,19 @@
 import { checkIfMatch, isNotModified } from './precondition.ts';
 import type { HeaderReader } from './request.ts';
 
-/** What a handler answers. Adapters turn it into their host's form. */
+export type Body = string | Uint8Array | AsyncIterable<Uint8Array>;
+
+/** What a handler answers. */
 export interface HttpResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string | Uint8Array | AsyncIterable<Uint8Array>;
+  /** Made only when somebody reads it, where it is a function: HEAD does not, and needs a `Content-Length` among the headers. */
+  readonly body?: Body | (() => Promise<Body>);
+}
+
+/** An answer whose body is made. Adapters turn it into their host's form. */
+export interface CompleteResponse extends HttpResponse {
+  readonly body?: Body;
 }
 
 /** The standard headers of answers about records. */
@@ -39,12 +47,12 @@ export function answerRead(headers: HeaderReader, facts: ResponseFacts, value: (
   return answerReadWith(headers, facts, () => json(200, value(), facts));
 }
 
-/** As `answerRead`, for what is no JSON. */
-export function answerReadWith(
+/** As `answerRead`, for what is no JSON, or takes time to make. */
+export function answerReadWith<Answer extends HttpResponse | Promise<HttpResponse>>(
   headers: HeaderReader,
   facts: ResponseFacts,
-  answer: () => HttpResponse,
-): HttpResponse {
+  answer: () => Answer,
+): Answer | HttpResponse {
   checkIfMatch(headers, facts.etag);
   return facts.etag !== undefined && isNotModified(headers, facts.etag)
     ? { status: 304, headers: factHeaders(facts) }
@@ -61,13 +69,18 @@ export function canonicalLocation({ baseUrl, ns }: { baseUrl: string; ns: string
   return baseUrl + canonicalPath(ns, path);
 }
 
+/** 302: at the moment it is elsewhere. */
+export function redirect(location: string, facts: ResponseFacts = {}): CompleteResponse {
+  return { status: 302, headers: factHeaders({ ...facts, location }) };
+}
+
 /** 204. */
-export function noContent(facts: ResponseFacts = {}): HttpResponse {
+export function noContent(facts: ResponseFacts = {}): CompleteResponse {
   return { status: 204, headers: factHeaders(facts) };
 }
 
 /** A text answer, as legacy surfaces give it. */
-export function text(status: number, body: string, facts: ResponseFacts = {}): HttpResponse {
+export function text(status: number, body: string, facts: ResponseFacts = {}): CompleteResponse {
   return { status, headers: { 'Content-Type': 'text/plain; charset=utf-8', ...factHeaders(facts) }, body };
 }
 
@@ -75,7 +88,11 @@ export function text(status: number, body: string, facts: ResponseFacts = {}): H
  * 200 with content that somebody stored here, of their own type. A browser neither guesses another nor runs what is in it,
  * because it would do so with the rights of this origin.
  */
-export function content(bytes: Uint8Array | string, contentType: string, facts: ResponseFacts): HttpResponse {
+export function content(
+  bytes: Uint8Array | string | (() => Promise<Uint8Array>),
+  contentType: string,
+  facts: ResponseFacts,
+): HttpResponse {
   return {
     status: 200,
     headers: {

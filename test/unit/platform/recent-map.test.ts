@@ -12,3 +12,17 @@ it('forgets what was used least recently beyond its limit, looking and replacing
   map.set('d', 5);
   expect([map.get('a'), map.get('c'), map.get('d')]).toEqual([4, undefined, 5]);
 });
+
+it('counts what it keeps by size where it is told how, and keeps nothing that is larger than all of it', () => {
+  const map = new RecentMap<string, string>(10, (text) => text.length);
+  map.set('a', '1234');
+  map.set('b', '1234');
+  map.set('a', '123456');
+  expect([map.get('a'), map.get('b')]).toEqual(['123456', '1234']);
+  map.set('c', '1');
+  expect([map.get('a'), map.get('b'), map.get('c')]).toEqual([undefined, '1234', '1']);
+  map.set('d', '12345678901');
+  expect([map.get('b'), map.get('c'), map.get('d')]).toEqual([undefined, undefined, undefined]);
+  map.set('e', '1234567890');
+  expect(map.get('e')).toBe('1234567890');
+});

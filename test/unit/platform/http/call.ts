@@ -1,8 +1,8 @@
 import {
+  type CompleteResponse,
   createRouteHandlers,
   type DispatchOptions,
   type Endpoint,
-  type HttpResponse,
 } from '../../../../shared/platform/http/index.ts';
 import { systemRandom } from '../../../../shared/platform/random.ts';
 
@@ -57,7 +57,7 @@ export function caller(endpoints: readonly Endpoint<object>[], settings = LOCAL)
   };
 }
 
-function textOf({ body }: HttpResponse): string {
+function textOf({ body }: CompleteResponse): string {
   return typeof body === 'string' ? body : '';
 }
 

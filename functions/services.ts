@@ -4,6 +4,7 @@ import type { BlobServiceClient } from '@azure/storage-blob';
 import {
   ArchiveStore,
   BundleCleanup,
+  BundleDirectory,
   BundleSweeper,
   Channels,
   Consumers,
@@ -90,6 +91,7 @@ export interface Services {
   readonly applications: Applications;
   readonly keyValues: KeyValues;
   readonly archives: ArchiveStore;
+  readonly bundles: BundleDirectory;
   readonly versions: Versions;
   readonly channels: Channels;
   readonly consumers: Consumers;
@@ -228,6 +230,7 @@ export function composeServices(settings: Settings): Services {
     keyValues: () => new KeyValues(app.records, clock),
     gossip: () => new GossipRegistry(app.records),
     archives: () => new ArchiveStore({ blob: () => app.blob, clock, random }),
+    bundles: () => new BundleDirectory(app.records),
     versions: () =>
       new Versions({ records: app.records, archives: app.archives, uses: app.versionUses, clock }),
     rolloutAlarms: () => new RolloutAlarms({ records: app.records, leases: app.leases, clock }),

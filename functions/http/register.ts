@@ -1,5 +1,5 @@
 import { app, type HttpMethod, type HttpResponseInit, type InvocationContext } from '@azure/functions';
-import type { HttpResponse, Invocation, RouteHandler } from '../../shared/platform/http/index.ts';
+import type { CompleteResponse, Invocation, RouteHandler } from '../../shared/platform/http/index.ts';
 
 /**
  * All that the library takes: a method that a function does not list never reaches it, and would be 404
@@ -43,7 +43,7 @@ function invocationOf(context: InvocationContext): Invocation {
 }
 
 /** A streaming app's answers have no length unless they say so, and go in chunks. */
-function toResponseInit({ status, headers, body }: HttpResponse): HttpResponseInit {
+function toResponseInit({ status, headers, body }: CompleteResponse): HttpResponseInit {
   const isWhole = typeof body === 'string' || body instanceof Uint8Array;
   return isWhole
     ? { status, headers: { ...headers, 'Content-Length': String(Buffer.byteLength(body)) }, body }

@@ -11,6 +11,8 @@ export { type ChannelAddress, Channels, type RolloutMove } from './channels/chan
 export { type Consumer, Consumers } from './channels/consumers.ts';
 export { type GateFailure, Gatekeeper } from './channels/gatekeeper.ts';
 export { RolloutAlarms } from './channels/rollout-alarms.ts';
+export { contentTypeOf } from './content/content-type.ts';
+export { readUpload } from './content/read-upload.ts';
 export { DRAFT_SECONDS } from './drafts/draft-id.ts';
 export {
   type BegunDraft,
@@ -24,9 +26,10 @@ export { BundleCleanup, type CleanupSummary } from './retention/bundle-cleanup.t
 export { ArchiveStore } from './storage/archive-store.ts';
 export { DraftStore } from './storage/draft-store.ts';
 export { StoredBlob } from './storage/stored-blob.ts';
+export { BundleDirectory, type BundleSettings } from './versions/bundle-directory.ts';
 export type { Publication, PublishOptions } from './versions/publisher.ts';
 export { LATEST, referenceNameSchema, referenceSchema, versionNumberOf } from './versions/reference.ts';
 export { type Bundle, unknownBundle, unknownVersion, type Version } from './versions/version.ts';
 export { type VersionNotes, versionNotesShape } from './versions/version-notes.ts';
 export { VersionUses } from './versions/version-uses.ts';
-export { Versions } from './versions/versions.ts';
+export { MAX_TAR_GZ_BYTES, Versions } from './versions/versions.ts';

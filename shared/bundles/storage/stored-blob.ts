@@ -1,10 +1,19 @@
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import type { BlobClient, BlobDownloadOptions } from '@azure/storage-blob';
-import { askBlob, BLOB_STATUS, blobStatusOf, isBlobMissing } from '../../platform/ask-blob.ts';
+import {
+  askBlob,
+  BLOB_STATUS,
+  blobStatusOf,
+  isBlobMissing,
+  isPassingBlobFault,
+} from '../../platform/ask-blob.ts';
 import { notFound, type SkerryError } from '../../platform/errors.ts';
 import type { RandomAccess } from '../content/bundle-input.ts';
 
 /** Bytes of one request while a blob is read from one end to the other; the next is under way while one is used. */
 const READ_BYTES = 2 * 1024 * 1024;
+const MAX_TRIES = 3;
 
 /** What a blob must still be like when it is read. */
 export interface Unchanged {
@@ -87,17 +96,23 @@ async function askWhereThere<Answer>(
   }
 }
 
-/** The SDK goes on where a connection broke off. */
+/**
+ * Again where a connection breaks off amid the content: the SDK tries again only until that begins (its own retries of a stream give up on
+ * a connection that is reset).
+ */
 async function readRange(
   client: BlobClient,
   offset: number,
   count: number | undefined,
   options: BlobDownloadOptions,
 ): Promise<Uint8Array> {
-  const { readableStreamBody } = await client.download(offset, count, { ...options, maxRetryRequests: 3 });
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of readableStreamBody ?? []) {
-    chunks.push(Buffer.from(chunk));
+  for (let tries = 1; ; tries++) {
+    const { readableStreamBody } = await client.download(offset, count, options);
+    try {
+      return await buffer(readableStreamBody ?? Readable.from([]));
+    } catch (error) {
+      if (options.abortSignal?.aborted === true || tries === MAX_TRIES || !isPassingBlobFault(error))
+        throw error;
+    }
   }
-  return Buffer.concat(chunks);
 }

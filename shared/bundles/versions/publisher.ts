@@ -27,8 +27,12 @@ export interface OfferedContent extends VersionContent {
   discard(): Promise<void>;
 }
 
-export interface PublishOptions extends VersionNotes {
+export interface PublishOptions {
   readonly author: Author;
+  /** What is new. */
+  readonly message?: string | undefined;
+  /** Names by which the version is found. */
+  readonly labels?: readonly string[] | undefined;
   /** No new version comes of content that equals that of this one either. */
   readonly ifChangedFrom?: string | undefined;
   /** On the newest version. */
@@ -38,6 +42,8 @@ export interface PublishOptions extends VersionNotes {
   /** The ULID of the draft that is committed: it becomes one version, however often that is asked for. */
   readonly draft?: string | undefined;
 }
+
+type CheckedOptions = PublishOptions & VersionNotes;
 
 export interface Publication {
   readonly version: Version;
@@ -80,7 +86,7 @@ interface Attempt {
   readonly isStored: boolean;
   /** The version whose content it is. */
   readonly source: Version | undefined;
-  readonly options: PublishOptions;
+  readonly options: CheckedOptions;
 }
 
 /**
@@ -107,7 +113,7 @@ export class Publisher {
     ns: string,
     name: string,
     offer: OfferedContent,
-    options: PublishOptions,
+    options: CheckedOptions,
   ): Promise<Publication> {
     const { store, discard, ...content } = offer;
     let isStored = false;
@@ -130,7 +136,7 @@ export class Publisher {
    *
    * @throws SkerryError as `publish` does; `not-found` when cleanup took the version away.
    */
-  async republish(ns: string, name: string, source: Version, options: PublishOptions): Promise<Publication> {
+  async republish(ns: string, name: string, source: Version, options: CheckedOptions): Promise<Publication> {
     const { digest, blob, files, size, archiveSize } = source;
     const content = { digest, blob, files, size, archiveSize };
     return await this.#publish({ ns, name, content, source, options }, () => Promise.resolve());

@@ -19,6 +19,8 @@ export const versionNotesShape = {
     .describe('Names by which the version is found; of several with one label, the newest is.'),
 };
 
+type UncheckedNotes = { readonly [Note in keyof VersionNotes]?: VersionNotes[Note] | undefined };
+
 const notesSchema = z.strictObject(versionNotesShape);
 
 /**
@@ -26,7 +28,7 @@ const notesSchema = z.strictObject(versionNotesShape);
  *
  * @throws SkerryError `invalid`.
  */
-export function checkNotes(notes: Partial<VersionNotes>): VersionNotes {
+export function checkNotes(notes: UncheckedNotes): VersionNotes {
   const { message = '', labels = [] } = checkInput(
     notesSchema,
     { message: notes.message, labels: notes.labels },

@@ -2,9 +2,12 @@ import type { Clock } from '../../platform/clock.ts';
 import { tooLarge, unprocessable } from '../../platform/errors.ts';
 import { canonicalPath } from '../../platform/http/index.ts';
 import type { Records } from '../../records/index.ts';
+import { bundleScope, type VersionValue, versionsPrefix } from '../bundle.ts';
 import type { ArchiveSink, BundleInput, RandomAccess } from '../content/bundle-input.ts';
 import { normalizePath } from '../content/bundle-path.ts';
+import { collect } from '../content/content-chunks.ts';
 import { comparePaths, type Manifest, type ManifestFile } from '../content/manifest.ts';
+import { toTarGz } from '../content/tar-gz.ts';
 import { unpackFile } from '../content/unpack-file.ts';
 import { writeZip } from '../content/write-zip.ts';
 import { BUNDLE_LIMITS } from '../limits.ts';
@@ -23,19 +26,30 @@ export interface VersionsOptions {
   readonly clock: Clock;
 }
 
+export interface VersionListing {
+  readonly versions: readonly Version[];
+  /** Of the bundle. */
+  readonly revision: number;
+  /** Cursor of the next page; absent on the last one. */
+  readonly next?: string;
+}
+
 /** The versions of bundles. All methods throw SkerryError `unavailable` when storage does not answer. */
 export class Versions {
+  readonly #records: Records;
   readonly #archives: ArchiveStore;
+  readonly #known: KnownVersions;
   readonly #finder: VersionFinder;
   readonly #publisher: Publisher;
   readonly #uses: VersionUses;
 
   constructor({ records, archives, uses, clock }: VersionsOptions) {
-    const known = new KnownVersions(records, clock);
+    this.#records = records;
     this.#archives = archives;
     this.#uses = uses;
-    this.#finder = new VersionFinder(records, known, uses);
-    this.#publisher = new Publisher(records, known, this.#finder);
+    this.#known = new KnownVersions(records, clock);
+    this.#finder = new VersionFinder(records, this.#known, uses);
+    this.#publisher = new Publisher(records, this.#known, this.#finder);
   }
 
   /**
@@ -83,8 +97,10 @@ export class Versions {
     reference: string,
     options: Omit<PublishOptions, 'draft' | 'ifChangedFrom'>,
   ): Promise<Publication> {
-    const notes = checkNotes(options);
+    checkNotes(options);
     const source = await this.#finder.find(ns, name, reference);
+    const { message = `Version ${source.version} again.`, labels } = options;
+    const notes = checkNotes({ message, labels });
     return await this.#publisher.republish(ns, name, source, { ...options, ...notes });
   }
 
@@ -100,6 +116,26 @@ export class Versions {
     return version;
   }
 
+  /** A page of the versions, the newest first, without those that cleanup took away: so a page may have fewer than `limit`. */
+  async list(
+    ns: string,
+    name: string,
+    page: { readonly after?: string | undefined; readonly limit: number },
+  ): Promise<VersionListing> {
+    const prefix = versionsPrefix(name);
+    const { records, revision, next } = await this.#records.list<VersionValue>(bundleScope(ns, name), {
+      ...page,
+      prefix,
+      order: 'descending',
+    });
+    const versions = records.map((record) => this.#known.remember(ns, name, record));
+    return {
+      versions: versions.filter(({ removedAt }) => removedAt === undefined),
+      revision,
+      ...(next !== undefined && { next }),
+    };
+  }
+
   /** @throws SkerryError `not-found` when cleanup has removed the content. */
   async manifest(ns: string, name: string, version: Version): Promise<Manifest> {
     return await this.#archives.manifest(ns, name, version.blob);
@@ -110,20 +146,41 @@ export class Versions {
     return await this.#archives.open(ns, name, version);
   }
 
+  /** The files of a version as a tar.gz, in memory; for versions of up to `MAX_TAR_GZ_BYTES`. */
+  async tarGz(ns: string, name: string, version: Version): Promise<Uint8Array> {
+    const [manifest, archive] = await Promise.all([
+      this.manifest(ns, name, version),
+      this.archive(ns, name, version),
+    ]);
+    return await collect(toTarGz(manifest, archive));
+  }
+
+  /** A link to the zip of a version, which is good for ten minutes. */
+  async archiveUrl(ns: string, name: string, version: Version): Promise<string> {
+    return await this.#archives.signedUrl(ns, name, version.blob, {
+      fileName: `${name}-${version.version}.zip`,
+    });
+  }
+
   /**
    * A file of a version, in the form in which the manifest has it.
    *
-   * @throws SkerryError `not-found`; `unprocessable` for what is no path.
+   * @throws SkerryError `not-found`; `too-large` for what has to be read with its archive; `unprocessable` for what is no path.
    */
   async findFile(ns: string, name: string, version: Version, path: string): Promise<ManifestFile> {
     const { files } = await this.manifest(ns, name, version);
     const file = fileIn(files, normalizePath(path));
     if (file === undefined) throw unknownFile(ns, name, version, path);
+    if (file.size > BUNDLE_LIMITS.fileReadBytes) {
+      throw tooLarge(`The file has ${file.size} bytes; ${BUNDLE_LIMITS.fileReadBytes} are read at a time.`, {
+        fix: `Read it with its archive, at ${canonicalPath(ns, `bundles/${name}/versions/${version.version}/archive`)}.`,
+      });
+    }
     return file;
   }
 
   /**
-   * Reads one file by one request of its range in the archive, and makes sure that it is what was published.
+   * Reads one file by one request for its range of the archive, and makes sure that it is what was published.
    *
    * @throws SkerryError `not-found`; `too-large` for what has to be read with its archive; `unprocessable` for what is no path.
    */
@@ -137,13 +194,8 @@ export class Versions {
     return { file, bytes: await this.contentOf(ns, name, version, file) };
   }
 
-  /** As `readFile`, of a file that was found. */
+  /** The content of a file that was found. */
   async contentOf(ns: string, name: string, version: Version, file: ManifestFile): Promise<Uint8Array> {
-    if (file.size > BUNDLE_LIMITS.fileReadBytes) {
-      throw tooLarge(`The file has ${file.size} bytes; ${BUNDLE_LIMITS.fileReadBytes} are read at a time.`, {
-        fix: `Read it with its archive, at ${canonicalPath(ns, `bundles/${name}/versions/${version.version}/archive`)}.`,
-      });
-    }
     const archive = await this.archive(ns, name, version);
     return await unpackFile(file, await archive.read(file.offset, file.offset + file.packedSize));
   }
@@ -165,6 +217,9 @@ async function writeExpected(
   }
   return manifest;
 }
+
+/** Unpacked, of all files of a version that is packed anew as a tar.gz: which is done in memory. */
+export const MAX_TAR_GZ_BYTES = 50 * 1024 * 1024;
 
 /** Files are in the order of their paths. */
 function fileIn(files: readonly ManifestFile[], path: string): ManifestFile | undefined {

@@ -1,6 +1,6 @@
-import { BlobServiceClient } from '@azure/storage-blob';
 import type { BundleInput } from '../../../shared/bundles/content/bundle-input.ts';
-import { ArchiveStore, Versions, VersionUses } from '../../../shared/bundles/index.ts';
+import { ArchiveStore, BundleDirectory, Versions, VersionUses } from '../../../shared/bundles/index.ts';
+import { connectBlob } from '../../../shared/platform/blob.ts';
 import { type Clock, systemClock } from '../../../shared/platform/clock.ts';
 import { systemRandom } from '../../../shared/platform/random.ts';
 import { COSMOS_CONTAINERS } from '../../../shared/platform/topology.ts';
@@ -14,6 +14,7 @@ export interface BundleProcess {
   readonly archives: ArchiveStore;
   readonly leases: Leases;
   readonly uses: VersionUses;
+  readonly bundles: BundleDirectory;
   readonly versions: Versions;
 }
 
@@ -28,7 +29,7 @@ export interface BundlesFixture {
 
 /** Starts Cosmos DB and Azurite. */
 export async function startBundles(): Promise<BundlesFixture> {
-  const [cosmos, blob] = await Promise.all([startCosmos(), startBlob()]);
+  const [cosmos, blob] = await Promise.all([startCosmos({ faults: true }), startBlob()]);
   return {
     cosmos,
     blob,
@@ -36,15 +37,18 @@ export async function startBundles(): Promise<BundlesFixture> {
       const database = cosmos.connect();
       const container = database.container(COSMOS_CONTAINERS.records.id);
       const records = new Records({ container, clock, random: systemRandom });
-      const service = BlobServiceClient.fromConnectionString(blobConnection);
-      const archives = new ArchiveStore({
-        blob: () => Promise.resolve(service),
-        clock,
-        random: systemRandom,
-      });
+      const service = connectBlob(blobConnection);
+      const archives = new ArchiveStore({ blob: () => service, clock, random: systemRandom });
       const leases = new Leases({ container: database.container(COSMOS_CONTAINERS.leases.id), clock });
       const uses = new VersionUses({ leases, clock });
-      return { records, archives, leases, uses, versions: new Versions({ records, archives, uses, clock }) };
+      return {
+        records,
+        archives,
+        leases,
+        uses,
+        bundles: new BundleDirectory(records),
+        versions: new Versions({ records, archives, uses, clock }),
+      };
     },
     async blobsOf(ns, name) {
       const names: string[] = [];

@@ -2,18 +2,19 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { describe, expect, it, type TestContext, vi } from 'vitest';
 import { isRunning } from '../../../infra/local/launch/process-identity.ts';
 import { type HostProcess, HostStartError, startHost } from './host-process.ts';
 
 const PATIENCE = { timeout: 20_000, interval: 20 };
 
 async function start(
+  test: TestContext,
   commandLine: readonly string[] = [],
   environment: Record<string, string> = {},
 ): Promise<HostProcess> {
   const host = await startHost('supervised', environment, commandLine);
-  onTestFinished(() => host.kill());
+  test.onTestFinished(() => host.kill());
   return host;
 }
 
@@ -65,9 +66,9 @@ async function electedOf(host: HostProcess): Promise<number> {
 
 const isAlive = (pid: number) => isRunning({ pid });
 
-describe('workers', () => {
-  it('take connections in turn, and share nothing', async () => {
-    const host = await start(['--workers', '2']);
+describe.concurrent('workers', () => {
+  it('take connections in turn, and share nothing', async (test) => {
+    const host = await start(test, ['--workers', '2']);
     const answers: Answer[] = [];
     for (let each = 0; each < 6; each++) answers.push(await ask(host, 'count'));
     const [first, second] = answers.map(({ body }) => body?.pid);
@@ -78,26 +79,26 @@ describe('workers', () => {
     expect([first, second]).not.toContain(host.pid);
   });
 
-  it.each<[number, string, string[], Record<string, string>]>([
+  it.for<[number, string, string[], Record<string, string>]>([
     [1, 'unless told', [], {}],
     [2, 'in strict mode', ['--strict'], {}],
     [1, 'in strict mode if told', ['--strict', '--workers', '1'], {}],
     [3, 'as FUNCTIONS_WORKER_PROCESS_COUNT says', ['--strict'], { FUNCTIONS_WORKER_PROCESS_COUNT: '3' }],
-  ])('are %i %s', async (count, _, commandLine, environment) => {
-    const host = await start(commandLine, environment);
+  ])('are %i %s', async ([count, _, commandLine, environment], test) => {
+    const host = await start(test, commandLine, environment);
     const pids = new Set<number | undefined>();
     for (let each = 0; each < 2 * count; each++) pids.add((await ask(host, 'count')).body?.pid);
     expect(pids.size).toBe(count);
   });
 
-  it.each(['0', '11', '1.5', 'many'])('cannot be %s', async (count) => {
-    const refusal = start(['--workers', count]);
+  it.for(['0', '11', '1.5', 'many'])('cannot be %s', async (count, test) => {
+    const refusal = start(test, ['--workers', count]);
     await expect(refusal).rejects.toThrow(`'${count}' is no number of workers`);
     await expect(refusal).rejects.toBeInstanceOf(HostStartError);
   });
 
-  it('are one host, which has one id', async () => {
-    const host = await start(['--workers', '2']);
+  it('are one host, which has one id', async (test) => {
+    const host = await start(test, ['--workers', '2']);
     const statuses: unknown[] = [];
     for (let each = 0; each < 2; each++) statuses.push((await ask(host, '/admin/host/status')).body);
     expect(statuses[0]).toMatchObject({ id: expect.stringMatching(/^[0-9a-f]{32}$/), state: 'Running' });
@@ -105,14 +106,14 @@ describe('workers', () => {
   });
 });
 
-describe('a worker that crashes', () => {
-  it.each([
+describe.concurrent('a worker that crashes', () => {
+  it.for([
     ['throw', 'nobody catches this'],
     ['reject', 'nobody awaits this'],
-  ])(
+  ] as const)(
     'by an error that nobody handles (%s) fails what runs in it, is replaced, and keeps the port',
-    async (deed, message) => {
-      const host = await start(['--workers', '2']);
+    async ([deed, message], test) => {
+      const host = await start(test, ['--workers', '2']);
       const [one, other] = await workersOf(host, 2);
       const held = [1, 2, 3, 4].map(() => ask(host, 'hold').catch(() => undefined));
       await vi.waitFor(() => expect(reportsOf(host, 'hold')).toHaveLength(4), PATIENCE);
@@ -132,8 +133,8 @@ describe('a worker that crashes', () => {
     },
   );
 
-  it('makes requests wait, where it is the only one, until its successor answers', async () => {
-    const host = await start();
+  it('makes requests wait, where it is the only one, until its successor answers', async (test) => {
+    const host = await start(test);
     const [first = 0] = await workersOf(host, 1);
     await expect(ask(host, 'throw')).rejects.toThrow();
     const answers = await Promise.all([1, 2, 3].map(() => ask(host, 'count')));
@@ -141,8 +142,8 @@ describe('a worker that crashes', () => {
     expect(answers[0]?.body?.pid).not.toBe(first);
   });
 
-  it('again and again is replaced after ever longer pauses', async () => {
-    const host = await start();
+  it('again and again is replaced after ever longer pauses', async (test) => {
+    const host = await start(test);
     for (const pause of ['', ' in 1 s', ' in 2 s']) {
       const [pid = 0] = await workersOf(host, 1);
       process.kill(pid, 'SIGKILL');
@@ -153,12 +154,12 @@ describe('a worker that crashes', () => {
   });
 });
 
-describe('a host whose app has broken since it started', () => {
-  it('tries on, turns requests away after 30 s, and answers once the app is whole again', async () => {
+describe.concurrent('a host whose app has broken since it started', () => {
+  it('tries on, turns requests away after 30 s, and answers once the app is whole again', async (test) => {
     const folder = await mkdtemp(path.join(tmpdir(), 'host-app-'));
-    onTestFinished(() => rm(folder, { recursive: true }));
+    test.onTestFinished(() => rm(folder, { recursive: true }));
     const broken = path.join(folder, 'broken');
-    const host = await start([], { BROKEN_IF: broken });
+    const host = await start(test, [], { BROKEN_IF: broken });
     const [pid = 0] = await workersOf(host, 1);
     await writeFile(broken, '');
     process.kill(pid, 'SIGKILL');
@@ -174,9 +175,9 @@ describe('a host whose app has broken since it started', () => {
   }, 90_000);
 });
 
-describe('a worker that hangs', () => {
-  it('is killed and replaced, while the others answer', async () => {
-    const host = await start(['--workers', '2']);
+describe.concurrent('a worker that hangs', () => {
+  it('is killed and replaced, while the others answer', async (test) => {
+    const host = await start(test, ['--workers', '2']);
     const pids = await workersOf(host, 2);
     await expect(ask(host, 'block')).rejects.toThrow();
     const [blocked = 0] = pidsOf(host, 'block');
@@ -186,8 +187,8 @@ describe('a worker that hangs', () => {
     expect(pids.filter((pid) => survivors.includes(pid))).toHaveLength(1);
   });
 
-  it('keeps no connection from being answered by another', async () => {
-    const host = await start(['--workers', '2']);
+  it('keeps no connection from being answered by another', async (test) => {
+    const host = await start(test, ['--workers', '2']);
     await workersOf(host, 2);
     const hanging = ask(host, 'block').catch(() => undefined);
     await vi.waitFor(() => expect(reportsOf(host, 'block')).toHaveLength(1), PATIENCE);
@@ -197,9 +198,9 @@ describe('a worker that hangs', () => {
   });
 });
 
-describe('a function that outlives functionTimeout', () => {
-  it('fails with 500 at once; its worker is killed with all that runs in it, and replaced', async () => {
-    const host = await start(['--workers', '2']);
+describe.concurrent('a function that outlives functionTimeout', () => {
+  it('fails with 500 at once; its worker is killed with all that runs in it, and replaced', async (test) => {
+    const host = await start(test, ['--workers', '2']);
     const pids = await workersOf(host, 2);
     const never = ask(host, 'never');
     await vi.waitFor(() => expect(reportsOf(host, 'never')).toHaveLength(1), PATIENCE);
@@ -219,9 +220,9 @@ describe('a function that outlives functionTimeout', () => {
   });
 });
 
-describe('the listeners', () => {
-  it('run in one worker only, and in another as soon as that one is gone', async () => {
-    const host = await start(['--workers', '3']);
+describe.concurrent('the listeners', () => {
+  it('run in one worker only, and in another as soon as that one is gone', async (test) => {
+    const host = await start(test, ['--workers', '3']);
     const first = await electedOf(host);
     await electedOf(host);
     expect(new Set(pidsOf(host, 'tick'))).toEqual(new Set([first]));
@@ -234,8 +235,8 @@ describe('the listeners', () => {
     expect(second).not.toBe(first);
   });
 
-  it('stay with a worker that has outlived functionTimeout until it is dead', async () => {
-    const host = await start();
+  it('stay with a worker that has outlived functionTimeout until it is dead', async (test) => {
+    const host = await start(test);
     const first = await electedOf(host);
     expect((await ask(host, 'never')).status).toBe(500);
     await vi.waitFor(() => expect(pidsOf(host, 'tick').at(-1)).not.toBe(first), PATIENCE);
@@ -245,9 +246,9 @@ describe('the listeners', () => {
   });
 });
 
-describe('draining', () => {
-  it('stops the listeners, lets run what runs in any worker, and tells how much that is', async () => {
-    const host = await start(['--workers', '2']);
+describe.concurrent('draining', () => {
+  it('stops the listeners, lets run what runs in any worker, and tells how much that is', async (test) => {
+    const host = await start(test, ['--workers', '2']);
     await electedOf(host);
     const none = { outstandingInvocations: 0, outstandingRetries: 0 };
     const held = [1, 2].map(() => ask(host, 'hold'));
@@ -268,17 +269,17 @@ describe('draining', () => {
     expect(reportsOf(host, 'tick')).toHaveLength(ticks);
   });
 
-  it('counts functions that wait to be tried again', async () => {
-    const host = await start();
+  it('counts functions that wait to be tried again', async (test) => {
+    const host = await start(test);
     expect((await ask(host, '/admin/functions/fails', 'POST', '{}')).status).toBe(202);
     const status = { state: 'Disabled', outstandingInvocations: 0, outstandingRetries: 1 };
     await vi.waitFor(async () => expect(await drainStatus(host)).toEqual(status), PATIENCE);
   });
 });
 
-describe('the end of the host', () => {
-  it('on SIGTERM lets every worker finish what runs in it', async () => {
-    const host = await start(['--workers', '2']);
+describe.concurrent('the end of the host', () => {
+  it('on SIGTERM lets every worker finish what runs in it', async (test) => {
+    const host = await start(test, ['--workers', '2']);
     const pids = await workersOf(host, 2);
     const held = [1, 2].map(() => ask(host, 'hold'));
     await vi.waitFor(() => expect(new Set(pidsOf(host, 'hold')).size).toBe(2), PATIENCE);
@@ -290,8 +291,8 @@ describe('the end of the host', () => {
     expect(pids.some(isAlive)).toBe(false);
   });
 
-  it('by SIGKILL takes the workers with it, even one that hangs', async () => {
-    const host = await start(['--workers', '2']);
+  it('by SIGKILL takes the workers with it, even one that hangs', async (test) => {
+    const host = await start(test, ['--workers', '2']);
     const pids = await workersOf(host, 2);
     const blocked = ask(host, 'block').catch(() => undefined);
     await vi.waitFor(() => expect(reportsOf(host, 'block')).toHaveLength(1), PATIENCE);
@@ -300,8 +301,8 @@ describe('the end of the host', () => {
     await blocked;
   });
 
-  it('is the same when its parent is gone', async () => {
-    const host = await start(['--workers', '2']);
+  it('is the same when its parent is gone', async (test) => {
+    const host = await start(test, ['--workers', '2']);
     const pids = await workersOf(host, 2);
     const blocked = ask(host, 'block').catch(() => undefined);
     await vi.waitFor(() => expect(reportsOf(host, 'block')).toHaveLength(1), PATIENCE);

@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { LongWaitsFirst } from './test/long-waits-first.ts';
 
 export default defineConfig({
   test: {
@@ -6,7 +7,8 @@ export default defineConfig({
     environment: 'node',
     pool: 'forks',
     // More than the cores: most files wait for processes, leases and retries rather than compute.
-    maxWorkers: 4,
+    maxWorkers: 6,
+    sequence: { sequencer: LongWaitsFirst },
     // The full counts of `npm run test:long` take minutes a test.
     testTimeout: process.env.SKERRY_TEST_LONG === undefined ? 60_000 : 1_800_000,
     hookTimeout: 90_000,

@@ -2,17 +2,23 @@ import { existsSync, globSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import { bundleFunctions } from '../../../infra/build/bundle.ts';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { bundleIfChanged } from '../../../infra/build/bundle-if-changed.ts';
 
 let folder: string;
+let outFolder: string;
+const lines: string[] = [];
 
-beforeEach(async () => {
+/** Bundling computes for seconds, so that all tests look at the same bundle. */
+const bundle = () => bundleIfChanged({ outFolder, log: (line) => lines.push(line) });
+
+beforeAll(async () => {
   folder = await mkdtemp(path.join(os.tmpdir(), 'skerry-test-'));
+  outFolder = path.join(folder, 'dist');
+  await bundle();
 });
 
-afterEach(async () => {
+afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
@@ -24,14 +30,11 @@ async function functionGroups(): Promise<string[]> {
 }
 
 function codeFiles(): string[] {
-  return globSync('**/*.js', { cwd: folder });
+  return globSync('**/*.js', { cwd: outFolder });
 }
 
 test('each trigger group becomes one file that package.json hands to the host, shared code does not', async () => {
-  const lines: string[] = [];
   const groups = await functionGroups();
-  await bundleFunctions({ outFolder: path.join(folder, 'dist'), log: (line) => lines.push(line) });
-
   const { main } = JSON.parse(await readFile('package.json', 'utf8'));
   const loaded = globSync(main, { cwd: folder });
   expect(loaded.sort()).toEqual(groups.map((group) => path.join('dist', 'functions', `${group}.js`)).sort());
@@ -42,29 +45,23 @@ test('each trigger group becomes one file that package.json hands to the host, s
   ]);
 });
 
-test('a second build leaves what is the same alone and removes what is no longer produced', async () => {
-  await bundleFunctions({ outFolder: folder });
-  const files = codeFiles();
-  const modified = () =>
-    Promise.all(files.map(async (file) => (await stat(path.join(folder, file))).mtimeMs));
-  const before = await modified();
-  await writeFile(path.join(folder, 'functions', 'gone.js'), '');
-
-  await bundleFunctions({ outFolder: folder });
-  expect(codeFiles()).toEqual(files);
-  expect(await modified()).toEqual(before);
+test('an unchanged bundle is not made again', async () => {
+  await bundle();
+  expect(lines.at(-1)).toBe('bundled functions: unchanged');
 });
 
-test('an unchanged bundle is not made again, one whose inputs changed is', async () => {
-  const lines: string[] = [];
-  const bundle = () => bundleIfChanged({ outFolder: folder, log: (line) => lines.push(line) });
-  await bundle();
-  await bundle();
-  expect(lines).toEqual([expect.stringContaining('entries'), 'bundled functions: unchanged']);
-
-  const recordFile = path.join(folder, 'inputs.json');
+test('one whose inputs changed is; that leaves what is the same alone and removes what is no longer produced', async () => {
+  const files = codeFiles();
+  const modified = () =>
+    Promise.all(files.map(async (file) => (await stat(path.join(outFolder, file))).mtimeMs));
+  const before = await modified();
+  await writeFile(path.join(outFolder, 'functions', 'gone.js'), '');
+  const recordFile = path.join(outFolder, 'inputs.json');
   const record = await readFile(recordFile, 'utf8');
   await writeFile(recordFile, record.replace(/"package-lock.json":"[^"]+"/, '"package-lock.json":"0 0"'));
+
   await bundle();
   expect(lines.at(-1)).toContain('entries');
+  expect(codeFiles()).toEqual(files);
+  expect(await modified()).toEqual(before);
 });

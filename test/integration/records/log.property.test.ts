@@ -55,17 +55,17 @@ describe('the log, written by many clients over several stores', () => {
     'has no gaps, exact previous values, only reads of what stood then, each write at most once and each acknowledged one exactly once, and refuses nothing that a strong read would not have';
 
   it(promise, async () => {
-    await checkHistories({}, runs(8, 400));
+    await checkHistories({}, runs(5, 400));
   });
 
   it(`${promise}, when connections drop before and after the commit`, async () => {
     await injectFaults(cosmos.server, LOST_ANSWERS);
-    await checkHistories({}, runs(8, 400));
+    await checkHistories({}, runs(5, 400));
     await injectFaults(cosmos.server, []);
   });
 
   it(`${promise}, in a scope that is too large for memory`, async () => {
-    await checkHistories({ snapshotLimits: { records: 1, bytes: 1_000_000 } }, runs(4, 200));
+    await checkHistories({ snapshotLimits: { records: 1, bytes: 1_000_000 } }, runs(3, 200));
   });
 });
 

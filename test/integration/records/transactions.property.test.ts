@@ -103,17 +103,17 @@ describe('transactions over keys that lapse, by many clients over several stores
     'stand as a whole, once and in order, decided on the state before them, and nobody sees what has lapsed';
 
   it(promise, async () => {
-    await checkHistories({}, runs(6, 400));
+    await checkHistories({}, runs(4, 400));
   });
 
   it(`${promise}, when connections drop before and after the commit`, async () => {
     await injectFaults(cosmos.server, LOST_ANSWERS);
-    await checkHistories({}, runs(6, 400));
+    await checkHistories({}, runs(4, 400));
     await injectFaults(cosmos.server, []);
   });
 
   it(`${promise}, in a scope that is too large for memory`, async () => {
-    await checkHistories({ snapshotLimits: { records: 1, bytes: 1_000_000 } }, runs(3, 200));
+    await checkHistories({ snapshotLimits: { records: 1, bytes: 1_000_000 } }, runs(2, 200));
   });
 });
 

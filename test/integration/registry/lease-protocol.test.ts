@@ -249,7 +249,7 @@ test('operations of several processes keep their promises in whatever order thei
         await checkPromises(address, accepted, { crashed: false });
       },
     ),
-    { seed, numRuns: runs(60, 3_000) },
+    { seed, numRuns: runs(40, 3_000) },
   );
 });
 
@@ -267,7 +267,7 @@ test('a process that dies between two steps breaks no promise to others and leav
         await checkPromises(address, accepted, { crashed: true });
       },
     ),
-    { seed, numRuns: runs(40, 1_500) },
+    { seed, numRuns: runs(25, 1_500) },
   );
 });
 

@@ -115,7 +115,7 @@ test('tokens grow, grants do not overlap, and nobody renews what another may hol
       await checkPromises(address, seen);
       await checkNothingRemains(address);
     }),
-    { seed: printedSeed('elections.property'), numRuns: runs(30, 2_000) },
+    { seed: printedSeed('elections.property'), numRuns: runs(20, 2_000) },
   );
 });
 
@@ -160,7 +160,7 @@ test('of a late renewal and two candidates at the moment that the lease lapses, 
       const accepted = (await Promise.all(outcomes)).filter(({ status }) => status === 'fulfilled');
       expect(accepted).toHaveLength(1);
     }),
-    { seed: printedSeed('elections.property, takeover'), numRuns: runs(60, 5_000) },
+    { seed: printedSeed('elections.property, takeover'), numRuns: runs(40, 5_000) },
   );
 });
 

@@ -17,11 +17,14 @@ let operations: Operation[];
 
 beforeAll(async () => {
   const [withoutToken, withToken, withLegacy] = await Promise.all([
-    startSkerry({ env: { SKERRY_LOCAL: 'false' } }),
+    startSkerry({ traps: 'none', env: { SKERRY_LOCAL: 'false' } }),
     startSkerry({
       env: { SKERRY_LOCAL: 'false', SKERRY_TOKEN: TOKEN, SKERRY_WEBHOOK_ALLOW_PRIVATE: 'false' },
     }),
-    startSkerry({ env: { SKERRY_LOCAL: 'false', SKERRY_TOKEN: TOKEN, SKERRY_LEGACY_ACCESS: 'open' } }),
+    startSkerry({
+      traps: 'none',
+      env: { SKERRY_LOCAL: 'false', SKERRY_TOKEN: TOKEN, SKERRY_LEGACY_ACCESS: 'open' },
+    }),
   ]);
   skerries = { withoutToken, withToken, withLegacy };
   operations = await describedOperations(connect(withToken.url, TOKEN));

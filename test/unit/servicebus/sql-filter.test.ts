@@ -10,6 +10,7 @@ import {
 } from '../../../infra/local/servicebus/filter/message-properties.ts';
 import { parseSqlFilter } from '../../../infra/local/servicebus/filter/parse.ts';
 import { SqlSyntaxError } from '../../../infra/local/servicebus/filter/sql-syntax.ts';
+import { runs } from '../../integration/seeded-runs.ts';
 import { predicates, printPredicate } from './sql-predicates.ts';
 
 const { wrap_ubyte, wrap_short, wrap_ulong, wrap_float, wrap_double, wrap_uuid } = rhea.types;
@@ -314,7 +315,7 @@ describe('a SQL filter', () => {
             expect(error).toBeInstanceOf(SqlSyntaxError);
           }
         }),
-        { numRuns: 1_000 },
+        { numRuns: runs(300, 1_000) },
       );
     });
 

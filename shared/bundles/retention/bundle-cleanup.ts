@@ -12,11 +12,11 @@ import { VersionRemoval } from './version-removal.ts';
 /** How long, in milliseconds, a run looks at drafts, and then at bundles; together less than the five minutes that a function may take. */
 const TIME_FOR_DRAFTS = 60_000;
 const TIME_FOR_BUNDLES = 150_000;
-/**
- * How old, in milliseconds, a draft or an archive that no version names has to be: by then no draft may be committed any more, and whoever
- * uploaded the archive, which takes minutes, has published it or never will.
- */
-const ABANDONED_AFTER = 24 * 3_600_000;
+const HOUR = 3_600_000;
+/** How old, in milliseconds, an archive without a version has to be: whoever uploaded it, which takes minutes, never published it. */
+const ARCHIVE_ABANDONED_AFTER = 24 * HOUR;
+/** How old, in milliseconds, a draft has to be: it ends after a day, and a commit that began before is over by then. */
+const DRAFT_ABANDONED_AFTER = 25 * HOUR;
 /** As many blobs as the service lists at a time. */
 const PAGE_SIZE = 5_000;
 const DELETIONS_AT_ONCE = 8;
@@ -115,12 +115,13 @@ export class BundleCleanup {
     const { deleted, retained } = await this.#versions.deleteRemoved(scope, versions, { container, isOver });
     summary.deleted += deleted;
     summary.retained += retained;
-    summary.removed += await this.#versions.takeAway(scope, versions);
+    const removed = await this.#versions.takeAway(scope, versions, isOver);
+    summary.removed += removed;
 
     const named = new Set(versions.map(({ value }) => value.blob));
     const orphans = blobs.filter((blob) => {
       const archive = ARCHIVE.exec(blob)?.groups?.blob ?? '';
-      return !named.has(archive) && this.#isAbandoned(archive);
+      return !named.has(archive) && this.#isOlderThan(ARCHIVE_ABANDONED_AFTER, archive);
     });
     const outcomes = await this.#delete(container, path, orphans, isOver);
     summary.orphans += outcomes.filter((outcome) => outcome === 'gone').length;
@@ -129,7 +130,7 @@ export class BundleCleanup {
 
   async #cleanDraft({ path, blobs }: Folder, summary: CleanupSummary, isOver: () => boolean): Promise<void> {
     const [, , draft = ''] = path;
-    if (!this.#isAbandoned(draft)) return;
+    if (!this.#isOlderThan(DRAFT_ABANDONED_AFTER, draft)) return;
     const container = await this.#container('drafts');
     const [head, rest] = [
       blobs.filter((blob) => blob === DRAFT_HEAD),
@@ -151,9 +152,10 @@ export class BundleCleanup {
     );
   }
 
-  #isAbandoned(ulid: string): boolean {
+  /** Never so for what is no ULID. */
+  #isOlderThan(milliseconds: number, ulid: string): boolean {
     const madeAt = timeOfUlid(ulid);
-    return madeAt !== undefined && madeAt < this.#options.clock.now() - ABANDONED_AFTER;
+    return madeAt !== undefined && madeAt < this.#options.clock.now() - milliseconds;
   }
 
   async #container(name: 'bundles' | 'drafts'): Promise<ContainerClient> {

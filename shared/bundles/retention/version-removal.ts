@@ -70,7 +70,7 @@ export class VersionRemoval {
   }
 
   /** Takes away from readers what the rule of the bundle does not keep; answers how many versions those were. */
-  async takeAway(scope: Scope, versions: readonly VersionRecord[]): Promise<number> {
+  async takeAway(scope: Scope, versions: readonly VersionRecord[], isOver: () => boolean): Promise<number> {
     const found = versions.filter(({ value }) => value.removedAt === undefined);
     const newerThan = new Map(found.map(({ key }, index) => [key, found.length - 1 - index]));
     const head = await this.#options.records.get<BundleValue>(scope, bundleKey(scope.name));
@@ -84,6 +84,7 @@ export class VersionRemoval {
     const pinned = await this.#pinnedByReaders(scope);
     let count = 0;
     for (const batch of batches(old, MARKS_AT_ONCE)) {
+      if (isOver()) break;
       const { decided } = await this.#options.records.transact<Value>(scope, {
         keys: [bundleKey(scope.name), ...batch.map(({ key }) => key)],
         range: { prefix: channelsPrefix(scope.name), limit: CHANNELS_SEEN },

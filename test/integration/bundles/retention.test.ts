@@ -211,11 +211,11 @@ describe('what was never published', () => {
     expect(await world.blobs('bundles', `${NS}/${name}-never/`)).toEqual([]);
   });
 
-  test('drafts are deleted after a day, what tells of them first', async () => {
+  test('drafts are deleted an hour after their day, what tells of them first', async () => {
     const draft = await putDraft();
     world.clock.advance(1);
     const young = await putDraft();
-    world.clock.advance(DAY);
+    world.clock.advance(DAY + HOUR);
     expect(await world.cleanup().run()).toEqual({ ...NOTHING, drafts: 1 });
     expect(await world.blobs('drafts', `${NS}/${name}/${draft}/`)).toEqual([]);
     expect(await world.blobs('drafts', `${NS}/${name}/${young}/`)).toHaveLength(4);
@@ -240,6 +240,16 @@ describe('a cleanup', () => {
     const all = Array.from({ length: steps }, (_, lives) => lives);
     const sample = Array.from({ length: 3 }, () => Math.floor(random() * steps));
     for (const lives of isLong ? all : sample) await dieAfter(lives);
+  });
+
+  test('counts what it does of all bundles', async () => {
+    const names = ['a', 'b', 'c', 'd'].map((each) => `${name}-${each}`);
+    for (const each of names) for (const _ of [1, 2, 3]) await world.publish(each);
+    world.clock.advance(2 * DAY);
+    const cleanup = world.cleanup({ records: world.openRecords() });
+    expect(await cleanup.run()).toEqual({ ...NOTHING, removed: 8 });
+    world.clock.advance(HOUR);
+    expect(await cleanup.run()).toEqual({ ...NOTHING, deleted: 8 });
   });
 
   test('may run beside others', async () => {
@@ -296,7 +306,7 @@ async function dieAfter(lives: number): Promise<number> {
   await publishMany(2);
   await world.upload(name, world.newBlob());
   const draft = await putDraft();
-  world.clock.advance(DAY + 1);
+  world.clock.advance(DAY + HOUR + 1);
 
   let steps = 0;
   const step = () => {

@@ -80,13 +80,11 @@ export function channelCases(api: () => HttpClient, url: () => string): void {
             if (version === 2) reached.add(consumer);
           }
         }
-        expect(told.map(({ actor, value }) => [actor, value.rollout?.state, value.rollout?.step])).toEqual(
-          [
-            ['local', 'rolling', 0],
-            ['system:rollout', 'rolling', 1],
-            ['system:rollout', 'done', 1],
-          ],
-        );
+        expect(told.map(({ actor, value }) => [actor, value.rollout?.state, value.rollout?.step])).toEqual([
+          ['local', 'rolling', 0],
+          ['system:rollout', 'rolling', 1],
+          ['system:rollout', 'done', 1],
+        ]);
         expect(reached.size).toBe(consumers.length);
         expect((await api().get(path)).body).toMatchObject({
           version: 2,

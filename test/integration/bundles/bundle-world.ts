@@ -64,6 +64,8 @@ export class WatchedRecords extends Records {
 export interface BundleWorld extends BundleProcess {
   readonly clock: StandingClock;
   readonly blob: BundlesFixture['blob'];
+  /** What another process has, over the same clock. */
+  openProcess(): BundleProcess;
   openRecords(): WatchedRecords;
   cleanup(options?: {
     readonly rule?: RetentionRule;
@@ -102,6 +104,7 @@ export async function startBundleWorld(): Promise<BundleWorld> {
     ...process,
     clock,
     blob: fixture.blob,
+    openProcess: () => fixture.open({ clock }),
     openRecords: () =>
       new WatchedRecords({
         container: fixture.cosmos.connect().container(COSMOS_CONTAINERS.records.id),

@@ -13,6 +13,7 @@ export { type GateFailure, Gatekeeper } from './channels/gatekeeper.ts';
 export { RolloutAlarms } from './channels/rollout-alarms.ts';
 export { contentTypeOf } from './content/content-type.ts';
 export { readUpload } from './content/read-upload.ts';
+export { compareVersions } from './diff/compare-versions.ts';
 export { DRAFT_SECONDS } from './drafts/draft-id.ts';
 export {
   type BegunDraft,

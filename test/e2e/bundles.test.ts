@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MemoryArchive } from '../../shared/bundles/content/memory-archive.ts';
 import { writeZip } from '../../shared/bundles/content/write-zip.ts';
 import { filesOf } from '../integration/bundles/bundles-fixture.ts';
+import { diffCases } from './bundle-cases/diff.ts';
 import { connect, expectProblem, type HttpClient } from './http.ts';
 import { type Skerry, startSkerry } from './skerry.ts';
 
@@ -38,6 +39,11 @@ async function fetchBytes(path: string, headers: Record<string, string> = {}, me
   const bytes = Buffer.from(await response.arrayBuffer());
   return { status: response.status, headers: Object.fromEntries(response.headers), bytes };
 }
+
+diffCases(
+  () => api,
+  () => skerry.url,
+);
 
 describe.concurrent('versions', () => {
   it('are published from a zip, found, listed and read', async () => {

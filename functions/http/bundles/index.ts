@@ -3,6 +3,7 @@ import type { Services } from '../../services.ts';
 import { bundleSettingsEndpoints } from './bundles.ts';
 import { channelEndpoints } from './channels.ts';
 import { consumerEndpoints } from './consumers.ts';
+import { diffEndpoints } from './diff.ts';
 import { fileEndpoints } from './files.ts';
 import { versionEndpoints } from './versions.ts';
 
@@ -11,6 +12,7 @@ export const bundleEndpoints: readonly Endpoint<Services>[] = [
   ...bundleSettingsEndpoints,
   ...versionEndpoints,
   ...fileEndpoints,
+  ...diffEndpoints,
   ...channelEndpoints,
   ...consumerEndpoints,
 ];

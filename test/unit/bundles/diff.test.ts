@@ -6,7 +6,10 @@ import { describe, expect, it } from 'vitest';
 import type { ManifestFile } from '../../../shared/bundles/content/manifest.ts';
 import { packFile } from '../../../shared/bundles/content/pack-file.ts';
 import { compareManifests } from '../../../shared/bundles/diff/compare-manifests.ts';
+import { compareVersions } from '../../../shared/bundles/diff/compare-versions.ts';
 import { textDifferences } from '../../../shared/bundles/diff/text-differences.ts';
+import type { Version } from '../../../shared/bundles/index.ts';
+import { writeCursor } from '../../../shared/platform/cursor.ts';
 import { runs, seededRandom } from '../../integration/seeded-runs.ts';
 
 const KIB = 1024;
@@ -109,4 +112,27 @@ describe('changed files', () => {
     );
     expect(process.cpuUsage(begun).user).toBeLessThan(runs(1_000_000, 2_000_000));
   });
+});
+
+it('the version before another is the newest that is older, and there', async () => {
+  const asked: (string | undefined)[] = [];
+  const version = (number: number) => ({ version: number }) as Version;
+  const answer = await compareVersions(
+    {
+      find: async () => version(9),
+      list: async (_ns, _name, { after }) => {
+        asked.push(after);
+        return asked.length === 1
+          ? { versions: [], revision: 1, next: 'next' }
+          : { versions: [version(3), version(2)], revision: 1, next: 'more' };
+      },
+      manifest: async () => ({ digest: '', files: [], size: 0, archiveSize: 0 }),
+      contentOf: () => expect.fail('Nothing is different.'),
+    },
+    'default',
+    'name',
+    {},
+  );
+  expect(answer).toEqual({ from: 3, to: 9, added: [], removed: [], changed: [] });
+  expect(asked).toEqual([writeCursor(['/bundle/name/versions/000000009']), 'next']);
 });

@@ -5,6 +5,7 @@ import { MemoryArchive } from '../../shared/bundles/content/memory-archive.ts';
 import { writeZip } from '../../shared/bundles/content/write-zip.ts';
 import { filesOf } from '../integration/bundles/bundles-fixture.ts';
 import { diffCases } from './bundle-cases/diff.ts';
+import { draftCases } from './bundle-cases/drafts.ts';
 import { connect, expectProblem, type HttpClient } from './http.ts';
 import { type Skerry, startSkerry } from './skerry.ts';
 
@@ -21,6 +22,8 @@ beforeAll(async () => {
 afterAll(async () => {
   await skerry?.stop();
 });
+
+draftCases(() => api);
 
 async function zipOf(files: Parameters<typeof filesOf>[0]): Promise<Buffer> {
   const archive = new MemoryArchive();

@@ -4,6 +4,7 @@ import { bundleSettingsEndpoints } from './bundles.ts';
 import { channelEndpoints } from './channels.ts';
 import { consumerEndpoints } from './consumers.ts';
 import { diffEndpoints } from './diff.ts';
+import { draftEndpoints } from './drafts.ts';
 import { fileEndpoints } from './files.ts';
 import { versionEndpoints } from './versions.ts';
 
@@ -13,6 +14,7 @@ export const bundleEndpoints: readonly Endpoint<Services>[] = [
   ...versionEndpoints,
   ...fileEndpoints,
   ...diffEndpoints,
+  ...draftEndpoints,
   ...channelEndpoints,
   ...consumerEndpoints,
 ];

@@ -249,6 +249,33 @@ describe.concurrent('a draft', () => {
     expect(await bundles.blobsOf(NS, 'repeated')).toHaveLength(2);
   });
 
+  it.each(['new', 'unchanged'])(
+    'answers what another commit made of it that overtook, a version that is %s',
+    async (kind) => {
+      const name = `overtaken-${kind}`;
+      if (kind === 'unchanged') await publish(name, { a: 'a', b: 'b' });
+      const draft = await begin(name, { a: 'a', b: 'b' });
+      const store = new DraftStore(async () => bundles.blob.service);
+      const head = store.head.bind(store);
+      let calls = 0;
+      store.head = async (address) => {
+        const found = await head(address);
+        calls++;
+        // The second is the look that proves the list of its files whole.
+        if (calls === 2) await other.drafts.commit(NS, name, draft, NOTES);
+        return found;
+      };
+      const drafts = new Drafts({ store, versions: one.versions, clock: systemClock, random: systemRandom });
+      const { version, unchanged } = await drafts.commit(NS, name, draft, NOTES);
+      expect({ version: version.version, unchanged }).toEqual({
+        version: 1,
+        unchanged: kind === 'unchanged',
+      });
+      expect(calls).toBeGreaterThan(2);
+      expect(await versionCount(name)).toBe(1);
+    },
+  );
+
   it('is not published half when files are put or its archive is replaced during the commit', async () => {
     const draft = await begin('torn', { a: 'a1', b: 'b1' });
     const store = new DraftStore(async () => bundles.blob.service);

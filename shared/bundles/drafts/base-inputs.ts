@@ -62,8 +62,9 @@ class Run {
     if (this.#files.length === 1 && file.packedSize > RUN_BYTES) {
       return this.#archive.stream(file.offset, endOf(file));
     }
-    const { start, bytes } = { start: this.#start, bytes: await this.#bytesFor(file) };
-    return bytes.subarray(file.offset - start, endOf(file) - start);
+    const bytes = await this.#bytesFor(file);
+    // Copied, since a file that is kept for a while would keep all that was read with it.
+    return new Uint8Array(bytes.subarray(file.offset - this.#start, endOf(file) - this.#start));
   }
 
   get #start(): number {

@@ -3,6 +3,8 @@ import type { RandomAccess } from '../content/bundle-input.ts';
 const WINDOW_BYTES = 1024 * 1024;
 /** How many are held; more than the files that are read at a time. */
 const WINDOWS = 24;
+/** How many bytes of windows what is asked for pays for, per byte. */
+const WORTH = 2;
 
 /**
  * An archive of which small parts are read near each other, such as ten thousand files one after the other: whole windows of it are read
@@ -12,13 +14,12 @@ export class WindowedArchive implements RandomAccess {
   readonly size: number;
   readonly #archive: RandomAccess;
   readonly #windows = new Map<number, Promise<Uint8Array>>();
-  /** Bytes that may still be read by windows: in all, about twice the archive. */
-  #budget: number;
+  /** Bytes of windows that may still be read: as many as are held, and what those that were read have been worth. */
+  #credit = WINDOWS * WINDOW_BYTES;
 
   constructor(archive: RandomAccess) {
     this.size = archive.size;
     this.#archive = archive;
-    this.#budget = 2 * archive.size;
   }
 
   async read(start: number, end: number): Promise<Uint8Array> {
@@ -31,9 +32,16 @@ export class WindowedArchive implements RandomAccess {
     const windows = await Promise.all(
       last === first ? [this.#window(first)] : [this.#window(first), this.#window(last)],
     );
-    const [window] = windows;
-    const bytes = windows.length === 1 && window !== undefined ? window : Buffer.concat(windows);
-    return bytes.subarray(start - begin, end - begin);
+    this.#credit += WORTH * (end - start);
+    // Copied, since a part that is kept for a while would keep its window.
+    return Buffer.concat(
+      windows.map((window, index) =>
+        window.subarray(
+          Math.max(start - begin - index * WINDOW_BYTES, 0),
+          Math.max(end - begin - index * WINDOW_BYTES, 0),
+        ),
+      ),
+    );
   }
 
   stream(start: number, end: number): AsyncIterable<Uint8Array> {
@@ -42,7 +50,7 @@ export class WindowedArchive implements RandomAccess {
 
   /** Whether a window is held, or may be read. */
   #has(index: number): boolean {
-    return this.#windows.has(index) || this.#budget > 0;
+    return this.#windows.has(index) || this.#credit > 0;
   }
 
   #window(index: number): Promise<Uint8Array> {
@@ -60,7 +68,7 @@ export class WindowedArchive implements RandomAccess {
   #read(index: number): Promise<Uint8Array> {
     const start = index * WINDOW_BYTES;
     const end = Math.min(start + WINDOW_BYTES, this.size);
-    this.#budget -= end - start;
+    this.#credit -= end - start;
     const window = this.#archive.read(start, end);
     // What failed is asked for again.
     window.catch(() => this.#windows.delete(index));

@@ -315,6 +315,27 @@ describe('a rollout', () => {
     });
   });
 
+  it.each([0, 70])(
+    'goes on where a sweep came %i s after its alarm, and before its record',
+    async (seconds) => {
+      const name = await fixture.newBundle(2);
+      await app.channels.put(prod(name), { version: '1' }, PUT);
+      const actor = new Actor();
+      const slow = fixture.openProcess(actor.gate);
+      const input = { version: '2', strategy: { steps: [{ percent: 10, bake: 600 }], maxFailures: 1 } };
+      const outcome = actor.start(() => slow.channels.put(prod(name), input, PUT));
+      const alarm = () => app.leases.read(bundleScope(NS, name), channelKey(name, 'prod'));
+      while ((await alarm()) === undefined) await actor.step();
+      fixture.clock.advance(seconds);
+      await app.sweep();
+      while (!actor.isFinished) await actor.step();
+      expect(await outcome).toMatchObject({ status: 'fulfilled' });
+      fixture.clock.advance(600);
+      await app.sweep();
+      expect(await app.channels.get(prod(name))).toMatchObject({ version: 2, rollout: { state: 'done' } });
+    },
+  );
+
   it('fails in the transaction of the last failure that is tolerated', async () => {
     const name = await rollingBundle();
     const ack = (consumer: string, ok: boolean, version = 2) =>

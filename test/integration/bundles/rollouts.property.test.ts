@@ -115,6 +115,6 @@ it('every rollout ends in time, whoever dies between which steps', async () => {
       await healthy.sweep();
       expect(await healthy.leases.read(bundleScope(NS, name), channelKey(name, 'prod'))).toBeUndefined();
     }),
-    { seed, numRuns: runs(12, 300) },
+    { seed, numRuns: runs(8, 300) },
   );
 });

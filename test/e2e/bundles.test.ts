@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MemoryArchive } from '../../shared/bundles/content/memory-archive.ts';
 import { writeZip } from '../../shared/bundles/content/write-zip.ts';
 import { filesOf } from '../integration/bundles/bundles-fixture.ts';
+import { channelCases } from './bundle-cases/channels.ts';
 import { diffCases } from './bundle-cases/diff.ts';
 import { draftCases } from './bundle-cases/drafts.ts';
 import { connect, expectProblem, type HttpClient } from './http.ts';
@@ -15,7 +16,7 @@ let skerry: Skerry;
 let api: HttpClient;
 
 beforeAll(async () => {
-  skerry = await startSkerry();
+  skerry = await startSkerry({ env: { SKERRY_SWEEP_SCHEDULE: '* * * * * *' } });
   api = connect(skerry.url);
 });
 
@@ -308,3 +309,8 @@ describe.concurrent('bundles', () => {
     expectProblem(await api.get(`bundles/c${ns}`), 404);
   });
 });
+
+channelCases(
+  () => api,
+  () => skerry.url,
+);

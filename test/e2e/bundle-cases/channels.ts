@@ -22,7 +22,7 @@ interface Watched {
 
 /** Channels, rollouts, gates and consumers; the sweep has to run every second. */
 export function channelCases(api: () => HttpClient, url: () => string): void {
-  describe('channels', () => {
+  describe.concurrent('channels', () => {
     async function publish(bundle: string, files: Readonly<Record<string, string>>): Promise<void> {
       const body = new FormData();
       for (const [name, text] of Object.entries(files)) body.append(name, new Blob([text]), name);

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { startHookReceiver } from '../hook-receiver.ts';
 import { expectProblem, type HttpClient } from '../http.ts';
 
@@ -91,7 +91,7 @@ export function channelCases(api: () => HttpClient, url: () => string): void {
           previous: 1,
           rollout: { state: 'done', percent: 100 },
         });
-        await expect.poll(() => receiver.received('/').length, DEADLINE).toBe(4);
+        await vi.waitFor(() => expect(receiver.received('/')).toHaveLength(4), DEADLINE);
       } finally {
         await receiver.stop();
       }

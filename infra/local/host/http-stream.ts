@@ -53,6 +53,7 @@ export class HttpStream {
     const closed = new Promise((resolve) => response.once('close', resolve));
     response.setTimeout(activityTimeout, () => giveUp(response, 504));
     response.once('finish', () => readToEnd(request));
+    breakOffWhenShort(response);
 
     const headers = toHeaders(request);
     request.headers[INVOCATION_ID] = invocationId;
@@ -91,6 +92,24 @@ export class HttpStream {
 function giveUp(response: ServerResponse, status: number, headers: OutgoingHttpHeaders = {}): void {
   if (response.headersSent) response.destroy();
   else writeStatus(response, status, headers);
+}
+
+/**
+ * What ends before its `Content-Length` the real host breaks off, some seconds later, when the worker closes the connection between them. Here
+ * there is only the one to the client, which node would keep open, and the client would wait for the rest.
+ */
+function breakOffWhenShort(response: ServerResponse): void {
+  let missing = 0;
+  const write = response.write.bind(response) as (chunk: string | Uint8Array) => boolean;
+  response.write = (chunk: string | Uint8Array) => {
+    missing -= Buffer.byteLength(chunk);
+    return write(chunk);
+  };
+  response.once('finish', () => {
+    missing += Number(response.getHeader('content-length') ?? 0);
+    const hasBody = response.req.method !== 'HEAD' && response.statusCode !== 304;
+    if (missing > 0 && hasBody) response.req.socket.destroy();
+  });
 }
 
 /** What a function has left unread would stand before the connection's next request. */

@@ -267,6 +267,15 @@ ownCases('beyond what Azure does, the host', () => {
     );
   });
 
+  it('breaks off an answer that ends before its length', async () => {
+    expect(await (await host.get('/answer/exact')).text()).toBe('exact');
+    const head = await host.get('/answer/short', { method: 'HEAD' });
+    expect([head.headers.get('content-length'), await head.text()]).toEqual(['100', '']);
+    const response = await host.get('/answer/short');
+    expect(response.status).toBe(200);
+    await expect(response.text()).rejects.toThrow();
+  });
+
   it('breaks off an answer that fails in the midst', async () => {
     const response = await host.get('/events');
     await host.get('/emit?what=error');

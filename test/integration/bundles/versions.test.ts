@@ -193,9 +193,9 @@ describe('publishing', () => {
     const broken: BundleInput = {
       kind: 'raw',
       path: 'b',
-      size: 12 * 1024 * 1024,
+      size: 10 * 1024 * 1024,
       read: async function* () {
-        yield randomBytes(11 * 1024 * 1024);
+        yield randomBytes(9 * 1024 * 1024);
         throw new Error('It broke off.');
       } as unknown as BundleInput['read'],
     };
@@ -349,7 +349,7 @@ describe('rolling back', () => {
 describe('storage', () => {
   it('takes large archives in blocks, and gives them in parts', async () => {
     const name = newName();
-    const large = randomBytes(13 * 1024 * 1024);
+    const large = randomBytes(9 * 1024 * 1024);
     const { version } = await publish(here, name, { large, small: 'x', tail: 'y' });
     const { bytes } = await there.versions.readFile(NS, name, version, 'large');
     expect(Buffer.compare(bytes, large)).toBe(0);
@@ -413,6 +413,15 @@ describe('storage', () => {
     await expect(textOf(there, name, '1', 'a')).rejects.toMatchObject({ kind: 'not-found' });
     await blobs.deleteBlob(`${NS}/${name}/${version.blob}.json`);
     await expect(textOf(here, name, '1', 'a')).rejects.toMatchObject({ kind: 'not-found' });
+  });
+
+  it('lets go of what it need not keep, even where a policy keeps it', async () => {
+    const name = newName();
+    const blobConnection = await fixture.blob.writeOnce({ retentionMilliseconds: 3_600_000 });
+    const kept = fixture.open({ blobConnection });
+    const published = await Promise.all(Array.from({ length: 3 }, () => publish(kept, name, { a: 'same' })));
+    expect(published.map(({ version }) => version.version)).toEqual([1, 1, 1]);
+    expect(await textOf(kept, name, '1', 'a')).toBe('same');
   });
 
   it('gives links to archives that need no key', async () => {

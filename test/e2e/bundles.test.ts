@@ -7,6 +7,7 @@ import { filesOf } from '../integration/bundles/bundles-fixture.ts';
 import { channelCases } from './bundle-cases/channels.ts';
 import { diffCases } from './bundle-cases/diff.ts';
 import { draftCases } from './bundle-cases/drafts.ts';
+import { followCases } from './bundle-cases/follow.ts';
 import { connect, expectProblem, type HttpClient } from './http.ts';
 import { type Skerry, startSkerry } from './skerry.ts';
 
@@ -25,6 +26,10 @@ afterAll(async () => {
 });
 
 draftCases(() => api);
+followCases(
+  () => api,
+  () => skerry.url,
+);
 
 async function zipOf(files: Parameters<typeof filesOf>[0]): Promise<Buffer> {
   const archive = new MemoryArchive();

@@ -2,6 +2,7 @@ import type { Command } from '../command.ts';
 import { appCommands } from './app.ts';
 import { bundleCommands } from './bundle.ts';
 import { bundleChannelCommands } from './bundle-channels.ts';
+import { bundleFollowCommand } from './bundle-follow.ts';
 import { deadLetterCommands } from './dead-letters.ts';
 import { electionCommands } from './election.ts';
 import { historyCommand } from './history.ts';
@@ -21,6 +22,7 @@ export const COMMANDS: readonly Command[] = [
   ...serviceCommands,
   ...bundleCommands,
   ...bundleChannelCommands,
+  bundleFollowCommand,
   historyCommand,
   ...electionCommands,
   ...webhooksCommands,

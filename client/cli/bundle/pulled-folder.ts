@@ -31,7 +31,7 @@ export async function inspectFolder(folder: string): Promise<BundleMarker | unde
       `${folder} holds files that were not pulled there. --force replaces it with all that it holds.`,
     );
   }
-  if ((await digestOf(folder)) !== marker.digest) {
+  if ((await digestOfFolder(folder)) !== marker.digest) {
     throw new ForeignFolder(
       `${folder} was changed since version ${marker.version} of ${marker.bundle} was pulled there. Push it, or move it away; --force replaces it with all that it holds.`,
     );
@@ -40,7 +40,7 @@ export async function inspectFolder(folder: string): Promise<BundleMarker | unde
 }
 
 /** @returns undefined where it holds anything but files and folders. */
-async function digestOf(folder: string): Promise<string | undefined> {
+export async function digestOfFolder(folder: string): Promise<string | undefined> {
   const files: BundleFile[] = [];
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
     const file = path.join(entry.parentPath, entry.name);

@@ -3,6 +3,7 @@ import { appCommands } from './app.ts';
 import { bundleCommands } from './bundle.ts';
 import { bundleChannelCommands } from './bundle-channels.ts';
 import { bundleFollowCommand } from './bundle-follow.ts';
+import { bundleNightjarCommands } from './bundle-nightjar.ts';
 import { deadLetterCommands } from './dead-letters.ts';
 import { electionCommands } from './election.ts';
 import { historyCommand } from './history.ts';
@@ -23,6 +24,7 @@ export const COMMANDS: readonly Command[] = [
   ...bundleCommands,
   ...bundleChannelCommands,
   bundleFollowCommand,
+  ...bundleNightjarCommands,
   historyCommand,
   ...electionCommands,
   ...webhooksCommands,

@@ -8,6 +8,7 @@ import { channelCases } from './bundle-cases/channels.ts';
 import { diffCases } from './bundle-cases/diff.ts';
 import { draftCases } from './bundle-cases/drafts.ts';
 import { followCases } from './bundle-cases/follow.ts';
+import { guideCases } from './bundle-cases/guide.ts';
 import { connect, expectProblem, type HttpClient } from './http.ts';
 import { type Skerry, startSkerry } from './skerry.ts';
 
@@ -30,6 +31,7 @@ followCases(
   () => api,
   () => skerry.url,
 );
+guideCases(() => skerry.url);
 
 async function zipOf(files: Parameters<typeof filesOf>[0]): Promise<Buffer> {
   const archive = new MemoryArchive();

@@ -88,15 +88,20 @@ export class BundleVersions {
     });
   }
 
-  /** Publishes the content of an earlier version as a new one; it makes none where the newest has that content. */
+  /**
+   * Publishes the content of an earlier version as a new one; it makes none where the newest has that content.
+   *
+   * @param options.ifRevision of the newest version.
+   */
   async rollback(
     name: string,
     reference: VersionReference,
-    { message, labels, signal }: VersionFacts & CallOptions = {},
+    { message, labels, ifRevision, signal }: VersionFacts & WriteOptions = {},
   ): Promise<PublishedVersion> {
     return await this.#transport.json<PublishedVersion>({
       method: 'POST',
       path: `${versionPath(name, reference)}/rollback`,
+      headers: guard(ifRevision),
       body: { message, labels },
       signal,
     });

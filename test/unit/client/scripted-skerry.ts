@@ -5,6 +5,8 @@ export interface ScriptedAnswer {
   readonly headers?: Readonly<Record<string, string>>;
   /** JSON, or a text that is sent as it is. */
   readonly body?: unknown;
+  /** Whether the connection breaks behind the body. */
+  readonly isCut?: boolean;
 }
 
 /** What a server would not say on demand: answers, in order, each once; an Error stands for a connection that breaks. */
@@ -51,7 +53,7 @@ export function scripted(script: Script, options: Partial<SkerryOptions> = {}, r
       if (answer instanceof Error) throw answer;
       const { status = 200, body } = answer;
       const text = body === undefined ? null : typeof body === 'string' ? body : JSON.stringify(body);
-      return new Response(text, {
+      return new Response(answer.isCut === true ? cutBehind(text ?? '') : text, {
         status,
         headers: { 'content-type': 'application/json', ...answer.headers },
       });
@@ -64,4 +66,15 @@ export function scripted(script: Script, options: Partial<SkerryOptions> = {}, r
 export function problem(status: number, kind: string, headers: Record<string, string> = {}): ScriptedAnswer {
   const body = { type: `https://skerry.dev/problems/${kind}`, title: kind, status, detail: 'No.' };
   return { status, headers, body };
+}
+
+function cutBehind(text: string): ReadableStream {
+  let isSent = false;
+  return new ReadableStream({
+    pull(controller) {
+      if (isSent) controller.error(new TypeError('terminated'));
+      else controller.enqueue(new TextEncoder().encode(text));
+      isSent = true;
+    },
+  });
 }

@@ -78,7 +78,7 @@ export class Bundles {
    */
   async write(
     name: string,
-    work: (writer: BundleWriter) => Promise<void>,
+    work: (writer: BundleWriter) => Promise<unknown>,
     { from, ...options }: CommitOptions & { readonly from?: VersionReference | undefined } = {},
   ): Promise<PublishedVersion | undefined> {
     const { signal } = options;

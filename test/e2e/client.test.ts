@@ -1,5 +1,7 @@
 import { afterAll, afterEach, beforeAll } from 'vitest';
 import { closeWorld, line, openWorld } from './client-cases/world.ts';
+import './client-cases/bundle-commands.ts';
+import './client-cases/bundles.ts';
 import './client-cases/calls.ts';
 import './client-cases/keys.ts';
 import './client-cases/living-things.ts';

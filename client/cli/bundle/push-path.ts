@@ -8,6 +8,7 @@ import type { SkerryClient } from '../../skerry-client.ts';
 import { isNotFound } from '../../transport/problem.ts';
 import { formatBytes } from '../format-bytes.ts';
 import type { Output } from '../output.ts';
+import type { Progress } from '../progress-bar.ts';
 import { listFolder } from './list-folder.ts';
 import { packFiles } from './pack-files.ts';
 import { readArchive } from './read-archive.ts';
@@ -110,9 +111,11 @@ async function upload(
   const body = await openAsBlob(archive);
   const draft = await client.bundles.drafts.start(bundle, { signal });
   const sending = output.progress('uploading', body.size);
+  let publishing: Progress | undefined;
   try {
     await draft.uploadArchive(body, { onProgress: sending.advance, signal });
     sending.end();
+    publishing = output.progress('publishing');
     return await draft.commit({ ...options, digest });
   } catch (error) {
     // Of no use to anybody; what stays is collected after a day.
@@ -121,6 +124,7 @@ async function upload(
     throw error;
   } finally {
     sending.end();
+    publishing?.end();
   }
 }
 

@@ -16,6 +16,10 @@ export let line: InterruptedLine;
 /** An empty folder. */
 export let folder: string;
 
+export function url(): string {
+  return skerry.url;
+}
+
 export async function openWorld(): Promise<void> {
   skerry = await startSkerry({ env: { SKERRY_WEBHOOK_RETRY_SECONDS: '0.2' } });
   line = await openLine(skerry.url);

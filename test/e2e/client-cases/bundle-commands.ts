@@ -8,11 +8,6 @@ import { client, folder as root, url } from './world.ts';
 
 let folder: string;
 
-beforeAll(async () => {
-  folder = path.join(root, 'bundles');
-  await mkdir(path.join(folder, 'config/clusters'), { recursive: true });
-});
-
 /** Runs a command in this process, which spares its start. */
 async function run(...words: string[]) {
   const out = new PassThrough();
@@ -34,6 +29,11 @@ async function read(name: string): Promise<string> {
 }
 
 describe('bundle commands', () => {
+  beforeAll(async () => {
+    folder = path.join(root, 'bundles');
+    await mkdir(path.join(folder, 'config/clusters'), { recursive: true });
+  });
+
   it('push a folder, pull it, and push it back', async () => {
     await write('config/lds.yaml', 'listeners: []\n');
     await write('config/clusters/web.yaml', 'timeout: 3\n');

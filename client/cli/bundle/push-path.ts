@@ -32,6 +32,7 @@ export async function pushPath(
   const facts = await stat(place);
   if (facts.isDirectory()) return await pushFiles(bundle, await listFolder(place), options);
   const type = await typeOf(place);
+  await findNewest(options.client, bundle, options.signal);
   if (facts.size <= MOST_BYTES) return await publish(bundle, place, type, options);
   if (type !== ZIP) {
     throw new Error(`${place} is larger than ${MOST_BYTES} bytes: push it as a zip, or as a folder.`);
@@ -52,7 +53,6 @@ export async function pushFiles(
   options: PushOptions,
 ): Promise<PublishedVersion> {
   const { client, output, signal } = options;
-  // Whoever cannot reach Skerry learns it before all is packed.
   const newest = await findNewest(client, bundle, signal);
   const folder = await mkdtemp(path.join(tmpdir(), 'skerry-push-'));
   const packing = output.progress(
@@ -76,6 +76,7 @@ export async function pushFiles(
   }
 }
 
+/** Comes first, so that whoever cannot reach Skerry learns it before anything is packed or sent, which takes its time. */
 async function findNewest(client: SkerryClient, bundle: string, signal: AbortSignal) {
   try {
     const { items } = await client.bundles.versions.listPage(bundle, { limit: 1, signal });

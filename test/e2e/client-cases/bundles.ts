@@ -42,7 +42,7 @@ describe('bundles', () => {
     expect(await bundles.get('nobody')).toBeUndefined();
     const retention = { versions: 5, days: 1 };
     expect(await bundles.configure('mesh', { retention })).toMatchObject({ latest: 2, retention });
-    expect(await Array.fromAsync(bundles.list())).toMatchObject([{ name: 'mesh' }]);
+    expect((await Array.fromAsync(bundles.list())).map(({ name }) => name)).toContain('mesh');
     expect(await bundles.versions.diff('mesh')).toMatchObject({ from: 1, to: 2, removed: [{ path: 'b' }] });
     expect(await bundles.versions.rollback('mesh', 'v1')).toMatchObject({ version: 3, rollbackOf: 1 });
     const versions = await Array.fromAsync(bundles.versions.list('mesh', { limit: 2 }));

@@ -5,10 +5,12 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { ZipFile } from 'yazl';
 import { contentDigest } from '../../../client/cli/bundle/content-digest.ts';
 import { listFolder } from '../../../client/cli/bundle/list-folder.ts';
 import { packFiles } from '../../../client/cli/bundle/pack-files.ts';
 import { pullVersion } from '../../../client/cli/bundle/pull-version.ts';
+import { pushPath } from '../../../client/cli/bundle/push-path.ts';
 import { readArchive } from '../../../client/cli/bundle/read-archive.ts';
 import { assertSafePaths } from '../../../client/cli/bundle/safe-paths.ts';
 import type { SourceFile } from '../../../client/cli/bundle/source-file.ts';
@@ -296,10 +298,80 @@ describe('a pull', () => {
   });
 });
 
+describe('a push', () => {
+  const { signal } = new AbortController();
+
+  /** A client of a Skerry that takes everything, where `newest` is the newest version. */
+  function listening(newest?: { readonly digest: string }) {
+    const requests: string[] = [];
+    const client = new SkerryClient({
+      url: 'http://skerry',
+      async fetch(input, init) {
+        const { pathname, search } = new URL(String(input));
+        const comp = /comp=(\w+)/.exec(search)?.[1];
+        requests.push(`${init?.method ?? 'GET'} ${comp ?? pathname.slice(pathname.lastIndexOf('/') + 1)}`);
+        if (pathname.endsWith('/commit')) requests.push(String(init?.body));
+        if (pathname.endsWith('/drafts')) {
+          return Response.json({ draft: 'd', upload: { url: 'http://blobs/?sas', maxBytes: 1e9 } });
+        }
+        return Response.json(init?.method === 'GET' ? { items: newest ? [newest] : [] } : { version: 2 });
+      },
+    });
+    const options = { client, signal, output: { progress: () => showProgress('', 0, undefined) } };
+    return { options, requests };
+  }
+
+  it('sends a small archive at once, and nothing that is there already', async () => {
+    await fill(folder, { a: 'a' });
+    const first = listening();
+    expect(await pushPath('envoy', folder, first.options)).toEqual({ version: 2 });
+    expect(first.requests).toEqual(['GET versions', 'PUT versions']);
+    const { digest } = await packFiles(await listFolder(folder), archive);
+    const again = listening({ digest });
+    expect(await pushPath('envoy', folder, again.options)).toEqual({ digest, unchanged: true });
+    expect(again.requests).toEqual(['GET versions']);
+    // Whether a condition holds is not for the client to say.
+    await pushPath('envoy', folder, { ...again.options, ifRevision: 7 });
+    expect(again.requests.slice(1)).toEqual(['GET versions', 'PUT versions']);
+  });
+
+  it('brings a large zip to storage in blocks, and has it published by its digest', async () => {
+    const zip = new ZipFile();
+    // Nothing is easier to pack, and it is not packed.
+    zip.addBuffer(Buffer.alloc(51 * 1024 * 1024), './a//zeros', { compress: false });
+    zip.end();
+    await writeFile(archive, zip.outputStream as Readable);
+    const { options, requests } = listening();
+    await pushPath('envoy', archive, { ...options, message: 'm' });
+    const zeros = { path: 'a/zeros', size: 51 * 1024 * 1024, sha256: hashOf(Buffer.alloc(51 * 1024 * 1024)) };
+    expect(requests).toEqual([
+      'GET versions',
+      'POST drafts',
+      ...Array(7).fill('PUT block'),
+      'PUT blocklist',
+      'POST commit',
+      JSON.stringify({ message: 'm', digest: contentDigest([zeros]) }),
+    ]);
+    await rm(archive);
+  });
+
+  it('refuses what is no archive, before it says anything to Skerry', async () => {
+    await fill(folder, { a: 'plain text' });
+    const { options, requests } = listening();
+    await expect(pushPath('envoy', path.join(folder, 'a'), options)).rejects.toThrow('neither a folder nor');
+    await expect(pushPath('envoy', path.join(folder, 'b'), options)).rejects.toThrow('ENOENT');
+    expect(requests).toEqual([]);
+  });
+});
+
+function hashOf(content: string | Buffer): string {
+  return createHash('sha256').update(content).digest('hex');
+}
+
 it('a digest is that of the sorted lines of the files', () => {
   const file = (name: string) => ({ path: name, size: 1, sha256: 'ab' });
   // Bytes sort the two otherwise than the units of JavaScript's strings.
   const digest = contentDigest([file('\u{10000}'), file('\uffee'), file('a')]);
   const lines = `ab 1 a\nab 1 \uffee\nab 1 \u{10000}\n`;
-  expect(digest).toBe(`sha256:${createHash('sha256').update(lines).digest('hex')}`);
+  expect(digest).toBe(`sha256:${hashOf(lines)}`);
 });

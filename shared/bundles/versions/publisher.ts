@@ -148,8 +148,9 @@ export class Publisher {
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       const outlook = await this.#look(request, Math.min(FIRST_ROOM * 2 ** tries, MAX_ROOM));
       // Now that the newest version is known, others of the draft are looked for up to there; the transaction sees those behind.
-      const repeated = options.draft && (await this.#finder.committedBy(ns, name, options.draft));
-      if (repeated !== undefined && repeated !== '') return { version: repeated, unchanged: false };
+      const repeated =
+        options.draft === undefined ? undefined : await this.#finder.committedBy(ns, name, options.draft);
+      if (repeated !== undefined) return { version: repeated, unchanged: false };
       if (!isStored && isNew(request, outlook)) {
         await store();
         isStored = true;

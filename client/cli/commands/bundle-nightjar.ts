@@ -30,7 +30,7 @@ export const bundleNightjarCommands = OPERATIONS.flatMap(({ noun, activity, what
     notes: `Each folder in FOLDER that has a ${DESCRIPTOR[activity]} says by it whom its other files are for; what begins with a dot and deeper folders are left alone. All of them are one new version: what they do not hold is not in it. A folder whose descriptor is invalid is left out, which is said on standard error. docs/bundles.md tells the details.`,
     args: ['<folder>'],
     flags: { ...bundleFlag(activity), ...VERSION_FLAGS },
-    examples: [`skerry bundle push-${noun} ${noun}/ --message "Time out after 5 s"`],
+    examples: [`skerry bundle push-${noun} ${noun}/ --message 'Time out after 5 s'`],
     async run({ args, flags, client, output, signal, folder }) {
       const { bundle = activity } = flags;
       const warn = (text: string) => output.note(`skerry: ${text}`);

@@ -4,6 +4,11 @@ import path from 'node:path';
 /** The file in a folder that says which version was pulled there. It is never pushed. */
 export const MARKER_NAME = '.skerry-bundle.json';
 
+/** Also of one that was being written when somebody was killed. */
+export function isMarkerName(name: string): boolean {
+  return name === MARKER_NAME || name === `${MARKER_NAME}~`;
+}
+
 export interface BundleMarker {
   readonly bundle: string;
   readonly version: number;
@@ -24,6 +29,13 @@ export async function writeMarker(folder: string, { bundle, version, digest }: B
   const file = path.join(folder, MARKER_NAME);
   await writeFile(`${file}~`, `${JSON.stringify({ bundle, version, digest }, null, 2)}\n`);
   await rename(`${file}~`, file);
+}
+
+/** After a push from a folder that was pulled once: what it holds is in Skerry, so that a pull may replace it. */
+export async function updateMarker(folder: string, marker: BundleMarker): Promise<void> {
+  if ((await readMarker(folder)) === undefined) return;
+  // The version stands, also where the folder cannot be written; a pull then tells that it was changed.
+  await writeMarker(folder, marker).catch(() => {});
 }
 
 function isMarker(value: unknown): value is BundleMarker {

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { MARKER_NAME } from './bundle-marker.ts';
+import { isMarkerName } from './bundle-marker.ts';
 import { byPath } from './content-digest.ts';
 import type { SourceFile } from './source-file.ts';
 
@@ -23,8 +23,10 @@ export async function listFolder(folder: string): Promise<SourceFile[]> {
   /** @param ancestors the real paths of the folders that are being visited. */
   async function visit(place: string, prefix: string, ancestors: readonly string[]): Promise<void> {
     for (const entry of await readdir(place, { withFileTypes: true })) {
-      if (entry.name === '.git' || (prefix === '' && entry.name === MARKER_NAME)) continue;
+      if (entry.name === '.git' || (prefix === '' && isMarkerName(entry.name))) continue;
       const shown = `${prefix}${entry.name}`;
+      // What stands there cannot be opened by it.
+      if (shown.includes('\ufffd')) throw new Error(`${shown} is no name in UTF-8: rename it.`);
       const file = path.join(place, entry.name);
       const real = entry.isSymbolicLink() ? await follow(file, shown) : file;
       const facts = await stat(real);

@@ -45,8 +45,13 @@ export async function packFiles(
         hash.update(chunk);
         size += chunk.byteLength;
         onProgress(chunk.byteLength);
+        // One that grows may have no end.
+        if (size > source.size) zip.emit('error', changed(source));
       });
-      open.on('end', () => files.push({ path: source.path, size, sha256: hash.digest('hex') }));
+      open.on('end', () => {
+        if (size < source.size) zip.emit('error', changed(source));
+        files.push({ path: source.path, size, sha256: hash.digest('hex') });
+      });
       give(undefined, open);
     });
   }
@@ -61,3 +66,7 @@ export async function packFiles(
 
 /** No time of their own: files of the same content make the same archive. */
 const EPOCH = new Date(1980, 0, 1);
+
+function changed({ path }: SourceFile): Error {
+  return new Error(`${path} was changed while it was read. Push again when nobody writes there.`);
+}

@@ -6,15 +6,12 @@ import type { BundleReader } from '../../bundles/bundle-reader.ts';
 import type { Output } from '../output.ts';
 import { writeMarker } from './bundle-marker.ts';
 import { contentDigest } from './content-digest.ts';
-import { ForeignFolder, inspectFolder } from './pulled-folder.ts';
+import { type InspectOptions, inspectFolder } from './pulled-folder.ts';
 import { repairFolder, replaceFolder } from './replace-folder.ts';
 import { unpackArchive } from './unpack-archive.ts';
 
-export interface PullOptions {
+export interface PullOptions extends InspectOptions {
   readonly output: Pick<Output, 'progress'>;
-  readonly signal: AbortSignal;
-  /** Replaces the folder whatever it holds. */
-  readonly force?: boolean | undefined;
 }
 
 /**
@@ -26,10 +23,10 @@ export interface PullOptions {
 export async function pullVersion(
   reader: BundleReader,
   folder: string,
-  { output, signal, force }: PullOptions,
+  options: PullOptions,
 ): Promise<boolean> {
   await repairFolder(folder);
-  const pulled = await inspect();
+  const pulled = await inspectFolder(folder, options);
   const marker = { bundle: reader.bundle, version: reader.version, digest: reader.facts.digest };
   if (pulled?.digest === marker.digest) {
     await writeMarker(folder, marker);
@@ -38,24 +35,12 @@ export async function pullVersion(
   await replaceFolder(
     folder,
     async (fresh, temporary) => {
-      await fetchVersion(reader, fresh, path.join(temporary, 'archive'), { output, signal });
+      await fetchVersion(reader, fresh, path.join(temporary, 'archive'), options);
       await writeMarker(fresh, marker);
     },
-    async () => {
-      signal.throwIfAborted();
-      await inspect();
-    },
+    async (place) => void (await inspectFolder(place, options)),
   );
   return true;
-
-  async function inspect() {
-    try {
-      return await inspectFolder(folder);
-    } catch (error) {
-      if (force !== true || !(error instanceof ForeignFolder)) throw error;
-      return undefined;
-    }
-  }
 }
 
 /**
@@ -76,9 +61,13 @@ export async function fetchVersion(
   const download = output.progress('downloading', archiveSize);
   try {
     const body = reader.archive({ signal });
-    await pipeline(Readable.fromWeb(body), download.count(), createWriteStream(archive, { flags: 'wx' }), {
-      signal,
-    });
+    await pipeline(
+      Readable.fromWeb(body),
+      atMost(archiveSize),
+      download.count(),
+      createWriteStream(archive, { flags: 'wx' }),
+      { signal },
+    );
   } finally {
     download.end();
   }
@@ -88,4 +77,17 @@ export async function fetchVersion(
   } finally {
     unpacking.end();
   }
+}
+
+/** Lets so many bytes through: an archive that never ends must not fill the disk. */
+function atMost(bytes: number) {
+  return async function* (source: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {
+    let received = 0;
+    for await (const chunk of source) {
+      received += chunk.byteLength;
+      if (received > bytes)
+        throw new Error(`The archive is larger than the ${bytes} bytes that it should have.`);
+      yield chunk;
+    }
+  };
 }

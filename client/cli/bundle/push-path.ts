@@ -9,8 +9,9 @@ import { isNotFound } from '../../transport/problem.ts';
 import { formatBytes } from '../format-bytes.ts';
 import type { Output } from '../output.ts';
 import type { Progress } from '../progress-bar.ts';
+import { updateMarker } from './bundle-marker.ts';
 import { listFolder } from './list-folder.ts';
-import { packFiles } from './pack-files.ts';
+import { type PackedArchive, packFiles } from './pack-files.ts';
 import { readArchive } from './read-archive.ts';
 import type { SourceFile } from './source-file.ts';
 
@@ -30,7 +31,11 @@ export async function pushPath(
   options: PushOptions,
 ): Promise<PublishedVersion> {
   const facts = await stat(place);
-  if (facts.isDirectory()) return await pushFiles(bundle, await listFolder(place), options);
+  if (facts.isDirectory()) {
+    const { version, digest } = await pushFiles(bundle, await listFolder(place), options);
+    await updateMarker(place, { bundle, version: version.version, digest });
+    return version;
+  }
   const type = await typeOf(place);
   await findNewest(options.client, bundle, options.signal);
   if (facts.size <= MOST_BYTES) return await publish(bundle, place, type, options);
@@ -46,12 +51,16 @@ export async function pushPath(
   }
 }
 
+export interface PushedFiles extends PackedArchive {
+  readonly version: PublishedVersion;
+}
+
 /** Publishes files. What they become on the way is kept on disk, not in memory. */
 export async function pushFiles(
   bundle: string,
   files: readonly SourceFile[],
   options: PushOptions,
-): Promise<PublishedVersion> {
+): Promise<PushedFiles> {
   const { client, output, signal } = options;
   const newest = await findNewest(client, bundle, signal);
   const folder = await mkdtemp(path.join(tmpdir(), 'skerry-push-'));
@@ -61,15 +70,19 @@ export async function pushFiles(
   );
   try {
     const archive = path.join(folder, 'archive.zip');
-    const { digest } = await packFiles(files, archive, { onProgress: packing.advance, signal });
+    const packed = await packFiles(files, archive, { onProgress: packing.advance, signal });
     packing.end();
+    const { digest } = packed;
     // Refusals are Skerry's to make.
     const isGuarded = options.ifRevision !== undefined;
-    if (newest?.digest === digest && !isGuarded) return { ...newest, unchanged: true };
+    if (newest?.digest === digest && !isGuarded)
+      return { ...packed, version: { ...newest, unchanged: true } };
     const { size } = await stat(archive);
-    return size <= MOST_BYTES
-      ? await publish(bundle, archive, ZIP, options)
-      : await upload(bundle, archive, digest, options);
+    const version =
+      size <= MOST_BYTES
+        ? await publish(bundle, archive, ZIP, options)
+        : await upload(bundle, archive, digest, options);
+    return { ...packed, version };
   } finally {
     packing.end();
     await rm(folder, { recursive: true, force: true });

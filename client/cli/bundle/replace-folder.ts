@@ -1,56 +1,95 @@
-import { lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { chmod, lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 
 /**
- * Puts a folder in the place of another one, as a whole: it is made beside it, the other one is renamed away, and it is renamed. Whoever is
- * killed in the midst leaves the old folder or the new one, or between the two renamings the old one under another name, which
- * {@link repairFolder} gives its name back.
+ * Puts a folder in the place of another one, as a whole: it is made in a workshop beside it, the other one is renamed into that, and it is
+ * renamed. Whoever is killed in the midst leaves the old folder or the new one, or between the two renamings the old one in the workshop,
+ * from where {@link repairFolder} brings it back. Of several at a time, each puts its folder there as a whole.
  *
  * @param fill makes what is in the folder; there is a place for temporary files that goes away, too.
- * @param confirm fails where the old folder must not be replaced after all.
+ * @param confirm fails where a folder must not be replaced after all.
+ * @throws what `confirm` throws; when that looked just before somebody changed the folder, it has its place again.
  */
 export async function replaceFolder(
   target: string,
   fill: (folder: string, temporary: string) => Promise<void>,
-  confirm: () => Promise<void>,
+  confirm: (folder: string) => Promise<void>,
 ): Promise<void> {
-  const workshop = `${besidePrefix(target)}new-${process.pid}`;
+  const workshop = `${workshopPrefix(target)}${process.pid}`;
   await mkdir(path.dirname(target), { recursive: true });
   await rm(workshop, { recursive: true, force: true });
   await mkdir(workshop);
+  const fresh = path.join(workshop, 'files');
+  const old = oldFolder(workshop);
   try {
-    const fresh = path.join(workshop, 'files');
     await mkdir(fresh);
     await fill(fresh, workshop);
-    await confirm();
-    await exchange(target, fresh);
+    await confirm(target);
+    await keepMode(target, fresh);
+    while (!(await exchange(target, fresh, old))) await confirm(target);
+    if (await exists(old)) await takeBackChanged(target, fresh, old, confirm);
   } finally {
-    await rm(workshop, { recursive: true, force: true });
+    // What could not be given its name back waits for the next one.
+    if ((await exists(target)) || !(await exists(old))) await rm(workshop, { recursive: true, force: true });
   }
 }
 
-async function exchange(target: string, fresh: string): Promise<void> {
-  const old = oldName(target);
+/** Whoever may not look into the old folder may not look into the new one either. */
+async function keepMode(target: string, fresh: string): Promise<void> {
+  if (!(await exists(target))) return;
+  const facts = await lstat(target);
+  if (facts.isDirectory()) await chmod(fresh, facts.mode & 0o7777);
+}
+
+/** @returns false where somebody else has put a folder there in between. */
+async function exchange(target: string, fresh: string, old: string): Promise<boolean> {
+  // Another one, which stood here before, was confirmed.
   await rm(old, { recursive: true, force: true });
-  const isThere = await exists(target);
-  if (isThere) await rename(target, old);
+  await rename(target, old).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'EBUSY') {
+      throw new Error(`${target} is in use as a whole, as where a disk is mounted: name a folder in it.`);
+    }
+    if (error.code !== 'ENOENT') throw error;
+  });
   try {
     await rename(fresh, target);
+    return true;
   } catch (error) {
-    if (isThere) await rename(old, target);
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOTEMPTY' || code === 'EEXIST') return false;
+    if (await exists(old)) await rename(old, target);
     throw error;
   }
-  await rm(old, { recursive: true, force: true });
+}
+
+/** Looks once more: somebody may have written into the old folder while others of its files were looked at. */
+async function takeBackChanged(
+  target: string,
+  fresh: string,
+  old: string,
+  confirm: (folder: string) => Promise<void>,
+): Promise<void> {
+  try {
+    await confirm(old);
+  } catch (error) {
+    await rename(target, fresh);
+    await rename(old, target);
+    // Says the same of the folder by its name.
+    await confirm(target);
+    throw error;
+  }
 }
 
 /** Ends what somebody who was killed has begun: at the end there is a folder if there was one before. */
 export async function repairFolder(target: string): Promise<void> {
-  if (!(await exists(target)) && (await exists(oldName(target)))) await rename(oldName(target), target);
-  const prefix = `${path.basename(besidePrefix(target))}new-`;
+  const prefix = path.basename(workshopPrefix(target));
   const besides = await readdir(path.dirname(target)).catch(() => []);
   for (const name of besides) {
     if (!name.startsWith(prefix) || isAlive(Number(name.slice(prefix.length)))) continue;
-    await rm(path.join(path.dirname(target), name), { recursive: true, force: true });
+    const workshop = path.join(path.dirname(target), name);
+    const old = oldFolder(workshop);
+    if (!(await exists(target)) && (await exists(old))) await rename(old, target);
+    await rm(workshop, { recursive: true, force: true });
   }
 }
 
@@ -65,12 +104,12 @@ function isAlive(pid: number): boolean {
   }
 }
 
-function besidePrefix(target: string): string {
-  return path.join(path.dirname(target), `.${path.basename(target)}.skerry-`);
+function workshopPrefix(target: string): string {
+  return path.join(path.dirname(target), `.${path.basename(target)}.skerry-new-`);
 }
 
-function oldName(target: string): string {
-  return `${besidePrefix(target)}old`;
+function oldFolder(workshop: string): string {
+  return path.join(workshop, 'old');
 }
 
 async function exists(place: string): Promise<boolean> {

@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream';
 export interface SourceFile {
   /** In the bundle. */
   readonly path: string;
-  /** Bytes, as far as is known before it is read. */
+  /** Bytes; of a file that has another number when it is read, half may be old and half new. */
   readonly size: number;
   open(): Readable;
 }

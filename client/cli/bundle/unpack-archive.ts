@@ -27,7 +27,7 @@ export async function unpackArchive(
   for await (const entry of zip.eachEntry()) {
     const file = missing.get(entry.fileName);
     if (file === undefined)
-      throw new Error(`The archive holds ${entry.fileName}, which the version has not.`);
+      throw new Error(`The archive holds ${JSON.stringify(entry.fileName)}, which the version has not.`);
     missing.delete(file.path);
     // All segments are plain names: this stays below the folder.
     const place = path.join(folder, ...file.path.split('/'));

@@ -1,11 +1,10 @@
 import path from 'node:path';
-import { pushFiles } from '../bundle/push-path.ts';
 import { readReference, readVersionFlags, VERSION_FLAGS } from '../bundle/version-flags.ts';
 import { defineCommand } from '../command.ts';
 import { DESCRIPTOR } from '../nightjar/descriptor.ts';
 import type { Activity } from '../nightjar/entity.ts';
 import { pullEntities } from '../nightjar/pull-entities.ts';
-import { readFolders } from '../nightjar/read-folders.ts';
+import { pushEntities } from '../nightjar/push-entities.ts';
 import { notFound } from '../not-found.ts';
 
 /** The operations of Nightjar's manager, for each of its activities; of what is generated it had no push. */
@@ -34,17 +33,17 @@ export const bundleNightjarCommands = OPERATIONS.flatMap(({ noun, activity, what
     async run({ args, flags, client, output, signal, folder }) {
       const { bundle = activity } = flags;
       const warn = (text: string) => output.note(`skerry: ${text}`);
-      const files = await readFolders(path.resolve(folder, args.folder), { activity, warn });
-      if (files.length === 0) {
-        throw new Error(
-          `There is nothing to push: no folder in ${args.folder} has a ${DESCRIPTOR[activity]} and a file beside it.`,
-        );
-      }
-      const options = { client, output, signal, ...readVersionFlags(flags) };
-      const version = await pushFiles(bundle, files, options);
+      const { version, count } = await pushEntities(bundle, path.resolve(folder, args.folder), {
+        client,
+        output,
+        signal,
+        activity,
+        warn,
+        ...readVersionFlags(flags),
+      });
       const made = `version ${version.version} of ${bundle}`;
       output.document(version, () =>
-        version.unchanged ? `${made} has that content already` : `${made}: ${countOf(files.length)}`,
+        version.unchanged ? `${made} has that content already` : `${made}: ${countOf(count)}`,
       );
       return undefined;
     },
@@ -63,7 +62,7 @@ export const bundleNightjarCommands = OPERATIONS.flatMap(({ noun, activity, what
     },
     examples: [`skerry bundle pull-${noun} ${noun}/ --version stable`],
     async run({ args, flags, client, output, signal, folder }) {
-      const { bundle = activity, version: reference = 'latest', force = false } = flags;
+      const { bundle = activity, version: reference = 'latest', force } = flags;
       const { namespace, protection, serviceId, service, color, purpose } = flags;
       const reader = await client.bundles.open(bundle, readReference(reference), { signal });
       if (reader === undefined) {

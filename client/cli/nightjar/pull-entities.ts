@@ -3,19 +3,16 @@ import path from 'node:path';
 import type { BundleReader } from '../../bundles/bundle-reader.ts';
 import { writeMarker } from '../bundle/bundle-marker.ts';
 import { fetchVersion } from '../bundle/pull-version.ts';
-import { digestOfFolder, inspectFolder } from '../bundle/pulled-folder.ts';
+import { digestOfFolder, type InspectOptions, inspectFolder } from '../bundle/pulled-folder.ts';
 import { repairFolder, replaceFolder } from '../bundle/replace-folder.ts';
 import type { Output } from '../output.ts';
 import { arrangeFolders } from './arrange-folders.ts';
 import type { Activity, Entity, EntityFilter } from './entity.ts';
 
-export interface PullEntitiesOptions {
+export interface PullEntitiesOptions extends InspectOptions {
   readonly activity: Activity;
   readonly filter: EntityFilter;
-  /** Replaces the folder whatever it holds. */
-  readonly force: boolean;
   readonly output: Pick<Output, 'note' | 'progress'>;
-  readonly signal: AbortSignal;
 }
 
 /**
@@ -29,12 +26,9 @@ export async function pullEntities(
   { activity, filter, force, output, signal }: PullEntitiesOptions,
 ): Promise<readonly Entity[]> {
   const warn = (text: string) => output.note(`skerry: ${text}`);
-  const confirm = async () => {
-    signal.throwIfAborted();
-    if (!force) await inspectFolder(folder);
-  };
+  const confirm = async (place: string) => void (await inspectFolder(place, { force, signal }));
   await repairFolder(folder);
-  await confirm();
+  await confirm(folder);
   let entities: readonly Entity[] = [];
   await replaceFolder(
     folder,

@@ -9,6 +9,14 @@ import { type Activity, pathOf, type Subject } from './entity.ts';
 /** Nightjar's limit for the content of one entity. */
 const MOST_BYTES = 4 * 1024 * 1024;
 
+/** A file for a subject. */
+export interface EntityFile extends SourceFile {
+  readonly subject: Subject;
+  /** Its folder, and its name there. */
+  readonly folder: string;
+  readonly name: string;
+}
+
 export interface ReadFoldersOptions {
   readonly activity: Activity;
   /** Told what is left out. */
@@ -25,8 +33,8 @@ export interface ReadFoldersOptions {
 export async function readFolders(
   folder: string,
   options: ReadFoldersOptions,
-): Promise<readonly SourceFile[]> {
-  const files = new Map<string, string>();
+): Promise<readonly EntityFile[]> {
+  const found = new Map<string, { subject: Subject; folder: string; name: string; file: string }>();
   for (const name of await visibleNames(folder)) {
     const inner = path.join(folder, name);
     const subject = await subjectOf(inner, options);
@@ -34,12 +42,14 @@ export async function readFolders(
     for (const purpose of await purposesIn(inner, options)) {
       const file = path.join(inner, purpose);
       const place = pathOf({ subject, purpose: purpose.normalize('NFC') });
-      const other = files.get(place);
+      const other = found.get(place)?.file;
       if (other !== undefined) options.warn(`${other} and ${file} are the same entity: the latter counts`);
-      files.set(place, file);
+      found.set(place, { subject, folder: name, name: purpose, file });
     }
   }
-  return await Promise.all([...files].map(async ([place, file]) => await sourceOf(place, file)));
+  return await Promise.all(
+    [...found].map(async ([place, { file, ...facts }]) => ({ ...facts, ...(await sourceOf(place, file)) })),
+  );
 }
 
 async function visibleNames(folder: string): Promise<readonly string[]> {

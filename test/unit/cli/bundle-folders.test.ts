@@ -1,6 +1,17 @@
 import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Readable } from 'node:stream';
@@ -12,6 +23,7 @@ import { packFiles } from '../../../client/cli/bundle/pack-files.ts';
 import { pullVersion } from '../../../client/cli/bundle/pull-version.ts';
 import { pushPath } from '../../../client/cli/bundle/push-path.ts';
 import { readArchive } from '../../../client/cli/bundle/read-archive.ts';
+import { replaceFolder } from '../../../client/cli/bundle/replace-folder.ts';
 import { assertSafePaths } from '../../../client/cli/bundle/safe-paths.ts';
 import type { SourceFile } from '../../../client/cli/bundle/source-file.ts';
 import { unpackArchive } from '../../../client/cli/bundle/unpack-archive.ts';
@@ -59,7 +71,7 @@ async function contentOf(place: string): Promise<Record<string, string>> {
   const found: Record<string, string> = {};
   for (const entry of await readdir(place, { recursive: true, withFileTypes: true })) {
     const file = path.join(entry.parentPath, entry.name);
-    if (entry.isFile() && entry.name !== '.skerry-bundle.json') {
+    if (entry.isFile() && !entry.name.startsWith('.skerry-bundle.json')) {
       found[path.relative(place, file)] = await readFile(file, 'utf8');
     }
   }
@@ -106,6 +118,20 @@ describe('a folder that is pushed', () => {
     await writeFile(archive, '');
     await symlink(target, path.join(folder, 'link'));
     await expect(listFolder(folder)).rejects.toThrow(message);
+  });
+
+  it.each([
+    ['grows', 1],
+    ['shrinks', 3],
+  ])('fails where a file %s while it is read: half of it may be old', async (_, size) => {
+    const files = sources({ a: 'ab' }).map((file) => ({ ...file, size }));
+    await expect(packFiles(files, archive)).rejects.toThrow('a was changed while it was read');
+  });
+
+  it('fails where a file has a name that nobody can write', async () => {
+    await mkdir(folder);
+    await writeFile(Buffer.concat([Buffer.from(`${folder}/bad`), Buffer.from([0xff])]), '');
+    await expect(listFolder(folder)).rejects.toThrow('UTF-8');
   });
 
   it('fails where a file cannot be read', async () => {
@@ -281,18 +307,65 @@ describe('a pull', () => {
     expect(await contentOf(folder)).toEqual({ a: 'mine' });
   });
 
+  it('keeps a folder to those who may look into it', async () => {
+    await pulled();
+    await chmod(folder, 0o700);
+    await pullVersion(await version(2, { a: '2' }), folder, { output, signal });
+    expect((await stat(folder)).mode & 0o777).toBe(0o700);
+  });
+
+  it('takes no more of an archive than there should be', async () => {
+    const endless = await version(2, { a: '2' });
+    const reader = { ...endless, files: endless.files, bundle: 'envoy', version: 2 } as typeof endless;
+    reader.archive = () =>
+      new ReadableStream({ pull: (controller) => controller.enqueue(new Uint8Array(100_000)) });
+    await expect(pullVersion(reader, folder, { output, signal })).rejects.toThrow('larger than');
+    expect(await siblings()).toEqual([]);
+  });
+
+  it('gives a folder back that was changed while it was looked at', async () => {
+    await fill(folder, { a: 'old' });
+    let looks = 0;
+    const confirm = async (place: string) => {
+      if ((await readFile(path.join(place, 'a'), 'utf8')) === 'mine') throw new Error('was changed');
+      looks += 1;
+      if (looks === 1) await fill(place, { a: 'mine' });
+    };
+    const replacing = replaceFolder(folder, (fresh) => fill(fresh, { a: 'new' }), confirm);
+    await expect(replacing).rejects.toThrow('was changed');
+    expect([await contentOf(folder), await siblings()]).toEqual([{ a: 'mine' }, ['config']]);
+  });
+
+  it('follows a push from the folder', async () => {
+    await pulled();
+    await fill(folder, { a: 'mine' });
+    const client = new SkerryClient({
+      url: 'http://skerry',
+      fetch: async (_, init) => Response.json(init?.method === 'PUT' ? { version: 2 } : { items: [] }),
+    });
+    await pushPath('envoy', folder, { client, output, signal });
+    await pullVersion(await version(3, { a: '3' }), folder, { output, signal });
+    expect(await contentOf(folder)).toEqual({ a: '3' });
+    // What nobody has pulled stays somebody's own.
+    await rm(path.join(folder, '.skerry-bundle.json'));
+    await pushPath('envoy', folder, { client, output, signal });
+    await expect(pullVersion(await version(4, { a: '4' }), folder, { output, signal })).rejects.toThrow(
+      '--force',
+    );
+  });
+
   it('repairs what one has left that was killed', async () => {
     await pulled();
-    const old = path.join(path.dirname(folder), '.config.skerry-old');
     const dead = path.join(path.dirname(folder), '.config.skerry-new-999999999');
     // Between the two renamings.
-    await rename(folder, old);
     await fill(dead, { 'files/a': 'half' });
+    await rename(folder, path.join(dead, 'old'));
+    await writeFile(path.join(dead, 'old/.skerry-bundle.json~'), 'half');
     const damaged = await version(2, { a: '2' }, () => Buffer.alloc(0));
     await expect(pullVersion(damaged, folder, { output, signal })).rejects.toThrow();
     expect([await contentOf(folder), await siblings()]).toEqual([{ a: '1' }, ['config']]);
     // Before the old one was removed.
-    await fill(old, { a: '0' });
+    await fill(dead, { 'old/a': '0' });
     await pullVersion(await version(3, { a: '2' }), folder, { output, signal });
     expect([await contentOf(folder), await siblings()]).toEqual([{ a: '2' }, ['config']]);
   });

@@ -38,13 +38,13 @@ export class VersionFolders {
    */
   static async open(folder: string): Promise<VersionFolders> {
     const folders = new VersionFolders(folder);
-    await mkdir(folders.place, { recursive: true });
     const target = await folders.#target();
     if (target !== undefined && path.dirname(path.resolve(path.dirname(folder), target)) !== folders.place) {
       throw new UsageError(
         `${folder} leads to ${target}, which is none of its versions. Move it away first.`,
       );
     }
+    await mkdir(folders.place, { recursive: true });
     return folders;
   }
 
@@ -69,6 +69,8 @@ export class VersionFolders {
     pull: (folder: string, temporary: string) => Promise<void>,
   ): Promise<string> {
     const name = `${content.version}-${content.digest.replace('sha256:', '').slice(0, 12)}`;
+    // It becomes a path, whoever says so.
+    if (!NAME.test(name)) throw new Error(`There is no version ${JSON.stringify(content.version)}.`);
     const names = await readdir(this.place);
     for (const known of names.filter((each) => each === name || each.startsWith(`${name}-`))) {
       if (await this.holds(known, content)) return known;

@@ -4,7 +4,9 @@ import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { inspectFolder } from '../../../../client/cli/bundle/pulled-folder.ts';
 import { arrangeFolders } from '../../../../client/cli/nightjar/arrange-folders.ts';
+import { writeDescriptor } from '../../../../client/cli/nightjar/descriptor.ts';
 import {
   type Activity,
   createSubject,
@@ -12,7 +14,10 @@ import {
   type EntityFilter,
   pathOf,
 } from '../../../../client/cli/nightjar/entity.ts';
+import { pushEntities } from '../../../../client/cli/nightjar/push-entities.ts';
 import { readFolders } from '../../../../client/cli/nightjar/read-folders.ts';
+import { showProgress } from '../../../../client/cli/progress-bar.ts';
+import { SkerryClient } from '../../../../client/index.ts';
 import { printedSeed, runs } from '../../../integration/seeded-runs.ts';
 
 let folder: string;
@@ -111,6 +116,32 @@ describe('a folder that is pushed', () => {
     await write({ 'x/templates.json': '{"type":"namespace"}', ...files });
     await expect(read()).rejects.toThrow('Nothing is pushed.');
   });
+});
+
+it('a push marks a folder that was pulled once as what a pull may replace, unless it holds more', async () => {
+  const web = { 'web/templates.json': '{"type":"service","service":"web"}', 'web/cds.yaml': 'one' };
+  const canonical = writeDescriptor(
+    'template-creation',
+    createSubject('service', { namespace: null, service: 'web', color: null }),
+  );
+  const { signal } = new AbortController();
+  const client = new SkerryClient({
+    url: 'http://skerry',
+    fetch: async (_, init) => Response.json(init?.method === 'PUT' ? { version: 2 } : { items: [] }),
+  });
+  const output = { progress: () => showProgress('', 0, undefined) };
+  const push = () =>
+    pushEntities('templates', folder, { activity: 'template-creation', warn, client, output, signal });
+  await write({ ...web, '.skerry-bundle.json': '{"bundle":"templates","version":1,"digest":""}' });
+  await push();
+  // Its descriptor says more than a pull would write.
+  await expect(inspectFolder(folder, { signal })).rejects.toThrow('was changed');
+  await write({ 'web/templates.json': canonical });
+  expect(await push()).toMatchObject({ version: { version: 2 }, count: 1 });
+  expect(await inspectFolder(folder, { signal })).toMatchObject({ bundle: 'templates', version: 2 });
+  await write({ 'web/.notes': 'nowhere else' });
+  await push();
+  await expect(inspectFolder(folder, { signal })).rejects.toThrow('was changed');
 });
 
 describe('a version that is pulled', () => {

@@ -44,7 +44,7 @@ export interface Rollout {
   readonly stepSince: string;
   /** Of a paused one: seconds that the present step has baked before. */
   readonly baked?: number;
-  /** How many consumers may report failure before it is called off. */
+  /** With so many consumers that report failure it is called off. */
   readonly maxFailures: number;
   /** Who did. */
   readonly failures: readonly string[];

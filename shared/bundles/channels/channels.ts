@@ -136,7 +136,6 @@ export class Channels {
     const key = channelKey(name, channel);
     const target = versionKey(name, version.version);
     const commits = await this.#meeting(address, { version, ownUrl }, async (met) => {
-      const now = this.#options.clock.now();
       const { commits } = await this.#options.records.transact<ChannelValue | VersionValue>(
         bundleScope(ns, name),
         {
@@ -153,6 +152,7 @@ export class Channels {
             if (current === undefined) {
               checkRoom([...records.keys()].filter((one) => isUnder(channelsPrefix(name), one)).length);
             }
+            const now = this.#options.clock.now();
             const next = valueAfter(current?.value, { version: version.version, strategy, gates, now });
             if (isToBeHeldAgainstGates(current?.value, next, version.version)) {
               checkHeldAgainst(next.gates, met);
@@ -175,7 +175,6 @@ export class Channels {
     const { ns, name, channel } = address;
     const key = channelKey(name, channel);
     const commit = await this.#meeting(address, undefined, async (met) => {
-      const now = this.#options.clock.now();
       return await this.#options.records.commit<ChannelValue>(bundleScope(ns, name), {
         key,
         ...author,
@@ -183,7 +182,8 @@ export class Channels {
           if (current === undefined) {
             throw unknownChannel(address);
           }
-          return decide(current.value, moved(current.value, move, { now, actor: author.actor }), met);
+          const facts = { now: this.#options.clock.now(), actor: author.actor };
+          return decide(current.value, moved(current.value, move, facts), met);
         },
       });
     });

@@ -1,5 +1,5 @@
 import type { Clock } from '../../platform/clock.ts';
-import type { Leases, Records, Scope, StoredLease, SweepSummary } from '../../records/index.ts';
+import type { Leases, Records, Scope, StoredLease, StoredRecord, SweepSummary } from '../../records/index.ts';
 import type { ChannelValue } from './channel.ts';
 import { advance, dueAt } from './rollout.ts';
 
@@ -10,17 +10,21 @@ import { advance, dueAt } from './rollout.ts';
  * 1. The alarm is written before the record that begins or resumes a rollout, and rings at once: whatever becomes of that record, the
  *    sweep has a look. A record that is decided later than 20 s after its alarm is not written; the alarm is raised again first.
  * 2. The sweep reads the record after the alarm. It advances the rollout if that is due, which is decided on the newest state.
- * 3. Only an alarm that was raised a minute ago or longer is moved to where the step has baked, or removed where nothing bakes: every
- *    record that counts on it stands by then. Before that it goes on ringing. Both are conditional on the alarm as it was read before the
- *    record, so that who raises it meanwhile wins.
+ * 3. Only an alarm that was raised three minutes ago or longer is moved to where the step has baked, or removed where nothing bakes: every
+ *    record that counts on it stands by then, though the clocks of who raised it and of the sweep be a minute apart. Before that it goes
+ *    on ringing. Both are conditional on the alarm as it was read before the record, so that who raises it meanwhile wins.
  *
- * So for every record with a rollout that bakes there is an alarm, and it rings no later than the step has baked.
+ * So for every record with a rollout that bakes there is an alarm, and it rings no later than the step has baked. Where that is broken all the
+ * same (leases that were lost, a process that stood still between a decision and its write), cleanup finds the rollout overdue, and raises its
+ * alarm again.
  */
 
 /** How long, in milliseconds, a record may count on an alarm that was raised for it. */
 const RAISED_FOR = 20_000;
-/** How long, in milliseconds, an alarm is left ringing; more than `RAISED_FOR` and what a batch may take on its way. */
-const SETTLING_TIME = 60_000;
+/** How long, in milliseconds, an alarm is left ringing; more than `RAISED_FOR`, what clocks differ by, and what a batch may take on its way. */
+const SETTLING_TIME = 180_000;
+/** How long, in milliseconds, a step may have been due before somebody other than the sweep sees to it. */
+const OVERDUE_AFTER = 600_000;
 
 const AUTHOR = { actor: 'system:rollout' };
 
@@ -69,20 +73,34 @@ export class RolloutAlarms {
     }
   }
 
+  /**
+   * Raises the alarms of rollouts that should have gone on long ago: so that none waits for ever.
+   *
+   * @param channels the bundle's.
+   * @returns how many those are.
+   */
+  async raiseOverdue(scope: Scope, channels: readonly StoredRecord<ChannelValue>[]): Promise<number> {
+    const overdue = channels.filter(({ value }) => isDue(value, this.#clock.now() - OVERDUE_AFTER));
+    for (const { key } of overdue) await this.raise(scope, key);
+    return overdue.length;
+  }
+
   /** @returns the channel's rollout as it stands after that. */
   async #advance(scope: Scope, key: string, summary: SweepSummary) {
     const seen = await this.#records.get<ChannelValue>(scope, key);
-    const now = this.#clock.now();
-    if (!isDue(seen?.value, now)) {
+    if (!isDue(seen?.value, this.#clock.now())) {
       return seen?.value.rollout;
     }
     const { changed, record } = await this.#records.commit<ChannelValue>(scope, {
       key,
       ...AUTHOR,
-      decide: (current) =>
-        current !== undefined && isDue(current.value, now)
+      decide: (current) => {
+        // The step bakes from now on, however long this write waited.
+        const now = this.#clock.now();
+        return current !== undefined && isDue(current.value, now)
           ? { type: 'put', value: advance(current.value, now) }
-          : { type: 'keep' },
+          : { type: 'keep' };
+      },
     });
     summary.advanced += changed ? 1 : 0;
     return record?.value.rollout;

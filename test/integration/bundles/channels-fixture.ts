@@ -8,6 +8,7 @@ import { type CandidateVersions, Gatekeeper } from '../../../shared/bundles/chan
 import { RolloutAlarms } from '../../../shared/bundles/channels/rollout-alarms.ts';
 import { toVersion, unknownVersion } from '../../../shared/bundles/versions/version.ts';
 import { VersionUses } from '../../../shared/bundles/versions/version-uses.ts';
+import type { Clock } from '../../../shared/platform/clock.ts';
 import { systemRandom } from '../../../shared/platform/random.ts';
 import { COSMOS_CONTAINERS } from '../../../shared/platform/topology.ts';
 import { type Change, Leases, Records, Sweep, type SweepSummary } from '../../../shared/records/index.ts';
@@ -37,7 +38,8 @@ export interface ChannelsFixture {
   readonly files: Map<string, string | Uint8Array>;
   /** What the webhooks of gates are sent, and what they answer. */
   readonly webhook: { answer: WebhookResult; readonly calls: { endpoint: string; body: unknown }[] };
-  openProcess(gate?: Gate): Process;
+  /** @param secondsAhead how far its clock is ahead of the others', negative where it is behind. */
+  openProcess(gate?: Gate, secondsAhead?: number): Process;
   /** A new bundle with so many versions, whose content is elsewhere. */
   newBundle(versions: number): Promise<string>;
   changesOf(name: string): Promise<Change<ChannelValue>[]>;
@@ -46,14 +48,18 @@ export interface ChannelsFixture {
 
 export async function startChannels(): Promise<ChannelsFixture> {
   const cosmos = await startCosmos();
-  const clock = new TestClock();
+  const time = new TestClock();
   const files = new Map<string, string | Uint8Array>();
   const webhook: ChannelsFixture['webhook'] = { answer: { status: 204, body: '' }, calls: [] };
   const post: PostWebhook = async ({ endpoint, body }) => {
     webhook.calls.push({ endpoint, body: JSON.parse(body) });
     return webhook.answer;
   };
-  const openProcess = (gate: Gate = (_step, run) => run()): Process => {
+  const openProcess = (gate: Gate = (_step, run) => run(), secondsAhead = 0): Process => {
+    const clock: Clock = {
+      now: () => time.now() + 1000 * secondsAhead,
+      sleep: () => time.sleep(),
+    };
     const database = cosmos.connect();
     const container = (id: string): Container => gatedContainer(database.container(id), gate);
     const leases = new Leases({ container: container(COSMOS_CONTAINERS.leases.id), clock });
@@ -91,7 +97,7 @@ export async function startChannels(): Promise<ChannelsFixture> {
   let bundles = 0;
   return {
     cosmos,
-    clock,
+    clock: time,
     files,
     webhook,
     openProcess,

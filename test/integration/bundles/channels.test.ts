@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { bundleScope, channelKey } from '../../../shared/bundles/bundle.ts';
 import type { ChannelValue, Gates } from '../../../shared/bundles/channels/channel.ts';
 import { versionOfChannel } from '../../../shared/bundles/channels/channel.ts';
@@ -221,7 +221,7 @@ describe('a rollout', () => {
     expect(await steps()).toEqual([2, 'done', 100]);
     const changes = (await fixture.changesOf(name)).filter(({ key }) => key === channelKey(name, 'prod'));
     expect(changes.map(({ actor }) => actor)).toEqual(['test', 'test', 'system:rollout', 'system:rollout']);
-    fixture.clock.advance(60);
+    fixture.clock.advance(180);
     await app.sweep();
     expect(await app.leases.read(bundleScope(NS, name), channelKey(name, 'prod'))).toBeUndefined();
   });
@@ -250,13 +250,19 @@ describe('a rollout', () => {
     });
   });
 
-  it.each([0, 70])(
-    'goes on where a sweep came %i s after its alarm, and before its record',
-    async (seconds) => {
+  it.each([
+    [0, 0],
+    [70, 0],
+    [0, -60],
+    [15, -60],
+    [0, 60],
+  ])(
+    'goes on where a sweep came %i s after its alarm, and before its record, whose writer has a clock %i s ahead',
+    async (seconds, secondsAhead) => {
       const name = await fixture.newBundle(2);
       await app.channels.put(prod(name), { version: '1' }, PUT);
       const actor = new Actor();
-      const slow = fixture.openProcess(actor.gate);
+      const slow = fixture.openProcess(actor.gate, secondsAhead);
       const input = { version: '2', strategy: { steps: [{ percent: 10, bake: 600 }], maxFailures: 1 } };
       const outcome = actor.start(() => slow.channels.put(prod(name), input, PUT));
       const alarm = () => app.leases.read(bundleScope(NS, name), channelKey(name, 'prod'));
@@ -265,11 +271,26 @@ describe('a rollout', () => {
       await app.sweep();
       while (!actor.isFinished) await actor.step();
       expect(await outcome).toMatchObject({ status: 'fulfilled' });
-      fixture.clock.advance(600);
+      fixture.clock.advance(660);
       await app.sweep();
       expect(await app.channels.get(prod(name))).toMatchObject({ version: 2, rollout: { state: 'done' } });
     },
   );
+
+  it('lets a step bake in full that a sweep takes which was asleep', async () => {
+    const name = await rollingBundle();
+    fixture.clock.advance(60);
+    const slow = fixture.openProcess();
+    const commit = slow.records.commit.bind(slow.records);
+    vi.spyOn(slow.records, 'commit').mockImplementation(async (scope, write) => {
+      if (scope.name === name) fixture.clock.advance(3_600);
+      return await commit(scope, write);
+    });
+    await slow.sweep();
+    fixture.clock.advance(119);
+    await app.sweep();
+    expect(await app.channels.get(prod(name))).toMatchObject({ rollout: { state: 'rolling', step: 1 } });
+  });
 
   it('fails in the transaction of the last failure that is tolerated', async () => {
     const name = await rollingBundle();

@@ -218,6 +218,7 @@ export function composeServices(settings: Settings): Services {
       new BundleCleanup({
         records: app.records,
         uses: app.versionUses,
+        alarms: app.rolloutAlarms,
         blob: () => app.blob,
         clock,
         rule: {

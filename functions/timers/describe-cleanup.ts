@@ -2,13 +2,14 @@ import type { CleanupSummary } from '../../shared/bundles/index.ts';
 
 /** One line for the log; undefined when nothing happened. */
 export function describeCleanup(summary: CleanupSummary): string | undefined {
-  const { removed, deleted, retained, orphans, drafts, isCutOff, failed } = summary;
+  const { removed, deleted, retained, orphans, drafts, overdue, isCutOff, failed } = summary;
   const counts = [
     [removed, 'versions taken from readers'],
     [deleted, 'versions deleted'],
     [retained, 'retained by storage until later'],
     [orphans, 'blobs without a version deleted'],
     [drafts, 'abandoned drafts deleted'],
+    [overdue, 'overdue rollouts woken'],
     [failed.length, 'failed (folders)'],
   ] as const;
   const happened = [

@@ -2,8 +2,10 @@ import type { BlobServiceClient, ContainerClient } from '@azure/storage-blob';
 import type { Clock } from '../../platform/clock.ts';
 import { mapConcurrently } from '../../platform/map-concurrently.ts';
 import { timeOfUlid } from '../../platform/ulid.ts';
-import type { Records } from '../../records/index.ts';
-import { bundleScope, type RetentionRule } from '../bundle.ts';
+import type { Records, Scope } from '../../records/index.ts';
+import { bundleScope, channelsPrefix, type RetentionRule } from '../bundle.ts';
+import type { ChannelValue } from '../channels/channel.ts';
+import type { RolloutAlarms } from '../channels/rollout-alarms.ts';
 import type { VersionUses } from '../versions/version-uses.ts';
 import { deleteBlob } from './delete-blob.ts';
 import { type Folder, FolderWalk } from './folder-walk.ts';
@@ -20,6 +22,8 @@ const DRAFT_ABANDONED_AFTER = 25 * HOUR;
 /** As many blobs as the service lists at a time. */
 const PAGE_SIZE = 5_000;
 const DELETIONS_AT_ONCE = 8;
+/** How old, in seconds, what is known of channels may be: no older than the versions that were read just before, so that it costs nothing. */
+const CHANNELS_AGE = 60;
 /** A draft is there as long as this is. */
 const DRAFT_HEAD = 'draft.json';
 const ARCHIVE = /^(?<blob>[^/]+)\.(zip|json)$/;
@@ -35,6 +39,8 @@ export interface CleanupSummary {
   /** Blobs that no version names, of uploads that were never published. */
   orphans: number;
   drafts: number;
+  /** Rollouts that were overdue, so that their alarms were raised again. */
+  overdue: number;
   /** Whether something is left to the next run for want of time. */
   isCutOff: boolean;
   /** Folders that the run could not finish: `ns/bundle`, or of a draft `ns/bundle/draft`. */
@@ -44,6 +50,7 @@ export interface CleanupSummary {
 export interface BundleCleanupOptions {
   readonly records: Records;
   readonly uses: VersionUses;
+  readonly alarms: Pick<RolloutAlarms, 'raiseOverdue'>;
   readonly blob: () => Promise<BlobServiceClient>;
   readonly clock: Clock;
   /** What holds for bundles that say nothing themselves. */
@@ -51,7 +58,8 @@ export interface BundleCleanupOptions {
 }
 
 /**
- * Takes away what nobody uses: old versions, archives that never became one, and drafts that were abandoned. What there is it finds in
+ * Takes away what nobody uses: old versions, archives that never became one, and drafts that were abandoned; and wakes rollouts whose alarm
+ * was lost. What there is it finds in
  * storage, 5,000 blobs a request: every bundle has the blobs of its newest version. Any number of runs may be under way at once, and each goes on
  * where another was cut off.
  */
@@ -76,6 +84,7 @@ export class BundleCleanup {
       retained: 0,
       orphans: 0,
       drafts: 0,
+      overdue: 0,
       isCutOff: false,
       failed: [],
     };
@@ -112,6 +121,7 @@ export class BundleCleanup {
     const container = await this.#container('bundles');
     // Read after the blobs were listed: what became of an upload by then is known.
     const versions = await this.#versions.versionsOf(scope);
+    summary.overdue += await this.#raiseOverdue(scope);
     const { deleted, retained } = await this.#versions.deleteRemoved(scope, versions, { container, isOver });
     summary.deleted += deleted;
     summary.retained += retained;
@@ -126,6 +136,12 @@ export class BundleCleanup {
     const outcomes = await this.#delete(container, path, orphans, isOver);
     summary.orphans += outcomes.filter((outcome) => outcome === 'gone').length;
     summary.retained += outcomes.filter((outcome) => outcome === 'retained').length;
+  }
+
+  async #raiseOverdue(scope: Scope): Promise<number> {
+    const { records, alarms } = this.#options;
+    const page = { prefix: channelsPrefix(scope.name), maxAgeSeconds: CHANNELS_AGE };
+    return await alarms.raiseOverdue(scope, (await records.list<ChannelValue>(scope, page)).records);
   }
 
   async #cleanDraft({ path, blobs }: Folder, summary: CleanupSummary, isOver: () => boolean): Promise<void> {

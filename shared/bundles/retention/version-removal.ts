@@ -21,12 +21,10 @@ import {
 import type { ChannelValue } from '../channels/channel.ts';
 import type { ConsumerValue } from '../channels/consumers.ts';
 import { BUNDLE_LIMITS } from '../limits.ts';
-import type { VersionUses } from '../versions/version-uses.ts';
+import { READING_MILLISECONDS, type VersionUses } from '../versions/version-uses.ts';
 import { deleteBlob } from './delete-blob.ts';
 import { isKept } from './is-kept.ts';
 
-/** How long, in milliseconds, content stays after readers stopped finding its version: whoever found it before has this long to read. */
-const READING_TIME = 3_600_000;
 /** Versions that one transaction takes away: their values, with long messages, and the channels fit into a batch. */
 const MARKS_AT_ONCE = 20;
 const DELETIONS_AT_ONCE = 40;
@@ -53,7 +51,7 @@ export interface VersionRemovalOptions {
  *
  * 1. The record is marked `removedAt`, decided on the newest channels: from then on nobody finds the version, but for those who
  *    are reading it (version-uses.ts), and nobody can put a channel on it or publish its content again.
- * 2. An hour later, and when nobody has read it for a day, its blobs are deleted, unless another version has the same. Storage
+ * 2. An hour later, and when nobody has read it for a day and a half, its blobs are deleted, unless another version has the same. Storage
  *    may refuse: then the next run tries again.
  * 3. When they are gone the record is deleted.
  */
@@ -131,7 +129,7 @@ export class VersionRemoval {
   }
 
   async #dueOf(scope: Scope, versions: readonly VersionRecord[]): Promise<readonly VersionRecord[]> {
-    const latest = this.#options.clock.now() - READING_TIME;
+    const latest = this.#options.clock.now() - READING_MILLISECONDS;
     const due = versions.filter(
       ({ value: { removedAt } }) => removedAt !== undefined && Date.parse(removedAt) <= latest,
     );

@@ -12,22 +12,26 @@ import {
 import { bundleScope, versionKey, versionsPrefix } from '../bundle.ts';
 
 /*
- * Who reads which version, so that cleanup leaves it alone. A use is a lease with the key of the version, for a day from when it was written; a
- * process writes it anew when twelve hours have passed since it did, or saw that another one had. So whoever reads a version finds it
- * pinned for at least twelve hours more.
+ * Who reads which version, so that cleanup leaves it alone. A use is a lease with the key of the version, for 37 hours from when it was written;
+ * a process writes it anew when twelve hours have passed since it did, or saw that another one had. So whoever reads a version finds it
+ * pinned for at least 25 hours more.
  *
  * All reads count, of the newest version too: a reader that resolved `latest` and goes on by number must not lose its version to the next one.
  *
  * A read does not wait for that, and may be the first of a reader who goes on for hours while cleanup, which saw no use, takes the
- * version away. That reader is safe all the same: a version that was taken away is found as long as it has a use (version-finder.ts), and
- * keeps its content for an hour, and after that as long as it has a use; the use of the first read stands a moment after it. And
+ * version away. That reader is safe all the same: a version that was taken away is found as long as it has a use that lasts for another hour
+ * (version-finder.ts), and keeps its content for an hour, and after that as long as it has a use; the use of the first read stands a moment
+ * after it. So who finds it has an hour to read at least, whatever the clocks of those who find it and who clean up differ by. And
  * when cleanup finds an hour old mark and no use, none can come: nobody finds the version, and what processes remember of it, they forgot
  * after ten minutes.
  */
 
 const HOUR = 3_600_000;
-const USE_MILLISECONDS = 24 * HOUR;
+/** How long content stays after readers stopped finding its version: whoever found it before has this long to read. */
+export const READING_MILLISECONDS = HOUR;
 const RENEWAL_MILLISECONDS = 12 * HOUR;
+/** So that a version is found for a day after it was read. */
+const USE_MILLISECONDS = 24 * HOUR + RENEWAL_MILLISECONDS + READING_MILLISECONDS;
 /** Versions of which a process remembers when it saw their use renewed. */
 const MAX_VERSIONS = 20_000;
 const MAX_TRIES = 3;
@@ -64,10 +68,10 @@ export class VersionUses {
     );
   }
 
-  /** Whether a version was read lately. */
+  /** Whether a version was read lately, so that its content stays long enough for whoever reads it now. */
   async isUsed(ns: string, name: string, version: number): Promise<boolean> {
     const held = await this.#leases.read(bundleScope(ns, name), versionKey(name, version));
-    return held !== undefined && isAlive(held.lease, this.#clock.now());
+    return held !== undefined && isAlive(held.lease, this.#clock.now() + READING_MILLISECONDS);
   }
 
   /** The keys of all versions of a bundle that were read lately. */

@@ -109,7 +109,7 @@ export class Versions {
     return await this.#finder.committedBy(ns, name, draft);
   }
 
-  /** See `VersionFinder.find`. Whoever finds a version reads it: for half a day more, cleanup leaves it alone. */
+  /** See `VersionFinder.find`. Whoever finds a version reads it: for a day more, cleanup leaves it alone. */
   async find(ns: string, name: string, reference: string, consumer?: string): Promise<Version> {
     const version = await this.#finder.find(ns, name, reference, consumer);
     this.#uses.note(ns, name, version.version);

@@ -5,6 +5,7 @@ import {
   channelKey,
   consumerKey,
   type RetentionRule,
+  RolloutAlarms,
   type VersionValue,
   versionsPrefix,
 } from '../../../shared/bundles/index.ts';
@@ -115,6 +116,7 @@ export async function startBundleWorld(): Promise<BundleWorld> {
       new BundleCleanup({
         records: options.records ?? records,
         uses,
+        alarms: new RolloutAlarms({ records, leases: process.leases, clock }),
         blob: () => Promise.resolve(options.service ?? service),
         clock,
         rule: options.rule ?? { versions: 1, days: 1 },

@@ -4,11 +4,13 @@ import {
   BundleSweeper,
   bundleKey,
   bundleScope,
+  channelKey,
   RolloutAlarms,
   type VersionValue,
 } from '../../../shared/bundles/index.ts';
 import type { CleanupSummary } from '../../../shared/bundles/retention/bundle-cleanup.ts';
 import { FolderWalk } from '../../../shared/bundles/retention/folder-walk.ts';
+import { toTimestamp } from '../../../shared/platform/clock.ts';
 import { Sweep, type SweepSummary } from '../../../shared/records/index.ts';
 import { printedSeed, runs, seededRandom } from '../seeded-runs.ts';
 import { type BundleWorld, DAY, HOUR, NS, startBundleWorld } from './bundle-world.ts';
@@ -19,6 +21,7 @@ const NOTHING: CleanupSummary = {
   retained: 0,
   orphans: 0,
   drafts: 0,
+  overdue: 0,
   isCutOff: false,
   failed: [],
 };
@@ -132,14 +135,21 @@ describe('old versions', () => {
     await cleanup.run();
     expect(await world.stored(name)).toEqual({ found: [1, 4], removed: [3] });
     world.uses.note(NS, name, 3);
-    world.clock.advance(12 * HOUR);
+    world.clock.advance(24 * HOUR);
     await cleanup.run();
     expect(await world.stored(name), 'only one of them is still read').toEqual({
       found: [4],
       removed: [1, 3],
     });
     expect(await world.blobs('bundles', `${NS}/${name}/`)).toHaveLength(6);
-    world.clock.advance(13 * HOUR);
+    world.clock.advance(12 * HOUR);
+    await expect(
+      world.versions.find(NS, name, '3'),
+      'who found it just before the end of its use had no time to read it',
+    ).rejects.toMatchObject({ kind: 'not-found' });
+    await cleanup.run();
+    expect(await world.stored(name)).toEqual({ found: [4], removed: [3] });
+    world.clock.advance(HOUR);
     await cleanup.run();
     expect(await world.stored(name)).toEqual({ found: [4], removed: [] });
     expect(await world.blobs('bundles', `${NS}/${name}/`)).toHaveLength(2);
@@ -220,7 +230,7 @@ test('whoever reads a version finishes on it, however soon others are published 
     for (const [version, text] of seen) expect(text, `version ${version}`).toBe(String(version - 1 + offset));
     world.clock.advance(Math.floor(6 * HOUR * random()));
   }
-  world.clock.advance(25 * HOUR);
+  world.clock.advance(37 * HOUR);
   await cleanup.run();
   world.clock.advance(HOUR);
   await cleanup.run();
@@ -273,6 +283,29 @@ async function putDraft(): Promise<string> {
 }
 
 describe('a cleanup', () => {
+  test('wakes a rollout whose alarm was lost', async () => {
+    await publishMany(2);
+    const rollout = {
+      version: 2,
+      state: 'rolling',
+      steps: [{ percent: 10, bake: 60 }],
+      step: 0,
+      stepSince: toTimestamp(world.clock.now()),
+      maxFailures: 1,
+      failures: [],
+    } as const;
+    await world.putChannel(name, 'production', { version: 1, rollout });
+    const production = () => world.records.get(bundleScope(NS, name), channelKey(name, 'production'));
+    const cleanup = world.cleanup({ rule: { versions: 9, days: 9 } });
+    expect(await cleanup.run(), 'it bakes').toEqual(NOTHING);
+    world.clock.advance(HOUR);
+    expect(await sweep()).toMatchObject({ advanced: 0 });
+    expect(await cleanup.run()).toEqual({ ...NOTHING, overdue: 1 });
+    expect(await sweep()).toMatchObject({ advanced: 1 });
+    expect(await production()).toMatchObject({ value: { version: 2, rollout: { state: 'done' } } });
+    expect(await cleanup.run()).toEqual(NOTHING);
+  });
+
   test('goes on where another one died, after whichever step, and no version that is found ever lacks content', async () => {
     const random = seededRandom(printedSeed('retention'));
     const steps = await dieAfter(Number.POSITIVE_INFINITY);

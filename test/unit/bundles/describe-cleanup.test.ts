@@ -7,6 +7,7 @@ const NOTHING = {
   retained: 0,
   orphans: 0,
   drafts: 0,
+  overdue: 0,
   isCutOff: false,
   failed: [],
 };

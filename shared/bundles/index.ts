@@ -6,31 +6,24 @@
  */
 export * from './bundle.ts';
 export { BundleSweeper } from './bundle-sweeper.ts';
-export * from './channels/channel.ts';
-export { type ChannelAddress, Channels, type RolloutMove } from './channels/channels.ts';
-export { type Consumer, Consumers } from './channels/consumers.ts';
-export { type GateFailure, Gatekeeper } from './channels/gatekeeper.ts';
+export type { Channel, ChannelValue } from './channels/channel.ts';
+export { Channels, type RolloutMove } from './channels/channels.ts';
+export { Consumers } from './channels/consumers.ts';
+export { Gatekeeper } from './channels/gatekeeper.ts';
 export { RolloutAlarms } from './channels/rollout-alarms.ts';
 export { contentTypeOf } from './content/content-type.ts';
+export { bundleFileOf } from './content/manifest.ts';
 export { readUpload } from './content/read-upload.ts';
 export { compareVersions } from './diff/compare-versions.ts';
-export { DRAFT_SECONDS } from './drafts/draft-id.ts';
-export {
-  type BegunDraft,
-  type CommitOptions,
-  type Draft,
-  type DraftListing,
-  Drafts,
-} from './drafts/drafts.ts';
+export { Drafts } from './drafts/drafts.ts';
 export { BUNDLE_LIMITS } from './limits.ts';
 export { BundleCleanup, type CleanupSummary } from './retention/bundle-cleanup.ts';
 export { ArchiveStore } from './storage/archive-store.ts';
 export { DraftStore } from './storage/draft-store.ts';
-export { StoredBlob } from './storage/stored-blob.ts';
-export { BundleDirectory, type BundleSettings } from './versions/bundle-directory.ts';
-export type { Publication, PublishOptions } from './versions/publisher.ts';
-export { LATEST, referenceNameSchema, referenceSchema, versionNumberOf } from './versions/reference.ts';
-export { type Bundle, unknownBundle, unknownVersion, type Version } from './versions/version.ts';
-export { type VersionNotes, versionNotesShape } from './versions/version-notes.ts';
+export { BundleDirectory } from './versions/bundle-directory.ts';
+export type { Publication } from './versions/publisher.ts';
+export { referenceNameSchema, referenceSchema } from './versions/reference.ts';
+export { unknownBundle, type Version } from './versions/version.ts';
+export { versionNotesShape } from './versions/version-notes.ts';
 export { VersionUses } from './versions/version-uses.ts';
 export { MAX_TAR_GZ_BYTES, Versions } from './versions/versions.ts';

@@ -2,10 +2,9 @@ import { z } from 'zod';
 import { compareVersions, referenceSchema } from '../../../shared/bundles/index.ts';
 import { json } from '../../../shared/platform/http/index.ts';
 import { endpoint } from '../endpoint.ts';
+import { bundleFileSchema } from './version-shape.ts';
 
-const contentShape = { size: z.int().describe('Bytes.'), sha256: z.string() };
-const fileSchema = z.strictObject({ path: z.string(), ...contentShape });
-const contentSchema = z.strictObject(contentShape);
+const contentSchema = bundleFileSchema.omit({ path: true });
 
 const diffVersions = endpoint({
   name: 'diffVersions',
@@ -23,8 +22,8 @@ const diffVersions = endpoint({
       body: z.strictObject({
         from: z.int().describe('0 where there is no version before `to`.'),
         to: z.int(),
-        added: z.array(fileSchema),
-        removed: z.array(fileSchema),
+        added: z.array(bundleFileSchema),
+        removed: z.array(bundleFileSchema),
         changed: z.array(
           z.strictObject({
             path: z.string(),

@@ -4,7 +4,7 @@ import { toTimestamp } from '../../../shared/platform/clock.ts';
 import { canonicalLocation, json, noContent, readPrecondition } from '../../../shared/platform/http/index.ts';
 import { endpoint } from '../endpoint.ts';
 import { uploadBody } from './upload-body.ts';
-import { answerPublication, publicationResponses } from './version-shape.ts';
+import { answerPublication, bundleFileSchema, publicationResponses } from './version-shape.ts';
 
 /** Ids that are none are answered as those that nobody knows. */
 const draftIdSchema = z.string().describe('Such as `drf_01jh8…`.');
@@ -12,12 +12,6 @@ const draftIdSchema = z.string().describe('Such as `drf_01jh8…`.');
 const referenceInBodySchema = z.union([z.int().min(1).transform(String), referenceSchema]);
 /** The domain normalises it, and says what is wrong with it. */
 const pathSchema = z.string().describe('Of the file, from the top of the bundle.');
-
-const bundleFileSchema = z.strictObject({
-  path: z.string(),
-  size: z.int().describe('Bytes.'),
-  sha256: z.string().describe('Hexadecimal.'),
-});
 
 const draftShape = {
   draft: draftIdSchema,

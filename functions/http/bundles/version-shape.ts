@@ -23,6 +23,12 @@ export const versionQuery = {
     .describe('Who asks: during the rollout of a channel it decides which of its two versions that is.'),
 };
 
+export const bundleFileSchema = z.strictObject({
+  path: z.string(),
+  size: z.int().describe('Bytes.'),
+  sha256: z.string().describe('Hexadecimal.'),
+});
+
 export const versionShape = {
   version: z.int().describe('Its number.'),
   digest: z.string().describe('`sha256:` and the SHA-256 over the paths, sizes and SHA-256 of its files.'),

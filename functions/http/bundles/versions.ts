@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import {
+  bundleFileOf,
   readUpload,
   referenceNameSchema,
   referenceSchema,
@@ -18,6 +19,7 @@ import { endpoint } from '../endpoint.ts';
 import { uploadBody } from './upload-body.ts';
 import {
   answerPublication,
+  bundleFileSchema,
   publicationResponses,
   showVersion,
   VERSION_KEY,
@@ -104,7 +106,7 @@ const getVersion = endpoint({
       description: 'The version that the number, `latest`, the channel or the label stands for.',
       body: z.strictObject({
         ...versionShape,
-        files: z.array(z.strictObject({ path: z.string(), size: z.int(), sha256: z.string() })),
+        files: z.array(bundleFileSchema),
       }),
       headers: ['ETag', 'X-Skerry-Version', 'Content-Location'],
     },
@@ -120,8 +122,7 @@ const getVersion = endpoint({
     const facts = versionFacts({ ns, name, reference }, version, { etag: revisionTag(version.revision) });
     return await answerReadWith(headers, facts, async () => {
       const { files } = await versions.manifest(ns, name, version);
-      const listed = files.map(({ path, size, sha256 }) => ({ path, size, sha256 }));
-      return json(200, { ...showVersion(version), files: listed }, facts);
+      return json(200, { ...showVersion(version), files: files.map(bundleFileOf) }, facts);
     });
   },
 });

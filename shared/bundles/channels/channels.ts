@@ -7,8 +7,7 @@ import {
   type Precondition,
 } from '../../platform/http/index.ts';
 import { jsonEquals } from '../../platform/json-equals.ts';
-import type { Decision, Records, StoredRecord } from '../../records/index.ts';
-import { isUnder } from '../../records/index.ts';
+import { type Decision, isUnder, type Records, type StoredRecord } from '../../records/index.ts';
 import { bundleScope, channelKey, channelsPrefix, type VersionValue, versionKey } from '../bundle.ts';
 import { BUNDLE_LIMITS } from '../limits.ts';
 import { unknownVersion, type Version } from '../versions/version.ts';
@@ -240,7 +239,7 @@ export class Channels {
 }
 
 /** The error for a channel that does not exist. */
-export function unknownChannel({ ns, name, channel }: ChannelAddress): Error {
+function unknownChannel({ ns, name, channel }: ChannelAddress): Error {
   return notFound(`The bundle "${name}" has no channel "${channel}".`, {
     fix: `Create it with PUT ${canonicalPath(ns, `bundles/${name}/channels/${channel}`)}.`,
   });

@@ -11,6 +11,10 @@ export type BundleInput =
   | { readonly kind: 'raw'; readonly path: string; readonly size: number; read(): Promise<Content> }
   | { readonly kind: 'packed'; readonly facts: PackedFacts; read(): Promise<Content> };
 
+export function pathOf(input: BundleInput): string {
+  return input.kind === 'raw' ? input.path : input.facts.path;
+}
+
 /** Any part of something stored, such as an uploaded zip: in memory or in a blob. */
 export interface RandomAccess {
   /** Bytes. */

@@ -39,6 +39,11 @@ export interface Manifest {
   readonly archiveSize: number;
 }
 
+/** Without how it is stored. */
+export function bundleFileOf({ path, size, sha256 }: BundleFile): BundleFile {
+  return { path, size, sha256 };
+}
+
 /** `sha256:` and the SHA-256, in hexadecimal, of a line `<sha256> <size> <path>` for each file, in the order of their paths. */
 export function digestOf(files: Iterable<BundleFile>): string {
   const hash = createHash('sha256');

@@ -1,5 +1,5 @@
 import { BUNDLE_LIMITS } from '../limits.ts';
-import type { BundleInput } from './bundle-input.ts';
+import { type BundleInput, pathOf } from './bundle-input.ts';
 import { checkPaths, normalizePath } from './bundle-path.ts';
 import { checkFileCount, checkUnpackedSize } from './content-limits.ts';
 import { packFile } from './pack-file.ts';
@@ -35,7 +35,7 @@ export class PackedUpload {
 
   /** @throws SkerryError `unprocessable` where paths cannot be beside each other. */
   end(): readonly BundleInput[] {
-    checkPaths(this.#inputs.map((input) => (input.kind === 'raw' ? input.path : input.facts.path)));
+    checkPaths(this.#inputs.map(pathOf));
     return this.#inputs;
   }
 }

@@ -1,6 +1,6 @@
 import { unprocessable } from '../../platform/errors.ts';
 import { BUNDLE_LIMITS } from '../limits.ts';
-import type { ArchiveSink, BundleInput, Content } from './bundle-input.ts';
+import { type ArchiveSink, type BundleInput, type Content, pathOf } from './bundle-input.ts';
 import { checkPaths, normalizePath, quoted } from './bundle-path.ts';
 import { collect, piecesOf } from './content-chunks.ts';
 import { ContentFacts } from './content-facts.ts';
@@ -58,10 +58,6 @@ function checkTotals(inputs: readonly BundleInput[]): void {
 function normalized(input: BundleInput): BundleInput {
   const path = normalizePath(pathOf(input));
   return input.kind === 'raw' ? { ...input, path } : { ...input, facts: { ...input.facts, path } };
-}
-
-function pathOf(input: BundleInput): string {
-  return input.kind === 'raw' ? input.path : input.facts.path;
 }
 
 function sizeOf(input: BundleInput): number {

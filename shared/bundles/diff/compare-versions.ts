@@ -1,6 +1,6 @@
 import { writeCursor } from '../../platform/cursor.ts';
 import { versionKey } from '../bundle.ts';
-import type { BundleFile, ManifestFile } from '../content/manifest.ts';
+import { type BundleFile, bundleFileOf, type ManifestFile } from '../content/manifest.ts';
 import { LATEST } from '../versions/reference.ts';
 import type { Version } from '../versions/version.ts';
 import type { Versions } from '../versions/versions.ts';
@@ -54,8 +54,8 @@ export async function compareVersions(
   return {
     from: from?.version ?? 0,
     to: to.version,
-    added: added.map(fileFacts),
-    removed: removed.map(fileFacts),
+    added: added.map(bundleFileOf),
+    removed: removed.map(bundleFileOf),
     changed: changed.map((change, index) => ({
       path: change.to.path,
       from: contentFacts(change.from),
@@ -79,10 +79,6 @@ async function versionBefore(
     after = page.next;
   }
   return undefined;
-}
-
-function fileFacts({ path, size, sha256 }: ManifestFile): BundleFile {
-  return { path, size, sha256 };
 }
 
 function contentFacts({ size, sha256 }: ManifestFile): Omit<BundleFile, 'path'> {

@@ -3,7 +3,7 @@ import type { ManifestFile } from '../content/manifest.ts';
 import { Pause } from '../content/pause.ts';
 
 /** What is compared as text: larger files, and more of them, are said to be different, and no more. */
-export const TEXT_LIMITS = {
+const TEXT_LIMITS = {
   /** Bytes of a file. */
   fileBytes: 256 * 1024,
   /** Bytes of all files that are read for one comparison. */

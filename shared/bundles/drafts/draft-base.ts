@@ -1,5 +1,5 @@
 import { conflict, SkerryError, tooLarge } from '../../platform/errors.ts';
-import type { BundleInput, RandomAccess } from '../content/bundle-input.ts';
+import { type BundleInput, pathOf, type RandomAccess } from '../content/bundle-input.ts';
 import { readZip } from '../content/read-zip.ts';
 import { BUNDLE_LIMITS } from '../limits.ts';
 import type { DraftAddress } from '../storage/draft-store.ts';
@@ -70,8 +70,4 @@ export class DraftBase {
       });
     }
   }
-}
-
-function pathOf(input: BundleInput): string {
-  return input.kind === 'raw' ? input.path : input.facts.path;
 }

@@ -2,7 +2,7 @@ import { notFound, type SkerryError } from '../../platform/errors.ts';
 import { timeOfUlid } from '../../platform/ulid.ts';
 
 /** Seconds from its beginning on that a draft can be worked on; later it is collected. */
-export const DRAFT_SECONDS = 24 * 60 * 60;
+const DRAFT_SECONDS = 24 * 60 * 60;
 
 const PREFIX = 'drf_';
 

@@ -4,7 +4,7 @@ import type { Random } from '../../platform/random.ts';
 import { createUlid } from '../../platform/ulid.ts';
 import type { BundleInput } from '../content/bundle-input.ts';
 import { normalizePath, quoted } from '../content/bundle-path.ts';
-import { type BundleFile, comparePaths } from '../content/manifest.ts';
+import { type BundleFile, bundleFileOf, comparePaths } from '../content/manifest.ts';
 import { packFile } from '../content/pack-file.ts';
 import type { DraftAddress, DraftContent, DraftHead, DraftStore } from '../storage/draft-store.ts';
 import type { Publication, PublishOptions } from '../versions/publisher.ts';
@@ -89,7 +89,7 @@ export class Drafts {
       ...describe(times, content.head),
       ...(content.archive !== undefined && { archive: { size: content.archive.size } }),
       files: content.files
-        .map(({ facts: { path, size, sha256 } }) => ({ path, size, sha256 }))
+        .map(({ facts }) => bundleFileOf(facts))
         .sort((a, b) => comparePaths(a.path, b.path)),
       deleted: content.deleted.toSorted(comparePaths),
     };
@@ -103,7 +103,7 @@ export class Drafts {
       this.#openHead(address, id),
     ]);
     await this.#store.put(address, facts, data);
-    return { path: facts.path, size: facts.size, sha256: facts.sha256 };
+    return bundleFileOf(facts);
   }
 
   /** @throws SkerryError `not-found` also where the draft has no such file. */

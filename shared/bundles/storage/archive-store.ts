@@ -63,7 +63,7 @@ export class ArchiveStore {
     if (kept !== undefined) {
       return kept.manifest;
     }
-    const loading = this.#loading.get(place) ?? this.#load(place, await this.#client(ns, name, blob, 'json'));
+    const loading = this.#loading.get(place) ?? this.#load(place, this.#client(ns, name, blob, 'json'));
     this.#loading.set(place, loading);
     return await loading;
   }
@@ -91,9 +91,9 @@ export class ArchiveStore {
     });
   }
 
-  async #load(place: string, client: BlockBlobClient): Promise<Manifest> {
+  async #load(place: string, client: Promise<BlockBlobClient>): Promise<Manifest> {
     try {
-      const bytes = await readWhole(client, MAX_MANIFEST_BYTES);
+      const bytes = await readWhole(await client, MAX_MANIFEST_BYTES);
       const manifest = JSON.parse(Buffer.from(bytes).toString()) as Manifest;
       this.#manifests.set(place, { manifest, bytes: bytes.byteLength });
       return manifest;

@@ -1,8 +1,7 @@
 import { notFound } from '../../platform/errors.ts';
 import { canonicalPath } from '../../platform/http/index.ts';
 import type { StoredRecord } from '../../records/index.ts';
-import type { BundleValue, VersionValue } from '../bundle.ts';
-import { bundleKey } from '../bundle.ts';
+import { type BundleValue, bundleKey, type VersionValue } from '../bundle.ts';
 
 /** A published version. */
 export interface Version extends VersionValue {

@@ -31,29 +31,21 @@ export async function readKnownRecords<Value>(
       ranges.map((range) => [range, firstRecords(snapshot, range, isGone)]),
     );
   }
+  // Writes of one batch often look at the same range, which is read once for all of them.
+  const reads = new Map<string, Promise<StoredRecord<Value>[]>>();
+  const readRange = (range: KeyRange) => {
+    const { prefix, after = '', limit } = range;
+    const isWanted = (record: StoredRecord<Value>) => !isGone(record);
+    const reading =
+      reads.get(rangeText(range)) ?? storage.readFirstRecords<Value>({ prefix, after, limit }, isWanted);
+    reads.set(rangeText(range), reading);
+    return reading;
+  };
   const [named, ranged] = await Promise.all([
     Promise.all(keys.map(async (key) => [key, await storage.readRecord<Value>(key)] as const)),
-    Promise.all(
-      sameRanges(ranges).map(async (same) => {
-        const [{ prefix, after = '', limit }] = same;
-        const isWanted = (record: StoredRecord<Value>) => !isGone(record);
-        const found = await storage.readFirstRecords({ prefix, after, limit }, isWanted);
-        return same.map((range) => [range, found] as const);
-      }),
-    ),
+    Promise.all(ranges.map(async (range) => [range, await readRange(range)] as const)),
   ]);
-  return gather(base, named, ranged.flat());
-}
-
-/** Writes of one batch often look at the same range, which is read once for all of them. */
-function sameRanges(ranges: readonly KeyRange[]): readonly (readonly [KeyRange, ...KeyRange[]])[] {
-  const groups = new Map<string, [KeyRange, ...KeyRange[]]>();
-  for (const range of ranges) {
-    const group = groups.get(rangeText(range));
-    if (group === undefined) groups.set(rangeText(range), [range]);
-    else group.push(range);
-  }
-  return [...groups.values()];
+  return gather(base, named, ranged);
 }
 
 /** The same for ranges that hold the same records. */

@@ -1,20 +1,6 @@
 import type { Container, Database } from '@azure/cosmos';
 import type { ServiceBusClient, ServiceBusSender } from '@azure/service-bus';
 import type { BlobServiceClient } from '@azure/storage-blob';
-import {
-  ArchiveStore,
-  BundleCleanup,
-  BundleDirectory,
-  BundleSweeper,
-  Channels,
-  Consumers,
-  DraftStore,
-  Drafts,
-  Gatekeeper,
-  RolloutAlarms,
-  Versions,
-  VersionUses,
-} from '../shared/bundles/index.ts';
 import { Applications } from '../shared/config/index.ts';
 import { Elections } from '../shared/elections/index.ts';
 import { GossipRegistry } from '../shared/federation/index.ts';
@@ -76,9 +62,11 @@ import {
   Subscriptions,
   type WebhookClient,
 } from '../shared/webhooks/index.ts';
+import { type BundleParts, type BundleServices, bundleServices } from './bundle-services.ts';
+import { lazily } from './lazily.ts';
 
 /** What handlers and triggers work with. Every member is made at its first use, so that nothing connects at import. */
-export interface Services {
+export interface Services extends BundleServices {
   readonly settings: Settings;
   readonly clock: Clock;
   readonly random: Random;
@@ -90,17 +78,10 @@ export interface Services {
   readonly watches: Watches;
   readonly applications: Applications;
   readonly keyValues: KeyValues;
-  readonly archives: ArchiveStore;
-  readonly bundles: BundleDirectory;
-  readonly versions: Versions;
-  readonly channels: Channels;
-  readonly consumers: Consumers;
-  readonly drafts: Drafts;
   readonly gossip: GossipRegistry;
   readonly compaction: Compaction;
   readonly retention: Retention;
   readonly compactor: Compactor;
-  readonly bundleCleanup: BundleCleanup;
   readonly registry: Registry;
   readonly sessions: SessionLeases;
   readonly attached: AttachedRecords;
@@ -137,11 +118,9 @@ export function services(): Services {
 }
 
 /** What only other services work with. */
-interface Parts extends Services {
+interface Parts extends Services, BundleParts {
   readonly leases: Leases;
-  readonly versionUses: VersionUses;
   readonly sealer: Sealer;
-  readonly rolloutAlarms: RolloutAlarms;
   readonly requests: RequestWriter;
   readonly recordsContainer: Container;
   readonly webhookClient: WebhookClient;
@@ -198,11 +177,7 @@ export function composeServices(settings: Settings): Services {
         records: app.records,
         leases: app.leases,
         clock,
-        sweepers: [
-          app.registry.sweeper,
-          app.attached,
-          new BundleSweeper({ alarms: app.rolloutAlarms, uses: app.versionUses }),
-        ],
+        sweepers: [app.registry.sweeper, app.attached, app.bundleSweeper],
       }),
 
     compaction: () => new Compaction({ container: app.recordsContainer, clock }),
@@ -213,39 +188,11 @@ export function composeServices(settings: Settings): Services {
       }),
     compactor: () => new Compactor({ compaction: app.compaction, retention: app.retention, clock, random }),
 
-    versionUses: () => new VersionUses({ leases: app.leases, clock }),
-    bundleCleanup: () =>
-      new BundleCleanup({
-        records: app.records,
-        uses: app.versionUses,
-        alarms: app.rolloutAlarms,
-        blob: () => app.blob,
-        clock,
-        rule: {
-          versions: settings.SKERRY_BUNDLE_RETENTION_VERSIONS,
-          days: settings.SKERRY_BUNDLE_RETENTION_DAYS,
-        },
-      }),
+    ...bundleServices(endpointPolicy),
 
     applications: () => new Applications(app.records),
     keyValues: () => new KeyValues(app.records, clock),
     gossip: () => new GossipRegistry(app.records),
-    archives: () => new ArchiveStore({ blob: () => app.blob, clock, random }),
-    bundles: () => new BundleDirectory(app.records),
-    versions: () =>
-      new Versions({ records: app.records, archives: app.archives, uses: app.versionUses, clock }),
-    rolloutAlarms: () => new RolloutAlarms({ records: app.records, leases: app.leases, clock }),
-    channels: () =>
-      new Channels({
-        records: app.records,
-        clock,
-        alarms: app.rolloutAlarms,
-        gatekeeper: new Gatekeeper({ versions: app.versions, post: app.webhookClient.post, endpointPolicy }),
-        versions: app.versions,
-      }),
-    consumers: () => new Consumers({ records: app.records, versions: app.versions }),
-    drafts: () =>
-      new Drafts({ store: new DraftStore(() => app.blob), versions: app.versions, clock, random }),
     agents: () => new Agents(app.records, clock),
     registry: () =>
       new Registry({
@@ -412,24 +359,4 @@ export function composeServices(settings: Settings): Services {
 /** Whether endpoints are asked for their consent unless a subscription says otherwise. */
 function isAsked({ SKERRY_WEBHOOK_CONSENT, SKERRY_LOCAL }: Settings): boolean {
   return SKERRY_WEBHOOK_CONSENT === 'auto' ? !SKERRY_LOCAL : SKERRY_WEBHOOK_CONSENT === 'on';
-}
-
-/** An object whose members are each made at their first use, and then stay. */
-function lazily<Things extends object>(
-  makers: {
-    readonly [Name in keyof Things]: () => Things[Name];
-  },
-): Things {
-  const things = {} as Things;
-  for (const name of Object.keys(makers) as (keyof Things)[]) {
-    Object.defineProperty(things, name, {
-      configurable: true,
-      get() {
-        const value = makers[name]();
-        Object.defineProperty(things, name, { value });
-        return value;
-      },
-    });
-  }
-  return things;
 }

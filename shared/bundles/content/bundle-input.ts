@@ -11,6 +11,14 @@ export type BundleInput =
   | { readonly kind: 'raw'; readonly path: string; readonly size: number; read(): Promise<Content> }
   | { readonly kind: 'packed'; readonly facts: PackedFacts; read(): Promise<Content> };
 
+/** The content of a version as one request carries it. */
+export interface Upload {
+  readonly inputs: readonly BundleInput[];
+  /** Those that a multipart body brings along. */
+  readonly message?: string;
+  readonly labels?: readonly string[];
+}
+
 export function pathOf(input: BundleInput): string {
   return input.kind === 'raw' ? input.path : input.facts.path;
 }

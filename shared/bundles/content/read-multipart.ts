@@ -1,9 +1,9 @@
 import { unprocessable } from '../../platform/errors.ts';
 import { BUNDLE_LIMITS } from '../limits.ts';
+import type { Upload } from './bundle-input.ts';
 import { quoted } from './bundle-path.ts';
 import { checkFileCount } from './content-limits.ts';
 import { PackedUpload } from './packed-upload.ts';
-import type { Upload } from './read-upload.ts';
 
 /** Parts beside the files. */
 const MAX_FIELDS = BUNDLE_LIMITS.labels + 1;

@@ -1,19 +1,11 @@
 import { SkerryError } from '../../platform/errors.ts';
 import type { RawContent } from '../../platform/http/index.ts';
 import { BUNDLE_LIMITS } from '../limits.ts';
-import type { BundleInput } from './bundle-input.ts';
+import type { Upload } from './bundle-input.ts';
 import { MemoryArchive } from './memory-archive.ts';
 import { readMultipart } from './read-multipart.ts';
 import { readTar, readTarGz } from './read-tar.ts';
 import { readZip } from './read-zip.ts';
-
-/** The content of a version as one request carries it. */
-export interface Upload {
-  readonly inputs: readonly BundleInput[];
-  /** Those that a multipart body brings along. */
-  readonly message?: string;
-  readonly labels?: readonly string[];
-}
 
 type Reader = (bytes: Uint8Array, contentType: string) => Promise<Upload>;
 

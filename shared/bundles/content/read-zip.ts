@@ -7,12 +7,10 @@ import { through } from './content-chunks.ts';
 import { checkFileCount, checkRatio, checkUnpackedSize } from './content-limits.ts';
 import { WHOLE_BYTES } from './pack-file.ts';
 import { type DirectoryEntry, readZipDirectory, type ZipDirectory } from './zip-directory.ts';
+import { LOCAL_HEADER, LOCAL_HEADER_BYTES, METHODS } from './zip-records.ts';
 
 const IS_ENCRYPTED = 0x0001;
 const HAS_DATA_DESCRIPTOR = 0x0008;
-const STORED = 0;
-const DEFLATED = 8;
-const LOCAL_HEADER_BYTES = 30;
 
 const FILE_TYPES = 0o170000;
 const REGULAR_FILE = 0o100000;
@@ -72,7 +70,7 @@ function checkEntry(entry: DirectoryEntry): void {
   if ((flags & IS_ENCRYPTED) !== 0) {
     throw damaged(entry, 'is encrypted', 'Make the zip without a password.');
   }
-  if (method !== STORED && method !== DEFLATED) {
+  if (method !== METHODS.stored && method !== METHODS.deflated) {
     throw damaged(
       entry,
       `is packed by method ${method}`,
@@ -110,7 +108,7 @@ async function readWhole(source: RandomAccess, entry: PlacedEntry): Promise<Uint
 }
 
 async function inflated(entry: PlacedEntry, packed: Uint8Array): Promise<Uint8Array> {
-  if (entry.method === STORED) return packed;
+  if (entry.method === METHODS.stored) return packed;
   try {
     return await inflateWhole(packed, { maxOutputLength: Math.max(entry.size, 1) });
   } catch (error) {
@@ -119,7 +117,7 @@ async function inflated(entry: PlacedEntry, packed: Uint8Array): Promise<Uint8Ar
 }
 
 async function* unpacked(entry: PlacedEntry, packed: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  if (entry.method === STORED) {
+  if (entry.method === METHODS.stored) {
     yield* packed;
     return;
   }
@@ -152,7 +150,7 @@ function dataStart(entry: PlacedEntry, header: Uint8Array): number {
   const { nameBytes, start, end, packedSize } = entry;
   const bytes = Buffer.from(header.buffer, header.byteOffset, header.byteLength);
   const nameEnd = LOCAL_HEADER_BYTES + nameBytes.length;
-  if (bytes.length < nameEnd || bytes.readUInt32LE(0) !== 0x04034b50) {
+  if (bytes.length < nameEnd || bytes.readUInt32LE(0) !== LOCAL_HEADER) {
     throw damaged(entry, 'is not where the directory of the zip says');
   }
   const isSame =

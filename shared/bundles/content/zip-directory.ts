@@ -4,14 +4,13 @@ import { SkerryError, unprocessable } from '../../platform/errors.ts';
 import { BUNDLE_LIMITS } from '../limits.ts';
 import type { RandomAccess } from './bundle-input.ts';
 import { checkFileCount } from './content-limits.ts';
+import { END_BYTES, UTF8_NAMES } from './zip-records.ts';
 
 /** So many bytes of the directory are read at a time. */
 const WINDOW_BYTES = 256 * 1024;
 /** More than the directory of the largest bundle has, unless it is padded. */
 const MAX_DIRECTORY_BYTES = 32 * 1024 * 1024;
 
-const UTF8_NAMES = 0x0800;
-const END_BYTES = 22;
 const ZIP64_END = 0x0606_4b50;
 
 export interface DirectoryEntry {

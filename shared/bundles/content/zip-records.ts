@@ -5,15 +5,20 @@ import type { ManifestFile, PackedFacts } from './manifest.ts';
  * names, sizes before the content, no extra fields. Limits keep every number below what needs zip64.
  */
 
-const LOCAL_HEADER_BYTES = 30;
+/** What a local header begins with. */
+export const LOCAL_HEADER = 0x04034b50;
+/** Without the name and what is behind it. */
+export const LOCAL_HEADER_BYTES = 30;
 const CENTRAL_HEADER_BYTES = 46;
-const END_BYTES = 22;
+/** Without a comment. */
+export const END_BYTES = 22;
 /** Deflate. */
 const VERSION_NEEDED = 20;
 /** Unix, so that the file mode below is read. */
 const VERSION_MADE_BY = (3 << 8) | VERSION_NEEDED;
-const UTF8_NAMES = 0x0800;
-const METHODS = { stored: 0, deflated: 8 } as const;
+/** The flag of names in UTF-8. */
+export const UTF8_NAMES = 0x0800;
+export const METHODS = { stored: 0, deflated: 8 } as const;
 /** 1980-01-01. */
 const DATE = 0x0021;
 /** A regular file with mode 644. */
@@ -25,7 +30,7 @@ export function localHeaderBytes(path: string): number {
 
 export function localHeader(file: PackedFacts): Uint8Array {
   const bytes = Buffer.alloc(localHeaderBytes(file.path));
-  bytes.writeUInt32LE(0x04034b50, 0);
+  bytes.writeUInt32LE(LOCAL_HEADER, 0);
   writeFacts(bytes, 4, file);
   bytes.write(file.path, LOCAL_HEADER_BYTES);
   return bytes;

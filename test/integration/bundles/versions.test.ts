@@ -153,6 +153,17 @@ describe('publishing', () => {
     expect(await fixture.blobsOf(NS, name)).toHaveLength(6);
   });
 
+  it('names no version as unchanged that was taken away meanwhile', async () => {
+    const name = newName();
+    await publish(here, name, { a: '1' });
+    await publish(here, name, { a: '2' });
+    const { revision: _, createdAt: _at, ...value } = await there.versions.find(NS, name, '1');
+    await putRecord(name, versionKey(name, 1), { ...value, removedAt: new Date().toISOString() });
+    await expect(publish(there, name, { a: '1' }, { ifChangedFrom: '1' })).rejects.toMatchObject({
+      kind: 'not-found',
+    });
+  });
+
   it('holds preconditions against the newest version', async () => {
     const name = newName();
     const free = { precondition: { ifNoneMatch: '*' } } as const;

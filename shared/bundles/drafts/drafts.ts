@@ -12,6 +12,7 @@ import type { Versions } from '../versions/versions.ts';
 import { DraftBase } from './draft-base.ts';
 import { type DraftTimes, draftIdOf, readDraftId, unknownDraft } from './draft-id.ts';
 import { DraftLock } from './draft-lock.ts';
+import { LargeCommits } from './large-commits.ts';
 
 /** Seconds for which the URL of a draft takes an archive. */
 const UPLOAD_SECONDS = 60 * 60;
@@ -38,7 +39,7 @@ export interface DraftListing extends Draft {
   readonly deleted: readonly string[];
 }
 
-export type CommitOptions = Omit<PublishOptions, 'draft'>;
+export type CommitOptions = Omit<PublishOptions, 'draft' | 'settled'>;
 
 export interface DraftsOptions {
   readonly store: DraftStore;
@@ -58,6 +59,7 @@ export class Drafts {
   readonly #random: Random;
   readonly #base: DraftBase;
   readonly #lock = new DraftLock();
+  readonly #large = new LargeCommits();
 
   constructor({ store, versions, clock, random }: DraftsOptions) {
     this.#store = store;
@@ -137,7 +139,7 @@ export class Drafts {
    * Publishes the draft, whole or not at all; committed again, it answers what it became. A refusal leaves it as it was.
    *
    * @throws SkerryError `conflict` when it is changed meanwhile, or has both an archive and files that it began with; `unprocessable`
-   *   for files that cannot be a version together; and whatever publishing throws.
+   *   for files that cannot be a version together; `too-many-requests`; and whatever publishing throws.
    */
   async commit(ns: string, name: string, id: string, options: CommitOptions): Promise<Publication> {
     const { ulid } = readDraftId(id);
@@ -168,35 +170,51 @@ export class Drafts {
         fix: 'Put a file, upload an archive to the URL of the draft, or begin one with "from".',
       });
     }
-    const publication = await this.#versions.publish(ns, name, inputs, {
-      ...options,
-      draft: address.ulid,
-    });
-    await this.#end(address, publication);
-    return publication;
+    const bytes = inputs.reduce((sum, input) => sum + bytesOf(input), 0);
+    const publication = await this.#large.hold(bytes, () =>
+      this.#versions.publish(ns, name, inputs, {
+        ...options,
+        draft: address.ulid,
+        settled: () => this.#settled(address),
+      }),
+    );
+    return await this.#end(address, publication);
   }
 
-  /** What was published stands, whether the draft can be taken away or not; what is left of it is collected after its day. */
-  async #end(address: DraftAddress, { version, unchanged }: Publication): Promise<void> {
+  /**
+   * What was published stands, whether the draft can be taken away or not; what is left of it is collected after its day. That it made
+   * no version is said only once that is written down, or a repetition might make one.
+   *
+   * @returns what the draft became: not what was found unchanged, where another commit has made a version of it meanwhile.
+   */
+  async #end(address: DraftAddress, publication: Publication): Promise<Publication> {
+    const { version, unchanged } = publication;
+    if (unchanged) {
+      const isSettled = await this.#store.settle(address, version.version);
+      return (isSettled ? undefined : await this.#outcome(address)) ?? publication;
+    }
     try {
-      if (unchanged) {
-        await this.#store.settle(address, version.version);
-      } else {
-        await this.#store.remove(address);
-      }
+      await this.#store.remove(address);
     } catch (error) {
       if (!isUnavailable(error)) throw error;
     }
+    return publication;
   }
 
   /** What an earlier commit made of the draft. */
   async #outcome({ ns, name, ulid }: DraftAddress): Promise<Publication | undefined> {
-    const [version, head] = await Promise.all([
+    const [version, settled] = await Promise.all([
       this.#versions.committedBy(ns, name, ulid),
-      this.#store.head({ ns, name, ulid }),
+      this.#settled({ ns, name, ulid }),
     ]);
-    if (version !== undefined) return { version, unchanged: false };
+    return version === undefined ? settled : { version, unchanged: false };
+  }
+
+  /** What an earlier commit found unchanged. */
+  async #settled(address: DraftAddress): Promise<Publication | undefined> {
+    const head = await this.#store.head(address);
     if (head?.unchanged === undefined) return undefined;
+    const { ns, name } = address;
     return { version: await this.#versions.find(ns, name, String(head.unchanged)), unchanged: true };
   }
 
@@ -246,6 +264,11 @@ export class Drafts {
 /** Whether it was committed already, though it made no version. */
 function isOver({ unchanged }: DraftHead): boolean {
   return unchanged !== undefined;
+}
+
+/** What has to be read of it. */
+function bytesOf(input: BundleInput): number {
+  return input.kind === 'packed' ? input.facts.packedSize : input.size;
 }
 
 function describe({ ulid, createdAt, expiresAt }: DraftTimes, { from }: DraftHead): Draft {

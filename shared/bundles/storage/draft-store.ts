@@ -173,15 +173,17 @@ export class DraftStore {
    * Ends a draft that made no version: what it was found equal to stays to be told, its files go.
    *
    * @param version the one that it is equal to.
+   * @returns whether it was there.
    */
-  async settle(draft: DraftAddress, version: number): Promise<void> {
+  async settle(draft: DraftAddress, version: number): Promise<boolean> {
     const blob = (await this.#container()).getBlockBlobClient(nameOf(draft, HEAD));
     const text = JSON.stringify({ unchanged: version } satisfies DraftHead);
     // Not where another commit has taken it away meanwhile.
-    await unlessGone(() =>
+    const settled = await unlessGone(() =>
       askBlob((abortSignal) => blob.upload(text, text.length, { abortSignal, conditions: { ifMatch: '*' } })),
     );
     await this.#clear(draft);
+    return settled !== undefined;
   }
 
   /**

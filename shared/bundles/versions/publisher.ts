@@ -41,6 +41,8 @@ export interface PublishOptions {
   readonly digest?: string | undefined;
   /** The ULID of the draft that is committed: it becomes one version, however often that is asked for. */
   readonly draft?: string | undefined;
+  /** What another commit of the draft has found meanwhile, if that made no version. */
+  readonly settled?: (() => Promise<Publication | undefined>) | undefined;
 }
 
 type CheckedOptions = PublishOptions & VersionNotes;
@@ -151,6 +153,8 @@ export class Publisher {
       const repeated =
         options.draft === undefined ? undefined : await this.#finder.committedBy(ns, name, options.draft);
       if (repeated !== undefined) return { version: repeated, unchanged: false };
+      const settled = await options.settled?.();
+      if (settled !== undefined) return settled;
       if (!isStored && isNew(request, outlook)) {
         await store();
         isStored = true;
@@ -202,13 +206,13 @@ export class Publisher {
   }
 }
 
-function keysOf({ name, source, options }: Attempt, { latest, room }: Outlook): string[] {
+function keysOf({ name, source, options }: Attempt, { latest, room, unlike }: Outlook): string[] {
   const versions = Array.from({ length: room + 1 }, (_, index) => latest + index).filter((one) => one > 0);
   const { ifChangedFrom } = options;
   const keys = [
     bundleKey(name),
     ...versions.map((version) => versionKey(name, version)),
-    ...(source === undefined ? [] : [versionKey(name, source.version)]),
+    ...[source, unlike].flatMap((version) => (version ? [versionKey(name, version.version)] : [])),
     ...(ifChangedFrom !== undefined && isName(ifChangedFrom) ? [channelKey(name, ifChangedFrom)] : []),
   ];
   return [...new Set(keys)];
@@ -224,9 +228,10 @@ function decide(attempt: Attempt, outlook: Outlook, current: Seen): Decided {
   if (latest >= outlook.latest + outlook.room || !isStillMeant(attempt, outlook, current, later)) {
     return keep({ kind: 'moved' });
   }
-  if (source !== undefined && isGone(valueIn<VersionValue>(current, versionKey(name, source.version)))) {
-    throw unknownVersion(ns, name, String(source.version));
-  }
+  const gone = [source, outlook.unlike].find(
+    (version) => version && isGone(valueIn<VersionValue>(current, versionKey(name, version.version))),
+  );
+  if (gone !== undefined) throw unknownVersion(ns, name, String(gone.version));
   const newest = current.get(versionKey(name, latest)) as StoredRecord<VersionValue> | undefined;
   checkPrecondition(options.precondition, newest);
   const same = sameContent(attempt, newest?.value, outlook.unlike);

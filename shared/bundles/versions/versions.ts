@@ -95,7 +95,7 @@ export class Versions {
     ns: string,
     name: string,
     reference: string,
-    options: Omit<PublishOptions, 'draft' | 'ifChangedFrom'>,
+    options: Omit<PublishOptions, 'draft' | 'settled' | 'ifChangedFrom'>,
   ): Promise<Publication> {
     checkNotes(options);
     const source = await this.#finder.find(ns, name, reference);

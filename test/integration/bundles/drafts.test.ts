@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { MemoryArchive } from '../../../shared/bundles/content/memory-archive.ts';
 import { writeZip } from '../../../shared/bundles/content/write-zip.ts';
 import { DraftStore, Drafts, type Version } from '../../../shared/bundles/index.ts';
@@ -275,6 +275,23 @@ describe.concurrent('a draft', () => {
       expect(await versionCount(name)).toBe(1);
     },
   );
+
+  it('makes no version after another commit found it unchanged, whatever was published since', async () => {
+    const name = 'settled-meanwhile';
+    const first = await publish(name, { a: '1' });
+    const draft = await begin(name, { a: '1' });
+    const slow = open();
+    const latest = slow.records.get.bind(slow.records);
+    vi.spyOn(slow.records, 'get').mockImplementationOnce(async (...address) => {
+      // Its content is packed by now, and it looks which version is the newest.
+      expect(await other.drafts.commit(NS, name, draft, NOTES)).toMatchObject({ unchanged: true });
+      await publish(name, { a: '2' });
+      return await latest(...address);
+    });
+    const unchanged = { version: { version: first.version }, unchanged: true };
+    expect(await slow.drafts.commit(NS, name, draft, NOTES)).toMatchObject(unchanged);
+    expect(await versionCount(name)).toBe(2);
+  });
 
   it('is not published half when files are put or its archive is replaced during the commit', async () => {
     const draft = await begin('torn', { a: 'a1', b: 'b1' });

@@ -26,7 +26,8 @@ export interface WalkOptions {
 export class FolderWalk {
   readonly #container: () => Promise<ContainerClient>;
   readonly #options: WalkOptions;
-  #goOnAt: string | undefined;
+  /** The page that the walk before was cut off in, and its first folder that was not visited. */
+  #goOnAt: { readonly marker: string | undefined; readonly folder?: string | undefined } | undefined;
 
   constructor(container: () => Promise<ContainerClient>, options: WalkOptions) {
     this.#container = container;
@@ -42,15 +43,22 @@ export class FolderWalk {
   async walk(visit: (folder: Folder) => Promise<void>, isOver: () => boolean): Promise<boolean> {
     const container = await this.#container();
     const { depth, pageSize } = this.#options;
-    let marker = this.#goOnAt;
+    let { marker, folder: first } = this.#goOnAt ?? { marker: undefined };
     this.#goOnAt = undefined;
     do {
       const page = await listPage(container, { pageSize, marker });
-      await mapConcurrently(foldersIn(page.names, depth), FOLDERS_AT_ONCE, async (folder) => {
-        if (!isOver()) await visit(folder);
+      const folders = foldersIn(page.names, depth);
+      const start = folders.findIndex(({ path }) => path.join('/') === first);
+      first = undefined;
+      await mapConcurrently(folders.slice(Math.max(0, start)), FOLDERS_AT_ONCE, async (folder) => {
+        if (isOver()) {
+          first ??= folder.path.join('/');
+        } else {
+          await visit(folder);
+        }
       });
       if (isOver()) {
-        this.#goOnAt = marker;
+        this.#goOnAt = { marker: first === undefined ? page.next : marker, folder: first };
         return false;
       }
       marker = page.next;

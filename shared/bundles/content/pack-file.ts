@@ -37,10 +37,10 @@ export async function packFile(
   }
   const content = new ContentFacts();
   content.add(bytes);
+  // Pieces of output that are no larger than need be: thousands of small files would each take the 16 KB of zlib's own.
+  const options = { level: LEVEL, chunkSize: Math.min(bytes.length + 64, CHUNK_BYTES) };
   const deflated =
-    bytes.length <= SYNC_BYTES
-      ? deflateRawSync(bytes, { level: LEVEL })
-      : await deflateWhole(bytes, { level: LEVEL });
+    bytes.length <= SYNC_BYTES ? deflateRawSync(bytes, options) : await deflateWhole(bytes, options);
   const isSmaller = deflated.length < bytes.length;
   const data = isSmaller ? deflated : bytes;
   const method = isSmaller ? 'deflated' : 'stored';

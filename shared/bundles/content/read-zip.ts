@@ -1,10 +1,10 @@
-import { promisify } from 'node:util';
-import { crc32, createInflateRaw, inflateRaw } from 'node:zlib';
+import { crc32, createInflateRaw } from 'node:zlib';
 import { unprocessable } from '../../platform/errors.ts';
 import type { BundleInput, Content, RandomAccess } from './bundle-input.ts';
 import { checkPaths, normalizePath, quoted } from './bundle-path.ts';
 import { through } from './content-chunks.ts';
 import { checkFileCount, checkRatio, checkUnpackedSize } from './content-limits.ts';
+import { inflateWhole } from './inflate-whole.ts';
 import { WHOLE_BYTES } from './pack-file.ts';
 import { type DirectoryEntry, readZipDirectory, type ZipDirectory } from './zip-directory.ts';
 import { LOCAL_HEADER, LOCAL_HEADER_BYTES, METHODS } from './zip-records.ts';
@@ -15,8 +15,6 @@ const HAS_DATA_DESCRIPTOR = 0x0008;
 const FILE_TYPES = 0o170000;
 const REGULAR_FILE = 0o100000;
 const FOLDER = 0o040000;
-
-const inflateWhole = promisify(inflateRaw);
 
 /** An entry whose place is known. */
 interface PlacedEntry extends DirectoryEntry {
@@ -110,7 +108,7 @@ async function readWhole(source: RandomAccess, entry: PlacedEntry): Promise<Uint
 async function inflated(entry: PlacedEntry, packed: Uint8Array): Promise<Uint8Array> {
   if (entry.method === METHODS.stored) return packed;
   try {
-    return await inflateWhole(packed, { maxOutputLength: Math.max(entry.size, 1) });
+    return await inflateWhole(packed, entry.size);
   } catch (error) {
     throw faultOf(entry, error);
   }

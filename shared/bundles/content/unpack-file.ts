@@ -1,13 +1,7 @@
 import { hash } from 'node:crypto';
-import { promisify } from 'node:util';
-import { inflateRaw, inflateRawSync } from 'node:zlib';
 import { quoted } from './bundle-path.ts';
+import { inflateWhole } from './inflate-whole.ts';
 import type { PackedFacts } from './manifest.ts';
-
-/** Below this, handing the work to another thread takes longer than the work. */
-const SYNC_BYTES = 64 * 1024;
-
-const inflateWhole = promisify(inflateRaw);
 
 /**
  * The content of a file of a stored archive.
@@ -21,9 +15,8 @@ export async function unpackFile(file: PackedFacts, packed: Uint8Array): Promise
 }
 
 async function inflate(file: PackedFacts, packed: Uint8Array): Promise<Uint8Array> {
-  const options = { maxOutputLength: Math.max(file.size, 1) };
   try {
-    return file.size <= SYNC_BYTES ? inflateRawSync(packed, options) : await inflateWhole(packed, options);
+    return await inflateWhole(packed, file.size);
   } catch (error) {
     throw damaged(file, error);
   }

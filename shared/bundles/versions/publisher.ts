@@ -54,7 +54,7 @@ export interface Publication {
 }
 
 /** How many versions others may publish before a transaction no longer sees the newest; twice as many in each further try. */
-const FIRST_ROOM = 3;
+const FIRST_ROOM = 1;
 const MAX_ROOM = 24;
 /** If others are faster time and again, the caller had better wait. */
 const MAX_TRIES = 12;

@@ -1,9 +1,10 @@
 /**
- * `npm run bench [-- product|cloud|kv|watch|webhooks] [--quick]`: what Skerry and its embedded cloud cost, as tables of figures taken side by
+ * `npm run bench [-- product|cloud|kv|watch|webhooks|bundles] [--quick]`: what Skerry and its embedded cloud cost, as tables of figures taken side by
  * side in one run. Compare ratios; absolute figures belong to the machine and the moment.
  */
 import os from 'node:os';
 import { parseArgs } from 'node:util';
+import { benchBundles } from './bundles/bundles.ts';
 import { benchCloud } from './cloud/cloud.ts';
 import { benchKv } from './kv/kv.ts';
 import { benchProduct } from './product/product.ts';
@@ -16,6 +17,7 @@ const BENCHES: Readonly<Record<string, (quick: boolean) => Promise<void>>> = {
   kv: benchKv,
   watch: benchWatch,
   webhooks: benchWebhooks,
+  bundles: benchBundles,
 };
 
 const { values, positionals } = parseArgs({

@@ -19,6 +19,7 @@ export default defineConfig({
         test: {
           name: 'in process',
           include: ['test/{unit,integration}/**/*.test.ts'],
+          globalSetup: ['test/integration/shared-azurite.ts'],
           // These leave nothing behind in their process, and loading the SDKs anew for each takes half a minute of computing.
           isolate: false,
         },

@@ -13,6 +13,7 @@ import { parseArgs } from 'node:util';
 import blobConfigurationModule from 'azurite/dist/src/blob/BlobConfiguration.js';
 import blobServerModule from 'azurite/dist/src/blob/BlobServer.js';
 import type { BLOB_CONTAINERS } from '../../../shared/platform/topology.ts';
+import { blobConnectionString } from '../launch/connection-strings.ts';
 import type { WriteOnceProxy } from './write-once-proxy.ts';
 
 const BlobServer = blobServerModule.default;
@@ -88,7 +89,7 @@ if (values['write-once']) {
   const { startWriteOnceProxy } = await import('./write-once-proxy.ts');
   proxy = await startWriteOnceProxy({
     port,
-    azuritePort: Number(new URL(url).port),
+    azurite: blobConnectionString(Number(new URL(url).port)),
     container: 'bundles' satisfies (typeof BLOB_CONTAINERS)[number],
     retentionMilliseconds: RETENTION_MILLISECONDS,
   });

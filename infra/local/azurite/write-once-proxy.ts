@@ -23,13 +23,12 @@ import { Agent, createServer, type IncomingMessage, request, type ServerResponse
 import type { AddressInfo } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 import { BlobServiceClient, RestError } from '@azure/storage-blob';
-import { BLOB_ACCOUNT, blobConnectionString } from '../launch/connection-strings.ts';
 
 export interface WriteOnceProxyOptions {
   /** 0 means any free port. */
   readonly port: number;
-  /** Where Azurite answers. */
-  readonly azuritePort: number;
+  /** The connection string of Azurite. */
+  readonly azurite: string;
   /** The container that has the policy. */
   readonly container: string;
   /** How long a blob cannot be deleted, from its creation; what is in it stays for good. */
@@ -66,10 +65,9 @@ const NO_BATCH: Refusal = {
 
 /** @throws Error when the port is taken. */
 export async function startWriteOnceProxy(options: WriteOnceProxyOptions): Promise<WriteOnceProxy> {
-  const { azuritePort, retentionMilliseconds, now = Date.now } = options;
-  const blobs = BlobServiceClient.fromConnectionString(blobConnectionString(azuritePort)).getContainerClient(
-    options.container,
-  );
+  const { azurite, retentionMilliseconds, now = Date.now } = options;
+  const service = BlobServiceClient.fromConnectionString(azurite);
+  const blobs = service.getContainerClient(options.container);
   const agent = new Agent({ keepAlive: true });
   const turns = new Turns();
   const server = createServer((incoming, answer) => {
@@ -88,7 +86,7 @@ export async function startWriteOnceProxy(options: WriteOnceProxyOptions): Promi
 
   async function serve(incoming: IncomingMessage, answer: ServerResponse): Promise<void> {
     const { method = 'GET', url = '/' } = incoming;
-    const { container, blob, comp } = targetOf(url);
+    const { container, blob, comp } = targetOf(url, service.accountName);
     if (comp === 'batch') {
       refuse(incoming, answer, NO_BATCH);
     } else if (container !== options.container || READS.has(method) || UNRESTRICTED.has(comp)) {
@@ -123,7 +121,7 @@ export async function startWriteOnceProxy(options: WriteOnceProxyOptions): Promi
   async function passOn(incoming: IncomingMessage, answer: ServerResponse): Promise<void> {
     const outgoing = request({
       host: '127.0.0.1',
-      port: azuritePort,
+      port: new URL(service.url).port,
       agent,
       method: incoming.method,
       path: incoming.url,
@@ -138,11 +136,11 @@ export async function startWriteOnceProxy(options: WriteOnceProxyOptions): Promi
   }
 }
 
-/** What a request is about: `/devstoreaccount1/CONTAINER/BLOB?comp=…`, or without the account where the host names it. */
-function targetOf(url: string): { container: string; blob: string; comp: string } {
+/** What a request is about: `/ACCOUNT/CONTAINER/BLOB?comp=…`, or without the account where the host names it. */
+function targetOf(url: string, account: string): { container: string; blob: string; comp: string } {
   const { pathname, searchParams } = new URL(url, 'http://azurite');
   const [, ...parts] = decodeURIComponent(pathname).split('/');
-  const hasAccount = parts[0] === BLOB_ACCOUNT || parts[0] === `${BLOB_ACCOUNT}-secondary`;
+  const hasAccount = parts[0] === account || parts[0] === `${account}-secondary`;
   const [container = '', ...blob] = hasAccount ? parts.slice(1) : parts;
   return { container, blob: blob.join('/'), comp: searchParams.get('comp') ?? '' };
 }

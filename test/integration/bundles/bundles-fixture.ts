@@ -5,8 +5,9 @@ import { type Clock, systemClock } from '../../../shared/platform/clock.ts';
 import { systemRandom } from '../../../shared/platform/random.ts';
 import { COSMOS_CONTAINERS } from '../../../shared/platform/topology.ts';
 import { Leases, Records } from '../../../shared/records/index.ts';
-import { type BlobFixture, startBlob } from '../blob-fixture.ts';
+import type { BlobFixture } from '../blob-fixture.ts';
 import { type CosmosFixture, startCosmos } from '../cosmos-fixture.ts';
+import { shareBlob } from '../shared-blob.ts';
 
 /** What a process has of bundles, over connections of its own. */
 export interface BundleProcess {
@@ -27,9 +28,9 @@ export interface BundlesFixture {
   stop(): Promise<void>;
 }
 
-/** Starts Cosmos DB and Azurite. */
+/** Starts Cosmos DB, and takes an account of Azurite. */
 export async function startBundles(): Promise<BundlesFixture> {
-  const [cosmos, blob] = await Promise.all([startCosmos({ faults: true }), startBlob()]);
+  const [cosmos, blob] = await Promise.all([startCosmos({ faults: true }), shareBlob()]);
   return {
     cosmos,
     blob,

@@ -5,7 +5,8 @@ import { packFile } from '../../../shared/bundles/content/pack-file.ts';
 import { DraftStore } from '../../../shared/bundles/storage/draft-store.ts';
 import { systemRandom } from '../../../shared/platform/random.ts';
 import { createUlid } from '../../../shared/platform/ulid.ts';
-import { type BlobFixture, startBlob } from '../blob-fixture.ts';
+import type { BlobFixture } from '../blob-fixture.ts';
+import { shareBlob } from '../shared-blob.ts';
 
 const MIB = 1024 * 1024;
 
@@ -13,7 +14,7 @@ let blob: BlobFixture;
 let store: DraftStore;
 
 beforeAll(async () => {
-  blob = await startBlob();
+  blob = await shareBlob();
   store = new DraftStore(async () => blob.service);
 });
 

@@ -2,7 +2,6 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { pipeline } from 'node:stream/promises';
-import { blobConnectionString } from '../../../infra/local/launch/connection-strings.ts';
 
 type Loss = 'answer' | 'request' | 'body';
 
@@ -28,7 +27,7 @@ export async function startLossyProxy(azurite: string): Promise<LossyProxy> {
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
-    connectionString: blobConnectionString((server.address() as AddressInfo).port),
+    connectionString: azurite.replace(`:${port}/`, `:${(server.address() as AddressInfo).port}/`),
     requests,
     lose(what, pattern, count = 1) {
       losses.push({ what, pattern, count });

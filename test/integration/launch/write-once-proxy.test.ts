@@ -6,7 +6,8 @@ import {
   RestError,
 } from '@azure/storage-blob';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type BlobFixture, startBlob } from '../blob-fixture.ts';
+import type { BlobFixture } from '../blob-fixture.ts';
+import { shareBlob } from '../shared-blob.ts';
 
 const DAY = 24 * 3_600_000;
 const IMMUTABLE = '409 BlobImmutableDueToPolicy';
@@ -18,7 +19,7 @@ let bundles: ContainerClient;
 let ahead = 0;
 
 beforeAll(async () => {
-  blob = await startBlob();
+  blob = await shareBlob();
   service = BlobServiceClient.fromConnectionString(
     await blob.writeOnce({ retentionMilliseconds: DAY, now: () => Date.now() + ahead }),
   );

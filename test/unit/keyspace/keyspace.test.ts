@@ -18,11 +18,13 @@ test.each([
   ['/kv/agent1/config/', 'kv', 'agent1'],
   ['/kv/agent1//vnf-agent/vpp1/if', 'kv', 'agent1'],
   ['/election/leader', 'election', 'leader'],
+  ['/bundle/web', 'bundle', 'web'],
+  ['/bundle/web/channels/', 'bundle', 'web'],
 ])('%s lies in one scope', (key, kind, name) => {
   expect(scopeOfPrefix('prod', key)).toEqual({ ns: 'prod', kind, name });
 });
 
-test.each(['/', '/srv', '/srv/', '/kv', '/election'])('%s lies in several scopes', (key) => {
+test.each(['/', '/srv', '/srv/', '/kv', '/election', '/bundle'])('%s lies in several scopes', (key) => {
   expect(scopeOfPrefix('prod', key)).toBeUndefined();
 });
 
@@ -37,6 +39,7 @@ test.each([
   '/reg/10.0.0.1',
   '/kv/s/a b/…',
   '/election/x',
+  '/bundle/web/versions/000000001',
 ])('%s can be watched', (key) => {
   expect(() => checkPublicKey(key)).not.toThrow();
 });
@@ -49,6 +52,7 @@ test.each([
   '/kv/a b/c',
   '/kv/s/../t',
   '/election/x/y',
+  '/bundle/a b',
   '/hook/sub_1',
   '//app',
   '/app//dm',

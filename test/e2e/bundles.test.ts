@@ -1,6 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { buffer } from 'node:stream/consumers';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import yazl from 'yazl';
 import { MemoryArchive } from '../../shared/bundles/content/memory-archive.ts';
 import { writeZip } from '../../shared/bundles/content/write-zip.ts';
 import { filesOf } from '../integration/bundles/bundles-fixture.ts';
@@ -243,8 +245,11 @@ describe.concurrent('an archive', () => {
 
   it('that is large is where a link says', async () => {
     const name = 'large';
-    const zip = await zipOf({ a: randomBytes(17 * 1024 * 1024) });
-    await api.put(`bundles/${name}/versions`, zip, ZIP);
+    // Not packed, since packing noise takes its time.
+    const zip = new yazl.ZipFile();
+    zip.addBuffer(randomBytes(17 * 1024 * 1024), 'a', { compress: false });
+    zip.end();
+    await api.put(`bundles/${name}/versions`, await buffer(zip.outputStream), ZIP);
     const path = `bundles/${name}/versions/latest/archive`;
     const redirected = await fetchBytes(path);
     expect(redirected).toMatchObject({
@@ -253,7 +258,7 @@ describe.concurrent('an archive', () => {
     });
     const { location = '' } = redirected.headers as { location?: string };
     const followed = await fetch(location, { headers: { range: 'bytes=0-3' } });
-    expect(Buffer.from(await followed.arrayBuffer()).equals(zip.subarray(0, 4))).toBe(true);
+    expect(Buffer.from(await followed.arrayBuffer()).toString('latin1')).toBe('PK\x03\x04');
   });
 });
 

@@ -193,10 +193,10 @@ describe('publishing', () => {
 
   it('leaves nothing behind where reading the files fails', async () => {
     const name = newName();
+    const size = 10 * 1024 * 1024;
     const broken: BundleInput = {
-      kind: 'raw',
-      path: 'b',
-      size: 10 * 1024 * 1024,
+      kind: 'packed',
+      facts: { path: 'b', size, packedSize: size, sha256: '', crc32: 0, method: 'stored', isText: false },
       read: async function* () {
         yield randomBytes(9 * 1024 * 1024);
         throw new Error('It broke off.');

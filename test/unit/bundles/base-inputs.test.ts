@@ -9,11 +9,15 @@ import { baseInputs } from '../../../shared/bundles/drafts/base-inputs.ts';
 import { WatchedArchive } from './watched-archive.ts';
 
 const MIB = 1024 * 1024;
+
+/** As if they were packed already: how is not looked at, and packing noise takes its time. */
 async function archiveOf(files: Readonly<Record<string, Uint8Array>>) {
   const archive = new MemoryArchive();
-  const inputs = Object.entries(files).map(
-    ([path, bytes]): BundleInput => ({ kind: 'raw', path, size: bytes.length, read: async () => bytes }),
-  );
+  const inputs = Object.entries(files).map(([path, bytes]): BundleInput => {
+    const sizes = { size: bytes.length, packedSize: bytes.length };
+    const facts = { path, ...sizes, sha256: '', crc32: 0, method: 'stored', isText: false } as const;
+    return { kind: 'packed', facts, read: async () => bytes };
+  });
   const manifest = await writeZip(inputs, archive);
   return { manifest, archive: new WatchedArchive(archive), bytes: archive.bytes };
 }

@@ -123,7 +123,12 @@ export class BundleChannels {
     return (await orUndefined(this.#transport.send(call))) !== undefined;
   }
 
-  /** Keeps the rollout that is under way at its present step. */
+  /**
+   * Keeps the rollout that is under way at its present step.
+   *
+   * @throws SkerryProblem of status 409 where there is none that can be, as `resume` and `abort` do; SkerryUncertain where a repetition meets
+   * that.
+   */
   async pause(bundle: string, channel: string, options: CallOptions = {}): Promise<BundleChannel> {
     return await this.#turn('pause', bundle, channel, options);
   }
@@ -144,7 +149,13 @@ export class BundleChannels {
     { signal }: CallOptions,
   ): Promise<BundleChannel> {
     const path = `${channelPath(bundle, channel)}/${verb}`;
-    return await this.#transport.json<BundleChannel>({ method: 'POST', path, isRepeatable: true, signal });
+    return await this.#transport.json<BundleChannel>({
+      method: 'POST',
+      path,
+      isRepeatable: true,
+      isRefusedWhenDone: true,
+      signal,
+    });
   }
 }
 

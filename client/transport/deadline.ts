@@ -7,6 +7,9 @@ export interface Deadline {
   end(): void;
 }
 
+/** Milliseconds: timers take no more, and end at once instead. */
+const LONGEST = 2 ** 31 - 1;
+
 /** @param milliseconds until it aborts; never without. */
 export function startDeadline(milliseconds: number | undefined, outer: AbortSignal | undefined): Deadline {
   const controller = new AbortController();
@@ -14,10 +17,13 @@ export function startDeadline(milliseconds: number | undefined, outer: AbortSign
   const timer =
     milliseconds === undefined
       ? undefined
-      : setTimeout(() => {
-          isOver = true;
-          controller.abort(new Error(`No answer came within ${milliseconds} ms.`));
-        }, milliseconds);
+      : setTimeout(
+          () => {
+            isOver = true;
+            controller.abort(new Error(`No answer came within ${milliseconds} ms.`));
+          },
+          Math.min(milliseconds, LONGEST),
+        );
   const follow = () => controller.abort(outer?.reason);
   if (outer?.aborted) follow();
   outer?.addEventListener('abort', follow, { once: true });

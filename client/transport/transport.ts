@@ -49,6 +49,8 @@ export interface Call extends CallOptions {
   readonly timeout?: number;
   /** Whether a POST does no harm when it is done twice; any other method does none. */
   readonly isRepeatable?: boolean;
+  /** Whether what is done already is refused by 409, so that a repetition may meet what its own first attempt has done. */
+  readonly isRefusedWhenDone?: boolean;
   /** Leaves the cache of entity tags alone, where an answer holds what its tag does not cover or never comes again. */
   readonly isUncached?: boolean;
   /** How many times to try; as often as time allows unless told. */
@@ -269,11 +271,11 @@ function isAlreadyGone(call: Call, error: unknown): boolean {
   return call.method === 'DELETE' && !isConditional(call) && isNotFound(error);
 }
 
-/** Whether a repeated conditional write met a state that its own first attempt may have made. */
+/** Whether a repeated write met a state that its own first attempt may have made. */
 function isLostCondition(call: Call, error: unknown): boolean {
-  return (
-    isConditional(call) && error instanceof SkerryProblem && (error.status === 412 || error.status === 404)
-  );
+  if (!(error instanceof SkerryProblem)) return false;
+  if (call.isRefusedWhenDone === true && error.status === 409) return true;
+  return isConditional(call) && (error.status === 412 || error.status === 404);
 }
 
 function isConditional({ headers = {} }: Call): boolean {

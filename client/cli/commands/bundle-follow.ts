@@ -12,6 +12,8 @@ import { notFound } from '../not-found.ts';
 import { UsageError } from '../usage-error.ts';
 
 const EXEC_SECONDS = 60;
+/** A day: what timers take ends at 24. */
+const MOST_EXEC_SECONDS = 86_400;
 const KEPT_VERSIONS = 3;
 
 export const bundleFollowCommand = defineCommand({
@@ -43,7 +45,9 @@ With --json each line is one of {"event": "applied", version, previous}, {"event
   ],
   async run({ args: { bundle, ...args }, flags, client, output, signal, folder: workingFolder }) {
     const { channel, exec, keep = KEPT_VERSIONS, execTimeout = EXEC_SECONDS } = flags;
-    if (execTimeout < 1) throw new UsageError('--exec-timeout takes 1 second or more.');
+    if (execTimeout < 1 || execTimeout > MOST_EXEC_SECONDS) {
+      throw new UsageError(`--exec-timeout takes 1 to ${MOST_EXEC_SECONDS} seconds.`);
+    }
     const consumer = flags.consumer ?? consumerOf(hostname());
     const folders = await VersionFolders.open(path.resolve(workingFolder, args.folder));
     const follower = new BundleFollower({

@@ -1,5 +1,6 @@
 import path from 'node:path';
-import { readReference, readVersionFlags, VERSION_FLAGS } from '../bundle/version-flags.ts';
+import { noteReplaced } from '../bundle/note-replaced.ts';
+import { noteLostLabels, readReference, readVersionFlags, VERSION_FLAGS } from '../bundle/version-flags.ts';
 import { defineCommand } from '../command.ts';
 import { DESCRIPTOR } from '../nightjar/descriptor.ts';
 import type { Activity } from '../nightjar/entity.ts';
@@ -45,6 +46,7 @@ export const bundleNightjarCommands = OPERATIONS.flatMap(({ noun, activity, what
       output.document(version, () =>
         version.unchanged ? `${made} has that content already` : `${made}: ${countOf(count)}`,
       );
+      noteLostLabels(bundle, version, flags, output);
       return undefined;
     },
   }),
@@ -91,6 +93,7 @@ export const bundleNightjarCommands = OPERATIONS.flatMap(({ noun, activity, what
         },
         () => `${args.folder} holds version ${version} of ${bundle}: ${countOf(entities.length)}`,
       );
+      noteReplaced(path.resolve(folder, args.folder), folder, output);
       return undefined;
     },
   }),

@@ -1,7 +1,8 @@
 import path from 'node:path';
+import { noteReplaced } from '../bundle/note-replaced.ts';
 import { pullVersion } from '../bundle/pull-version.ts';
 import { pushPath } from '../bundle/push-path.ts';
-import { readReference, readVersionFlags, VERSION_FLAGS } from '../bundle/version-flags.ts';
+import { noteLostLabels, readReference, readVersionFlags, VERSION_FLAGS } from '../bundle/version-flags.ts';
 import { defineCommand } from '../command.ts';
 import { formatBytes } from '../format-bytes.ts';
 import { notFound } from '../not-found.ts';
@@ -54,6 +55,7 @@ Content that the newest version has makes no new one.`,
         ...(activated === undefined ? [] : [`${channel} stands for version ${activated.version}`]),
       ].join('\n'),
     );
+    noteLostLabels(bundle, version, flags, output);
     return undefined;
   },
 });
@@ -89,6 +91,7 @@ export const pullCommand = defineCommand({
         ? `${args.folder} holds version ${version}: ${files.length} ${files.length === 1 ? 'file' : 'files'}, ${formatBytes(facts.size)}`
         : `${args.folder} holds version ${version} already`,
     );
+    if (isNew) noteReplaced(folder, workingFolder, output);
     return undefined;
   },
 });

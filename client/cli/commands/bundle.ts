@@ -1,6 +1,6 @@
 import type { BundleDifference, BundleVersion } from '../../bundles/bundle-version.ts';
 import { formatDifference } from '../bundle/format-difference.ts';
-import { readReference, readVersionFlags, VERSION_FLAGS } from '../bundle/version-flags.ts';
+import { noteLostLabels, readReference, readVersionFlags, VERSION_FLAGS } from '../bundle/version-flags.ts';
 import { collect } from '../collect.ts';
 import { defineCommand } from '../command.ts';
 import { formatBytes } from '../format-bytes.ts';
@@ -93,6 +93,7 @@ const rollback = defineCommand({
         ? `version ${made.version} of ${bundle} has that content already`
         : `version ${made.version} of ${bundle} has the content of version ${made.rollbackOf}`,
     );
+    noteLostLabels(bundle, made, flags, output);
     return undefined;
   },
 });

@@ -79,6 +79,14 @@ describe('a call', () => {
     await expect(guarded).rejects.toThrow(SkerryUncertain);
   });
 
+  it('that pauses a rollout is repeated, and does not take for a refusal what it may have done itself', async () => {
+    const paused = problem(409, 'conflict');
+    const { client, requests } = scripted([BROKEN, paused, paused]);
+    await expect(client.bundles.channels.pause('envoy', 'stable')).rejects.toThrow(SkerryUncertain);
+    await expect(client.bundles.channels.abort('envoy', 'stable')).rejects.toMatchObject({ status: 409 });
+    expect(requests).toHaveLength(3);
+  });
+
   it('that rolls back is not repeated: another version may have come in between', async () => {
     const { client, requests } = scripted([BROKEN, { body: VERSION }]);
     await expect(client.bundles.versions.rollback('envoy', 1)).rejects.toThrow(SkerryUncertain);

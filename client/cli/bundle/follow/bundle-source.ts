@@ -1,11 +1,14 @@
 import path from 'node:path';
 import type { SkerryClient } from '../../../skerry-client.ts';
+import { systemTiming } from '../../../transport/timing.ts';
 import type { Output } from '../../output.ts';
 import { fetchVersion } from '../pull-version.ts';
 import type { OfferedVersion, Outcome, VersionSource } from './version-source.ts';
 
 /** Characters of a report that Skerry takes. */
 const MOST_DETAIL = 1_000;
+/** Milliseconds within which all followers ask after a change. */
+const SPREAD = 1_000;
 
 export interface BundleSourceOptions {
   readonly client: SkerryClient;
@@ -58,8 +61,13 @@ export class BundleSource implements VersionSource {
     const root = `/bundle/${bundle}`;
     // Not the whole bundle: what one consumer acknowledges is nothing to the others.
     const prefix = channel === undefined ? `${root}/versions/` : `${root}/channels/${channel}`;
+    let isFirst = true;
     for await (const event of client.watch(prefix, { signal, onFault })) {
-      if (event.kind === 'resync' || event.changes.length > 0) yield event;
+      if (event.kind !== 'resync' && event.changes.length === 0) continue;
+      // A thousand followers hear of a change at once, and need not ask at once.
+      if (!isFirst) await systemTiming.wait(Math.random() * SPREAD, signal);
+      isFirst = false;
+      yield event;
     }
   }
 }

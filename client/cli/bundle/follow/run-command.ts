@@ -2,7 +2,6 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Milliseconds between asking a command to end and ending it. */
 const GRACE = 5_000;
 /** Milliseconds for what it has written to arrive after its end: something that it has started may hold its output open. */
 const LAST_WORDS = 200;
@@ -16,6 +15,8 @@ export interface CommandRun {
   readonly folder: string;
   /** Milliseconds. */
   readonly timeLimit: number;
+  /** Milliseconds between asking it to end and ending it. */
+  readonly grace?: number;
   /** The file descriptor that its output goes to. */
   readonly out: number;
   readonly signal: AbortSignal;
@@ -32,6 +33,7 @@ export async function runCommand({
   env,
   folder,
   timeLimit,
+  grace = GRACE,
   out,
   signal,
 }: CommandRun): Promise<string | undefined> {
@@ -51,13 +53,17 @@ export async function runCommand({
   });
   const closed = once(child, 'close');
   closed.catch(() => {});
-  const ending = new AbortController();
+  let ending: Promise<void> | undefined;
   const limit = AbortSignal.any([signal, AbortSignal.timeout(timeLimit)]);
-  const stop = () => void end(child, ending.signal);
+  const stop = () => {
+    ending = end(child, grace);
+  };
   limit.addEventListener('abort', stop, { once: true });
   try {
     const [code, killedBy] = await once(child, 'exit');
     await Promise.race([closed, sleep(LAST_WORDS, undefined, { ref: false })]);
+    // The shell may end before what it has started.
+    await ending;
     signal.throwIfAborted();
     if (code === 0) return undefined;
     const how = limit.aborted
@@ -68,27 +74,27 @@ export async function runCommand({
     return [how, tail.trim()].filter((part) => part !== '').join(': ');
   } finally {
     limit.removeEventListener('abort', stop);
-    ending.abort();
     child.stderr?.destroy();
   }
 }
 
 /** Ends a command and what it has started; by force after a while. */
-async function end(child: ChildProcess, ended: AbortSignal): Promise<void> {
+async function end(child: ChildProcess, grace: number): Promise<void> {
+  const forcedAt = performance.now() + grace;
   kill(child, 'SIGTERM');
-  try {
-    await sleep(GRACE, undefined, { signal: ended });
-    kill(child, 'SIGKILL');
-  } catch {
-    // It has ended by itself.
+  while (performance.now() < forcedAt) {
+    await sleep(20);
+    if (!kill(child, 0)) return;
   }
+  kill(child, 'SIGKILL');
 }
 
-function kill(child: ChildProcess, signal: NodeJS.Signals): void {
+/** @returns whether there was anybody to be told. */
+function kill(child: ChildProcess, signal: NodeJS.Signals | 0): boolean {
+  if (child.pid === undefined || process.platform === 'win32') return child.kill(signal);
   try {
-    if (child.pid !== undefined && process.platform !== 'win32') process.kill(-child.pid, signal);
-    else child.kill(signal);
+    return process.kill(-child.pid, signal);
   } catch {
-    // Nobody is left to be told.
+    return false;
   }
 }

@@ -18,6 +18,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { BundleFollower } from '../../../../client/cli/bundle/follow/bundle-follower.ts';
 import { FollowReport } from '../../../../client/cli/bundle/follow/follow-report.ts';
 import { LastGoodFile } from '../../../../client/cli/bundle/follow/last-good.ts';
+import { runCommand } from '../../../../client/cli/bundle/follow/run-command.ts';
 import { VersionFolders } from '../../../../client/cli/bundle/follow/version-folders.ts';
 import type { OfferedVersion, Outcome } from '../../../../client/cli/bundle/follow/version-source.ts';
 import { SkerryUnreachable } from '../../../../client/transport/problem.ts';
@@ -285,9 +286,17 @@ describe('a follower', () => {
     const world = new World();
     await mkdir(folder);
     await expect(world.start()).rejects.toThrow('is no symbolic link');
+    expect(await readdir(root)).toEqual(['current']);
     await rm(folder, { recursive: true });
     await symlink(root, folder);
     await expect(world.start()).rejects.toThrow('none of its versions');
+  });
+
+  it('writes nothing elsewhere, whatever a version is called', async () => {
+    const folders = await VersionFolders.open(folder);
+    const content = { ...offer(1), version: '../../x/1' as unknown as number };
+    await expect(folders.provide(content, async () => {})).rejects.toThrow('There is no version');
+    expect(await readdir(root)).toEqual(['current.versions']);
   });
 
   it('that dies anywhere leaves a whole version, and the next one does the rest', async () => {
@@ -330,3 +339,22 @@ describe('a follower', () => {
     await fc.assert(property, { seed: printedSeed('follower'), numRuns: runs(8, 2_000) });
   });
 });
+
+it.runIf(process.platform !== 'win32')(
+  'a command that takes too long ends with what it has started, which may be deaf to requests',
+  async () => {
+    const fault = await runCommand({
+      command: "(trap '' TERM; echo $$ > started; while :; do sleep 0.02; touch alive; done) ; true",
+      env: {},
+      folder: root,
+      timeLimit: 300,
+      grace: 100,
+      out: 2,
+      signal: new AbortController().signal,
+    });
+    expect(fault).toContain('it took longer than 0.3 s');
+    await rm(path.join(root, 'alive'), { force: true });
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(await readdir(root)).toEqual(['started']);
+  },
+);

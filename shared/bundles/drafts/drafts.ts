@@ -127,12 +127,16 @@ export class Drafts {
     await this.#store.delete(address, normalized);
   }
 
+  /** @throws SkerryError `not-found` also for a draft that has become a version, whose commit was perhaps not answered. */
   async discard(ns: string, name: string, id: string): Promise<void> {
     const { address } = this.#open(ns, name, id);
-    await this.#openHead(address, id);
-    if (!(await this.#store.remove(address))) {
-      throw unknownDraft(id);
-    }
+    await this.#alone(address, async () => {
+      await this.#openHead(address, id);
+      const committed = await this.#versions.committedBy(ns, name, address.ulid);
+      if (!(await this.#store.remove(address)) || committed !== undefined) {
+        throw unknownDraft(id);
+      }
+    });
   }
 
   /**
@@ -144,7 +148,7 @@ export class Drafts {
   async commit(ns: string, name: string, id: string, options: CommitOptions): Promise<Publication> {
     const { ulid } = readDraftId(id);
     const address = { ns, name, ulid };
-    return await this.#lock.hold(`${ns}/${name}/${ulid}`, async () => {
+    return await this.#alone(address, async () => {
       const earlier = await this.#outcome(address);
       if (earlier !== undefined) return earlier;
       try {
@@ -158,6 +162,11 @@ export class Drafts {
         throw error;
       }
     });
+  }
+
+  /** What ends a draft goes one after the other, in this process. */
+  async #alone<Answer>({ ns, name, ulid }: DraftAddress, end: () => Promise<Answer>): Promise<Answer> {
+    return await this.#lock.hold(`${ns}/${name}/${ulid}`, end);
   }
 
   async #publish(address: DraftAddress, id: string, options: CommitOptions): Promise<Publication> {

@@ -1,5 +1,5 @@
 import type { BlockBlobClient } from '@azure/storage-blob';
-import { askBlob, isBlobMissing, isBlobTaken } from '../../platform/ask-blob.ts';
+import { askBlob } from '../../platform/ask-blob.ts';
 import type { ArchiveSink } from '../content/bundle-input.ts';
 import type { Manifest } from '../content/manifest.ts';
 import { createBlob } from './create-blob.ts';
@@ -79,12 +79,17 @@ export class ArchiveUpload implements ArchiveSink {
     await Promise.all([this.#finishZip(), this.#writeManifest(manifest)]);
   }
 
-  /** Takes back what was written, as far as storage lets go of it; the rest is found by cleanup. Blocks that never became a blob end by themselves. */
+  /**
+   * Takes back what was written, as far as storage lets go of it; the rest is found by cleanup. Blocks that never became a blob end by
+   * themselves. It never fails: what made the upload useless is what its caller has to hear of.
+   */
   async abandon(): Promise<void> {
     this.#parts = [];
     await Promise.allSettled(this.#sending);
     if (this.#isWritten) {
-      await Promise.all([this.#zip, this.#manifest].map(remove));
+      await Promise.allSettled(
+        [this.#zip, this.#manifest].map((client) => askBlob((abortSignal) => client.delete({ abortSignal }))),
+      );
     }
   }
 
@@ -204,12 +209,4 @@ function bytesOf(part: Part): Uint8Array {
     throw new Error('A place in the archive was reserved and not filled.');
   }
   return part.bytes;
-}
-
-async function remove(client: BlockBlobClient): Promise<void> {
-  try {
-    await askBlob((abortSignal) => client.delete({ abortSignal }));
-  } catch (error) {
-    if (!isBlobMissing(error) && !isBlobTaken(error)) throw error;
-  }
 }

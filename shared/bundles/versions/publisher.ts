@@ -1,4 +1,4 @@
-import { isUnavailable, unavailable } from '../../platform/errors.ts';
+import { isUnavailable, SkerryError, unavailable } from '../../platform/errors.ts';
 import { type Author, checkPrecondition, type Precondition } from '../../platform/http/index.ts';
 import type { CommitSet, Decisions, Records, StoredRecord } from '../../records/index.ts';
 import {
@@ -23,7 +23,7 @@ type VersionContent = Pick<VersionValue, 'digest' | 'blob' | 'files' | 'size' | 
 export interface OfferedContent extends VersionContent {
   /** Puts it into storage; called once at the most, and only where a new version will come of it, as things stand. */
   store(): Promise<void>;
-  /** Called when it is in storage, and no record will ever name it. */
+  /** Called when it is in storage, and no record will ever name it; never fails. */
   discard(): Promise<void>;
 }
 
@@ -127,8 +127,8 @@ export class Publisher {
       if (isStored && publication.version.blob !== content.blob) await discard();
       return publication;
     } catch (error) {
-      // What is in doubt may stand, and needs its content; cleanup finds it if it does not.
-      if (isStored && !isUnavailable(error)) await discard();
+      // Only a refusal proves that no record names it. What is in doubt may stand, and needs its content; cleanup finds it if it does not.
+      if (isStored && isRefusal(error)) await discard();
       throw error;
     }
   }
@@ -204,6 +204,10 @@ export class Publisher {
     if (found === undefined) throw unknownVersion(ns, name, String(version));
     return found;
   }
+}
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof SkerryError && !isUnavailable(error);
 }
 
 function keysOf({ name, source, options }: Attempt, { latest, room, unlike }: Outlook): string[] {

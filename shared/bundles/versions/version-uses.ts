@@ -18,11 +18,11 @@ import { bundleScope, versionKey, versionsPrefix } from '../bundle.ts';
  *
  * All reads count, of the newest version too: a reader that resolved `latest` and goes on by number must not lose its version to the next one.
  *
- * A read does not wait for that, and may be the first of a reader who goes on for hours while cleanup, which saw no use, takes the
- * version away. That reader is safe all the same: a version that was taken away is found as long as it has a use that lasts for another hour
- * (version-finder.ts), and keeps its content for an hour, and after that as long as it has a use; the use of the first read stands a moment
- * after it. So who finds it has an hour to read at least, whatever the clocks of those who find it and who clean up differ by. And
- * when cleanup finds an hour old mark and no use, none can come: nobody finds the version, and what processes remember of it, they forgot
+ * A read waits for that, once in twelve hours: an answer that names a version may be the first of a reader who goes on for hours, and the process
+ * that gave it may die. Cleanup, having seen no use, may still take the version away in between: a version that was taken away is found as
+ * long as it has a use that lasts for another hour (version-finder.ts), and keeps its content for an hour, and after that as long as it has a
+ * use. So who finds it has an hour to read at least, whatever the clocks of those who find it and who clean up differ by. And when
+ * cleanup finds an hour old mark and no use, none can come: nobody finds the version, and what processes remember of it, they forgot
  * after ten minutes.
  */
 
@@ -47,25 +47,24 @@ export class VersionUses {
   readonly #clock: Clock;
   /** When the use of a version was renewed, as far as this process knows. */
   readonly #renewed = new RecentMap<string, number>(MAX_VERSIONS);
+  readonly #renewing = new Map<string, Promise<void>>();
 
   constructor({ leases, clock }: VersionUsesOptions) {
     this.#leases = leases;
     this.#clock = clock;
   }
 
-  /** Tells that a version is read. It returns at once and never fails: a use that cannot be written is written with the next read. */
-  note(ns: string, name: string, version: number): void {
+  /** Tells that a version is read, and waits until that stands. It never fails: a use that cannot be written is written with the next read. */
+  async note(ns: string, name: string, version: number): Promise<void> {
     const scope = bundleScope(ns, name);
     const key = versionKey(name, version);
     const place = scopeId(scope) + key;
     const now = this.#clock.now();
     const renewedAt = this.#renewed.get(place) ?? Number.NEGATIVE_INFINITY;
     if (now - renewedAt < RENEWAL_MILLISECONDS) return;
-    this.#renewed.set(place, now);
-    this.#renew(scope, key, now).then(
-      (since) => this.#renewed.set(place, since),
-      () => this.#renewed.set(place, Number.NEGATIVE_INFINITY),
-    );
+    const renewing = this.#renewing.get(place) ?? this.#remember(place, this.#renew(scope, key, now));
+    this.#renewing.set(place, renewing);
+    await renewing;
   }
 
   /** Whether a version was read lately, so that its content stays long enough for whoever reads it now. */
@@ -88,6 +87,16 @@ export class VersionUses {
   async collect(due: StoredLease, summary: SweepSummary): Promise<void> {
     await this.#leases.remove(due);
     summary.collected += 1;
+  }
+
+  async #remember(place: string, renewing: Promise<number>): Promise<void> {
+    try {
+      this.#renewed.set(place, await renewing);
+    } catch {
+      // The next read tries again.
+    } finally {
+      this.#renewing.delete(place);
+    }
   }
 
   /** @returns when the use was renewed, which another process may have done before. */

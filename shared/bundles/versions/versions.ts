@@ -112,7 +112,7 @@ export class Versions {
   /** See `VersionFinder.find`. Whoever finds a version reads it: for a day more, cleanup leaves it alone. */
   async find(ns: string, name: string, reference: string, consumer?: string): Promise<Version> {
     const version = await this.#finder.find(ns, name, reference, consumer);
-    this.#uses.note(ns, name, version.version);
+    await this.#uses.note(ns, name, version.version);
     return version;
   }
 

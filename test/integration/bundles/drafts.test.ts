@@ -236,6 +236,25 @@ describe.concurrent('a draft', () => {
     });
   });
 
+  it('cannot be discarded once it is a version, though nobody was told of that', async () => {
+    const draft = await begin('unanswered', { a: 'a' });
+    await one.versions.publish(NS, 'unanswered', filesOf({ a: 'a' }), { ...NOTES, draft: draft.slice(4) });
+    await expect(other.drafts.discard(NS, 'unanswered', draft)).rejects.toMatchObject({ kind: 'not-found' });
+    expect(await blobsOfDrafts('unanswered')).toEqual([]);
+    expect(await one.drafts.commit(NS, 'unanswered', draft, NOTES)).toMatchObject({
+      version: { version: 1 },
+    });
+  });
+
+  it('is either discarded or committed by those who ask for both at a time', async () => {
+    const draft = await begin('both', { a: 'a' });
+    const outcomes = await Promise.allSettled([
+      one.drafts.commit(NS, 'both', draft, NOTES),
+      one.drafts.discard(NS, 'both', draft),
+    ]);
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
+  });
+
   it('becomes one version however often it is committed at the same time, by whatever processes', async () => {
     const files = Object.fromEntries(Array.from({ length: 12 }, (_, index) => [`file${index}`, `${index}`]));
     const draft = await begin('repeated', files);

@@ -5,14 +5,17 @@ import {
   bundleScope,
   type ChannelValue,
   channelKey,
+  Versions,
   type VersionValue,
   versionKey,
 } from '../../../shared/bundles/index.ts';
 import { systemClock } from '../../../shared/platform/clock.ts';
 import { revisionTag } from '../../../shared/platform/http/index.ts';
 import { systemRandom } from '../../../shared/platform/random.ts';
+import { COSMOS_CONTAINERS } from '../../../shared/platform/topology.ts';
 import { createUlid } from '../../../shared/platform/ulid.ts';
 import { injectFaults, LOST_ANSWERS } from '../records/injected-faults.ts';
+import { WatchedRecords } from './bundle-world.ts';
 import { type BundleProcess, type BundlesFixture, filesOf, startBundles } from './bundles-fixture.ts';
 import { storageCases } from './storage-cases.ts';
 
@@ -189,6 +192,24 @@ describe('publishing', () => {
     const name = newName();
     await expect(publish(here, name, { a: '1' }, notes)).rejects.toMatchObject({ kind: 'invalid' });
     expect(await fixture.blobsOf(NS, name)).toEqual([]);
+  });
+
+  it('keeps the content of what stands, whatever happens after it was written down', async () => {
+    const name = newName();
+    const records = new WatchedRecords({
+      container: fixture.cosmos.connect().container(COSMOS_CONTAINERS.records.id),
+      clock: systemClock,
+      random: systemRandom,
+    });
+    let steps = 0;
+    records.step = () => {
+      steps += 1;
+      if (steps === 2) throw new TypeError('Nobody expects this.');
+    };
+    const { archives, uses } = here;
+    const versions = new Versions({ records, archives, uses, clock: systemClock });
+    await expect(publish({ ...here, versions }, name, { a: '1' })).rejects.toThrow('Nobody expects this.');
+    expect(await textOf(there, name, '1', 'a')).toBe('1');
   });
 
   it('leaves nothing behind where reading the files fails', async () => {

@@ -1,4 +1,4 @@
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { bundleScope, VersionUses, versionKey } from '../../../shared/bundles/index.ts';
 import { unavailable } from '../../../shared/platform/errors.ts';
 import type { Lease, Leases, StoredLease } from '../../../shared/records/index.ts';
@@ -37,20 +37,13 @@ function start() {
   return { leases, clock, openProcess };
 }
 
-/** Lets what was begun in the background end. */
-async function settled(): Promise<void> {
-  await new Promise((resolve) => setImmediate(resolve));
-}
-
 describe('the use of a version', () => {
   test('stands for a day and a half, and is written twice a day however many read it', async () => {
     const { leases, clock, openProcess } = start();
     const processes = [openProcess(), openProcess(), openProcess()];
     const readByAll = async () => {
-      for (const uses of processes) uses.note('default', 'web', 7);
-      await settled();
-      for (const uses of processes) uses.note('default', 'web', 7);
-      await settled();
+      await Promise.all(processes.map((uses) => uses.note('default', 'web', 7)));
+      await Promise.all(processes.map((uses) => uses.note('default', 'web', 7)));
     };
     await readByAll();
     expect(leases.writes).toBe(1);
@@ -73,14 +66,11 @@ describe('the use of a version', () => {
   test('holds for a day at least after any read, whoever renewed it', async () => {
     const { leases, clock, openProcess } = start();
     const [one, other] = [openProcess(), openProcess()];
-    one.note('default', 'web', 7);
-    await settled();
+    await one.note('default', 'web', 7);
     await clock.advance(11 * HOUR);
-    other.note('default', 'web', 7);
-    await settled();
+    await other.note('default', 'web', 7);
     await clock.advance(2 * HOUR);
-    other.note('default', 'web', 7);
-    await settled();
+    await other.note('default', 'web', 7);
     expect(leases.held?.lease.expiresAt).toBeGreaterThanOrEqual(clock.now() + 24 * HOUR);
   });
 
@@ -88,10 +78,27 @@ describe('the use of a version', () => {
     const { leases, openProcess } = start();
     const uses = openProcess();
     leases.isDown = true;
-    uses.note('default', 'web', 7);
-    await settled();
+    await uses.note('default', 'web', 7);
     leases.isDown = false;
-    uses.note('default', 'web', 7);
-    await vi.waitUntil(() => leases.writes === 1);
+    await uses.note('default', 'web', 7);
+    expect(leases.writes).toBe(1);
+  });
+
+  test('stands before anybody is told of the version, also those who ask while it is written', async () => {
+    const { leases, openProcess } = start();
+    const uses = openProcess();
+    const { promise: written, resolve: write } = Promise.withResolvers<void>();
+    const read = leases.read.bind(leases);
+    leases.read = async () => {
+      await written;
+      return await read();
+    };
+    const told: number[] = [];
+    const both = [1, 2].map((reader) => uses.note('default', 'web', 7).then(() => told.push(reader)));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(told).toEqual([]);
+    write();
+    await Promise.all(both);
+    expect(leases.writes).toBe(1);
   });
 });

@@ -163,7 +163,7 @@ const commitDraft = endpoint({
     .prefault({}),
   requestHeaders: ['If-Match', 'If-None-Match'],
   responses: publicationResponses,
-  errors: ['not-found', 'conflict', 'unprocessable', 'too-large', 'too-many-requests'],
+  errors: ['not-found', 'conflict', 'unprocessable', 'too-large'],
   async handle(request, { drafts }) {
     const { ns, params, body, author, headers } = request;
     const publication = await drafts.commit(ns, params.name, params.draft, {

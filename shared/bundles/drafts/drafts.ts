@@ -184,7 +184,7 @@ export class Drafts {
       this.#versions.publish(ns, name, inputs, {
         ...options,
         draft: address.ulid,
-        settled: () => this.#settled(address),
+        settled: () => this.#settledMeanwhile(address, id),
       }),
     );
     return await this.#end(address, publication);
@@ -212,18 +212,27 @@ export class Drafts {
 
   /** What an earlier commit made of the draft. */
   async #outcome({ ns, name, ulid }: DraftAddress): Promise<Publication | undefined> {
-    const [version, settled] = await Promise.all([
+    const address = { ns, name, ulid };
+    const [version, head] = await Promise.all([
       this.#versions.committedBy(ns, name, ulid),
-      this.#settled({ ns, name, ulid }),
+      this.#store.head(address),
     ]);
-    return version === undefined ? settled : { version, unchanged: false };
+    return version === undefined ? await this.#settledBy(address, head) : { version, unchanged: false };
+  }
+
+  /** @throws SkerryError `not-found` where the draft was taken away while it was read. */
+  async #settledMeanwhile(address: DraftAddress, id: string): Promise<Publication | undefined> {
+    const head = await this.#store.head(address);
+    if (head === undefined) throw unknownDraft(id);
+    return await this.#settledBy(address, head);
   }
 
   /** What an earlier commit found unchanged. */
-  async #settled(address: DraftAddress): Promise<Publication | undefined> {
-    const head = await this.#store.head(address);
+  async #settledBy(
+    { ns, name }: DraftAddress,
+    head: DraftHead | undefined,
+  ): Promise<Publication | undefined> {
     if (head?.unchanged === undefined) return undefined;
-    const { ns, name } = address;
     return { version: await this.#versions.find(ns, name, String(head.unchanged)), unchanged: true };
   }
 

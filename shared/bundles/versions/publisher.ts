@@ -153,12 +153,12 @@ export class Publisher {
       const repeated =
         options.draft === undefined ? undefined : await this.#finder.committedBy(ns, name, options.draft);
       if (repeated !== undefined) return { version: repeated, unchanged: false };
-      const settled = await options.settled?.();
-      if (settled !== undefined) return settled;
       if (!isStored && isNew(request, outlook)) {
         await store();
         isStored = true;
       }
+      const settled = await options.settled?.();
+      if (settled !== undefined) return settled;
       const { outcome, version } = await this.#transact({ ...request, isStored }, outlook);
       if (version !== undefined) return { version, unchanged: outcome.kind === 'unchanged' };
     }

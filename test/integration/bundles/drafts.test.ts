@@ -255,6 +255,25 @@ describe.concurrent('a draft', () => {
     expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
   });
 
+  it('becomes no version when it is discarded elsewhere while it is committed', async () => {
+    const draft = await begin('overtaken', { a: 'a' });
+    const store = new DraftStore(async () => bundles.blob.service);
+    const head = store.head.bind(store);
+    let calls = 0;
+    store.head = async (address) => {
+      calls += 1;
+      // After the content was read, before it is published.
+      if (calls === 3) await other.drafts.discard(NS, 'overtaken', draft);
+      return await head(address);
+    };
+    const { versions } = one;
+    const drafts = new Drafts({ store, versions, clock: systemClock, random: systemRandom });
+    await expect(drafts.commit(NS, 'overtaken', draft, NOTES)).rejects.toMatchObject({ kind: 'not-found' });
+    expect(calls).toBeGreaterThanOrEqual(3);
+    expect(await versionCount('overtaken')).toBe(0);
+    expect(await bundles.blobsOf(NS, 'overtaken')).toEqual([]);
+  });
+
   it('becomes one version however often it is committed at the same time, by whatever processes', async () => {
     const files = Object.fromEntries(Array.from({ length: 12 }, (_, index) => [`file${index}`, `${index}`]));
     const draft = await begin('repeated', files);

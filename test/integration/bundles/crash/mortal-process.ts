@@ -6,7 +6,6 @@ import {
   type RequestPolicyFactory,
   StorageSharedKeyCredential,
 } from '@azure/storage-blob';
-import { BLOB_ACCOUNT } from '../../../../infra/local/launch/connection-strings.ts';
 import {
   ArchiveStore,
   BundleCleanup,
@@ -76,13 +75,13 @@ export class MortalProcess {
 
 /** Blob Storage of which every request goes through the gate, those too by which the SDK tries again. */
 function gatedService(connection: string, gate: Gate): BlobServiceClient {
-  const [, key = ''] = /AccountKey=([^;]+)/.exec(connection) ?? [];
-  const [, url = ''] = /BlobEndpoint=([^;]+)/.exec(connection) ?? [];
-  const pipeline = newPipeline(new StorageSharedKeyCredential(BLOB_ACCOUNT, key), {
+  const part = (name: string) => new RegExp(`${name}=([^;]+)`).exec(connection)?.[1] ?? '';
+  const credential = new StorageSharedKeyCredential(part('AccountName'), part('AccountKey'));
+  const pipeline = newPipeline(credential, {
     retryOptions: { maxTries: 2, tryTimeoutInMs: 30_000, retryDelayInMs: 1, maxRetryDelayInMs: 1 },
   });
   pipeline.factories.push(new InjectorPolicyFactory(gate));
-  return new BlobServiceClient(url, pipeline);
+  return new BlobServiceClient(part('BlobEndpoint'), pipeline);
 }
 
 /** The SDK asks policies of that name for each try, and all others once for all tries of a request. */

@@ -153,9 +153,7 @@ export class Channels {
             }
             const now = this.#options.clock.now();
             const next = valueAfter(current?.value, { version: version.version, strategy, gates, now });
-            if (isToBeHeldAgainstGates(current?.value, next, version.version)) {
-              checkHeldAgainst(next.gates, met);
-            }
+            checkHeldAgainst(gatesToPass(current?.value, next, version.version), met);
             return { writes: [{ key, decision: decide(current?.value, next, met) }] };
           },
         },
@@ -282,21 +280,28 @@ function moved(
   }
 }
 
-/** Where the channel stands for the version already, in whole or in part, it has passed these gates. */
-function isToBeHeldAgainstGates(
+/**
+ * The gates that a version has still to pass. Where the channel stands for it already, in whole or in part, it has passed them; where the
+ * channel stood for it before, a webhook is not asked: that it is out of order must not be in the way of going back.
+ */
+function gatesToPass(
   current: ChannelValue | undefined,
-  { gates }: ChannelValue,
+  { gates = {} }: ChannelValue,
   version: number,
-): boolean {
-  if (gates === undefined || current === undefined || !jsonEquals(gates, current.gates)) {
-    return gates !== undefined;
+): Gates {
+  if (current === undefined || !jsonEquals(gates, current.gates)) {
+    return gates;
   }
   const { rollout } = current;
-  return version !== current.version && !(isUnderWay(rollout) && rollout.version === version);
+  if (version === current.version || (isUnderWay(rollout) && rollout.version === version)) {
+    return {};
+  }
+  const { webhook: _, ...others } = gates;
+  return version === current.previous ? others : gates;
 }
 
-function checkHeldAgainst(gates: Gates | undefined, met: Met): void {
-  if (gates !== undefined && !jsonEquals(gates, met.gates)) {
+function checkHeldAgainst(gates: Gates, met: Met): void {
+  if (Object.keys(gates).length > 0 && !jsonEquals(gates, met.gates)) {
     throw new NeedsGates(gates);
   }
 }

@@ -182,6 +182,21 @@ describe('gates', () => {
     expect(await app.channels.get(prod(name))).not.toHaveProperty('gates');
   });
 
+  it('are in the way of going back only where the files do not pass', async () => {
+    const name = await fixture.newBundle(3);
+    fixture.files.set('a.json', '{"port": 1}').set('envoy.yaml', 'admin: {port: 1}');
+    for (const version of ['1', '2']) expect(await failuresOf(name, version, gates)).toEqual([]);
+    fixture.webhook.answer = { error: 'No answer within 15 s.' };
+    expect(await failuresOf(name, '1')).toEqual([]);
+    expect(await app.channels.get(prod(name))).toMatchObject({ version: 1, previous: 2, gates });
+    expect(await failuresOf(name, '3')).toMatchObject([{ gate: 'webhook' }]);
+    expect(await failuresOf(name, '2', { ...gates, required: ['a.json'] })).toMatchObject([
+      { gate: 'webhook' },
+    ]);
+    fixture.files.delete('envoy.yaml');
+    expect(await failuresOf(name, '2')).toMatchObject([{ gate: 'required', path: 'envoy.yaml' }]);
+  });
+
   it('are asked again when others were set meanwhile', async () => {
     const name = await fixture.newBundle(2);
     await app.channels.put(prod(name), { version: '1', gates: { webhook: 'https://one.example' } }, PUT);

@@ -74,7 +74,7 @@ export function toChannel({
   return {
     channel: key.slice(key.lastIndexOf('/') + 1),
     ...rest,
-    ...(rollout !== undefined && { rollout: { ...rollout, percent: percentOf(rollout) } }),
+    ...(rollout !== undefined && { rollout: { ...rollout, percent: percentOf(value, rollout) } }),
     revision,
     createdAt,
     updatedAt,
@@ -88,17 +88,18 @@ export function isUnderWay(
   return rollout?.state === 'rolling' || rollout?.state === 'paused';
 }
 
-/** Of all consumers, those who get the version of a rollout, 0 to 100. */
-export function percentOf(rollout: Rollout): number {
-  if (rollout.state === 'done') return 100;
-  return isUnderWay(rollout) ? (rollout.steps[rollout.step]?.percent ?? 0) : 0;
+/** Of all consumers, those who get the version of the channel's rollout at present, 0 to 100. */
+export function percentOf({ version }: ChannelValue, rollout: Rollout): number {
+  if (isUnderWay(rollout)) return rollout.steps[rollout.step]?.percent ?? 0;
+  return version === rollout.version ? 100 : 0;
 }
 
 /** The version that a channel stands for, for a consumer, if one is named. */
-export function versionOfChannel({ version, rollout }: ChannelValue, consumer: string | undefined): number {
+export function versionOfChannel(channel: ChannelValue, consumer: string | undefined): number {
+  const { version, rollout } = channel;
   return isUnderWay(rollout) &&
     consumer !== undefined &&
-    isAmong(percentOf(rollout), rollout.version, consumer)
+    isAmong(percentOf(channel, rollout), rollout.version, consumer)
     ? rollout.version
     : version;
 }

@@ -111,6 +111,10 @@ describe('a rollout', () => {
     expect(activate(started, 3)).toMatchObject({ version: 3, rollout: { version: 2, state: 'aborted' } });
     expect(activate(started, 1)).toMatchObject({ version: 1, rollout: { state: 'aborted' } });
     expect(activate(OLD, 1)).toBe(OLD);
+    const percents = [activate(started, 2), activate(activate(started, 2), 1), activate(started, 3)].map(
+      (channel) => channel.rollout && percentOf(channel, channel.rollout),
+    );
+    expect(percents, 'of those who get its version at present').toEqual([100, 0, 0]);
     expect(startRollout(started, 1, ONE_FAILURE, T0)).toEqual(activate(started, 1));
     expect(startRollout(started, 3, ONE_FAILURE, T0).rollout).toMatchObject({ version: 3, step: 0 });
   });
@@ -209,7 +213,9 @@ describe('whatever happens to a rollout', () => {
             rolled = 0;
           }
           if (isUnderWay(is) || is?.state === 'done') {
-            expect(percentOf(is)).toBeGreaterThanOrEqual(was === undefined ? 0 : percentOf(was));
+            expect(percentOf(channel, is)).toBeGreaterThanOrEqual(
+              was === undefined ? 0 : percentOf(before, was),
+            );
             expect([...reached(channel)]).toEqual(expect.arrayContaining([...reached(before)]));
           } else {
             expect(reached(channel).size).toBe(0);

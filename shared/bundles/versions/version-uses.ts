@@ -32,6 +32,8 @@ export const READING_MILLISECONDS = HOUR;
 const RENEWAL_MILLISECONDS = 12 * HOUR;
 /** So that a version is found for a day after it was read. */
 const USE_MILLISECONDS = 24 * HOUR + RENEWAL_MILLISECONDS + READING_MILLISECONDS;
+/** How long reads do without a use that could not be written: a database that does not answer must not hold each of them up. */
+const RETRY_MILLISECONDS = 30_000;
 /** Versions of which a process remembers when it saw their use renewed. */
 const MAX_VERSIONS = 20_000;
 const MAX_TRIES = 3;
@@ -54,7 +56,7 @@ export class VersionUses {
     this.#clock = clock;
   }
 
-  /** Tells that a version is read, and waits until that stands. It never fails: a use that cannot be written is written with the next read. */
+  /** Tells that a version is read, and waits until that stands. It never fails: a use that cannot be written is tried again half a minute later. */
   async note(ns: string, name: string, version: number): Promise<void> {
     const scope = bundleScope(ns, name);
     const key = versionKey(name, version);
@@ -93,7 +95,7 @@ export class VersionUses {
     try {
       this.#renewed.set(place, await renewing);
     } catch {
-      // The next read tries again.
+      this.#renewed.set(place, this.#clock.now() - RENEWAL_MILLISECONDS + RETRY_MILLISECONDS);
     } finally {
       this.#renewing.delete(place);
     }

@@ -11,8 +11,8 @@ declare module 'vitest' {
   }
 }
 
-/** More than there are files that ask for one. */
-const ACCOUNTS = Array.from({ length: 64 }, (_, index) => `skerrytest${index}`);
+/** More than files ask for, also when they are run again and again as they are worked on. */
+const ACCOUNTS = Array.from({ length: 256 }, (_, index) => `skerrytest${index}`);
 
 /**
  * One Azurite for all files of tests, since its start computes for as long as many of them: it is started for the first that asks, and each

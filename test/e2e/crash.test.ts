@@ -14,8 +14,10 @@ import {
   type Told,
   toldBy,
 } from '../integration/webhooks/receiver.ts';
+import { BundleLoad } from './bundle-load.ts';
 import { type Answer, connect, type HttpClient } from './http.ts';
 import { type Skerry, startSkerry } from './skerry.ts';
+import { Gone, untilGone } from './until-gone.ts';
 
 const KILLS = runs(2, 40);
 const WRITERS = 6;
@@ -99,13 +101,17 @@ describe('kill -9 at any moment', () => {
           await load.subscribePaused(api);
         }
         const told = load.told.length;
+        const versions = load.bundles.acknowledged.size;
         const working = load.run(api);
-        // Every other life counts from its first change to tell, for which a busy machine may need longer than a life.
+        // Every other life counts from its first version and its first change to tell, for which a busy machine may need longer than a life.
         if (kill % 2 === 0) {
-          await vi.waitFor(() => expect(load.told.length).toBeGreaterThan(told), {
-            timeout: 20_000,
-            interval: 5,
-          });
+          await vi.waitFor(
+            () => {
+              expect(load.told.length).toBeGreaterThan(told);
+              expect(load.bundles.acknowledged.size).toBeGreaterThan(versions);
+            },
+            { timeout: 20_000, interval: 5 },
+          );
         }
         await sleep(life);
         await running.kill();
@@ -232,6 +238,7 @@ class Load {
     acknowledged: undefined,
     uncertain: undefined,
   }));
+  readonly bundles = new BundleLoad();
   #writes = 0;
 
   constructor(random: () => number) {
@@ -248,7 +255,7 @@ class Load {
   }
 
   summary(): string {
-    return `${this.#writes} acknowledged writes, ${this.subscriptions.length} subscriptions, ${this.told.length} changes to tell`;
+    return `${this.#writes} acknowledged writes, ${this.bundles.acknowledged.size} versions, ${this.subscriptions.length} subscriptions, ${this.told.length} changes to tell`;
   }
 
   /** Writes until no answer comes any more. */
@@ -258,6 +265,7 @@ class Load {
       ...this.#together.map((keys) => untilGone(() => this.#writeTogether(api, keys))),
       untilGone(() => this.#subscribeToAnything(api)),
       untilGone(() => this.#pauseAndResume(api)),
+      this.bundles.run(api),
     ]);
   }
 
@@ -304,6 +312,7 @@ class Load {
   async verify(api: HttpClient, when: string): Promise<void> {
     await Promise.all(this.#resources.map((resource) => verifyResource(api, resource, when)));
     await Promise.all(this.#together.map((keys) => verifyTogether(api, keys, when)));
+    await this.bundles.verify(api, when);
     for (const { id, key } of this.subscriptions) {
       expect((await api.get(`subscriptions/${id}`)).body, `${id} ${when}`).toMatchObject({ id, key });
     }
@@ -415,24 +424,4 @@ function isUncertainWrite(found: object | undefined, write: Resource['uncertain'
 
 function revisionOf(answer: Answer): number {
   return Number(answer.headers['x-skerry-revision']);
-}
-
-/** Skerry ends, or nothing is left to do before it does. */
-class Gone extends Error {}
-
-async function untilGone(work: () => Promise<void>): Promise<void> {
-  for (;;) {
-    try {
-      await work();
-    } catch (error) {
-      if (error instanceof Gone || isLostConnection(error)) {
-        return;
-      }
-      throw error;
-    }
-  }
-}
-
-function isLostConnection(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && /^(ECONN|EPIPE)/.test(String(error.code));
 }

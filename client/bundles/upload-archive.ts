@@ -1,7 +1,7 @@
 import { backoff } from '../transport/backoff.ts';
 import { startDeadline } from '../transport/deadline.ts';
 import { SkerryUnreachable } from '../transport/problem.ts';
-import type { CallOptions, Transport } from '../transport/transport.ts';
+import { type CallOptions, messageOf, type Transport } from '../transport/transport.ts';
 import type { UploadPlace } from './bundle-draft.ts';
 import { transferTime } from './transfer-time.ts';
 
@@ -88,8 +88,11 @@ async function put(
       deadline.end();
     }
     if (failures >= ATTEMPTS) {
-      const why = reason instanceof Error ? reason.message : String(reason);
-      throw new SkerryUnreachable(`Storage does not take the archive: ${why}.`, { cause: reason });
+      // Not the whole URL: whoever has that can write there.
+      const { host } = new URL(url);
+      throw new SkerryUnreachable(`Storage at ${host} does not take the archive: ${messageOf(reason)}.`, {
+        cause: reason,
+      });
     }
     await timing.wait(backoff(failures, timing.random()), signal);
   }

@@ -293,7 +293,7 @@ function describe({ method = 'GET', path }: Call): string {
   return `${method} ${path}`;
 }
 
-function messageOf(error: unknown): string {
+export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   // What fetch throws only says that it failed; its cause says why.
   return error.cause instanceof Error && !(error instanceof SkerryProblem)

@@ -51,7 +51,7 @@ export async function pushPath(
   }
 }
 
-export interface PushedFiles extends PackedArchive {
+interface PushedFiles extends PackedArchive {
   readonly version: PublishedVersion;
 }
 

@@ -1,5 +1,6 @@
 import { chmod, lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { isAtWork } from './is-at-work.ts';
 
 /**
  * Puts a folder in the place of another one, as a whole: it is made in a workshop beside it, the other one is renamed into that, and it is
@@ -85,22 +86,11 @@ export async function repairFolder(target: string): Promise<void> {
   const prefix = path.basename(workshopPrefix(target));
   const besides = await readdir(path.dirname(target)).catch(() => []);
   for (const name of besides) {
-    if (!name.startsWith(prefix) || isAlive(Number(name.slice(prefix.length)))) continue;
+    if (!name.startsWith(prefix) || isAtWork(Number(name.slice(prefix.length)))) continue;
     const workshop = path.join(path.dirname(target), name);
     const old = oldFolder(workshop);
     if (!(await exists(target)) && (await exists(old))) await rename(old, target);
     await rm(workshop, { recursive: true, force: true });
-  }
-}
-
-/** Whether a process makes a folder at the moment. This one does not, so that its number was another's before. */
-function isAlive(pid: number): boolean {
-  if (pid === process.pid) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
 

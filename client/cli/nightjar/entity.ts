@@ -39,7 +39,7 @@ const NULL_PROTECTION = 'default';
 const PROTECTIONS: readonly string[] = ['public', 'private'];
 const NAME_BYTES = 255;
 
-export function activityOf(kind: Kind): Activity {
+function activityOf(kind: Kind): Activity {
   return KINDS[kind].activity;
 }
 

@@ -4,11 +4,13 @@ import { lstat, mkdir, readdir, readlink, rename, rm, symlink, utimes } from 'no
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { UsageError } from '../../usage-error.ts';
+import { isAtWork } from '../is-at-work.ts';
 
 /** Milliseconds for which a version stays after another has taken its place: for those who have begun to read it. */
 const READERS_TIME = 60_000;
 const NAME = /^\d+-[0-9a-f]{12}(-[0-9a-f]{8})?$/;
-const UNFINISHED = /^\.\d+-[0-9a-f]{12}-[0-9a-f]{8}$/;
+/** What is being made, with the number of the process that does. */
+const UNFINISHED = /^\.(?:\d+-[0-9a-f]{12}-[0-9a-f]{8}|next)\.(\d+)$/;
 
 /** What a folder is to hold. */
 export interface VersionContent {
@@ -76,15 +78,16 @@ export class VersionFolders {
       if (await this.holds(known, content)) return known;
     }
     const suffix = randomBytes(4).toString('hex');
-    const workshop = this.pathOf(`.${name}-${suffix}`);
+    const workshop = this.pathOf(`.${name}-${suffix}.${process.pid}`);
     const fresh = path.join(workshop, 'files');
     await mkdir(fresh, { recursive: true });
     try {
       await pull(fresh, workshop);
-      // Somebody may be reading the one that is not as it should be.
-      const chosen = names.includes(name) ? `${name}-${suffix}` : name;
-      await rename(fresh, this.pathOf(chosen));
-      return chosen;
+      if (await moveIfFree(fresh, this.pathOf(name))) return name;
+      // Another follower was faster, or somebody may be reading one that is not as it should be.
+      const other = `${name}-${suffix}`;
+      await rename(fresh, this.pathOf(other));
+      return other;
     } finally {
       await rm(workshop, { recursive: true, force: true });
     }
@@ -112,7 +115,7 @@ export class VersionFolders {
 
   /** Makes the folder be a version that lies there. */
   async point(name: string): Promise<void> {
-    const next = path.join(path.dirname(this.link), `.${path.basename(this.link)}.next`);
+    const next = this.pathOf(`.next.${process.pid}`);
     const before = await this.current();
     await rm(next, { force: true });
     await symlink(path.join(path.basename(this.place), name), next, 'dir');
@@ -128,7 +131,10 @@ export class VersionFolders {
    */
   async clean(inUse: readonly string[], keep: number): Promise<void> {
     const names = await readdir(this.place);
-    for (const name of names.filter((each) => UNFINISHED.test(each))) await this.#remove(name);
+    for (const name of names) {
+      const pid = UNFINISHED.exec(name)?.[1];
+      if (pid !== undefined && !isAtWork(Number(pid))) await this.#remove(name);
+    }
     const versions = await Promise.all(
       names
         .filter((name) => NAME.test(name))
@@ -170,6 +176,18 @@ async function digestOf(file: string): Promise<string> {
   const hash = createHash('sha256');
   await pipeline(createReadStream(file), hash);
   return hash.digest('hex');
+}
+
+/** @returns false where there is something already. */
+async function moveIfFree(folder: string, place: string): Promise<boolean> {
+  try {
+    await rename(folder, place);
+    return true;
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'ENOTEMPTY' || code === 'EEXIST' || code === 'EPERM') return false;
+    throw error;
+  }
 }
 
 async function touch(folder: string): Promise<void> {

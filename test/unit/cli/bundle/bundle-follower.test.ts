@@ -269,7 +269,7 @@ describe('a follower', () => {
     const { place } = await VersionFolders.open(folder);
     expect((await readdir(place)).filter((name) => /^\d/.test(name))).toHaveLength(4);
     for (const name of await readdir(place)) await utimes(path.join(place, name), 1, 1);
-    await mkdir(path.join(place, '.9-0123456789ab-01234567'));
+    await mkdir(path.join(place, '.9-0123456789ab-01234567.999999999'));
     await mkdir(path.join(place, 'notes'));
     world.wanted = 5;
     await follower.bring();
@@ -290,6 +290,24 @@ describe('a follower', () => {
     await rm(folder, { recursive: true });
     await symlink(root, folder);
     await expect(world.start()).rejects.toThrow('none of its versions');
+  });
+
+  it('takes no version for one that cannot be written because another follower writes there, too', async () => {
+    const one = await VersionFolders.open(folder);
+    const other = await VersionFolders.open(folder);
+    const content = offer(1);
+    const names = await Promise.all(
+      [one, other].map((folders) => folders.provide(content, (target) => content.pull(target, ''))),
+    );
+    for (const name of names) expect(await one.holds(name, content)).toBe(true);
+    // What another process is at stays, what nobody is at goes.
+    for (const pid of [process.ppid, 999_999_999]) {
+      await mkdir(one.pathOf(`.2-0123456789ab-01234567.${pid}`));
+    }
+    await one.clean(names, 3);
+    expect((await readdir(one.place)).filter((name) => name.startsWith('.'))).toEqual([
+      `.2-0123456789ab-01234567.${process.ppid}`,
+    ]);
   });
 
   it('writes nothing elsewhere, whatever a version is called', async () => {

@@ -12,11 +12,14 @@ export function normalizePath(path: string): string {
   if (!path.isWellFormed()) throw refused(path, 'is not valid Unicode', 'Name it in UTF-8.');
   if (/\p{Cc}/u.test(path)) throw refused(path, 'has control characters', 'Rename the file.');
   if (path.includes('\\')) throw refused(path, 'has a backslash', 'Separate folders by "/".');
-  if (/^\/|^[a-z]:/i.test(path)) throw refused(path, 'is absolute', 'Name it from the top of the bundle.');
   const segments = path
     .normalize('NFC')
     .split('/')
     .filter((segment) => segment !== '' && segment !== '.');
+  // Also behind a ".", which is gone by now.
+  if (path.startsWith('/') || /^[a-z]:/i.test(segments[0] ?? '')) {
+    throw refused(path, 'is absolute', 'Name it from the top of the bundle.');
+  }
   if (segments.length === 0) throw refused(path, 'is empty', 'Name a file.');
   if (segments.includes('..')) throw refused(path, 'has ".."', 'Name it from the top of the bundle.');
   if (segments.some((segment) => Buffer.byteLength(segment) > segmentBytes)) {

@@ -29,6 +29,7 @@ describe('a path', () => {
     ['/etc/passwd', 'absolute'],
     ['C:/x', 'absolute'],
     ['c:x', 'absolute'],
+    ['.//C:/x', 'absolute'],
     ['a\\b', 'backslash'],
     ['a\0b', 'control'],
     ['a\nb', 'control'],

@@ -46,11 +46,11 @@ export async function measureStorageCosts(): Promise<ReadonlyMap<string, Storage
   const same = randomFiles(100);
   const third = await publish(same);
   await count('publish, content of the newest', () => publish(same));
+  await read(String(first.version), 0);
   await count('archive, first of its version', () => archive(third));
   await count('archive, 100 files', () => archive(third));
 
   await count('file, first of its version', () => read(String(second.version), 0));
-  await read(String(first.version), 0);
   await putChannel(first);
   await count('channel, a rollout begins', () => putChannel(second, HALF_FOR_A_DAY));
   await read('latest', 0);
@@ -66,6 +66,8 @@ export async function measureStorageCosts(): Promise<ReadonlyMap<string, Storage
   await publish(older);
   await publish(older.map((file, index) => (index === 0 ? { ...file, bytes: Buffer.from('a: b') } : file)));
   await count('diff, one of 100 files', () => compareVersions(versions, NS, NAME, {}));
+  await versions.list(NS, NAME, { limit: 100 });
+  await count('publish, where a listing was asked for', () => publish(randomFiles(100)));
   await stop();
   return costs;
 }

@@ -7,7 +7,7 @@ import { revisionTag } from '../../../../shared/platform/http/index.ts';
 import type { Attempt, AttemptFacts, CrashHistory } from './crash-history.ts';
 import type { CrashWorld, Outcome } from './crash-world.ts';
 import type { MortalProcess } from './mortal-process.ts';
-import { contentOf, inputsOf } from './token-files.ts';
+import { contentOf, inputsOf, newToken } from './token-files.ts';
 
 export const NS = 'default';
 const AUTHOR = { actor: 'test' };
@@ -15,23 +15,28 @@ const LABELS = ['red', 'green', 'blue'];
 /** How often what was not answered is asked for again. */
 const TRIES = 5;
 
+export interface WriterPlace {
+  readonly name: string;
+  readonly id: number;
+  /** How many of the versions have many files. */
+  readonly wide: number;
+}
+
 /** Publishes, rolls back, and moves channels, each way at random. */
 export class CrashWriter {
   readonly #world: CrashWorld;
   readonly #history: CrashHistory;
   readonly #name: string;
   readonly #id: number;
+  readonly #wide: number;
   #tokens = 0;
 
-  constructor(
-    world: CrashWorld,
-    history: CrashHistory,
-    place: { readonly name: string; readonly id: number },
-  ) {
+  constructor(world: CrashWorld, history: CrashHistory, place: WriterPlace) {
     this.#world = world;
     this.#history = history;
     this.#name = place.name;
     this.#id = place.id;
+    this.#wide = place.wide;
   }
 
   async write(): Promise<void> {
@@ -43,7 +48,7 @@ export class CrashWriter {
   }
 
   async #publish(): Promise<void> {
-    const token = this.#token();
+    const token = this.#token(true);
     const { facts, options } = this.#conditions();
     const attempt = this.#history.begin({ token, ...facts });
     const outcome = await this.#world.ask(({ versions }) =>
@@ -64,7 +69,6 @@ export class CrashWriter {
   /** Puts a whole content into a draft, file by file or as an archive, over whatever it began with. */
   async #publishByDraft(): Promise<void> {
     const { random, pick } = this.#choices();
-    const token = this.#token();
     const from =
       random() < 0.5 || this.#history.seenLatest === 0 ? undefined : pick(['latest', 'latest', 'stable']);
     const begun = await this.#untilAnswered(
@@ -74,6 +78,7 @@ export class CrashWriter {
     if (begun?.kind !== 'done') return;
     const { draft, from: base, upload, expiresAt } = begun.answer;
     const isByArchive = base === undefined && random() < 0.4;
+    const token = this.#token(isByArchive);
     const isFilled = isByArchive
       ? await this.#uploadArchive(upload.url, token)
       : await this.#putFiles(draft, token, base);
@@ -211,11 +216,12 @@ export class CrashWriter {
   }
 
   /** Mostly one that nobody used before. */
-  #token(): string {
+  #token(canBeWide: boolean): string {
     const { random } = this.#choices();
     const known = random() < 0.25 ? this.#history.tokenOfNumber(this.#history.seenLatest) : undefined;
     this.#tokens += 1;
-    return known ?? `token-${this.#name}-${this.#id}-${this.#tokens}`;
+    const isWide = canBeWide && random() < this.#wide;
+    return known ?? newToken({ isWide, owner: `${this.#name}-${this.#id}`, nth: this.#tokens });
   }
 
   #conditions(): { facts: Pick<Attempt, 'ifChangedFrom' | 'newest'>; options: Conditions } {

@@ -26,14 +26,20 @@ test(
   'whoever dies at whichever step, every version is whole, no acknowledged one is lost, and nobody reads a mixture',
   async () => {
     const seed = printedSeed('bundle crashes.property');
-    const totals: Record<string, number> = {};
-    for (let world = 0; world < runs(1, 1_500); world++) {
-      const life = { seed: seed + world, name: `crash${world}`, writes: runs(6, 12), reads: runs(5, 60) };
+    const totals = new Map<string, number>();
+    const reads = () => (totals.get('singleReads') ?? 0) + (totals.get('archiveReads') ?? 0);
+    for (let world = 0; world === 0 || reads() < runs(1, 1_000_000); world++) {
+      const times = { writes: runs(6, 12), reads: runs(5, 30), wide: runs(0, 0.15) };
+      const life = { seed: seed + world, name: `crash${world}`, ...times };
       const { faults, counts } = await liveThrough(servers, life);
       expect(faults, `world ${world}, of seed ${life.seed}`).toEqual([]);
-      for (const [what, count] of Object.entries(counts)) totals[what] = (totals[what] ?? 0) + count;
+      for (const [what, count] of Object.entries({ worlds: 1, ...counts })) {
+        totals.set(what, (totals.get(what) ?? 0) + count);
+      }
+      if (world % 10 === 0)
+        console.log('bundle crashes.property:', JSON.stringify(Object.fromEntries(totals)));
     }
-    console.log('bundle crashes.property:', JSON.stringify(totals));
+    console.log('bundle crashes.property:', JSON.stringify(Object.fromEntries(totals)));
   },
   runs(120_000, 4 * 3_600_000),
 );

@@ -20,6 +20,8 @@ export interface Life {
   /** What each of the 8 writers and 16 readers does, in times. */
   readonly writes: number;
   readonly reads: number;
+  /** How many of the versions have many files. */
+  readonly wide: number;
 }
 
 export interface Account {
@@ -45,7 +47,7 @@ const TURN = 5;
 /** Lets writers and readers, cleanup and time do what they do to a bundle, and then judges all that came of it. */
 export async function liveThrough(
   servers: CrashServers,
-  { seed, name, writes, reads }: Life,
+  { seed, name, writes, reads, wide }: Life,
 ): Promise<Account> {
   const rule = RULES[seed % RULES.length] ?? { versions: 1, days: 0 };
   const world = new CrashWorld(servers, {
@@ -62,7 +64,7 @@ export async function liveThrough(
   };
   const work = Promise.all([
     ...Array.from({ length: WRITERS }, (_, id) => {
-      const writer = new CrashWriter(world, history, place(id));
+      const writer = new CrashWriter(world, history, { ...place(id), wide });
       return repeat(writes, () => writer.write());
     }),
     ...Array.from({ length: READERS }, (_, id) => {

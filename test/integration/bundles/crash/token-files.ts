@@ -10,11 +10,22 @@ import { filesOf } from '../bundles-fixture.ts';
  */
 
 const MOST_FILES = 8;
+/** Tokens that begin so have many files, all of them small. */
+const WIDE = 'wide';
+const WIDE_FILES = 60;
 const FOLDERS = 3;
 const LONGEST_FILLER = 1_500;
 
 /** What is checked most often is not made each time. */
 const recent = new RecentMap<string, ReadonlyMap<string, string>>(200);
+
+export function newToken(facts: {
+  readonly isWide: boolean;
+  readonly owner: string;
+  readonly nth: number;
+}): string {
+  return `${facts.isWide ? WIDE : 'token'}-${facts.owner}-${facts.nth}`;
+}
 
 /** Contents by path. Tokens that differ may have paths in common. */
 export function contentOf(token: string): ReadonlyMap<string, string> {
@@ -25,10 +36,11 @@ export function contentOf(token: string): ReadonlyMap<string, string> {
 
 function makeContent(token: string): ReadonlyMap<string, string> {
   const hash = createHash('sha256').update(token).digest();
-  const count = 1 + (hash.readUInt8(0) % MOST_FILES);
+  const isWide = token.startsWith(WIDE);
+  const count = (isWide ? WIDE_FILES : 1) + (hash.readUInt8(0) % (isWide ? WIDE_FILES : MOST_FILES));
   return new Map(
     Array.from({ length: count }, (_, index) => {
-      const filler = hash.readUInt16BE(1 + index) % LONGEST_FILLER;
+      const filler = hash.readUInt16BE(index % 30) % (isWide ? LONGEST_FILLER / 10 : LONGEST_FILLER);
       // Some of it packs well, and some does not.
       const text = index % 2 === 0 ? 'filler '.repeat(filler / 7) : randomText(`${token} ${index}`, filler);
       return [`folder${index % FOLDERS}/file${index}.txt`, `${token} ${index} of ${count}\n${text}`];

@@ -16,7 +16,7 @@ export async function benchTransfers(
   { url, pid, connections }: Skerry,
   { quick, agent, costs }: { quick: boolean; agent: Agent; costs: ReadonlyMap<string, StorageUsage> },
 ): Promise<void> {
-  const often = { rounds: quick ? 4 : 24, pid: findChild(findChild(pid, 'host/main.ts'), 'host/worker.ts') };
+  const often = { rounds: quick ? 8 : 24, pid: findChild(findChild(pid, 'host/main.ts'), 'host/worker.ts') };
   const rareness = 4;
   const raw = await RawBlob.open(connections.blob, agent);
   const uploads = await timeInTurn(

@@ -149,7 +149,7 @@ class Dispatcher<Services> {
       traceparent: invocation.traceparent,
     });
     const input = {
-      params: readParameters(route.template, request.url),
+      params: readParameters(route.template, request.url, request.params),
       query,
       readJson: (maxBytes: number, mayBeMissing: boolean) =>
         readJsonBody(request, route.surface, maxBytes, mayBeMissing),

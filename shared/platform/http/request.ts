@@ -10,6 +10,8 @@ export interface IncomingRequest {
   /** Absolute, with the path and the query percent-encoded as they were sent. */
   readonly url: string;
   readonly headers: HeaderReader;
+  /** The values of the route's parameters, decoded but for `%2F`, among others. */
+  readonly params?: Readonly<Record<string, string>>;
   readonly body: AsyncIterable<unknown> | null;
   readonly arrayBuffer: () => Promise<ArrayBuffer>;
 }

@@ -64,9 +64,15 @@ export function functionName(route: RouteTemplate): string {
  * The parameters of a route, read from a URL that the host matched to it. A parameter ends at the next slash
  * of the path as it was sent, so an encoded slash stays inside it.
  *
+ * @param values what the host read for them. It decodes a path and makes a URL of it again without encoding what looks encoded
+ *   already, so that the URL of `a%252ecfg` is that of `a%2ecfg`; here the two differ. Only `%2F` it never decodes.
  * @throws SkerryError `invalid` when the percent-encoding of a parameter is malformed.
  */
-export function readParameters(route: RouteTemplate, url: string): Record<string, string> {
+export function readParameters(
+  route: RouteTemplate,
+  url: string,
+  values: Readonly<Record<string, string>> = {},
+): Record<string, string> {
   const parameters: Record<string, string> = {};
   if (route.parameters.length === 0) {
     return parameters;
@@ -75,7 +81,8 @@ export function readParameters(route: RouteTemplate, url: string): Record<string
   for (const [index, { kind, text }] of route.segments.entries()) {
     if (kind !== 'literal') {
       const raw = kind === 'parameter' ? (parts[index] ?? '') : parts.slice(index).join('/');
-      parameters[text] = decodeParameter(text, raw);
+      const decoded = decodeParameter(text, raw);
+      parameters[text] = values[text]?.replace(/%2f/gi, '/') ?? decoded;
     }
   }
   return parameters;

@@ -100,6 +100,14 @@ describe('a route', () => {
     expect(() => read('/kv/%zz/x')).toThrow(expect.objectContaining({ kind: 'invalid', field: 'store' }));
   });
 
+  it('does not decode twice what the host has decoded once', () => {
+    const route = parseRoute('kv/{store}/{*key}');
+    const read = (key: string) =>
+      readParameters(route, `https://host/kv/a/${key}`, { store: 'a', key, other: 'x' });
+    expect(read('a%2ecfg')).toEqual({ store: 'a', key: 'a%2ecfg' });
+    expect(read('b%2Fc%41')).toEqual({ store: 'a', key: 'b/c%41' });
+  });
+
   it('knows what of a path may be logged', () => {
     const route = parseRoute('links/{id}/{token}');
     expect(loggedPath(route, 'https://host/links/one/secret?x=y')).toBe('/links/one/***');

@@ -174,7 +174,7 @@ export class Gatekeeper {
 
   async #ask(webhook: string, candidate: Candidate): Promise<GateFailure | undefined> {
     const { ns, name, channel, version, ownUrl } = candidate;
-    const { status, error, body } = await this.#options.post({
+    const { status, error, body, isCut } = await this.#options.post({
       endpoint: webhook,
       headers: {
         'content-type': 'application/json',
@@ -195,7 +195,9 @@ export class Gatekeeper {
         ? `It did not answer: ${error}`
         : error !== undefined
           ? `It answered ${error}`
-          : reasonOf(body);
+          : isCut
+            ? 'Its answer broke off, or is too long.'
+            : reasonOf(body);
     return reason === undefined ? undefined : { gate: 'webhook', reason: shortened(reason) };
   }
 

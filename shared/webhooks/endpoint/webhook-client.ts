@@ -15,6 +15,8 @@ export interface WebhookResult {
   readonly error?: string;
   /** The first 20,000 bytes of the answer's body, if one came that is not compressed; without the secrets that were sent. */
   readonly body?: string;
+  /** Set where the body is longer, or broke off. */
+  readonly isCut?: true;
   /** Milliseconds that the endpoint wants to be left alone, from now on; of the header `Retry-After` of a 429 or 503. */
   readonly retryAfterMilliseconds?: number;
   /** The endpoint's URL may not be called by this program's own rules, so that trying again is no use. */
@@ -82,6 +84,8 @@ interface Answer {
   readonly headers: IncomingHttpHeaders;
   /** The start of the body, unless it is compressed: nobody asked for that, and it may be a bomb. */
   readonly text: string | undefined;
+  /** Whether the text is all of the body. */
+  readonly isWhole: boolean;
 }
 
 /**
@@ -105,9 +109,9 @@ export function createWebhookClient({
       const signal = AbortSignal.any([AbortSignal.timeout(timeout), flooded]);
       const exchanged = request(endpoint, { ...rest, headers, dispatcher, signal, onInfo });
       const answer = await unlessAborted(signal, exchanged);
-      const bytes = await readStart(answer.body);
+      const { bytes, isWhole } = await readStart(answer.body);
       const text = isPlain(answer.headers) ? decodeText(bytes, secrets) : undefined;
-      return { status: answer.statusCode, headers: answer.headers, text };
+      return { status: answer.statusCode, headers: answer.headers, text, isWhole };
     } catch (fault) {
       const isFinal = fault instanceof SkerryError;
       return { error: describeFault(fault, timeout), ...(isFinal && { isFinal }) };
@@ -167,13 +171,14 @@ async function openConnections(policy: EndpointPolicy) {
   return { request, dispatcher };
 }
 
-function toResult({ status, headers, text }: Answer, clock: Clock): WebhookResult {
+function toResult({ status, headers, text, isWhole }: Answer, clock: Clock): WebhookResult {
   const isThrottled = status === 429 || status === 503;
   const pause = isThrottled ? retryAfterMilliseconds(oneValue(headers['retry-after']), clock) : undefined;
   return {
     status,
     ...((status < 200 || status >= 300) && { error: statusError(status, text ?? '') }),
     ...(text !== undefined && { body: text }),
+    ...(!isWhole && { isCut: true }),
     ...(pause !== undefined && { retryAfterMilliseconds: pause }),
   };
 }
@@ -193,21 +198,25 @@ function oneValue(header: string | readonly string[] | undefined): string | unde
 }
 
 /** The first bytes of an answer. Its status has decided already, so that what goes wrong here does not matter. */
-async function readStart(body: AsyncIterable<Uint8Array>): Promise<Buffer> {
+async function readStart(
+  body: AsyncIterable<Uint8Array>,
+): Promise<{ readonly bytes: Buffer; readonly isWhole: boolean }> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
+  let isWhole = false;
   try {
     for await (const chunk of body) {
       chunks.push(chunk);
       bytes += chunk.length;
       if (bytes >= MAX_RESPONSE_BYTES) {
-        break;
+        return { bytes: Buffer.concat(chunks), isWhole };
       }
     }
+    isWhole = true;
   } catch {
     // The text is shorter then.
   }
-  return Buffer.concat(chunks);
+  return { bytes: Buffer.concat(chunks), isWhole };
 }
 
 function isPlain(headers: IncomingHttpHeaders): boolean {

@@ -92,7 +92,16 @@ describe('an answer', () => {
       pour();
     });
     const body = 'x'.repeat(20_000);
-    expect(await post(`http://127.0.0.1:${port}`, LOCAL)).toEqual({ status: 200, body });
+    expect(await post(`http://127.0.0.1:${port}`, LOCAL)).toEqual({ status: 200, body, isCut: true });
+  });
+
+  test('that breaks off says so, even where nothing came of it', async () => {
+    const port = await listen((_request, response) => {
+      response.writeHead(200, { 'content-length': 100 });
+      response.flushHeaders();
+      response.socket?.end();
+    });
+    expect(await post(`http://127.0.0.1:${port}`, LOCAL)).toEqual({ status: 200, body: '', isCut: true });
   });
 
   test.each([

@@ -6,6 +6,7 @@ import { gzipSync } from 'node:zlib';
 import { packTar, type TarEntry } from 'modern-tar';
 import { describe, expect, it } from 'vitest';
 import { collect } from '../../../shared/bundles/content/content-chunks.ts';
+import { multipartParts } from '../../../shared/bundles/content/multipart-parts.ts';
 import { packFile } from '../../../shared/bundles/content/pack-file.ts';
 import { readUpload } from '../../../shared/bundles/content/read-upload.ts';
 import { unpackFile } from '../../../shared/bundles/content/unpack-file.ts';
@@ -165,6 +166,16 @@ describe('a form', () => {
     });
   });
 
+  it('keeps the bytes of what has no name of a file, and of what looks like a delimiter', () => {
+    const bytes = Buffer.from('\xff\ufffd\r\n--a bc\r\n--a b?\r\n', 'latin1');
+    const body = form(Buffer.concat([Buffer.from('name="a\\"%22"\r\n\r\n'), bytes]), 'name=empty\r\n\r\n');
+    const whole = Buffer.concat([Buffer.from('preamble\r\n'), body, Buffer.from('epilogue\r\n--a b\r\n')]);
+    expect(multipartParts(whole, type, () => undefined)).toEqual([
+      { name: 'a""', fileName: undefined, content: bytes },
+      { name: 'empty', fileName: undefined, content: Buffer.alloc(0) },
+    ]);
+  });
+
   it('is read as .NET and curl write it', async () => {
     const body = form(
       "name=file; filename=a.txt; filename*=utf-8''gr%C3%B6%C3%9Fe.txt\r\n\r\none",
@@ -175,10 +186,17 @@ describe('a form', () => {
 
   it.each<[what: string, bytes: Buffer, type: string, why: string]>([
     ['no boundary', form(), 'multipart/form-data', 'boundary'],
-    ['another boundary', form('name="a"\r\n\r\nx'), 'multipart/form-data; boundary=b', 'cannot be read'],
-    ['no end', form('name="a"; filename="a"\r\n\r\nx').subarray(0, -9), type, 'cannot be read'],
-    ['no name', form('filename="a"\r\n\r\nx'), type, 'cannot be read'],
-    ['bytes without a name of a file', form(Buffer.from('name="a"\r\n\r\n\xff', 'latin1')), type, 'not text'],
+    ['another boundary', form('name="a"\r\n\r\nx'), 'multipart/form-data; boundary=b', 'boundary'],
+    ['no end', form('name="a"; filename="a"\r\n\r\nx').subarray(0, -9), type, 'end is missing'],
+    ['no name', form('filename="a"\r\n\r\nx'), type, 'no name'],
+    ['a part of another kind', Buffer.from('--a b\r\nX: y\r\n\r\nx\r\n--a b--'), type, 'form-data'],
+    [
+      'an encoding',
+      form('name="a"\r\nContent-Transfer-Encoding: base64\r\n\r\neA=='),
+      type,
+      'encoded once more',
+    ],
+    ['a message of bytes', form(Buffer.from('name="message"\r\n\r\n\xff', 'latin1')), type, 'not UTF-8'],
     ['very long headers', form(`name="a"\r\nX: ${'x'.repeat(20_000)}\r\n\r\nx`), type, 'headers'],
     ['a path that leads out', form('name="file"; filename="../a"\r\n\r\nx'), type, '".."'],
     ['a path twice', form('name="a"\r\n\r\nx', 'name="a"\r\n\r\nx'), type, 'twice'],

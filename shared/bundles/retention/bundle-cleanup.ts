@@ -6,8 +6,8 @@ import type { Records, Scope } from '../../records/index.ts';
 import { bundleScope, channelsPrefix, type RetentionRule } from '../bundle.ts';
 import type { ChannelValue } from '../channels/channel.ts';
 import type { RolloutAlarms } from '../channels/rollout-alarms.ts';
+import { deleteBlob } from '../storage/delete-blob.ts';
 import type { VersionUses } from '../versions/version-uses.ts';
-import { deleteBlob } from './delete-blob.ts';
 import { type Folder, FolderWalk } from './folder-walk.ts';
 import { VersionRemoval } from './version-removal.ts';
 
@@ -164,7 +164,7 @@ export class BundleCleanup {
     isOver: () => boolean,
   ): Promise<('gone' | 'retained' | 'postponed')[]> {
     return await mapConcurrently(blobs, DELETIONS_AT_ONCE, async (blob) =>
-      isOver() ? 'postponed' : await deleteBlob(container, [...path, blob].join('/')),
+      isOver() ? 'postponed' : await deleteBlob(container.getBlobClient([...path, blob].join('/'))),
     );
   }
 

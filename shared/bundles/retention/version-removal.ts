@@ -21,8 +21,8 @@ import {
 import type { ChannelValue } from '../channels/channel.ts';
 import type { ConsumerValue } from '../channels/consumers.ts';
 import { BUNDLE_LIMITS } from '../limits.ts';
+import { deleteBlob } from '../storage/delete-blob.ts';
 import { READING_MILLISECONDS, type VersionUses } from '../versions/version-uses.ts';
-import { deleteBlob } from './delete-blob.ts';
 import { isKept } from './is-kept.ts';
 
 /** Versions that one transaction takes away: their values, with long messages, and the channels fit into a batch. */
@@ -212,7 +212,7 @@ async function deleteArchive(
   blob: string,
 ): Promise<'gone' | 'retained'> {
   const outcomes = await Promise.all(
-    ['zip', 'json'].map((form) => deleteBlob(container, `${ns}/${name}/${blob}.${form}`)),
+    ['zip', 'json'].map((form) => deleteBlob(container.getBlobClient(`${ns}/${name}/${blob}.${form}`))),
   );
   return outcomes.includes('retained') ? 'retained' : 'gone';
 }

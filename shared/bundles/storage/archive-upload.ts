@@ -3,6 +3,7 @@ import { askBlob } from '../../platform/ask-blob.ts';
 import type { ArchiveSink } from '../content/bundle-input.ts';
 import type { Manifest } from '../content/manifest.ts';
 import { createBlob } from './create-blob.ts';
+import { deleteBlob } from './delete-blob.ts';
 
 /** What is smaller is sent in one request, when it is complete. */
 const WHOLE_BYTES = 8 * 1024 * 1024;
@@ -87,9 +88,7 @@ export class ArchiveUpload implements ArchiveSink {
     this.#parts = [];
     await Promise.allSettled(this.#sending);
     if (this.#isWritten) {
-      await Promise.allSettled(
-        [this.#zip, this.#manifest].map((client) => askBlob((abortSignal) => client.delete({ abortSignal }))),
-      );
+      await Promise.allSettled([this.#zip, this.#manifest].map(deleteBlob));
     }
   }
 

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import type {
-  BlobClient,
   BlobItem,
   BlobServiceClient,
   ContainerClient,
@@ -14,6 +13,7 @@ import type { BundleInput } from '../content/bundle-input.ts';
 import type { PackedFacts } from '../content/manifest.ts';
 import { BUNDLE_LIMITS } from '../limits.ts';
 import { createBlob } from './create-blob.ts';
+import { deleteBlob } from './delete-blob.ts';
 import { readWhole, StoredBlob } from './stored-blob.ts';
 
 /** Which draft of which bundle. */
@@ -209,7 +209,7 @@ export class DraftStore {
         .filter((name) => name !== head);
       await mapConcurrently(names, DELETIONS_AT_ONCE, async (name) => {
         deadline.throwIfAborted();
-        await unlessGone(() => deleteBlob(container.getBlobClient(name), deadline));
+        await deleteBlob(container.getBlobClient(name));
       });
     } catch {
       // The draft is over all the same.
@@ -287,18 +287,6 @@ async function listPage(
       .next();
     return page.value;
   });
-}
-
-/** Whoever may write the archive may make snapshots of it too, and lease it. */
-async function deleteBlob(blob: BlobClient, abortSignal: AbortSignal): Promise<void> {
-  const options = { abortSignal, deleteSnapshots: 'include' } as const;
-  try {
-    await blob.delete(options);
-  } catch (error) {
-    if (blobCodeOf(error) !== 'LeaseIdMissing') throw error;
-    await blob.getBlobLeaseClient().breakLease(0, { abortSignal });
-    await blob.delete(options);
-  }
 }
 
 function packedInput(facts: PackedFacts, content: StoredBlob): PackedInput {

@@ -22,7 +22,7 @@ export { ArchiveStore } from './storage/archive-store.ts';
 export { DraftStore } from './storage/draft-store.ts';
 export { BundleDirectory } from './versions/bundle-directory.ts';
 export type { Publication } from './versions/publisher.ts';
-export { referenceNameSchema, referenceSchema } from './versions/reference.ts';
+export { referenceInBodySchema, referenceNameSchema, referenceSchema } from './versions/reference.ts';
 export { unknownBundle, type Version } from './versions/version.ts';
 export { versionNotesShape } from './versions/version-notes.ts';
 export { VersionUses } from './versions/version-uses.ts';

@@ -50,6 +50,19 @@ export class SkerryError extends Error {
     this.headers = details.headers ?? {};
     this.extensions = details.extensions ?? {};
   }
+
+  /** The same error with further response headers. */
+  with(headers: Readonly<Record<string, string>>): SkerryError {
+    const { kind, message, field, fix, retryAfterSeconds, extensions, cause } = this;
+    return new SkerryError(kind, message, {
+      ...(field !== undefined && { field }),
+      ...(fix !== undefined && { fix }),
+      ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
+      extensions,
+      headers: { ...this.headers, ...headers },
+      cause,
+    });
+  }
 }
 
 /** The request itself is wrong (400). */

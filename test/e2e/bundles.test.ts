@@ -265,7 +265,21 @@ describe.concurrent('an archive', () => {
 describe.concurrent('a file', () => {
   it('comes by itself, with its type', async () => {
     const name = 'filed';
-    await publish(name, { 'ä b/c+d.json': '{"a":1}', 'x.bin': Buffer.from([0, 255, 0]) });
+    await publish(name, {
+      'ä b/c+d.json': '{"a":1}',
+      'x.bin': Buffer.from([0, 255, 0]),
+      'a%20b': 'encoded',
+      'a b': 'plain',
+    });
+    for (const [segment, text] of [
+      ['a%2520b', 'encoded'],
+      ['a%20b', 'plain'],
+    ] as const) {
+      expect(await api.get(`bundles/${name}/versions/1/files/${segment}`)).toMatchObject({
+        text,
+        headers: { 'content-location': `/api/v1/bundles/${name}/versions/1/files/${segment}` },
+      });
+    }
     const path = `bundles/${name}/versions/latest/files/${encodeURIComponent('ä b')}/c+d.json`;
     const etag = `"${createHash('sha256').update('{"a":1}').digest('hex')}"`;
     expect(await api.get(path)).toMatchObject({
@@ -289,7 +303,9 @@ describe.concurrent('a file', () => {
     expect((await fetchBytes(`bundles/${name}/versions/1/files/x.bin`)).bytes).toEqual(
       Buffer.from([0, 255, 0]),
     );
-    expectProblem(await api.get(`bundles/${name}/versions/1/files/none`), 404, { field: 'path' });
+    const missing = await api.get(`bundles/${name}/versions/latest/files/none`);
+    expectProblem(missing, 404, { field: 'path' });
+    expect(missing.headers['x-skerry-version']).toBe('1');
     expectProblem(await api.get(`bundles/${name}/versions/1/files/a%5Cb`), 422);
   });
 });

@@ -2,8 +2,8 @@ import { z } from 'zod';
 import {
   type Channel,
   type RolloutMove,
+  referenceInBodySchema,
   referenceNameSchema,
-  referenceSchema,
 } from '../../../shared/bundles/index.ts';
 import {
   answerRead,
@@ -66,9 +66,7 @@ const putChannel = endpoint({
   access: { verb: 'write', keys: '/bundle/{name}' },
   params,
   body: z.strictObject({
-    version: z
-      .union([z.int().min(1).transform(String), referenceSchema])
-      .describe('A number, `latest`, another channel or a label.'),
+    version: referenceInBodySchema,
     strategy: strategySchema
       .optional()
       .describe('Hands the version out step by step; without it everybody gets it at once.'),

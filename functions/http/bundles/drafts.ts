@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { BUNDLE_LIMITS, referenceSchema, versionNotesShape } from '../../../shared/bundles/index.ts';
+import { BUNDLE_LIMITS, referenceInBodySchema, versionNotesShape } from '../../../shared/bundles/index.ts';
 import { toTimestamp } from '../../../shared/platform/clock.ts';
 import { canonicalLocation, json, noContent, readPrecondition } from '../../../shared/platform/http/index.ts';
 import { endpoint } from '../endpoint.ts';
@@ -8,8 +8,6 @@ import { answerPublication, bundleFileSchema, publicationResponses } from './ver
 
 /** Ids that are none are answered as those that nobody knows. */
 const draftIdSchema = z.string().describe('Such as `drf_01jh8…`.');
-/** As it stands in a body, where a number may be one. */
-const referenceInBodySchema = z.union([z.int().min(1).transform(String), referenceSchema]);
 /** The domain normalises it, and says what is wrong with it. */
 const pathSchema = z.string().describe('Of the file, from the top of the bundle.');
 

@@ -4,6 +4,7 @@ import {
   contentTypeOf,
   MAX_TAR_GZ_BYTES,
   type Version,
+  type Versions,
 } from '../../../shared/bundles/index.ts';
 import { SkerryError } from '../../../shared/platform/errors.ts';
 import {
@@ -17,7 +18,9 @@ import {
   redirect,
 } from '../../../shared/platform/http/index.ts';
 import { endpoint } from '../endpoint.ts';
+import { heldUntilSent, readInMemory } from './held-content.ts';
 import {
+  aboutVersion,
   VERSION_KEY,
   VERSION_ROUTE,
   versionFacts,
@@ -55,37 +58,12 @@ const getArchive = endpoint({
     },
     304: { description: 'The caller has it.', headers: ['ETag', 'X-Skerry-Version', 'Vary'] },
   },
-  errors: ['not-found', 'not-acceptable', 'range-not-satisfiable'],
+  errors: ['not-found', 'not-acceptable', 'range-not-satisfiable', 'too-many-requests'],
   async handle({ ns, params, query, headers }, { versions }) {
     const { name, version: reference } = params;
     const version = await versions.find(ns, name, reference, query.consumer);
-    const form = formOf(headers, version);
-    const etag = `"${version.digest.slice('sha256:'.length)}.${form.extension}"`;
-    const said = versionFacts({ ns, name, reference }, version, { etag, below: '/archive' });
-    const facts = { ...said, headers: { ...said.headers, Vary: 'Accept' } };
-
-    return await answerReadWith(headers, facts, async (): Promise<HttpResponse> => {
-      const described = {
-        ETag: etag,
-        ...facts.headers,
-        'Content-Type': form.type,
-        'Content-Disposition': `attachment; filename="${name}-${version.version}.${form.extension}"`,
-        'X-Content-Type-Options': 'nosniff',
-      };
-      if (form.type === TAR_GZ) {
-        return await answerTarGz(headers, etag, described, () => versions.tarGz(ns, name, version));
-      }
-      if (version.archiveSize > BUNDLE_LIMITS.downloadBytes) {
-        const unkept = { ...facts, headers: { ...facts.headers, 'Cache-Control': 'no-store' } };
-        return redirect(await versions.archiveUrl(ns, name, version), unkept);
-      }
-      const range = readByteRange(headers, version.archiveSize, etag);
-      const archive = await versions.archive(ns, name, version);
-      return answerRange(range, version.archiveSize, {
-        headers: described,
-        read: ({ start, end }) => archive.stream(start, end),
-      });
-    });
+    const answer = () => answerArchive(version, { ns, name, reference, headers }, versions);
+    return await aboutVersion(version, answer, { Vary: 'Accept' });
   },
 });
 
@@ -112,21 +90,69 @@ const getFile = endpoint({
   async handle({ ns, params, query, headers }, { versions }) {
     const { name, version: reference } = params;
     const version = await versions.find(ns, name, reference, query.consumer);
-    const file = await versions.findFile(ns, name, version, params.path);
-    const facts = versionFacts({ ns, name, reference }, version, {
-      etag: `"${file.sha256}"`,
-      below: `/files/${file.path.split('/').map(encodeURIComponent).join('/')}`,
+    return await aboutVersion(version, async () => {
+      const file = await versions.findFile(ns, name, version, params.path);
+      const facts = versionFacts({ ns, name, reference }, version, {
+        etag: `"${file.sha256}"`,
+        below: `/files/${file.path.split('/').map(encodeURIComponent).join('/')}`,
+      });
+      return await answerReadWith(headers, facts, async () =>
+        content(() => versions.streamOf(ns, name, version, file), await contentTypeOf(file), {
+          ...facts,
+          headers: { ...facts.headers, 'Content-Length': String(file.size) },
+        }),
+      );
     });
-    return await answerReadWith(headers, facts, async () =>
-      content(() => versions.contentOf(ns, name, version, file), await contentTypeOf(file), {
-        ...facts,
-        headers: { ...facts.headers, 'Content-Length': String(file.size) },
-      }),
-    );
   },
 });
 
 export const fileEndpoints = [getArchive, getFile];
+
+async function answerArchive(
+  version: Version,
+  {
+    ns,
+    name,
+    reference,
+    headers,
+  }: {
+    readonly ns: string;
+    readonly name: string;
+    readonly reference: string;
+    readonly headers: HeaderReader;
+  },
+  versions: Versions,
+): Promise<HttpResponse> {
+  const form = formOf(headers, version);
+  const etag = `"${version.digest.slice('sha256:'.length)}.${form.extension}"`;
+  const said = versionFacts({ ns, name, reference }, version, { etag, below: '/archive' });
+  const facts = { ...said, headers: { ...said.headers, Vary: 'Accept' } };
+  return await answerReadWith(headers, facts, async (): Promise<HttpResponse> => {
+    const described = {
+      ETag: etag,
+      ...facts.headers,
+      'Content-Type': form.type,
+      'Content-Disposition': `attachment; filename="${name}-${version.version}.${form.extension}"`,
+      'X-Content-Type-Options': 'nosniff',
+    };
+    if (form.type === TAR_GZ) {
+      return await answerTarGz(headers, etag, described, {
+        bytes: 2 * version.size,
+        make: () => versions.tarGz(ns, name, version),
+      });
+    }
+    if (version.archiveSize > BUNDLE_LIMITS.downloadBytes) {
+      const unkept = { ...facts, headers: { ...facts.headers, 'Cache-Control': 'no-store' } };
+      return redirect(await versions.archiveUrl(ns, name, version), unkept);
+    }
+    const range = readByteRange(headers, version.archiveSize, etag);
+    const archive = await versions.archive(ns, name, version);
+    return answerRange(range, version.archiveSize, {
+      headers: described,
+      read: ({ start, end }) => archive.stream(start, end),
+    });
+  });
+}
 
 interface Form {
   readonly type: typeof ZIP | typeof TAR_GZ;
@@ -147,7 +173,6 @@ function formOf(headers: HeaderReader, { size }: Version): Form {
         fix: isSmall
           ? 'Accept one of them.'
           : `Accept ${ZIP}: a tar.gz is made of versions with up to ${MAX_TAR_GZ_BYTES} bytes alone.`,
-        headers: { Vary: 'Accept' },
       },
     );
   }
@@ -159,14 +184,20 @@ async function answerTarGz(
   headers: HeaderReader,
   etag: string,
   described: Readonly<Record<string, string>>,
-  make: () => Promise<Uint8Array>,
+  { bytes, make }: { readonly bytes: number; readonly make: () => Promise<Uint8Array> },
 ): Promise<HttpResponse> {
   if (headers.get('range') === null) {
-    return { status: 200, headers: { ...described, 'Accept-Ranges': 'bytes' }, body: make };
+    return {
+      status: 200,
+      headers: { ...described, 'Accept-Ranges': 'bytes' },
+      body: () => readInMemory(bytes, async (leave) => heldUntilSent(await make(), leave)),
+    };
   }
-  const bytes = await make();
-  return answerRange(readByteRange(headers, bytes.length, etag), bytes.length, {
-    headers: described,
-    read: ({ start, end }) => bytes.subarray(start, end),
+  return await readInMemory(bytes, async (leave) => {
+    const made = await make();
+    return answerRange(readByteRange(headers, made.length, etag), made.length, {
+      headers: described,
+      read: ({ start, end }) => heldUntilSent(made.subarray(start, end), leave),
+    });
   });
 }

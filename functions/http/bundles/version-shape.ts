@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type Publication, referenceSchema, type Version } from '../../../shared/bundles/index.ts';
+import { SkerryError } from '../../../shared/platform/errors.ts';
 import {
   canonicalLocation,
   canonicalPath,
@@ -124,6 +125,21 @@ export function versionFacts(
           : 'no-cache',
     },
   };
+}
+
+/** Runs what answers about a version, so that refusals too say which it is: what it was asked for by may stand for another by now. */
+export async function aboutVersion<Answer>(
+  { version }: Version,
+  answer: () => Promise<Answer>,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Answer> {
+  try {
+    return await answer();
+  } catch (error) {
+    throw error instanceof SkerryError
+      ? error.with({ 'X-Skerry-Version': String(version), ...headers })
+      : error;
+  }
 }
 
 function pathOfVersion(name: string, { version }: Version): string {

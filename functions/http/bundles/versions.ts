@@ -18,6 +18,7 @@ import {
 import { endpoint } from '../endpoint.ts';
 import { uploadBody } from './upload-body.ts';
 import {
+  aboutVersion,
   answerPublication,
   bundleFileSchema,
   publicationResponses,
@@ -120,10 +121,12 @@ const getVersion = endpoint({
     const { name, version: reference } = params;
     const version = await versions.find(ns, name, reference, query.consumer);
     const facts = versionFacts({ ns, name, reference }, version, { etag: revisionTag(version.revision) });
-    return await answerReadWith(headers, facts, async () => {
-      const { files } = await versions.manifest(ns, name, version);
-      return json(200, { ...showVersion(version), files: files.map(bundleFileOf) }, facts);
-    });
+    return await aboutVersion(version, async () =>
+      answerReadWith(headers, facts, async () => {
+        const { files } = await versions.manifest(ns, name, version);
+        return json(200, { ...showVersion(version), files: files.map(bundleFileOf) }, facts);
+      }),
+    );
   },
 });
 

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import { nameSchema } from '../../platform/http/index.ts';
 import { MAX_VERSION } from '../bundle.ts';
 
@@ -14,6 +14,14 @@ export const referenceNameSchema = nameSchema
 export const referenceSchema: z.ZodType<string, string> = nameSchema.describe(
   'A number, `latest`, a channel or a label.',
 );
+
+/** As it stands in a body, where a number may be one. */
+export const referenceInBodySchema = z
+  .union(
+    [z.int().min(1).max(MAX_VERSION).transform(String), referenceSchema],
+    `must be a whole number from 1 to ${MAX_VERSION}, "${LATEST}", or the name of a channel or a label`,
+  )
+  .describe('A number, `latest`, a channel or a label.');
 
 /** The number that a reference is; undefined for a name, 0 for digits that number no version. */
 export function versionNumberOf(reference: string): number | undefined {

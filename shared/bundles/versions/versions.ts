@@ -8,7 +8,7 @@ import { normalizePath } from '../content/bundle-path.ts';
 import { collect } from '../content/content-chunks.ts';
 import { comparePaths, type Manifest, type ManifestFile } from '../content/manifest.ts';
 import { toTarGz } from '../content/tar-gz.ts';
-import { unpackFile } from '../content/unpack-file.ts';
+import { unpackFile, unpackStream } from '../content/unpack-file.ts';
 import { writeZip } from '../content/write-zip.ts';
 import { BUNDLE_LIMITS } from '../limits.ts';
 import type { ArchiveStore } from '../storage/archive-store.ts';
@@ -18,6 +18,9 @@ import { unknownFile, type Version } from './version.ts';
 import { VersionFinder } from './version-finder.ts';
 import { checkNotes } from './version-notes.ts';
 import type { VersionUses } from './version-uses.ts';
+
+/** Larger files are read in several requests, as fast as they are taken, so that many slow readers do not fill the memory. */
+const WHOLE_READ_BYTES = 4 * 1024 * 1024;
 
 export interface VersionsOptions {
   readonly records: Records;
@@ -198,6 +201,18 @@ export class Versions {
   async contentOf(ns: string, name: string, version: Version, file: ManifestFile): Promise<Uint8Array> {
     const archive = await this.archive(ns, name, version);
     return await unpackFile(file, await archive.read(file.offset, file.offset + file.packedSize));
+  }
+
+  /** The content of a file that was found, for readers: of a large one as it comes (see `unpackStream`). */
+  async streamOf(
+    ns: string,
+    name: string,
+    version: Version,
+    file: ManifestFile,
+  ): Promise<Uint8Array | AsyncIterable<Uint8Array>> {
+    if (file.size <= WHOLE_READ_BYTES) return await this.contentOf(ns, name, version, file);
+    const archive = await this.archive(ns, name, version);
+    return unpackStream(file, archive.stream(file.offset, file.offset + file.packedSize));
   }
 }
 

@@ -8,7 +8,7 @@ export interface ByteRange {
   readonly end: number;
 }
 
-const RANGE = /^bytes=(\d{0,15})-(\d{0,15})$/i;
+const RANGE = /^bytes=(\d*)-(\d*)$/i;
 
 /**
  * The part that a request wants (RFC 9110, section 14); undefined where it gets the whole: without a range, with several or with one that

@@ -3,7 +3,7 @@ import type { Body, CompleteResponse, HttpResponse } from './response.ts';
 /**
  * Makes the body of an answer, and of a stream its first bytes, so that what is wrong with it at the beginning has a status. What fails later
  * cannot be told but by an end that comes before the `Content-Length`: a body that throws would leave the client waiting in
- * Azure (docs/decisions/0007).
+ * Azure (docs/decisions/0007). A stream that has a `byteLength` says by it how long it is.
  */
 export async function completeBody(
   { body, ...response }: HttpResponse,
@@ -12,7 +12,9 @@ export async function completeBody(
   if (body === undefined) return response;
   if (typeof body !== 'function') return { ...response, body };
   const made = await body();
-  return { ...response, body: isStream(made) ? await begun(made, onFailure) : made };
+  if (!isStream(made)) return { ...response, body: made };
+  const length = 'byteLength' in made && { 'Content-Length': String(made.byteLength) };
+  return { ...response, headers: { ...response.headers, ...length }, body: await begun(made, onFailure) };
 }
 
 export function isStream(body: Body): body is AsyncIterable<Uint8Array> {

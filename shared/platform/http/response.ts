@@ -89,7 +89,7 @@ export function text(status: number, body: string, facts: ResponseFacts = {}): C
  * because it would do so with the rights of this origin.
  */
 export function content(
-  bytes: Uint8Array | string | (() => Promise<Uint8Array>),
+  bytes: Uint8Array | string | (() => Promise<Body>),
   contentType: string,
   facts: ResponseFacts,
 ): HttpResponse {

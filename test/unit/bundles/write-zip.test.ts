@@ -11,7 +11,7 @@ import { collect } from '../../../shared/bundles/content/content-chunks.ts';
 import { digestOf } from '../../../shared/bundles/content/manifest.ts';
 import { MemoryArchive } from '../../../shared/bundles/content/memory-archive.ts';
 import { packFile, WHOLE_BYTES } from '../../../shared/bundles/content/pack-file.ts';
-import { unpackFile } from '../../../shared/bundles/content/unpack-file.ts';
+import { unpackFile, unpackStream } from '../../../shared/bundles/content/unpack-file.ts';
 import { writeZip } from '../../../shared/bundles/content/write-zip.ts';
 import { BUNDLE_LIMITS } from '../../../shared/bundles/index.ts';
 import { printedSeed, runs, seededRandom } from '../../integration/seeded-runs.ts';
@@ -235,6 +235,33 @@ it('a stored file that is damaged is not answered', async () => {
     new Uint8Array(),
   ]) {
     await expect(unpackFile(facts, bytes)).rejects.toThrow('"a"');
+  }
+});
+
+it('a stored file that is damaged ends early where it is answered as it comes', async () => {
+  for (const content of [text(1_500_000), noise(1_500_000)]) {
+    const { facts, data } = await packFile('a', content);
+    const received = async (bytes: Uint8Array) => {
+      const answered: Uint8Array[] = [];
+      const read = async () => {
+        const packed = pieces(bytes, () => 100_000);
+        for await (const piece of unpackStream(facts, packed)) answered.push(piece);
+      };
+      const fault = await read().then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      return { bytes: Buffer.concat(answered), fault };
+    };
+    const whole = await received(data);
+    expect(whole.fault).toBeUndefined();
+    expect(whole.bytes.equals(content)).toBe(true);
+    const other = await packFile('a', Buffer.concat([content.subarray(0, -1), Buffer.of(0)]));
+    for (const damaged of [data.subarray(0, -50), other.data, new Uint8Array()]) {
+      const { bytes, fault } = await received(damaged);
+      expect(fault).toBeInstanceOf(Error);
+      expect(bytes.length).toBeLessThan(content.length);
+    }
   }
 });
 

@@ -1,0 +1,77 @@
+import { tooManyRequests } from './errors.ts';
+
+export interface MemoryGateOptions {
+  /** Bytes that are held at a time. */
+  readonly maxBytes: number;
+  /** How long, in milliseconds, somebody waits to be let in. */
+  readonly patience: number;
+  /** What they are told then. */
+  readonly refusal: string;
+}
+
+interface Waiting {
+  readonly bytes: number;
+  readonly letIn: () => void;
+}
+
+/** What holds less than this is let in at once, and not counted: it would have to wait behind what holds very much. */
+const SMALL_BYTES = 1024 * 1024;
+
+/** Lets in, in the order in which they come, who holds much memory for a while. */
+export class MemoryGate {
+  readonly #options: MemoryGateOptions;
+  readonly #waiting = new Set<Waiting>();
+  #held = 0;
+
+  constructor(options: MemoryGateOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Waits until there is room; what needs more than all of it is let in alone.
+   *
+   * @returns what has to be called when the memory is held no more; all calls but the first do nothing.
+   * @throws SkerryError `too-many-requests` after too long.
+   */
+  async enter(bytes: number): Promise<() => void> {
+    if (bytes < SMALL_BYTES) return () => undefined;
+    if (this.#waiting.size > 0 || !this.#hasRoom(bytes)) await this.#wait(bytes);
+    else this.#held += bytes;
+    let isIn = true;
+    return () => {
+      if (isIn) this.#held -= bytes;
+      isIn = false;
+      this.#letIn();
+    };
+  }
+
+  #hasRoom(bytes: number): boolean {
+    return this.#held === 0 || this.#held + bytes <= this.#options.maxBytes;
+  }
+
+  async #wait(bytes: number): Promise<void> {
+    const { patience, refusal } = this.#options;
+    await new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#waiting.delete(waiting);
+        reject(tooManyRequests(refusal, { fix: 'Send the request again a little later.' }));
+        this.#letIn();
+      }, patience);
+      const letIn = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      const waiting: Waiting = { bytes, letIn };
+      this.#waiting.add(waiting);
+    });
+  }
+
+  #letIn(): void {
+    for (const waiting of this.#waiting) {
+      if (!this.#hasRoom(waiting.bytes)) return;
+      this.#waiting.delete(waiting);
+      this.#held += waiting.bytes;
+      waiting.letIn();
+    }
+  }
+}

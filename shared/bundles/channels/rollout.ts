@@ -76,8 +76,9 @@ export function advance(channel: ChannelValue, now: number): ChannelValue {
     : { ...channel, rollout: { ...rollout, step: rollout.step + 1, stepSince: toTimestamp(now) } };
 }
 
-/** Who has the new version keeps it, nobody else gets it, and no time counts. */
+/** Who has the new version keeps it, nobody else gets it, and no time counts. As `resume` and `abort`, it changes nothing where that is so already: whoever asks again may have missed the answer. */
 export function pause(channel: ChannelValue, now: number): ChannelValue {
+  if (channel.rollout?.state === 'paused') return channel;
   const rollout = rolloutOf(channel, ['rolling'], 'pause');
   const baked = Math.max(0, now - Date.parse(rollout.stepSince)) / 1000;
   return { ...channel, rollout: { ...rollout, state: 'paused', baked } };
@@ -85,6 +86,7 @@ export function pause(channel: ChannelValue, now: number): ChannelValue {
 
 /** Goes on with what was left of the step. */
 export function resume(channel: ChannelValue, now: number): ChannelValue {
+  if (channel.rollout?.state === 'rolling') return channel;
   const { baked = 0, ...rollout } = rolloutOf(channel, ['paused'], 'resume');
   const stepSince = toTimestamp(now - Math.round(1000 * baked));
   return { ...channel, rollout: { ...rollout, state: 'rolling', stepSince } };
@@ -92,6 +94,7 @@ export function resume(channel: ChannelValue, now: number): ChannelValue {
 
 /** Everybody has the old version again. */
 export function abort(channel: ChannelValue, reason: string): ChannelValue {
+  if (channel.rollout?.state === 'aborted') return channel;
   return { ...channel, rollout: end(rolloutOf(channel, ['rolling', 'paused'], 'abort'), 'aborted', reason) };
 }
 

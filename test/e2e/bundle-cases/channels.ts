@@ -105,10 +105,17 @@ export function channelCases(api: () => HttpClient, url: () => string): void {
       expectProblem(await api().post(`${path}/pause`), 409, { fix: expect.any(String) });
       await api().put(path, { version: 1, strategy });
       expect(await versionOf('stop', 'a')).toBe(1);
-      expect((await api().post(`${path}/pause`)).body).toMatchObject({ rollout: { state: 'paused' } });
-      expectProblem(await api().post(`${path}/pause`), 409);
-      expect((await api().post(`${path}/resume`)).body).toMatchObject({ rollout: { state: 'rolling' } });
-      expect((await api().post(`${path}/abort`)).body).toMatchObject({ rollout: { state: 'aborted' } });
+      for (const [move, state] of [
+        ['pause', 'paused'],
+        ['resume', 'rolling'],
+        ['abort', 'aborted'],
+      ]) {
+        const moved = await api().post(`${path}/${move}`);
+        expect(moved.body).toMatchObject({ rollout: { state } });
+        // As by a caller whom the answer did not reach.
+        expect((await api().post(`${path}/${move}`)).body).toEqual(moved.body);
+      }
+      expectProblem(await api().post(`${path}/resume`), 409);
       expect(await versionOf('stop', 'a')).toBe(3);
 
       await api().put(path, { version: 2, strategy });

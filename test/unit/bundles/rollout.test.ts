@@ -77,13 +77,21 @@ describe('a rollout', () => {
     expect(aborted.rollout).toMatchObject({ state: 'aborted', reason: 'Enough.' });
     const refused = [
       () => advance(paused, T0 + 1e9),
-      () => pause(paused, T0),
-      () => resume(started, T0),
-      () => abort(aborted, ''),
+      () => pause(aborted, T0),
+      () => resume(aborted, T0),
+      () => abort(activate(started, 2), ''),
       () => pause(OLD, T0),
     ];
     expect(refused.map(kindOf)).toEqual(refused.map(() => 'conflict'));
-    expect(() => resume(started, T0)).toThrow('The rollout of version 2 is rolling: nothing to resume.');
+    expect(() => resume(aborted, T0)).toThrow('The rollout of version 2 is aborted: nothing to resume.');
+  });
+
+  it('stays as it is where it is so already', () => {
+    const paused = pause(started, T0);
+    const aborted = abort(paused, 'Enough.');
+    expect(pause(paused, T0 + 1)).toBe(paused);
+    expect(resume(started, T0 + 1)).toBe(started);
+    expect(abort(aborted, 'Again.')).toBe(aborted);
   });
 
   it('fails with the last failure that is tolerated, each consumer counted once', () => {

@@ -161,7 +161,7 @@ const commitDraft = endpoint({
     .prefault({}),
   requestHeaders: ['If-Match', 'If-None-Match'],
   responses: publicationResponses,
-  errors: ['not-found', 'conflict', 'unprocessable', 'too-large'],
+  errors: ['not-found', 'conflict', 'unprocessable', 'too-large', 'too-many-requests'],
   async handle(request, { drafts }) {
     const { ns, params, body, author, headers } = request;
     const publication = await drafts.commit(ns, params.name, params.draft, {

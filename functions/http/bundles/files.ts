@@ -50,13 +50,16 @@ const getArchive = endpoint({
     },
     206: {
       description: 'A part of it.',
-      headers: ['ETag', 'X-Skerry-Version', 'Content-Location', 'Content-Range', 'Vary'],
+      headers: ['ETag', 'X-Skerry-Version', 'Content-Location', 'Accept-Ranges', 'Content-Range', 'Vary'],
     },
     302: {
       description: 'The zip is large: for ten minutes it is where `Location` says.',
-      headers: ['ETag', 'X-Skerry-Version', 'Location', 'Vary'],
+      headers: ['ETag', 'X-Skerry-Version', 'Content-Location', 'Location', 'Vary'],
     },
-    304: { description: 'The caller has it.', headers: ['ETag', 'X-Skerry-Version', 'Vary'] },
+    304: {
+      description: 'The caller has it.',
+      headers: ['ETag', 'X-Skerry-Version', 'Content-Location', 'Vary'],
+    },
   },
   errors: ['not-found', 'not-acceptable', 'range-not-satisfiable', 'too-many-requests'],
   async handle({ ns, params, query, headers }, { versions }) {

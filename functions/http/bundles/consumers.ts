@@ -37,7 +37,9 @@ const acknowledge = endpoint({
     version: z.int().min(1).max(MAX_VERSION),
     ok: z.boolean().default(true),
     detail: detailSchema.optional(),
-    channel: referenceNameSchema.optional().describe('The channel that it follows.'),
+    channel: referenceNameSchema
+      .optional()
+      .describe('The channel that it follows: what it says counts for its rollout alone.'),
   }),
   responses: {
     200: {

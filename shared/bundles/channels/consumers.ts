@@ -2,7 +2,7 @@ import { notFound } from '../../platform/errors.ts';
 import { type Author, canonicalPath } from '../../platform/http/index.ts';
 import { jsonEquals } from '../../platform/json-equals.ts';
 import { isUnder, type PageRequest, type Records, type StoredRecord } from '../../records/index.ts';
-import { bundleScope, channelsPrefix, consumerKey, consumersPrefix } from '../bundle.ts';
+import { bundleScope, channelKey, channelsPrefix, consumerKey, consumersPrefix } from '../bundle.ts';
 import { BUNDLE_LIMITS } from '../limits.ts';
 import type { ChannelValue } from './channel.ts';
 import type { CandidateVersions } from './gatekeeper.ts';
@@ -32,6 +32,7 @@ export interface Acknowledgement {
   readonly ok: boolean;
   /** Why it does not work. */
   readonly detail?: string | undefined;
+  /** The one whose rollout it is about; without it, every rollout of the version. */
   readonly channel?: string | undefined;
 }
 
@@ -58,14 +59,15 @@ export class Consumers {
   }
 
   /**
-   * Takes down what a consumer says. A failure counts, once for each consumer, for every rollout of the version that is under way, and may
-   * call it off in the same transaction; a later success takes it back where the rollout has not failed. What was said before changes nothing.
+   * Takes down what a consumer says. A failure counts, once for each consumer, for every rollout of the version that is under way, or
+   * for that of the channel that is named, and may call it off in the same transaction; a later success takes it back where the rollout has not failed. What was said before changes nothing.
    *
    * @throws SkerryError `not-found` for a version that is not there.
    */
   async acknowledge(ns: string, name: string, said: Acknowledgement, author: Author): Promise<Consumer> {
     await this.#versions.find(ns, name, String(said.version));
     const key = consumerKey(name, said.consumer);
+    const concerned = said.channel === undefined ? channelsPrefix(name) : channelKey(name, said.channel);
     for (;;) {
       const { commits, decided } = await this.#records.transact(bundleScope(ns, name), {
         keys: [key],
@@ -75,7 +77,7 @@ export class Consumers {
           const known: ConsumerValue = current.get(key)?.value ?? {};
           const consumer = consumerAfter(known, said);
           const channels = [...current]
-            .filter(([one]) => isUnder(channelsPrefix(name), one))
+            .filter(([one]) => isUnder(concerned, one))
             .flatMap(([one, { value }]) => channelAfter(one, value as ChannelValue, said));
           const own = jsonEquals(consumer, known) ? [] : [put(key, consumer)];
           return {

@@ -408,6 +408,17 @@ describe('consumers', () => {
     const { items } = await app.channels.list(NS, name);
     expect(items.map(({ rollout }) => rollout?.failures)).toEqual(items.map(() => ['host']));
   });
+
+  it('that fail in a channel are no reason to call off what another one rolls out', async () => {
+    const name = await rollingBundle();
+    const staging = { ns: NS, name, channel: 'staging' };
+    await app.channels.put(staging, { version: '1' }, PUT);
+    await app.channels.put(staging, { version: '2', strategy: TWO_STEPS }, PUT);
+    const failure = { consumer: 'host', version: 2, ok: false, channel: 'staging' };
+    await app.consumers.acknowledge(NS, name, failure, AUTHOR);
+    expect(await app.channels.get(staging)).toMatchObject({ rollout: { failures: ['host'] } });
+    expect(await app.channels.get(prod(name))).toMatchObject({ rollout: { failures: [] } });
+  });
 });
 
 it('a consumer is told one version or the other by what the channel says at that moment', async () => {

@@ -113,8 +113,10 @@ async function lookAfter(world: CrashWorld, history: CrashHistory, work: Promise
   while (!isDone) {
     await new Promise((turn) => setTimeout(turn, TURN));
     if (world.random() < 0.1) world.policy.isRetained = !world.policy.isRetained;
-    if (world.random() < 0.04) {
-      await world.passLong(Math.floor(world.random() * 8 * HOUR));
+    if (world.random() < 0.05) {
+      // Now and then more than a use lasts.
+      const longest = world.random() < 0.3 ? 60 * HOUR : 8 * HOUR;
+      await world.passLong(Math.floor(world.random() * longest));
     } else {
       world.pass(Math.floor(world.random() * (world.random() < 0.1 ? 60_000 : 500)));
     }

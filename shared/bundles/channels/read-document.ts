@@ -2,7 +2,9 @@ import type { Document } from 'yaml';
 import { createTimedRunner, isOutOfTime, type TimedRunner } from '../../platform/timed-runner.ts';
 import type { Json } from '../../records/index.ts';
 
-/** Longer than 1 MB of honest YAML takes, and others of the process wait no longer. */
+/** Others of the process wait while YAML is read, some seconds for each MB of the slowest. */
+const MAX_YAML_BYTES = 256 * 1024;
+/** Longer than so much honest YAML takes on a busy machine. */
 const MAX_READ_MILLISECONDS = 2_000;
 /** Uses of anchors, those in anchored content counted each time: more and small files grow huge. */
 const MAX_ALIASES = 1_000;
@@ -20,7 +22,10 @@ export async function readDocument(path: string, bytes: Uint8Array): Promise<Doc
   } catch {
     return { fault: 'is not UTF-8' };
   }
-  return /\.ya?ml$/i.test(path) ? await readYaml(text) : readJson(text);
+  if (!/\.ya?ml$/i.test(path)) return readJson(text);
+  return bytes.length > MAX_YAML_BYTES
+    ? { fault: `has ${bytes.length} bytes of YAML; ${MAX_YAML_BYTES} are the most that are read` }
+    : await readYaml(text);
 }
 
 function readJson(text: string): DocumentReading {

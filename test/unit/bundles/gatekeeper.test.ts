@@ -94,6 +94,7 @@ describe('gates', () => {
     ],
     ['deep.yaml', '['.repeat(3_000), 'not YAML'],
     ['large.json', `"${'x'.repeat(1024 * 1024)}"`, 'are the most'],
+    ['large.yaml', `"${'x'.repeat(256 * 1024)}"`, 'are the most'],
   ])('refuse %s that cannot be read', async (path, content, reason) => {
     expect(await failuresOf({ schemas: { [path]: false } }, { files: { [path]: content } })).toEqual([
       { gate: 'schema', path, reason: expect.stringContaining(reason) },

@@ -20,7 +20,7 @@ type Contents = ReadonlyMap<string, Uint8Array>;
 
 interface Pin {
   readonly version: number;
-  /** When it was read last. */
+  /** When it was read last, if that pinned it. */
   at: number;
 }
 
@@ -44,9 +44,10 @@ export class CrashReader {
   }
 
   async read(): Promise<void> {
+    const asked = this.#world.clock.now();
     const version = await this.#resolve();
     if (version === undefined) return;
-    const pin = { version: version.version, at: this.#world.clock.now() };
+    const pin = { version: version.version, at: this.#pinnedAt(asked) };
     this.#pin = pin;
     const chance = this.#world.random();
     const contents = await (chance < 0.7
@@ -126,7 +127,7 @@ export class CrashReader {
         return await read(process, version, this.#name);
       });
       if (outcome.kind === 'done') {
-        pin.at = asked;
+        pin.at = this.#pinnedAt(asked);
         return outcome.answer;
       }
       if (this.#history.isRefusal(outcome, `reading version ${pin.version}`)) {
@@ -142,6 +143,10 @@ export class CrashReader {
       }
     }
     return undefined;
+  }
+
+  #pinnedAt(asked: number): number {
+    return this.#world.hasUsesSince(asked) ? asked : Number.NEGATIVE_INFINITY;
   }
 
   async #acknowledge(version: number): Promise<void> {

@@ -31,6 +31,9 @@ export interface CrashServers {
 /** No operation lasts longer than this by the clock: an upload is published, and a file that was found is read, within minutes. */
 const LONGEST_OPERATION_MILLISECONDS = 8 * 60_000;
 
+/** How long a process that could not write a use does not try again. */
+const USES_FAIL_FOR = 60_000;
+
 interface Living {
   readonly process: MortalProcess;
   readonly death: Promise<void>;
@@ -61,6 +64,7 @@ export class CrashWorld {
   /** When what is under way began. */
   readonly #underWay = new Set<{ readonly since: number }>();
   #requests = 0;
+  #usesFailedAt = Number.NEGATIVE_INFINITY;
   #standstill: Promise<void> | undefined;
 
   constructor({ fixture, blobConnection, policy }: CrashServers, options: WorldOptions) {
@@ -116,6 +120,11 @@ export class CrashWorld {
     }
   }
 
+  /** Whether whoever was served since then has the use of what was read: readers are served too where it cannot be written. */
+  hasUsesSince(then: number): boolean {
+    return then - this.#usesFailedAt > USES_FAIL_FOR;
+  }
+
   /** Lets some time pass, as long as nothing takes longer for it than it may. */
   pass(milliseconds: number): void {
     const end = this.clock.now() + milliseconds;
@@ -150,7 +159,10 @@ export class CrashWorld {
       if (isDead) return await NEVER;
       const fault = this.faults.next(step);
       const fail = async () => {
-        if (fault?.kind !== 'kill') throw errorOf(fault ?? { kind: 'bug', moment: 'before' }, step);
+        if (fault?.kind !== 'kill') {
+          if (step.startsWith('leases')) this.#usesFailedAt = this.clock.now();
+          throw errorOf(fault ?? { kind: 'bug', moment: 'before' }, step);
+        }
         isDead = true;
         this.#living[this.#living.indexOf(living)] = this.#bear();
         die();

@@ -17,16 +17,12 @@ export interface FaultRates {
   readonly there: number;
 }
 
-/** A use of a version whose write fails so often in a row may be missing: readers are served all the same. */
-const FAILURES_IN_A_ROW = 1;
-
 /** Which steps of all processes meet a fault. */
 export class StepFaults {
   readonly counts = { steps: 0, kill: 0, bug: 0, unavailable: 0 };
   readonly #random: () => number;
   readonly #rates: FaultRates;
   #isOver = false;
-  #failedUses = 0;
 
   constructor(random: () => number, rates: FaultRates) {
     this.#random = random;
@@ -35,13 +31,8 @@ export class StepFaults {
 
   next(step: string): Fault | undefined {
     this.counts.steps += 1;
-    const isUse = step.startsWith('leases');
-    const kind = this.#random() < this.#rateOf(step) ? (this.#pick(KINDS) ?? 'kill') : undefined;
-    if (kind === undefined || (isUse && kind !== 'kill' && this.#failedUses >= FAILURES_IN_A_ROW)) {
-      if (isUse) this.#failedUses = 0;
-      return undefined;
-    }
-    if (isUse && kind !== 'kill') this.#failedUses += 1;
+    if (this.#random() >= this.#rateOf(step)) return undefined;
+    const kind = this.#pick(KINDS) ?? 'kill';
     this.counts[kind] += 1;
     return { kind, moment: this.#random() < 0.5 ? 'before' : 'after' };
   }

@@ -275,8 +275,14 @@ describe.concurrent('without any timer, an instance with a ttl', () => {
       return answer.status === 304 ? undefined : /"health":"(\w+)"/.exec(answer.text)?.[1];
     };
     const registered = await during(() => register(1));
-    expect(await ask()).toBe('passing');
-    await expectExpiryInTime(registered, ask);
+    const first = await ask();
+    if (first === 'expired') {
+      // On a machine that is busy with other things, rightly so.
+      expect(Date.now() - registered.from).toBeGreaterThanOrEqual(1000);
+    } else {
+      expect(first).toBe('passing');
+      await expectExpiryInTime(registered, ask);
+    }
     await register(60);
     expect(await ask()).toBe('passing');
   });

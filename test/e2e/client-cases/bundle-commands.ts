@@ -98,7 +98,7 @@ describe('bundle commands', () => {
     expect((await run('bundle', 'channels', 'envoy')).out).toMatch(/\nstable +2 .*version 3 paused/);
     expect((await run('bundle', 'resume', 'envoy', 'stable')).out).toContain('rolling');
     expect((await run('bundle', 'abort', 'envoy', 'stable')).out).toContain('version 3 aborted');
-    expect(await run('bundle', 'abort', 'envoy', 'stable')).toMatchObject({ code: 4 });
+    expect(await run('bundle', 'resume', 'envoy', 'stable')).toMatchObject({ code: 4 });
     await write('gates.json', '{"required":["cds.yaml"]}');
     expect(await run('bundle', 'activate', 'envoy', 'stable', '3', '--gates', 'gates.json')).toMatchObject({
       code: 1,

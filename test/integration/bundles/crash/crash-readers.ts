@@ -132,11 +132,11 @@ export class CrashReader {
       }
       if (this.#history.isRefusal(outcome, `reading version ${pin.version}`)) {
         const isMissing = outcome.kind === 'failed' && outcome.error instanceof SkerryError;
-        if (isMissing && (isFound || asked - pin.at < PINNED_FOR)) {
-          this.#fault(
-            `version ${pin.version} vanished ${isFound ? 'in a read' : 'between reads'}`,
-            outcome.error,
-          );
+        // Much time may have passed before the request began.
+        const unread = this.#world.clock.now() - pin.at;
+        if (isMissing && (isFound || unread < PINNED_FOR)) {
+          const when = isFound ? 'in a read' : `${unread / 60_000} minutes after it was read`;
+          this.#fault(`version ${pin.version} vanished ${when}`, outcome.error);
         }
         this.#pin = undefined;
         return undefined;

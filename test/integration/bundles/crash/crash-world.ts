@@ -31,8 +31,8 @@ export interface CrashServers {
 /** No operation lasts longer than this by the clock: an upload is published, and a file that was found is read, within minutes. */
 const LONGEST_OPERATION_MILLISECONDS = 8 * 60_000;
 
-/** How long a process that could not write a use does not try again. */
-const USES_FAIL_FOR = 60_000;
+/** For longer than a process that could not write a use does not try again, and took to find out. */
+const USES_FAIL_FOR = LONGEST_OPERATION_MILLISECONDS + 60_000;
 
 interface Living {
   readonly process: MortalProcess;

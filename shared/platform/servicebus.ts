@@ -1,4 +1,5 @@
 import type { ServiceBusClient, ServiceBusMessage, ServiceBusSender } from '@azure/service-bus';
+import { unavailable } from './errors.ts';
 
 /** The SDK alone would wait for a minute, several times over. */
 const SEND_TIMEOUT_MILLISECONDS = 20_000;
@@ -18,6 +19,39 @@ export async function connectServiceBus(connectionString: string): Promise<Servi
       maxRetryDelayInMs: 2_000,
     },
   });
+}
+
+/** What the SDK calls a service that is out of reach or does not answer, where it does not say itself that a retry may help. */
+const PASSING_CODES: ReadonlySet<unknown> = new Set([
+  'ServiceCommunicationProblem',
+  'ServiceTimeout',
+  'ServiceBusy',
+]);
+
+/**
+ * Runs one call of the Service Bus SDK and turns its passing faults into `unavailable`.
+ *
+ * @throws SkerryError `unavailable` when the service cannot be reached or does not answer in time; other errors pass through.
+ */
+export async function askServiceBus<Answer>(call: () => Promise<Answer>): Promise<Answer> {
+  try {
+    return await call();
+  } catch (error) {
+    if (isPassingServiceBusFault(error)) {
+      throw unavailable('The service bus cannot be reached at the moment.', { cause: error });
+    }
+    throw error;
+  }
+}
+
+function isPassingServiceBusFault(error: unknown): boolean {
+  return (
+    error instanceof Error &&
+    (error.name === 'AbortError' ||
+      error.name === 'TimeoutError' ||
+      ('retryable' in error && error.retryable === true) ||
+      ('code' in error && PASSING_CODES.has(error.code)))
+  );
 }
 
 /** How long one call of a sender may take. */

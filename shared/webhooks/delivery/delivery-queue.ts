@@ -1,8 +1,8 @@
 import type { ServiceBusMessage, ServiceBusSender } from '@azure/service-bus';
-import { sendDeadline, sendInBatches } from '../../platform/servicebus.ts';
+import { askServiceBus, sendDeadline, sendInBatches } from '../../platform/servicebus.ts';
 import { messageId, type QueueMessage } from './queue-message.ts';
 
-/** The way of deliveries over the bus. All methods throw when the bus does not answer. */
+/** The way of deliveries over the bus. All methods throw SkerryError `unavailable` when the bus does not answer. */
 export interface DeliveryQueue {
   /**
    * Sends messages; those that were sent before within the queue's window count once.
@@ -23,12 +23,14 @@ export class ServiceBusDeliveryQueue implements DeliveryQueue {
   }
 
   async send<Message extends QueueMessage>(messages: readonly Message[]): Promise<readonly Message[]> {
-    return await sendInBatches(this.#sender, messages, { encode: toServiceBusMessage });
+    return await askServiceBus(() => sendInBatches(this.#sender, messages, { encode: toServiceBusMessage }));
   }
 
   async schedule(message: QueueMessage, at: number): Promise<void> {
-    const sender = await this.#sender();
-    await sender.scheduleMessages(toServiceBusMessage(message), new Date(at), sendDeadline());
+    await askServiceBus(async () => {
+      const sender = await this.#sender();
+      await sender.scheduleMessages(toServiceBusMessage(message), new Date(at), sendDeadline());
+    });
   }
 }
 

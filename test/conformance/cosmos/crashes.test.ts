@@ -9,7 +9,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { indexOnly, isEmulator } from './account.ts';
 
-const CRASHES = process.env.SKERRY_TEST_LONG === undefined ? 4 : 300;
+const CRASHES = process.env.SKERRY_TEST_LONG === undefined ? 2 : 300;
 const SEED = 20_251_125;
 const WRITERS = 6;
 /** Each check reads whole scopes, so they must not grow for ever. */

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { printedSeed, runs } from '../../integration/seeded-runs.ts';
 import { KillableEmulator } from './killable-emulator.ts';
 
-const CRASHES = runs(4, 250);
+const CRASHES = runs(2, 250);
 /** Milliseconds; a busy machine takes seconds to start a process. */
 const PATIENCE = runs(90_000, 1_800_000);
 const SENDERS = 4;

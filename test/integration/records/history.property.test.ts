@@ -119,7 +119,7 @@ describe('the past of a scope', () => {
           await Promise.all(own.map(({ revision }) => lookAt(records, scope, history, revision, order)));
         }
       }),
-      { seed: printedSeed('history.property'), numRuns: runs(4, 300), endOnFailure: true },
+      { seed: printedSeed('history.property'), numRuns: runs(2, 300), endOnFailure: true },
     );
   });
 });

@@ -1,12 +1,15 @@
-import { tooManyRequests } from './errors.ts';
+import { type ErrorDetails, tooManyRequests } from './errors.ts';
 
 export interface MemoryGateOptions {
   /** Bytes that are held at a time. */
   readonly maxBytes: number;
   /** How long, in milliseconds, somebody waits to be let in. */
   readonly patience: number;
-  /** What they are told then. */
+  /** How many wait at the most; as many as come unless told. */
+  readonly maxWaiting?: number;
+  /** What those are told whose turn does not come. */
   readonly refusal: string;
+  readonly refusalDetails?: ErrorDetails;
 }
 
 interface Waiting {
@@ -31,7 +34,7 @@ export class MemoryGate {
    * Waits until there is room; what needs more than all of it is let in alone.
    *
    * @returns what has to be called when the memory is held no more; all calls but the first do nothing.
-   * @throws SkerryError `too-many-requests` after too long.
+   * @throws SkerryError `too-many-requests` after too long, or when too many wait already.
    */
   async enter(bytes: number): Promise<() => void> {
     if (bytes < SMALL_BYTES) return () => undefined;
@@ -50,11 +53,12 @@ export class MemoryGate {
   }
 
   async #wait(bytes: number): Promise<void> {
-    const { patience, refusal } = this.#options;
+    const { patience, maxWaiting = Number.POSITIVE_INFINITY } = this.#options;
+    if (this.#waiting.size >= maxWaiting) throw this.#refused();
     await new Promise<void>((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#waiting.delete(waiting);
-        reject(tooManyRequests(refusal, { fix: 'Send the request again a little later.' }));
+        reject(this.#refused());
         this.#letIn();
       }, patience);
       const letIn = () => {
@@ -64,6 +68,11 @@ export class MemoryGate {
       const waiting: Waiting = { bytes, letIn };
       this.#waiting.add(waiting);
     });
+  }
+
+  #refused(): Error {
+    const { refusal, refusalDetails = { fix: 'Send the request again a little later.' } } = this.#options;
+    return tooManyRequests(refusal, refusalDetails);
   }
 
   #letIn(): void {

@@ -22,6 +22,9 @@ const PUBLIC_KINDS: ReadonlyMap<string, Kind> = new Map([
   ['kv', { isNamed: true, depth: Number.POSITIVE_INFINITY, segment: /^(?!\.{1,2}$)/, isRestorable: true }],
   ['election', { isNamed: true, depth: 1, segment: NAME_PATTERN, isRestorable: false }],
   ['bundle', { isNamed: true, depth: 3, segment: NAME_PATTERN, isRestorable: false }],
+  ['tpl', { isNamed: false, depth: 3, segment: NAME_PATTERN, isRestorable: false }],
+  ['env', { isNamed: true, depth: 3, segment: NAME_PATTERN, isRestorable: false }],
+  ['op', { isNamed: true, depth: 3, segment: NAME_PATTERN, isRestorable: false }],
   ['endpoint', { isNamed: false, depth: 1, segment: NAME_PATTERN, isRestorable: false }],
   ['reg', { isNamed: false, depth: 1, segment: /^.+$/, isRestorable: false }],
 ]);
@@ -42,7 +45,7 @@ export function checkPublicKey(prefix: string, shown = prefix): void {
   if (prefix !== '/' && !isPossible(prefix)) {
     throw invalid(`"${shown.slice(0, 100)}" is neither a key nor the beginning of keys.`, {
       field: 'key',
-      fix: 'Use "/app", "/app/NAME", "/srv", "/srv/SERVICE", "/srv/SERVICE/INSTANCE", "/kv", "/kv/STORE", "/kv/STORE/KEY", "/election/NAME", "/bundle/NAME", "/bundle/NAME/channels/CHANNEL", "/endpoint/SUBSCRIPTION", "/reg", or "/" for all of them.',
+      fix: 'Use "/app", "/app/NAME", "/srv", "/srv/SERVICE", "/srv/SERVICE/INSTANCE", "/kv", "/kv/STORE", "/kv/STORE/KEY", "/election/NAME", "/bundle/NAME", "/bundle/NAME/channels/CHANNEL", "/tpl/ID", "/env/ID", "/env/ID/resources/RESOURCE", "/op/ID", "/endpoint/SUBSCRIPTION", "/reg", or "/" for all of them.',
     });
   }
 }

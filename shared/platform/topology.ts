@@ -45,6 +45,8 @@ interface QueueDeclaration {
   readonly lockDuration: string;
   readonly duplicateDetectionWindow: string;
   readonly maxDeliveryCount: number;
+  /** Whether every message names a session, whose messages are worked on one after the other. */
+  readonly hasSessions: boolean;
 }
 
 export const SERVICE_BUS_QUEUES = {
@@ -54,6 +56,23 @@ export const SERVICE_BUS_QUEUES = {
     duplicateDetectionWindow: 'PT10M',
     // A message counts a delivery whenever its handler dies; only what never succeeds may end in the dead letters.
     maxDeliveryCount: 100,
+    hasSessions: false,
+  },
+  /** What anybody sends to have something done (docs/commands.md); the session is what it is to be done to. */
+  commands: {
+    name: 'commands',
+    lockDuration: 'PT1M',
+    duplicateDetectionWindow: 'PT10M',
+    maxDeliveryCount: 100,
+    hasSessions: true,
+  },
+  /** One message for each attempt of a step. */
+  steps: {
+    name: 'steps',
+    lockDuration: 'PT1M',
+    duplicateDetectionWindow: 'PT10M',
+    maxDeliveryCount: 100,
+    hasSessions: false,
   },
 } as const satisfies Record<string, QueueDeclaration>;
 

@@ -18,6 +18,7 @@ export function serviceBusEntities(subscriptions: readonly BusSubscription[] = [
             Properties: {
               LockDuration: queue.lockDuration,
               MaxDeliveryCount: queue.maxDeliveryCount,
+              RequiresSession: queue.hasSessions,
               RequiresDuplicateDetection: true,
               DuplicateDetectionHistoryTimeWindow: queue.duplicateDetectionWindow,
             },

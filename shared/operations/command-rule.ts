@@ -1,0 +1,66 @@
+import type { z } from 'zod';
+import type { Decisions, Json, StoredRecord } from '../records/index.ts';
+import type { Lane } from './lane.ts';
+import type {
+  OperationError,
+  OperationOutcome,
+  OperationValue,
+  PlannedStep,
+  StepValue,
+} from './operation.ts';
+
+/** An operation with its id and namespace. */
+export interface Operation<Data = Json> extends Omit<OperationValue, 'data'> {
+  readonly id: string;
+  readonly ns: string;
+  readonly data: Data;
+}
+
+/** The newest records of a lane's scope that a rule named. */
+export type Current = ReadonlyMap<string, StoredRecord<Json>>;
+export type Writes = Decisions<Json>['writes'];
+
+/**
+ * What a type of command means; the engine does the rest. Methods that are given `current` decide inside a transaction of the lane's
+ * scope that proves the operation to be the active one: they are pure, and may run again.
+ */
+export interface CommandRule<Data = Json> {
+  /** Such as `environment.create`. */
+  readonly type: string;
+  /** A sentence for the description of the command. */
+  readonly summary: string;
+  /** Of the command's data; its JSON Schema is published. */
+  readonly schema: z.ZodType<Data>;
+  lane(ns: string, data: Data): Lane;
+  /**
+   * Whether it can be done as things stand, asked when the command comes and before it is accepted over HTTP.
+   *
+   * @throws SkerryError with what is wrong.
+   */
+  check(ns: string, data: Data): Promise<void>;
+  /** Keys of the lane's scope, besides its own, that `begin` and `conclude` look at or write. */
+  keys(operation: Operation<Data>): readonly string[];
+  /**
+   * What becoming active changes.
+   *
+   * @throws SkerryError to refuse: the operation has failed then, with that reason, and nothing was written.
+   */
+  begin(operation: Operation<Data>, current: Current, now: number): Writes;
+  /**
+   * The steps, made from what `begin` left behind. Made again after a crash, as long as no step has begun.
+   *
+   * @throws SkerryError to refuse: the operation fails, and `conclude` is told.
+   */
+  plan(operation: Operation<Data>): Promise<readonly PlannedStep[]>;
+  /** Further keys that `stepEnded` looks at or writes. */
+  stepKeys(operation: Operation<Data>, step: StepValue): readonly string[];
+  /** What the end of a step changes; comes before the step's record says so, and must bear to be repeated. */
+  stepEnded(operation: Operation<Data>, step: StepValue, current: Current, now: number): Writes;
+  /** What the end of the operation changes. */
+  conclude(operation: Operation<Data>, end: OperationEnd, current: Current, now: number): Writes;
+}
+
+export interface OperationEnd {
+  readonly outcome: OperationOutcome;
+  readonly error?: OperationError;
+}

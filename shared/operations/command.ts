@@ -1,0 +1,38 @@
+import { z } from 'zod';
+import { nameSchema } from '../platform/http/name.ts';
+
+/** Attributes of a command as a CloudEvent 1.0 in structured JSON; `data` is checked by the rule of the type. */
+export const commandEventSchema = z.looseObject({
+  specversion: z.literal('1.0'),
+  id: z
+    .string()
+    .min(1)
+    .max(256)
+    .describe('With `source` it names the command for ever: sent twice, it is done once.'),
+  source: z.string().min(1).max(512),
+  type: z.string().max(128),
+  datacontenttype: z.string().optional(),
+  time: z.iso.datetime({ offset: true }).optional(),
+  subject: z.string().max(512).optional(),
+  traceparent: z.string().max(128).optional(),
+  ns: nameSchema.optional().describe('The namespace; `default` without.'),
+  replyto: z
+    .string()
+    .max(260)
+    .optional()
+    .describe('A queue or topic of the same namespace of the bus that is told how it goes.'),
+  callback: z.url().optional().describe('A URL that is told how it goes, by a signed webhook.'),
+  callbacksecret: z
+    .string()
+    .optional()
+    .describe('`whsec_…`, by which the webhook is signed; without it Skerry makes one up.'),
+  data: z.unknown(),
+});
+
+export type CommandEvent = z.output<typeof commandEventSchema>;
+
+/** A command that can be done, by somebody who is known. */
+export interface Command extends CommandEvent {
+  readonly ns: string;
+  readonly actor: string;
+}

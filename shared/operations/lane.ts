@@ -1,0 +1,26 @@
+import type { Scope } from '../records/index.ts';
+
+/** What has one operation at a time: an environment, a template or a bundle. */
+export interface Lane {
+  readonly scope: Scope;
+  /** The key of the record that says which operation has the lane and which wait for it. */
+  readonly key: string;
+  /** Of the messages on the queue `commands`. */
+  readonly session: string;
+}
+
+/** The record of a lane, in the scope of what it serialises: so that one transaction moves both. */
+export interface LaneValue {
+  readonly active?: ActiveOperation;
+  /** First in, first out. */
+  readonly waiting: readonly string[];
+  /** Of the last operation that became active. */
+  readonly fence: number;
+}
+
+export interface ActiveOperation {
+  readonly operation: string;
+  readonly fence: number;
+  /** How it ended, once that is decided; it is let go of when its own record says so too. */
+  readonly outcome?: 'succeeded' | 'failed' | 'cancelled';
+}

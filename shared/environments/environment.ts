@@ -71,6 +71,8 @@ export interface ResourceValue {
   /** Which template made it, and with what; absent where it was written down by hand. */
   readonly template?: TemplateUse;
   readonly count: number;
+  /** RFC 3339: when it was made; absent as long as that has not succeeded. */
+  readonly createdOn?: string;
   readonly status: ResourceStatus;
   /** RFC 3339: since when. */
   readonly statusSince: string;
@@ -114,7 +116,15 @@ export function resourcesPrefix(id: string): string {
   return `${environmentKey(id)}/resources/`;
 }
 
+export function resourceKey(environment: string, resource: string): string {
+  return resourcesPrefix(environment) + resource;
+}
+
 /** Below it are all resource groups. */
 export function groupsPrefix(id: string): string {
   return `${environmentKey(id)}/groups/`;
+}
+
+export function groupKey(environment: string, group: string): string {
+  return groupsPrefix(environment) + group;
 }

@@ -5,6 +5,7 @@ import type {
   OperationError,
   OperationOutcome,
   OperationValue,
+  PlannedAction,
   PlannedStep,
   StepValue,
 } from './operation.ts';
@@ -52,12 +53,26 @@ export interface CommandRule<Data = Json> {
    * @throws SkerryError to refuse: the operation fails, and `conclude` is told.
    */
   plan(operation: Operation<Data>): Promise<readonly PlannedStep[]>;
+  /**
+   * What the executor of a step is given, asked before each attempt; without it, the action as it was planned.
+   *
+   * @throws SkerryError for what no further attempt makes better: the step has failed then. `unavailable` passes.
+   */
+  fillIn?(operation: Operation<Data>, step: StepValue): Promise<FilledIn>;
   /** Further keys that `stepEnded` looks at or writes. */
   stepKeys(operation: Operation<Data>, step: StepValue): readonly string[];
   /** What the end of a step changes; comes before the step's record says so, and must bear to be repeated. */
   stepEnded(operation: Operation<Data>, step: StepValue, current: Current, now: number): Writes;
   /** What the end of the operation changes. */
   conclude(operation: Operation<Data>, end: OperationEnd, current: Current, now: number): Writes;
+}
+
+/** What only shows when a step runs. */
+export interface FilledIn {
+  readonly action: PlannedAction;
+  /** Of the step's resource, as an earlier step left them. */
+  readonly outputs: Readonly<Record<string, Json>>;
+  readonly environment?: string;
 }
 
 export interface OperationEnd {

@@ -4,7 +4,7 @@
  * command means is a `CommandRule`, and who does the work an `Executor`.
  */
 export type { Command, CommandEvent } from './command.ts';
-export type { CommandRule, Current, Operation, OperationEnd, Writes } from './command-rule.ts';
+export type { CommandRule, Current, FilledIn, Operation, OperationEnd, Writes } from './command-rule.ts';
 export type { Executor, FindExecutor, Observation, StepOutcome, StepRequest } from './executor.ts';
 export type { ActiveOperation, Lane, LaneValue } from './lane.ts';
 export * from './operation.ts';

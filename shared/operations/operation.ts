@@ -1,4 +1,5 @@
 import type { Json, Scope } from '../records/index.ts';
+import type { Observation } from './executor.ts';
 
 /** The kind of an operation's scope: its record and those of its steps. */
 export const OPERATION_KIND = 'op';
@@ -63,6 +64,8 @@ export interface StepValue extends PlannedStep {
   /** What the executor needs to ask after work that goes on elsewhere. */
   readonly handle?: Json;
   readonly outputs?: Readonly<Record<string, Json>>;
+  /** What was found by a step that looks (`refresh`); absent where its executor cannot. */
+  readonly observation?: Observation;
   readonly error?: string;
   /** The last lines of what the executor has to tell, oldest first. */
   readonly log: readonly string[];

@@ -92,3 +92,21 @@ export function templateScope(ns: string): Scope {
 export function templateKey(id: string): string {
   return `/${TEMPLATE_KIND}/${id}`;
 }
+
+/** Its lane: which operation imports it. */
+export function templateLaneKey(id: string): string {
+  return `${templateKey(id)}/work`;
+}
+
+/** Below it are all versions. */
+export function templateVersionsPrefix(id: string): string {
+  return `${templateKey(id)}/versions/`;
+}
+
+/** Digits of a version's number in its key, so that keys sort as numbers do. */
+const VERSION_DIGITS = 9;
+export const MAX_TEMPLATE_VERSION = 10 ** VERSION_DIGITS - 1;
+
+export function templateVersionKey(id: string, version: number): string {
+  return templateVersionsPrefix(id) + String(version).padStart(VERSION_DIGITS, '0');
+}

@@ -38,16 +38,22 @@ export interface EnvironmentValue {
   readonly stateSince: string;
   /** Why it is in this state, where that is not plain. */
   readonly reason?: string;
+  /** In Deployed-Fail where it is its health that failed: it is Deployed-OK again when that recovers. */
+  readonly failedBy?: 'health';
   /** RFC 3339. */
   readonly createdOn: string;
   readonly destroyedOn?: string;
   readonly destructionPlannedOn?: string;
   /** RFC 3339: when it was told that the planned destruction is near. */
   readonly destructionWarnedOn?: string;
+  /** The operation that destroys it as planned; it is asked for once for each planned time. */
+  readonly destructionOperation?: string;
   /** What it is, or is to be, made from. */
   readonly templates: readonly TemplateUse[];
   readonly entrypoints: readonly string[];
   readonly statusEndpoints: readonly string[];
+  /** Of its own status endpoints. */
+  readonly health?: Health;
 }
 
 export type ResourceStatus = 'deploying' | 'ok' | 'failed' | 'destroying';

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { Decisions, Json, StoredRecord } from '../records/index.ts';
+import type { Decisions, Json, Scope, StoredRecord } from '../records/index.ts';
 import type { Lane } from './lane.ts';
 import type {
   OperationError,
@@ -41,6 +41,12 @@ export interface CommandRule<Data = Json> {
   check(ns: string, data: Data): Promise<void>;
   /** Keys of the lane's scope, besides its own, that `begin` and `conclude` look at or write. */
   keys(operation: Operation<Data>): readonly string[];
+  /**
+   * What the sweep is to look at from now on (shared/records/leases/alarms.ts): its alarm is raised before `begin` is committed.
+   */
+  alarms?(operation: Operation<Data>): readonly { readonly scope: Scope; readonly key: string }[];
+  /** Goes on with what `conclude` left to be done, once the lane is free. What it throws is logged alone: an alarm comes to it later. */
+  concluded?(operation: Operation<Data>): Promise<void>;
   /**
    * What becoming active changes.
    *

@@ -8,3 +8,4 @@ export type { CommandRule, Current, FilledIn, Operation, OperationEnd, Writes } 
 export type { Executor, FindExecutor, Observation, StepOutcome, StepRequest } from './executor.ts';
 export type { ActiveOperation, Lane, LaneValue } from './lane.ts';
 export * from './operation.ts';
+export type { OperationCallbacks, PreparedCallback } from './operation-callbacks.ts';

@@ -27,6 +27,7 @@ export const COSMOS_CONTAINERS = {
       '/expiresAt/?',
       '/lease/?',
       '/milestone/?',
+      '/listed/?',
     ],
   },
   leases: { id: 'leases', partitionKey: '/scope', indexedPaths: ['/expiresAt/?'] },

@@ -9,8 +9,17 @@ export interface Life {
   readonly lease?: string;
 }
 
+/** What a record carries beside its value. */
+export interface Attributes extends Life {
+  /**
+   * By which the record stands among those of its namespace and kind, of all scopes (`Records.listed`): a short text that no
+   * other of them has at the time. A put without it takes the record out of that listing.
+   */
+  readonly listed?: string;
+}
+
 /** One named value of a scope, as it stands after its newest change. */
-export interface StoredRecord<Value> extends Life {
+export interface StoredRecord<Value> extends Attributes {
   readonly key: string;
   readonly value: Value;
   /** Revision of the record's newest change. */
@@ -23,7 +32,7 @@ export interface StoredRecord<Value> extends Life {
 export type ChangeType = 'put' | 'delete' | 'expire';
 
 /** What one write did. Changes are immutable, and their revisions number the writes of a scope without gaps. */
-export interface Change<Value> extends Life {
+export interface Change<Value> extends Attributes {
   readonly revision: number;
   readonly key: string;
   readonly type: ChangeType;
@@ -58,11 +67,15 @@ export function recordAfter<Value>(change: Change<Value>): StoredRecord<Value> |
     revision: change.revision,
     createdAt: change.previous?.createdAt ?? change.at,
     updatedAt: change.at,
-    ...lifeOf(change),
+    ...attributesOf(change),
   };
 }
 
-/** The end that a record or a change carries, and nothing else of it. */
-export function lifeOf({ expiresAt, lease }: Life): Life {
-  return { ...(expiresAt !== undefined && { expiresAt }), ...(lease !== undefined && { lease }) };
+/** The attributes that a record or a change carries, and nothing else of it. */
+export function attributesOf({ expiresAt, lease, listed }: Attributes): Attributes {
+  return {
+    ...(expiresAt !== undefined && { expiresAt }),
+    ...(lease !== undefined && { lease }),
+    ...(listed !== undefined && { listed }),
+  };
 }

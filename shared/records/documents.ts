@@ -1,8 +1,8 @@
 import {
+  type Attributes,
+  attributesOf,
   type Change,
   type ChangeType,
-  type Life,
-  lifeOf,
   type StoredRecord,
   type Transaction,
 } from './change.ts';
@@ -33,10 +33,10 @@ interface ScopeDocument {
 }
 
 /**
- * The newest state of one key. A deleted record stays as a tombstone: no value, but its revision. Its end stands at the top,
- * where it is indexed, so that a sweep finds what has lapsed.
+ * The newest state of one key. A deleted record stays as a tombstone: no value, but its revision. Its attributes stand at the top,
+ * where they are indexed, so that a sweep finds what has lapsed. `listed` is `namespace:kind:text`.
  */
-export interface RecordDocument<Value> extends ScopeDocument, Life {
+export interface RecordDocument<Value> extends ScopeDocument, Attributes {
   readonly type: 'record';
   readonly value?: Value;
   readonly createdAt: string;
@@ -51,9 +51,9 @@ export interface ChangeDocument<Value> extends ScopeDocument {
   readonly previousRevision?: number;
   readonly previousCreatedAt?: string;
   readonly previousUpdatedAt?: string;
-  /** Kept apart from the record's own, which is indexed. */
-  readonly life?: Life;
-  readonly previousLife?: Life;
+  /** The attributes, kept apart from the record's own, which are indexed. */
+  readonly life?: Attributes;
+  readonly previousLife?: Attributes;
   readonly actor: string;
   readonly at: string;
   readonly traceparent?: string;
@@ -113,9 +113,9 @@ export function toChangeDocument<Value>(scope: Scope, change: Change<Value>): Ch
       previousRevision: previous.revision,
       previousCreatedAt: previous.createdAt,
       previousUpdatedAt: previous.updatedAt,
-      ...(hasEnd(previous) && { previousLife: lifeOf(previous) }),
+      ...(hasAttributes(previous) && { previousLife: attributesOf(previous) }),
     }),
-    ...(hasEnd(change) && { life: lifeOf(change) }),
+    ...(hasAttributes(change) && { life: attributesOf(change) }),
     actor: change.actor,
     at: change.at,
     ...(change.traceparent !== undefined && { traceparent: change.traceparent }),
@@ -165,7 +165,9 @@ export function toRecordDocument<Value>(scope: Scope, change: Change<Value>): Re
     ...(change.value !== undefined && { value: change.value }),
     createdAt: change.previous?.createdAt ?? change.at,
     updatedAt: change.at,
-    ...(change.value !== undefined && lifeOf(change)),
+    ...(change.value !== undefined && attributesOf(change)),
+    ...(change.value !== undefined &&
+      change.listed !== undefined && { listed: `${listedPrefix(scope.ns, scope.kind)}${change.listed}` }),
   };
 }
 
@@ -174,12 +176,25 @@ export function fromRecordDocument<Value>(document: RecordDocument<Value>): Stor
   if (document.value === undefined) {
     return undefined;
   }
-  const { key, value, revision, createdAt, updatedAt } = document;
-  return { key, value, revision, createdAt, updatedAt, ...lifeOf(document) };
+  const { ns, kind, key, value, revision, createdAt, updatedAt, listed } = document;
+  return {
+    key,
+    value,
+    revision,
+    createdAt,
+    updatedAt,
+    ...attributesOf(document),
+    ...(listed !== undefined && { listed: listed.slice(listedPrefix(ns, kind).length) }),
+  };
 }
 
-function hasEnd({ expiresAt, lease }: Life): boolean {
-  return expiresAt !== undefined || lease !== undefined;
+/** What `listed` of a record document begins with. */
+export function listedPrefix(ns: string, kind: string): string {
+  return `${ns}:${kind}:`;
+}
+
+function hasAttributes({ expiresAt, lease, listed }: Attributes): boolean {
+  return expiresAt !== undefined || lease !== undefined || listed !== undefined;
 }
 
 function scopeFields(scope: Scope) {

@@ -3,7 +3,7 @@
  * Start reading at `records.ts`. `log/` is how a write becomes durable (`commit-queue.ts`) and how a process follows a log
  * (`scope-state.ts`), `leases/` what ends by itself, `history/` how the past is read and cut off, `watch/` how it is followed.
  */
-export type { Change, ChangeType, Json, Life, StoredRecord, Transaction } from './change.ts';
+export type { Attributes, Change, ChangeType, Json, Life, StoredRecord, Transaction } from './change.ts';
 export { recordAfter } from './change.ts';
 export { Compaction, type RetentionPolicy } from './history/compaction.ts';
 export { type Head, historyCompacted } from './history/head.ts';
@@ -18,6 +18,7 @@ export { type Holder, type LeaseQuestion, Leases } from './leases/leases.ts';
 export { leaseIsOver, type SessionLease, SessionLeases } from './leases/session-leases.ts';
 export { Sweep, type Sweeper, type SweepSummary } from './leases/sweep.ts';
 export { MAX_VALUE_BYTES } from './log/commit-queue.ts';
+export type { ListedPage, ListedRequest } from './log/listed.ts';
 export type { Listing, PageRequest } from './log/listing.ts';
 export { type ListOptions, Records, type RecordsOptions } from './records.ts';
 export { parseScopeId, type Scope, scopeId } from './scope.ts';

@@ -11,6 +11,7 @@ import { type ExpirySummary, expireLapsed } from './leases/expiry-sweep.ts';
 import { Lifetimes } from './leases/lifetimes.ts';
 import { leaseIsOver, type SessionLeases } from './leases/session-leases.ts';
 import { CommitQueue } from './log/commit-queue.ts';
+import { type ListedPage, type ListedRequest, readListed } from './log/listed.ts';
 import {
   isPinned,
   type Listing,
@@ -180,6 +181,19 @@ export class Records {
         : listFromSnapshot(snapshot, options, isGone),
     );
     return { ...(listing as Omit<Listing<Value>, 'ageSeconds'>), ageSeconds };
+  }
+
+  /**
+   * A page of the records of a kind that carry `listed`, of all scopes and in its order, by one query over all of them: each is as it
+   * is when it is read, and what is written between two pages is on the second if it comes behind the first.
+   *
+   * @throws SkerryError `invalid` when `after` is no cursor of such a listing.
+   */
+  async listed<Value>(ns: string, kind: string, request: ListedRequest<Value>): Promise<ListedPage<Value>> {
+    const { container, clock, sessions } = this.#options;
+    return await readListed(container, { ns, kind }, request, ({ scope, record }) =>
+      new Lifetimes(scope, clock, sessions).hideGone(false, (isGone) => !isGone(record)),
+    );
   }
 
   /**

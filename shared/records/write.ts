@@ -1,8 +1,8 @@
-import type { Life, StoredRecord } from './change.ts';
+import type { Attributes, StoredRecord } from './change.ts';
 
 /** What a write does to its key, once it has seen the state. */
 export type Decision<Value> =
-  | ({ readonly type: 'put'; readonly value: Value } & Life)
+  | ({ readonly type: 'put'; readonly value: Value } & Attributes)
   /** With `alsoLapsed` it removes what has lapsed already too, which `decide` does not see; nothing where there is no record. */
   | { readonly type: 'delete'; readonly alsoLapsed?: boolean }
   /**

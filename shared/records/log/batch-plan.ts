@@ -1,6 +1,6 @@
 import { toTimestamp } from '../../platform/clock.ts';
 import { tooLarge, unprocessable } from '../../platform/errors.ts';
-import { type Change, lifeOf, recordAfter, type StoredRecord } from '../change.ts';
+import { attributesOf, type Change, recordAfter, type StoredRecord } from '../change.ts';
 import { isUnder } from '../key.ts';
 import type { Commit, CommitSet, Decision, Decisions, KeyRange, WriteSet } from '../write.ts';
 
@@ -233,7 +233,7 @@ function contentOf<Value>(decision: Exclude<Decision<Value>, { type: 'keep' }>) 
       fix: 'Keep large content in a bundle, and its name here.',
     });
   }
-  return { ...(value !== undefined && { value }), ...(decision.type === 'put' && lifeOf(decision)) };
+  return { ...(value !== undefined && { value }), ...(decision.type === 'put' && attributesOf(decision)) };
 }
 
 function outcomeOf<Value>(

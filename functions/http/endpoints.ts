@@ -2,6 +2,7 @@ import type { Endpoint } from '../../shared/platform/http/index.ts';
 import type { Services } from '../services.ts';
 import { appEndpoints } from './apps.ts';
 import { bundleEndpoints } from './bundles/index.ts';
+import { controllerEndpoints } from './controller/index.ts';
 import { deadLetterEndpoints } from './dead-letters.ts';
 import { deliveryEndpoints } from './deliveries.ts';
 import { electionEndpoints } from './elections.ts';
@@ -39,6 +40,7 @@ const described: readonly Endpoint<Services>[] = [
   ...probeEndpoints,
   ...nesoiEndpoints,
   ...gossipEndpoints,
+  ...controllerEndpoints,
 ];
 
 /** Every endpoint of the app. */

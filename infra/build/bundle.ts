@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync, realpathSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -54,6 +55,7 @@ export async function bundleFunctions({
     banner: { js: REQUIRE_BANNER },
     external: ['@azure/functions-core'],
     plugins: [lazyCommonJs],
+    define: { SKERRY_REVISION: JSON.stringify(revision()) },
     sourcemap: 'linked',
     sourcesContent: false,
     metafile: true,
@@ -94,6 +96,11 @@ export async function functionEntries(): Promise<Record<string, string>> {
     throw new Error('There is nothing to bundle: no functions/<group>/index.ts was found.');
   }
   return entries;
+}
+
+/** The commit that is built; empty where this is no repository. */
+function revision(): string {
+  return spawnSync('git', ['rev-parse', 'HEAD'], { cwd: root, encoding: 'utf8' }).stdout?.trim() ?? '';
 }
 
 async function replaceFiles(outFolder: string, files: readonly OutputFile[]): Promise<void> {

@@ -5,7 +5,7 @@ import type { Settings } from '../settings.ts';
 import { type AccessControl, type AccessSettings, createAccessControl } from './access.ts';
 import { checkInput } from './check.ts';
 import { completeBody, isStream } from './complete-body.ts';
-import type { Endpoint, Surface } from './endpoint.ts';
+import type { Endpoint, ShowRefusal, Surface } from './endpoint.ts';
 import { IncomingContext, requestIdOf } from './incoming-context.ts';
 import { readJsonBody } from './json-body.ts';
 import { nameSchema } from './name.ts';
@@ -41,6 +41,7 @@ export interface DispatchOptions<Services> {
 interface Route<Services> {
   readonly template: RouteTemplate;
   readonly surface: Surface;
+  readonly showRefusal: ShowRefusal | undefined;
   readonly endpoints: ReadonlyMap<string, Endpoint<Services>>;
   /** Stands for the route where no endpoint has the method of the request. */
   readonly first: Endpoint<Services>;
@@ -75,8 +76,11 @@ export function createRouteHandlers<Services>(
       name: functionName(NO_ROUTE),
       route: NO_ROUTE.text,
       handle: (request, invocation) =>
-        dispatcher.answer(request, invocation, { surface: 'canonical', template: NO_ROUTE }, () =>
-          Promise.reject(noSuchResource(request)),
+        dispatcher.answer(
+          request,
+          invocation,
+          { surface: 'canonical', showRefusal: undefined, template: NO_ROUTE },
+          () => Promise.reject(noSuchResource(request)),
         ),
     },
   ];
@@ -99,7 +103,7 @@ class Dispatcher<Services> {
   async answer(
     request: IncomingRequest,
     invocation: Invocation,
-    { surface, template }: Pick<Route<Services>, 'surface' | 'template'>,
+    { surface, showRefusal, template }: Pick<Route<Services>, 'surface' | 'showRefusal' | 'template'>,
     work: (requestId: string) => Promise<HttpResponse>,
   ): Promise<CompleteResponse> {
     const requestId = requestIdOf(request.headers, this.#random);
@@ -119,7 +123,8 @@ class Dispatcher<Services> {
       if (isOurFault(error)) {
         logFailure(error);
       }
-      return withRequestId(await complete(errorResponse(error, surface, requestId)), requestId);
+      const form = { show: showRefusal, headers: request.headers };
+      return withRequestId(await complete(errorResponse(error, surface, requestId, form)), requestId);
     }
   }
 
@@ -183,7 +188,7 @@ function toRoute<Services>(group: readonly [Endpoint<Services>, ...Endpoint<Serv
   if (endpoints.size !== group.length) {
     throw new Error(`Two endpoints of the route ${first.route.text} have the same method.`);
   }
-  if (group.some(({ surface }) => surface !== first.surface)) {
+  if (group.some((one) => one.surface !== first.surface || one.showRefusal !== first.showRefusal)) {
     throw new Error(`The endpoints of the route ${first.route.text} are of different surfaces.`);
   }
   const methods = new Set([...endpoints.keys(), 'OPTIONS']);
@@ -193,6 +198,7 @@ function toRoute<Services>(group: readonly [Endpoint<Services>, ...Endpoint<Serv
   return {
     template: first.route,
     surface: first.surface,
+    showRefusal: first.showRefusal,
     endpoints,
     first,
     methods: [...methods].sort().join(', '),

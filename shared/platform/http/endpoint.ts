@@ -5,7 +5,7 @@ import { checkInput } from './check.ts';
 import { nameSchema } from './name.ts';
 import type { RawQuery } from './query.ts';
 import { type BodyOf, isRawBody, type RawBody, type RawContent, withinBudget } from './raw-body.ts';
-import { CheckedRequest, type EndpointRequest, type RequestContext } from './request.ts';
+import { CheckedRequest, type EndpointRequest, type HeaderReader, type RequestContext } from './request.ts';
 import type { HttpResponse } from './response.ts';
 import { type ParameterNames, parseRoute, type RouteTemplate } from './route.ts';
 
@@ -45,6 +45,7 @@ export type RequestHeader =
   | 'Range'
   | 'If-Range'
   | 'Last-Event-ID'
+  | 'Idempotency-Key'
   | 'WebHook-Allowed-Origin'
   | 'WebHook-Allowed-Rate';
 
@@ -60,6 +61,7 @@ export type ResponseHeader =
   | 'Accept-Ranges'
   | 'Vary'
   | 'Link'
+  | 'Operation-Location'
   | 'Retry-After';
 
 export interface ResponseDeclaration {
@@ -72,6 +74,8 @@ export interface ResponseDeclaration {
   readonly orContent?: boolean;
   readonly headers?: readonly ResponseHeader[];
 }
+
+export type ShowRefusal = (status: number, reason: string, headers: HeaderReader) => HttpResponse;
 
 /** The text of every route parameter, by its name: `{ name: string }` for `api/v1/apps/{name}`. */
 export type RouteParameters<Route extends string> = { readonly [Name in ParameterNames<Route>]: string };
@@ -112,6 +116,8 @@ export interface EndpointDeclaration<
   readonly responses: Readonly<Record<number, ResponseDeclaration>>;
   /** Errors of its own, besides those that checking, access and storage give everywhere. */
   readonly errors?: readonly ErrorKind[];
+  /** How a legacy surface tells refusals, where that is not as text; the same for all endpoints of a route. */
+  readonly showRefusal?: ShowRefusal;
   /** Throws SkerryError to refuse. */
   handle(
     request: EndpointRequest<RouteParameters<Route>, z.output<z.ZodObject<Query>>, BodyOf<Body>>,
@@ -144,6 +150,7 @@ export interface Endpoint<Services> {
   readonly requestHeaders: readonly RequestHeader[];
   readonly responses: Readonly<Record<number, ResponseDeclaration>>;
   readonly errors: readonly ErrorKind[];
+  readonly showRefusal: ShowRefusal | undefined;
   /**
    * Checks the input and lets the handler answer.
    *
@@ -188,6 +195,7 @@ export function defineEndpoint<Services>() {
       requestHeaders: declaration.requestHeaders ?? [],
       responses: declaration.responses,
       errors: declaration.errors ?? [],
+      showRefusal: declaration.showRefusal,
       async invoke(context, input, services) {
         const checked = {
           params: checkInput(params, input.params, 'path parameter') as RouteParameters<Route>,

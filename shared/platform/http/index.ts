@@ -1,6 +1,7 @@
 export { preferredType } from './accept.ts';
 export { BodyBudget } from './body-budget.ts';
 export { answerRange, type ByteRange, readByteRange } from './byte-range.ts';
+export { checkInput } from './check.ts';
 export {
   createRouteHandlers,
   type DispatchOptions,

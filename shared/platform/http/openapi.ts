@@ -41,6 +41,8 @@ const REQUEST_HEADERS: Readonly<Record<RequestHeader, string>> = {
   Range: 'A range of bytes (`bytes=0-1023`, `bytes=1024-`, `bytes=-500`): the answer is 206 with that part.',
   'If-Range': 'An entity tag: the range is obeyed only if the content still has it.',
   'Last-Event-ID': 'The id of the last event of the stream before; it wins over what the query says.',
+  'Idempotency-Key':
+    'Up to 200 characters that the caller chose: the same request sent again with them is the same operation.',
   'If-Match': 'Entity tags, or `*`: the write happens only if the present state has one of them.',
   'If-None-Match':
     'Entity tags, or `*`: a read answers 304, a write does not happen, if the present state has one of them.',
@@ -70,6 +72,10 @@ const RESPONSE_HEADERS: Readonly<Record<ResponseHeader, JsonObject>> = {
   'Accept-Ranges': { description: 'Whether ranges may be asked for.', schema: { type: 'string' } },
   Vary: { description: 'The request headers that the answer depends on.', schema: { type: 'string' } },
   Link: { description: 'Related resources.', schema: { type: 'string' } },
+  'Operation-Location': {
+    description: 'Where to ask how the work goes: the URL of the operation.',
+    schema: { type: 'string' },
+  },
   'Retry-After': { description: 'Seconds after which a retry makes sense.', schema: { type: 'integer' } },
 };
 

@@ -1,5 +1,6 @@
 import { type ErrorKind, SkerryError } from '../errors.ts';
-import type { Surface } from './endpoint.ts';
+import type { ShowRefusal, Surface } from './endpoint.ts';
+import type { HeaderReader } from './request.ts';
 import { type HttpResponse, text } from './response.ts';
 
 const PROBLEM_BASE = 'https://skerry.dev/problems/';
@@ -45,16 +46,27 @@ export interface Problem {
   readonly requestId: string;
 }
 
+/** How refusals are told that are not problems: as text unless said otherwise. */
+export interface RefusalForm {
+  readonly show: ShowRefusal | undefined;
+  readonly headers: HeaderReader;
+}
+
 /** The answer for anything thrown; what is not a SkerryError tells nothing but the request id. */
-export function errorResponse(error: unknown, surface: Surface, requestId: string): HttpResponse {
+export function errorResponse(
+  error: unknown,
+  surface: Surface,
+  requestId: string,
+  form?: RefusalForm,
+): HttpResponse {
   const known = error instanceof SkerryError ? error : undefined;
   const headers = { ...known?.headers, ...retryAfter(known) };
   if (surface === 'legacy') {
     const kind = known?.kind ?? 'internal';
     const status = (known && LEGACY_STATUSES[known.kind]) ?? PROBLEM_KINDS[kind].status;
-    return text(status, `${known === undefined ? PROBLEM_KINDS.internal.title : reasonOf(known)}\n`, {
-      headers,
-    });
+    const reason = known === undefined ? PROBLEM_KINDS.internal.title : reasonOf(known);
+    const refusal = form?.show?.(status, reason, form.headers) ?? text(status, `${reason}\n`);
+    return { ...refusal, headers: { ...refusal.headers, ...headers } };
   }
   const problem = toProblem(known, requestId);
   return {

@@ -44,10 +44,21 @@ export { checkEndpoint, type EndpointPolicy } from './endpoint/endpoint-policy.t
 export { EndpointStorage } from './endpoint/endpoint-storage.ts';
 export { EndpointTest } from './endpoint/endpoint-test.ts';
 export {
+  createExchange,
+  describeFault,
+  type Exchange,
+  type ExchangeAnswer,
+  isPlain,
+  oneLine,
+  oneValue,
+} from './endpoint/exchange.ts';
+export {
   type FailingEndpoint,
   FailingEndpoints,
   removeFailingEndpoint,
 } from './endpoint/failing-endpoints.ts';
+export { hideSecrets } from './endpoint/hide-secrets.ts';
+export { retryAfterMilliseconds } from './endpoint/retry-after.ts';
 export {
   type AskForConsent,
   type ConsentAnswer,
@@ -61,8 +72,10 @@ export type { ToldChange } from './notification/change-data.ts';
 export {
   type CloudEvent,
   cloudEvent,
+  eventSource,
 } from './notification/cloud-event.ts';
 export { RequestWriter } from './notification/request-writer.ts';
+export { sign } from './notification/signature.ts';
 export type { WebhookRequest } from './notification/webhook-request.ts';
 export { CursorStorage } from './ordered/cursor-storage.ts';
 export { type HeardChanges, OrderedDeliveries } from './ordered/ordered-deliveries.ts';

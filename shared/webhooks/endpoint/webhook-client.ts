@@ -3,8 +3,15 @@ import { StringDecoder } from 'node:string_decoder';
 import type { Clock } from '../../platform/clock.ts';
 import { SkerryError } from '../../platform/errors.ts';
 import type { WebhookRequest } from '../notification/webhook-request.ts';
-import { createConnector } from './connector.ts';
-import { checkEndpoint, type EndpointPolicy } from './endpoint-policy.ts';
+import type { EndpointPolicy } from './endpoint-policy.ts';
+import {
+  createExchange,
+  describeFault,
+  type ExchangeRequest,
+  isPlain,
+  oneLine,
+  oneValue,
+} from './exchange.ts';
 import { hideSecrets } from './hide-secrets.ts';
 import { retryAfterMilliseconds } from './retry-after.ts';
 
@@ -62,21 +69,9 @@ const CONSENT_TIMEOUT_MILLISECONDS = 5_000;
 const MAX_RESPONSE_BYTES = 20_000;
 /** What is told of it, to explain a failure. */
 const MAX_EXCERPT_CHARACTERS = 200;
-const MAX_FAULT_CHARACTERS = 400;
 
-/** More than who asks for patience every second. */
-const MAX_ANNOUNCEMENTS = 50;
-
-const KEEP_ALIVE_MILLISECONDS = 10_000;
-const MAX_KEEP_ALIVE_MILLISECONDS = 60_000;
-
-interface Exchange {
-  readonly method: 'POST' | 'OPTIONS';
-  readonly endpoint: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string;
+interface Call extends Omit<ExchangeRequest, 'maxBytes'> {
   readonly secrets?: readonly string[];
-  readonly timeoutMilliseconds: number;
 }
 
 interface Answer {
@@ -97,34 +92,26 @@ export function createWebhookClient({
   timeoutMilliseconds,
   clock,
 }: WebhookClientOptions): WebhookClient {
-  let connections: ReturnType<typeof openConnections> | undefined;
+  const exchange = createExchange(policy);
 
-  async function exchange({ endpoint, secrets = [], timeoutMilliseconds: timeout, ...rest }: Exchange) {
+  async function call({ secrets = [], ...request }: Call) {
     try {
-      checkEndpoint(endpoint, policy);
-      connections ??= openConnections(policy);
-      const { request, dispatcher } = await connections;
-      const headers = { ...rest.headers, 'accept-encoding': 'identity' };
-      const { onInfo, signal: flooded } = countAnnouncements();
-      const signal = AbortSignal.any([AbortSignal.timeout(timeout), flooded]);
-      const exchanged = request(endpoint, { ...rest, headers, dispatcher, signal, onInfo });
-      const answer = await unlessAborted(signal, exchanged);
-      const { bytes, isWhole } = await readStart(answer.body);
-      const text = isPlain(answer.headers) ? decodeText(bytes, secrets) : undefined;
-      return { status: answer.statusCode, headers: answer.headers, text, isWhole };
+      const { status, headers, bytes, end } = await exchange({ ...request, maxBytes: MAX_RESPONSE_BYTES });
+      const text = isPlain(headers) ? decodeText(bytes, secrets) : undefined;
+      return { status, headers, text, isWhole: end === 'whole' };
     } catch (fault) {
       const isFinal = fault instanceof SkerryError;
-      return { error: describeFault(fault, timeout), ...(isFinal && { isFinal }) };
+      return { error: describeFault(fault, request.timeoutMilliseconds), ...(isFinal && { isFinal }) };
     }
   }
 
   return {
     async post(request) {
-      const answer = await exchange({ method: 'POST', ...request, timeoutMilliseconds });
+      const answer = await call({ method: 'POST', ...request, timeoutMilliseconds });
       return 'error' in answer ? answer : toResult(answer, clock);
     },
     async askForConsent(request) {
-      const answer = await exchange({
+      const answer = await call({
         method: 'OPTIONS',
         ...request,
         timeoutMilliseconds: Math.min(timeoutMilliseconds, CONSENT_TIMEOUT_MILLISECONDS),
@@ -132,43 +119,6 @@ export function createWebhookClient({
       return 'error' in answer ? answer : toConsentAnswer(answer);
     },
   };
-}
-
-/** Answers of 1xx come before the one that counts; who pours them out wants to keep this process busy. */
-function countAnnouncements(): { readonly onInfo: () => void; readonly signal: AbortSignal } {
-  const controller = new AbortController();
-  let count = 0;
-  const onInfo = () => {
-    count += 1;
-    if (count > MAX_ANNOUNCEMENTS) {
-      controller.abort(new Error('The endpoint announces an answer without end.'));
-    }
-  };
-  return { onInfo, signal: controller.signal };
-}
-
-/** While a connection is made undici does not look at the signal; that takes as long as a name server or a handshake likes. */
-async function unlessAborted<Value>(signal: AbortSignal, work: Promise<Value>): Promise<Value> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const abort = () => reject(signal.reason);
-  signal.addEventListener('abort', abort);
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
-}
-
-/** Loaded at first use: most instances answer requests and deliver nothing. */
-async function openConnections(policy: EndpointPolicy) {
-  const { Agent, buildConnector, request } = await import('undici');
-  const dispatcher = new Agent({
-    connect: createConnector(policy, buildConnector),
-    keepAliveTimeout: KEEP_ALIVE_MILLISECONDS,
-    keepAliveMaxTimeout: MAX_KEEP_ALIVE_MILLISECONDS,
-    allowH2: false,
-  });
-  return { request, dispatcher };
 }
 
 function toResult({ status, headers, text, isWhole }: Answer, clock: Clock): WebhookResult {
@@ -193,37 +143,6 @@ function toConsentAnswer({ status, headers }: Answer): ConsentAnswer {
   };
 }
 
-function oneValue(header: string | readonly string[] | undefined): string | undefined {
-  return typeof header === 'object' ? header.join(', ') : header;
-}
-
-/** The first bytes of an answer. Its status has decided already, so that what goes wrong here does not matter. */
-async function readStart(
-  body: AsyncIterable<Uint8Array>,
-): Promise<{ readonly bytes: Buffer; readonly isWhole: boolean }> {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  let isWhole = false;
-  try {
-    for await (const chunk of body) {
-      chunks.push(chunk);
-      bytes += chunk.length;
-      if (bytes >= MAX_RESPONSE_BYTES) {
-        return { bytes: Buffer.concat(chunks), isWhole };
-      }
-    }
-    isWhole = true;
-  } catch {
-    // The text is shorter then.
-  }
-  return { bytes: Buffer.concat(chunks), isWhole };
-}
-
-function isPlain(headers: IncomingHttpHeaders): boolean {
-  const encoding = oneValue(headers['content-encoding']) ?? 'identity';
-  return encoding.trim().toLowerCase() === 'identity';
-}
-
 /** Hides secrets in all that was read before it is cut, lest half of one stays; what is no UTF-8 becomes longer. */
 function decodeText(bytes: Buffer, secrets: readonly string[]): string {
   const text = hideSecrets(decode(bytes), secrets, bytes.length >= MAX_RESPONSE_BYTES);
@@ -239,22 +158,4 @@ function statusError(status: number, text: string): string {
   const excerpt = oneLine(text.slice(0, MAX_EXCERPT_CHARACTERS));
   const redirect = status >= 300 && status < 400 ? ' (redirects are not followed)' : '';
   return `HTTP ${status}${redirect}${excerpt === '' ? '' : `: ${excerpt}`}`;
-}
-
-function describeFault(fault: unknown, timeoutMilliseconds: number): string {
-  // Of the addresses of a name that were tried in vain, one stands for all.
-  const error = fault instanceof AggregateError ? (fault.errors[0] ?? fault) : fault;
-  if (!(error instanceof Error)) {
-    return oneLine(String(error));
-  }
-  if (error.name === 'TimeoutError') {
-    return `No answer within ${timeoutMilliseconds / 1000} s.`;
-  }
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
-  const isOurs = error instanceof SkerryError || code === undefined || error.message.includes(code);
-  return oneLine(isOurs ? error.message : `${code}: ${error.message}`).slice(0, MAX_FAULT_CHARACTERS);
-}
-
-function oneLine(text: string): string {
-  return text.replace(/[\s\p{Cc}]+/gu, ' ').trim();
 }

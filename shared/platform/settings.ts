@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { originCredentialsSchema } from './origin-credentials.ts';
 import { CONNECTIONS } from './topology.ts';
 
 const flag = z
@@ -44,6 +45,8 @@ const settingsSchema = z.object({
       error: 'must be keys of 32 bytes in base64, separated by commas',
     })
     .transform((keys) => keys.map((key) => Buffer.from(key, 'base64'))),
+  /** What executors show to whom they call: a JSON object of origins, each with a `token`, or a `secret` that signs. */
+  SKERRY_EXECUTOR_CREDENTIALS: originCredentialsSchema.prefault('{}'),
   /** How far the clocks of two instances may differ; a subscription to many scopes hears of changes this much older than itself. */
   SKERRY_CLOCK_SKEW_MILLISECONDS: z.coerce.number().nonnegative().default(1000),
   /** How long an expired instance stays listed before it is removed. */

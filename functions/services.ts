@@ -63,10 +63,11 @@ import {
   type WebhookClient,
 } from '../shared/webhooks/index.ts';
 import { type BundleParts, type BundleServices, bundleServices } from './bundle-services.ts';
+import { type EnvironmentServices, environmentServices } from './environment-services.ts';
 import { lazily } from './lazily.ts';
 
 /** What handlers and triggers work with. Every member is made at its first use, so that nothing connects at import. */
-export interface Services extends BundleServices {
+export interface Services extends BundleServices, EnvironmentServices {
   readonly settings: Settings;
   readonly clock: Clock;
   readonly random: Random;
@@ -189,6 +190,7 @@ export function composeServices(settings: Settings): Services {
     compactor: () => new Compactor({ compaction: app.compaction, retention: app.retention, clock, random }),
 
     ...bundleServices(endpointPolicy),
+    ...environmentServices(),
 
     applications: () => new Applications(app.records),
     keyValues: () => new KeyValues(app.records, clock),

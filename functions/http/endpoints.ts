@@ -6,6 +6,7 @@ import { controllerEndpoints } from './controller/index.ts';
 import { deadLetterEndpoints } from './dead-letters.ts';
 import { deliveryEndpoints } from './deliveries.ts';
 import { electionEndpoints } from './elections.ts';
+import { environmentEndpoints } from './environments/index.ts';
 import { gossipEndpoints } from './gossip.ts';
 import { healthEndpoints } from './health.ts';
 import { historyEndpoints } from './history.ts';
@@ -26,6 +27,7 @@ const described: readonly Endpoint<Services>[] = [
   ...serviceEndpoints,
   ...keyValueEndpoints,
   ...bundleEndpoints,
+  ...environmentEndpoints,
   ...subscriptionEndpoints,
   ...webhookOperationEndpoints,
   ...webhookConsentEndpoints,

@@ -1,0 +1,26 @@
+import { Environments, ResourceGroups, Resources } from '../shared/environments/index.ts';
+import type { Clock } from '../shared/platform/clock.ts';
+import type { Records } from '../shared/records/index.ts';
+import type { Makers } from './lazily.ts';
+
+/** What handlers and triggers work with, of environments. */
+export interface EnvironmentServices {
+  readonly environments: Environments;
+  readonly resources: Resources;
+  readonly resourceGroups: ResourceGroups;
+}
+
+/** What they are made of. */
+interface Foundation {
+  readonly clock: Clock;
+  readonly records: Records;
+}
+
+/** How the services of environments are made. */
+export function environmentServices(): Makers<EnvironmentServices, EnvironmentServices & Foundation> {
+  return {
+    environments: ({ records }) => new Environments(records),
+    resources: ({ records, clock }) => new Resources({ records, clock }),
+    resourceGroups: ({ records }) => new ResourceGroups(records),
+  };
+}

@@ -1,0 +1,12 @@
+import type { Endpoint } from '../../../shared/platform/http/index.ts';
+import type { Services } from '../../services.ts';
+import { environmentReadEndpoints } from './environments.ts';
+import { resourceGroupEndpoints } from './resource-groups.ts';
+import { resourceEndpoints } from './resources.ts';
+
+/** Environments, what they consist of, and the operations that change them. */
+export const environmentEndpoints: readonly Endpoint<Services>[] = [
+  ...environmentReadEndpoints,
+  ...resourceEndpoints,
+  ...resourceGroupEndpoints,
+];

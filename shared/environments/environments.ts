@@ -1,0 +1,185 @@
+import type { LaneValue } from '../operations/index.ts';
+import { conflict, notFound, type SkerryError } from '../platform/errors.ts';
+import { type Author, canonicalPath } from '../platform/http/index.ts';
+import type { Records, StoredRecord } from '../records/index.ts';
+import { type Drift, driftOf } from './drift.ts';
+import {
+  ENVIRONMENT_KIND,
+  type EnvironmentState,
+  type EnvironmentValue,
+  environmentKey,
+  environmentLaneKey,
+  environmentScope,
+  type ResourceValue,
+  resourcesPrefix,
+  type Tag,
+} from './environment.ts';
+
+/** An environment with what its record cannot say. */
+export interface Environment extends EnvironmentValue {
+  readonly id: string;
+  /** Which one works on it; not told by a listing. */
+  readonly operation?: string;
+  /** How it differs from what it should be; not told by a listing. */
+  readonly drift?: readonly Drift[];
+  /** Of its own record. */
+  readonly revision: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+}
+
+export interface EnvironmentSelection {
+  readonly state?: EnvironmentState | undefined;
+  /** `NAME:VALUE`; it has all of them. */
+  readonly tags?: readonly string[] | undefined;
+}
+
+/** Records that one transaction removes of an environment that is forgotten. */
+const FORGOTTEN_AT_ONCE = 20;
+
+/** The environments of a namespace. They are made and changed by commands alone (`planning/`), but for what is forgotten. */
+export class Environments {
+  readonly #records: Records;
+
+  constructor(records: Records) {
+    this.#records = records;
+  }
+
+  /**
+   * One environment; undefined where there is none.
+   *
+   * @returns also the revision of its scope, which covers all that is told of it.
+   */
+  async get(
+    ns: string,
+    id: string,
+  ): Promise<{ readonly environment: Environment; readonly revision: number } | undefined> {
+    const { records, revision } = await this.#readScope(ns, id);
+    const record = records.find(({ key }) => key === environmentKey(id));
+    if (record === undefined) {
+      return undefined;
+    }
+    const lane = records.find(({ key }) => key === environmentLaneKey(id));
+    const operation = (lane?.value as LaneValue | undefined)?.active?.operation;
+    const resources = records
+      .filter(({ key }) => key.startsWith(resourcesPrefix(id)))
+      .map(({ key, value }) => [key.slice(resourcesPrefix(id).length), value as ResourceValue] as const);
+    const environment = toEnvironment(id, record as StoredRecord<EnvironmentValue>);
+    return {
+      environment: {
+        ...environment,
+        ...(operation !== undefined && { operation }),
+        drift: driftOf(environment, new Map(resources)),
+      },
+      revision,
+    };
+  }
+
+  /** Whether there is one, by one point read. */
+  async find(ns: string, id: string): Promise<Environment | undefined> {
+    const record = await this.#records.get<EnvironmentValue>(environmentScope(ns, id), environmentKey(id));
+    return record && toEnvironment(id, record);
+  }
+
+  /** A page of the environments of a namespace by their ids; each is as it is when it is read. */
+  async list(
+    ns: string,
+    {
+      state,
+      tags = [],
+      limit,
+      after,
+    }: EnvironmentSelection & { readonly limit: number; readonly after?: string | undefined },
+  ): Promise<{ readonly items: readonly Environment[]; readonly next?: string }> {
+    const { records, next } = await this.#records.listed<EnvironmentValue>(ns, ENVIRONMENT_KIND, {
+      limit,
+      after,
+      where:
+        state === undefined && tags.length === 0
+          ? undefined
+          : ({ value }) => (state === undefined || value.state === state) && hasTags(value.tags, tags),
+    });
+    return {
+      items: records.map(({ scope, record }) => toEnvironment(scope.name, record)),
+      ...(next !== undefined && { next }),
+    };
+  }
+
+  /**
+   * Removes all that is kept of an environment that is destroyed, so that there may be another one of its id. The number that fences
+   * its operations stays: what an executor has seen of the old one must not outlive the new one.
+   *
+   * @throws SkerryError `not-found`; `conflict` for one that is not destroyed, or that an operation works on.
+   */
+  async forget(ns: string, id: string, author: Author): Promise<void> {
+    const [key, laneKey] = [environmentKey(id), environmentLaneKey(id)];
+    let isGone = false;
+    while (!isGone) {
+      const { decided } = await this.#records.transact(environmentScope(ns, id), {
+        ...author,
+        keys: [key, laneKey],
+        range: { prefix: `${key}/`, limit: FORGOTTEN_AT_ONCE + 2 },
+        decide: (current) => {
+          checkForgettable(ns, id, current);
+          const others = [...current.keys()].filter((one) => one !== key && one !== laneKey);
+          const isLast = others.length <= FORGOTTEN_AT_ONCE;
+          const removed = isLast ? [...others, key] : others.slice(0, FORGOTTEN_AT_ONCE);
+          return {
+            isLast,
+            writes: removed.map((one) => ({ key: one, decision: { type: 'delete' as const } })),
+          };
+        },
+      });
+      isGone = decided.isLast;
+    }
+  }
+
+  async #readScope(ns: string, id: string): Promise<{ records: StoredRecord<unknown>[]; revision: number }> {
+    const scope = environmentScope(ns, id);
+    const all: StoredRecord<unknown>[] = [];
+    let after: string | undefined;
+    let revision: number;
+    do {
+      const page = await this.#records.list<unknown>(scope, { after });
+      all.push(...page.records);
+      revision = page.revision;
+      after = page.next;
+    } while (after !== undefined);
+    return { records: all, revision };
+  }
+}
+
+/** The error for an environment that does not exist. */
+export function unknownEnvironment(ns: string, id: string): SkerryError {
+  return notFound(`There is no environment "${id}".`, {
+    fix: `Create it with POST ${canonicalPath(ns, 'environments')}.`,
+  });
+}
+
+/** Whether there are all of some tags, each written `NAME:VALUE`. */
+export function hasTags(tags: readonly Tag[], wanted: readonly string[]): boolean {
+  return wanted.every((one) => tags.some(({ name, value }) => `${name}:${value}` === one));
+}
+
+function toEnvironment(id: string, record: StoredRecord<EnvironmentValue>): Environment {
+  const { value, revision, createdAt, updatedAt } = record;
+  return { id, ...value, revision, createdAt, updatedAt };
+}
+
+function checkForgettable(ns: string, id: string, current: ReadonlyMap<string, StoredRecord<unknown>>): void {
+  const environment = current.get(environmentKey(id))?.value as EnvironmentValue | undefined;
+  if (environment === undefined) {
+    throw unknownEnvironment(ns, id);
+  }
+  if (environment.state !== 'Destroyed') {
+    throw conflict(`The environment is ${environment.state}; only one that is destroyed can be forgotten.`, {
+      fix: `Destroy it first with DELETE ${canonicalPath(ns, `environments/${id}`)}.`,
+    });
+  }
+  const lane = current.get(environmentLaneKey(id))?.value as LaneValue | undefined;
+  if (lane?.active !== undefined || (lane?.waiting.length ?? 0) > 0) {
+    throw conflict('An operation works on the environment still.', {
+      fix: `Wait for it: ${canonicalPath(ns, `operations/${lane?.active?.operation ?? lane?.waiting[0]}`)}.`,
+    });
+  }
+}

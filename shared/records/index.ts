@@ -9,6 +9,7 @@ export { Compaction, type RetentionPolicy } from './history/compaction.ts';
 export { type Head, historyCompacted } from './history/head.ts';
 export type { HistoryPage, HistoryRequest } from './history/history.ts';
 export { isUnder } from './key.ts';
+export { Alarms, type RaisedAlarm } from './leases/alarms.ts';
 export { AttachedRecords } from './leases/attached-records.ts';
 export { isLapsed } from './leases/expiry.ts';
 export type { ExpirySummary } from './leases/expiry-sweep.ts';

@@ -7,7 +7,13 @@ import {
   type Precondition,
 } from '../../platform/http/index.ts';
 import { jsonEquals } from '../../platform/json-equals.ts';
-import { type Decision, isUnder, type Records, type StoredRecord } from '../../records/index.ts';
+import {
+  type Decision,
+  isUnder,
+  type RaisedAlarm,
+  type Records,
+  type StoredRecord,
+} from '../../records/index.ts';
 import { bundleScope, channelKey, channelsPrefix, type VersionValue, versionKey } from '../bundle.ts';
 import { BUNDLE_LIMITS } from '../limits.ts';
 import { unknownVersion, type Version } from '../versions/version.ts';
@@ -23,7 +29,7 @@ import {
   resume,
   startRollout,
 } from './rollout.ts';
-import type { RaisedAlarm, RolloutAlarms } from './rollout-alarms.ts';
+import type { RolloutAlarms } from './rollout-alarms.ts';
 
 export interface ChannelAddress {
   readonly ns: string;

@@ -1,13 +1,16 @@
 import type { Container, Database } from '@azure/cosmos';
 import type { ServiceBusClient, ServiceBusSender } from '@azure/service-bus';
 import type { BlobServiceClient } from '@azure/storage-blob';
+import { ActivateBundle } from '../shared/bundles/index.ts';
 import { Applications } from '../shared/config/index.ts';
 import { Elections } from '../shared/elections/index.ts';
+import { executorFinder, Outbound } from '../shared/executors/index.ts';
 import { GossipRegistry } from '../shared/federation/index.ts';
 import { Compactor, Retention } from '../shared/history/index.ts';
 import { isPublic } from '../shared/keyspace/index.ts';
 import { KeyValues } from '../shared/kv/index.ts';
 import { NotificationDeliveries, NotificationTopic } from '../shared/notifications/index.ts';
+import type { CommandRule, FindExecutor, OperationCallbacks } from '../shared/operations/index.ts';
 import { connectBlob } from '../shared/platform/blob.ts';
 import { type Clock, systemClock } from '../shared/platform/clock.ts';
 import { openDatabase } from '../shared/platform/cosmos.ts';
@@ -23,6 +26,7 @@ import {
   SERVICE_BUS_TOPICS,
 } from '../shared/platform/topology.ts';
 import {
+  Alarms,
   AttachedRecords,
   ChangeFeed,
   Compaction,
@@ -40,6 +44,7 @@ import {
   CONSENT_RETRY_SECONDS,
   Consents,
   CursorStorage,
+  createExchange,
   createWebhookClient,
   DeadLetterStorage,
   DeadLetters,
@@ -65,9 +70,10 @@ import {
 import { type BundleParts, type BundleServices, bundleServices } from './bundle-services.ts';
 import { type EnvironmentServices, environmentServices } from './environment-services.ts';
 import { lazily } from './lazily.ts';
+import { type OperationParts, type OperationServices, operationServices } from './operation-services.ts';
 
 /** What handlers and triggers work with. Every member is made at its first use, so that nothing connects at import. */
-export interface Services extends BundleServices, EnvironmentServices {
+export interface Services extends BundleServices, EnvironmentServices, OperationServices {
   readonly settings: Settings;
   readonly clock: Clock;
   readonly random: Random;
@@ -119,8 +125,12 @@ export function services(): Services {
 }
 
 /** What only other services work with. */
-interface Parts extends Services, BundleParts {
+interface Parts extends Services, BundleParts, OperationParts {
   readonly leases: Leases;
+  readonly alarms: Alarms;
+  readonly findExecutor: FindExecutor;
+  readonly rules: readonly CommandRule[];
+  readonly operationCallbacks: OperationCallbacks | undefined;
   readonly sealer: Sealer;
   readonly requests: RequestWriter;
   readonly recordsContainer: Container;
@@ -162,6 +172,7 @@ export function composeServices(settings: Settings): Services {
     sealer: () => new Sealer(settings.SKERRY_SECRET_KEYS),
     recordsContainer: () => app.database.container(COSMOS_CONTAINERS.records.id),
     leases: () => new Leases({ container: app.database.container(COSMOS_CONTAINERS.leases.id), clock }),
+    alarms: () => new Alarms(app.leases, clock),
     sessions: () => new SessionLeases(app.leases, clock, random),
     records: () => new Records({ container: app.recordsContainer, clock, random, sessions: app.sessions }),
     attached: () => new AttachedRecords(app.records, app.sessions),
@@ -178,7 +189,7 @@ export function composeServices(settings: Settings): Services {
         records: app.records,
         leases: app.leases,
         clock,
-        sweepers: [app.registry.sweeper, app.attached, app.bundleSweeper],
+        sweepers: [app.registry.sweeper, app.attached, app.bundleSweeper, app.operationSweeper],
       }),
 
     compaction: () => new Compaction({ container: app.recordsContainer, clock }),
@@ -191,6 +202,26 @@ export function composeServices(settings: Settings): Services {
 
     ...bundleServices(endpointPolicy),
     ...environmentServices(),
+    ...operationServices(),
+    findExecutor: () =>
+      executorFinder({
+        outbound: new Outbound({
+          exchange: createExchange(endpointPolicy),
+          credentials: settings.SKERRY_EXECUTOR_CREDENTIALS,
+          timeoutMilliseconds: 1000 * settings.SKERRY_WEBHOOK_TIMEOUT_SECONDS,
+          clock,
+        }),
+        clock,
+        publicUrl: settings.SKERRY_PUBLIC_URL,
+      }),
+    rules: () => [
+      new ActivateBundle({
+        channels: app.channels,
+        versions: app.versions,
+        ownUrl: settings.SKERRY_PUBLIC_URL?.replace(/\/+$/, '') ?? '',
+      }),
+    ],
+    operationCallbacks: () => undefined,
 
     applications: () => new Applications(app.records),
     keyValues: () => new KeyValues(app.records, clock),

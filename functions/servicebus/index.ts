@@ -1,12 +1,28 @@
 import { app, type InvocationContext } from '@azure/functions';
+import { parseStepMessage } from '../../shared/operations/index.ts';
 import { CONNECTIONS, SERVICE_BUS_QUEUES } from '../../shared/platform/topology.ts';
 import { BUS_SUBSCRIPTION, parseQueueMessage } from '../../shared/webhooks/index.ts';
 import { services } from '../services.ts';
+import { takeCommand } from './take-command.ts';
 
 app.serviceBusQueue('servicebus-deliver', {
   connection: CONNECTIONS.serviceBus,
   queueName: SERVICE_BUS_QUEUES.deliveries.name,
   handler: deliver,
+});
+
+/** What belongs to one session is taken one after the other. */
+app.serviceBusQueue('servicebus-commands', {
+  connection: CONNECTIONS.serviceBus,
+  queueName: SERVICE_BUS_QUEUES.commands.name,
+  isSessionsEnabled: SERVICE_BUS_QUEUES.commands.hasSessions,
+  handler: (body, context) => takeCommand(body, context, services()),
+});
+
+app.serviceBusQueue('servicebus-steps', {
+  connection: CONNECTIONS.serviceBus,
+  queueName: SERVICE_BUS_QUEUES.steps.name,
+  handler: takeStep,
 });
 
 /** A message that cannot be read goes to the broker's own dead letters, after it was abandoned often enough. */
@@ -26,4 +42,10 @@ async function deliver(body: unknown, context: InvocationContext): Promise<void>
     case 'consent':
       return await services().consents.handle(message);
   }
+}
+
+async function takeStep(body: unknown): Promise<void> {
+  const message = parseStepMessage(body);
+  const { advance, attempts } = services();
+  await (message.task === 'advance' ? advance.operation(message) : attempts.handle(message));
 }

@@ -49,6 +49,11 @@ export function bundleKey(name: string): string {
   return `/${BUNDLE_KIND}/${name}`;
 }
 
+/** Its lane: which operation works on it. */
+export function bundleLaneKey(name: string): string {
+  return `${bundleKey(name)}/work`;
+}
+
 /** Below it are all versions. */
 export function versionsPrefix(name: string): string {
   return `${bundleKey(name)}/versions/`;

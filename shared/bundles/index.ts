@@ -4,6 +4,7 @@
  * publishes and reads versions, `drafts/` is how they come about file by file, `channels/` who gets which, `diff/` compares, and
  * `retention/` takes away what nobody uses. Records hold everything but the content: they are written last, and decide what there is.
  */
+export { ActivateBundle } from './activate-bundle.ts';
 export * from './bundle.ts';
 export { BundleSweeper } from './bundle-sweeper.ts';
 export type { Channel, ChannelValue } from './channels/channel.ts';
@@ -11,6 +12,7 @@ export { Channels, type RolloutMove } from './channels/channels.ts';
 export { Consumers } from './channels/consumers.ts';
 export { Gatekeeper } from './channels/gatekeeper.ts';
 export { RolloutAlarms } from './channels/rollout-alarms.ts';
+export { rolloutStepSchema, strategySchema } from './channels/strategy-schema.ts';
 export { contentTypeOf } from './content/content-type.ts';
 export { bundleFileOf } from './content/manifest.ts';
 export { readUpload } from './content/read-upload.ts';

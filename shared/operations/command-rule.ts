@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { Decisions, Json, Scope, StoredRecord } from '../records/index.ts';
+import type { StepOutcome, StepRequest } from './executor.ts';
 import type { Lane } from './lane.ts';
 import type {
   OperationError,
@@ -65,13 +66,22 @@ export interface CommandRule<Data = Json> {
    * @throws SkerryError for what no further attempt makes better: the step has failed then. `unavailable` passes.
    */
   fillIn?(operation: Operation<Data>, step: StepValue): Promise<FilledIn>;
+  /**
+   * Does the work of a step that has no action; without it, such a step only records. As an executor's: it may be asked for again with the
+   * same idempotency key, and what it throws counts as a failure, which passes unless it is a SkerryError other than `unavailable`.
+   */
+  perform?(operation: Operation<Data>, step: StepValue, attempt: StepWork): Promise<StepOutcome>;
   /** Further keys that `stepEnded` looks at or writes. */
   stepKeys(operation: Operation<Data>, step: StepValue): readonly string[];
-  /** What the end of a step changes; comes before the step's record says so, and must bear to be repeated. */
+  /** What the end of a step that has begun changes; comes before the step's record says so, and must bear to be repeated. */
   stepEnded(operation: Operation<Data>, step: StepValue, current: Current, now: number): Writes;
-  /** What the end of the operation changes. */
+  /** What the end of the operation changes; not asked where `begin` refused. */
   conclude(operation: Operation<Data>, end: OperationEnd, current: Current, now: number): Writes;
+  /** What came of an operation that succeeded, where there is more to say than that. */
+  result?(operation: Operation<Data>, steps: readonly StepValue[]): Json | undefined;
 }
+
+export type StepWork = Pick<StepRequest, 'attempt' | 'idempotencyKey' | 'fence' | 'signal'>;
 
 /** What only shows when a step runs. */
 export interface FilledIn {

@@ -3,9 +3,31 @@
  * becomes steps, each attempt of which is one message on the queue `steps`. Knows neither environments nor executors: what a type of
  * command means is a `CommandRule`, and who does the work an `Executor`.
  */
-export type { Command, CommandEvent } from './command.ts';
-export type { CommandRule, Current, FilledIn, Operation, OperationEnd, Writes } from './command-rule.ts';
+export { Advance } from './advance.ts';
+export { Attempts } from './attempts.ts';
+export { type Command, type CommandEvent, commandEventSchema } from './command.ts';
+export type {
+  CommandRule,
+  Current,
+  FilledIn,
+  Operation,
+  OperationEnd,
+  StepWork,
+  Writes,
+} from './command-rule.ts';
+export { CommandRules, type KnownCommand } from './command-rules.ts';
+export { type AcceptedOperation, type CommandRequest, Commands } from './commands.ts';
 export type { Executor, FindExecutor, Observation, StepOutcome, StepRequest } from './executor.ts';
 export type { ActiveOperation, Lane, LaneValue } from './lane.ts';
+export { Lanes } from './lanes.ts';
+export type { OperationLimits } from './limits.ts';
 export * from './operation.ts';
 export type { OperationCallbacks, PreparedCallback } from './operation-callbacks.ts';
+export { operationIdOf } from './operation-id.ts';
+export { type OperationQueues, ServiceBusOperationQueues } from './operation-queues.ts';
+export { OperationSweeper } from './operation-sweeper.ts';
+export { type OperationFilter, type OperationPage, Operations, type WholeOperation } from './operations.ts';
+export { PlanWriter } from './plan-writer.ts';
+export { parseStepMessage, type StepMessage } from './step-message.ts';
+export { StepWorker } from './step-worker.ts';
+export { Steps } from './steps.ts';

@@ -1,4 +1,5 @@
 import type { Scope } from '../records/index.ts';
+import type { OperationError, OperationOutcome } from './operation.ts';
 
 /** What has one operation at a time: an environment, a template or a bundle. */
 export interface Lane {
@@ -22,5 +23,16 @@ export interface ActiveOperation {
   readonly operation: string;
   readonly fence: number;
   /** How it ended, once that is decided; it is let go of when its own record says so too. */
-  readonly outcome?: 'succeeded' | 'failed' | 'cancelled';
+  readonly outcome?: OperationOutcome;
+  readonly error?: OperationError;
+}
+
+export const FREE_LANE: LaneValue = { waiting: [], fence: 0 };
+
+/** Operations that wait in a lane at the most. */
+export const MAX_WAITING = 100;
+
+/** Whether the operation has the lane, or waits for it. */
+export function isInLane({ active, waiting }: LaneValue, operation: string): boolean {
+  return active?.operation === operation || waiting.includes(operation);
 }

@@ -29,8 +29,11 @@ export interface OperationValue {
   readonly cancelRequestedAt?: string;
   /** Grows with every operation that becomes the active one of its lane: what an older one does later is refused by it. */
   readonly fence?: number;
+  /** Who writes down a plan that is too large for one transaction; it is nobody else's to write until then. */
+  readonly planning?: { readonly by: string; readonly until: string };
   /** Of the plan, once it is made. */
   readonly stepCount?: number;
+  /** Stands there from the first failure on: no further steps begin then. */
   readonly error?: OperationError;
   /** What came of it, where there is more to say than that it succeeded. */
   readonly result?: Json;
@@ -47,7 +50,10 @@ export interface OperationError {
   readonly step?: string;
 }
 
-/** `waiting`: for others, or for its next attempt; `ready`: a message is under way that runs it; the last four are ends. */
+/**
+ * `waiting`: for others, or for its next attempt; `ready`: a message is under way that runs it; `running` also while the work goes on elsewhere;
+ * the last four are ends, `cancelled` of what had begun, `skipped` of what had not.
+ */
 export type StepState = 'waiting' | 'ready' | 'running' | 'succeeded' | 'failed' | 'cancelled' | 'skipped';
 
 /** The record `/op/ID/steps/STEP`. */
@@ -111,6 +117,10 @@ export function operationKey(id: string): string {
 /** Below it are all steps. */
 export function stepsPrefix(id: string): string {
   return `${operationKey(id)}/steps/`;
+}
+
+export function stepKey(id: string, step: string): string {
+  return stepsPrefix(id) + step;
 }
 
 export function isOver(state: OperationState): state is OperationOutcome {

@@ -114,6 +114,11 @@ export function isUnavailable(error: unknown): error is SkerryError {
   return error instanceof SkerryError && error.kind === 'unavailable';
 }
 
+/** Whether a domain refused: what stays refused as things stand. */
+export function isRefusal(error: unknown): error is SkerryError {
+  return error instanceof SkerryError && error.kind !== 'unavailable';
+}
+
 const RETRY = 'Try again later; after a write, read first whether it stands.';
 
 /** A dependency does not answer; nothing is known to be lost, and a retry makes sense (503). */

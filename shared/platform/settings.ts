@@ -9,6 +9,13 @@ const flag = z
 
 const seconds = (fallback: number) => z.coerce.number().positive().default(fallback);
 
+const secondsList = (fallback: string) =>
+  z
+    .string()
+    .regex(/^\d+(\.\d+)?(,\d+(\.\d+)?)*$/, 'must be seconds separated by commas, such as 5,300,1800')
+    .default(fallback)
+    .transform((text) => text.split(',').map(Number));
+
 const settingsSchema = z.object({
   [CONNECTIONS.cosmos]: z.string().min(1),
   [CONNECTIONS.serviceBus]: z.string().min(1),
@@ -23,11 +30,7 @@ const settingsSchema = z.object({
   SKERRY_WEBHOOK_ALLOW_PRIVATE: flag,
   SKERRY_WEBHOOK_TIMEOUT_SECONDS: seconds(15),
   /** Pauses between the attempts of one delivery, in seconds; after the last one it is dead. */
-  SKERRY_WEBHOOK_RETRY_SECONDS: z
-    .string()
-    .regex(/^\d+(\.\d+)?(,\d+(\.\d+)?)*$/, 'must be seconds separated by commas, such as 5,300,1800')
-    .default('5,300,1800,7200,18000,36000,50400,72000,86400')
-    .transform((text) => text.split(',').map(Number)),
+  SKERRY_WEBHOOK_RETRY_SECONDS: secondsList('5,300,1800,7200,18000,36000,50400,72000,86400'),
   /** Ports that endpoints may have, where private ones are not allowed. */
   SKERRY_WEBHOOK_PORTS: z
     .string()
@@ -61,6 +64,16 @@ const settingsSchema = z.object({
   /** What cleanup keeps of a bundle: so many of its newest versions, and all that are younger than so many days. */
   SKERRY_BUNDLE_RETENTION_VERSIONS: z.coerce.number().int().min(1).default(50),
   SKERRY_BUNDLE_RETENTION_DAYS: z.coerce.number().nonnegative().default(30),
+  /** Steps of an operation that are under way at a time. */
+  SKERRY_STEPS_AT_ONCE: z.coerce.number().int().min(1).max(40).default(10),
+  /** How long an executor has for one attempt of a step; what lasts longer has to be asked after. */
+  SKERRY_STEP_TIMEOUT_SECONDS: z.coerce.number().positive().max(240).default(60),
+  /** Pauses between the attempts of a step, in seconds; the last one again for all that follow. */
+  SKERRY_STEP_RETRY_SECONDS: secondsList('2,10,30,120'),
+  /** How long the sweep lets an operation be that is under way: what was lost of it is found again after that. */
+  SKERRY_OPERATION_CHECK_SECONDS: seconds(60),
+  /** How long an operation is kept after its end. */
+  SKERRY_OPERATION_RETENTION_DAYS: seconds(30),
   SKERRY_BUNDLE_CLEANUP_SCHEDULE: z.string().default('0 20 * * * *'),
 });
 

@@ -1,31 +1,6 @@
 import { z } from 'zod';
-import { referenceNameSchema } from '../../../shared/bundles/index.ts';
+import { referenceNameSchema, rolloutStepSchema } from '../../../shared/bundles/index.ts';
 import { jsonValueSchema } from '../json-value.ts';
-
-const MAX_STEPS = 20;
-/** Seconds: thirty days. */
-const MAX_BAKE = 30 * 24 * 60 * 60;
-/** Each consumer that reports failure stands in the record of the channel. */
-const MAX_FAILURES = 100;
-
-const stepSchema = z.strictObject({
-  percent: z.int().min(1).max(100).describe('Of the consumers; more than in the step before.'),
-  bake: z
-    .int()
-    .min(1)
-    .max(MAX_BAKE)
-    .describe('Seconds until the next step; after the last one, until everybody has the new version.'),
-});
-
-export const strategySchema = z.strictObject({
-  steps: z.array(stepSchema).min(1).max(MAX_STEPS),
-  maxFailures: z
-    .int()
-    .min(1)
-    .max(MAX_FAILURES)
-    .default(1)
-    .describe('With so many consumers that report failure the rollout has failed; 1 unless given.'),
-});
 
 export const gatesSchema = z.strictObject({
   required: z.array(z.string()).optional().describe('Paths of files that must be there.'),
@@ -50,7 +25,7 @@ export const channelSchema = z.strictObject({
     .strictObject({
       version: z.int(),
       state: z.enum(['rolling', 'paused', 'done', 'failed', 'aborted']),
-      steps: z.array(stepSchema),
+      steps: z.array(rolloutStepSchema),
       step: z.int().describe('Index of the present step, or the one at which it ended.'),
       percent: z.int().describe('Of the consumers, who get its version at present.'),
       stepSince: z.iso.datetime().describe('Since when the step bakes; paused time does not count.'),

@@ -4,6 +4,7 @@ import {
   type RolloutMove,
   referenceInBodySchema,
   referenceNameSchema,
+  strategySchema,
 } from '../../../shared/bundles/index.ts';
 import {
   answerRead,
@@ -14,7 +15,7 @@ import {
   revisionTag,
 } from '../../../shared/platform/http/index.ts';
 import { endpoint } from '../endpoint.ts';
-import { channelSchema, gatesSchema, strategySchema } from './channel-shape.ts';
+import { channelSchema, gatesSchema } from './channel-shape.ts';
 
 const params = { channel: referenceNameSchema };
 

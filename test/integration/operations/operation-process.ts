@@ -1,0 +1,137 @@
+import type { Database } from '@azure/cosmos';
+import {
+  Advance,
+  Attempts,
+  type Command,
+  type CommandRule,
+  CommandRules,
+  Commands,
+  type Executor,
+  Lanes,
+  type OperationLimits,
+  type OperationQueues,
+  OperationSweeper,
+  Operations,
+  PlanWriter,
+  Steps,
+  StepWorker,
+} from '../../../shared/operations/index.ts';
+import type { Clock } from '../../../shared/platform/clock.ts';
+import { systemRandom } from '../../../shared/platform/random.ts';
+import { COSMOS_CONTAINERS } from '../../../shared/platform/topology.ts';
+import { Alarms, type Json, Leases, Records, Sweep } from '../../../shared/records/index.ts';
+import type { Gate } from '../interleaving.ts';
+import { gatedContainer } from '../sessions/gated-container.ts';
+import { buildRule } from './build-rule.ts';
+
+export const NS = 'default';
+export const AUTHOR = { actor: 'test' };
+
+export const LIMITS: OperationLimits = {
+  stepsAtOnce: 3,
+  attemptTime: 20_000,
+  retryPauses: [2_000, 10_000],
+  checkInterval: 60_000,
+  retention: 30 * 24 * 60 * 60 * 1000,
+};
+
+export interface ProcessOptions {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly queues: OperationQueues;
+  readonly executor: Executor;
+  readonly limits?: Partial<OperationLimits>;
+  readonly rules?: readonly CommandRule[];
+  /** Through which everything goes that others see. */
+  readonly gate?: Gate;
+}
+
+/** Operations as one process of the app has them in its memory. */
+export class OperationProcess {
+  readonly records: Records;
+  readonly operations: Operations;
+  readonly lanes: Lanes;
+  readonly commands: Commands;
+  readonly advance: Advance;
+  readonly attempts: Attempts;
+  readonly sweep: Sweep;
+
+  constructor({ database, clock, queues, executor, limits: own, rules: given, gate }: ProcessOptions) {
+    const limits = { ...LIMITS, ...own };
+    const random = systemRandom;
+    const container = (id: string) =>
+      gate === undefined
+        ? database.container(id)
+        : gatedContainer(database.container(id), (step, run) => gate(`${id} ${step}`, run));
+    const records = new Records({ container: container(COSMOS_CONTAINERS.records.id), clock, random });
+    const leases = new Leases({ container: container(COSMOS_CONTAINERS.leases.id), clock });
+    const alarms = new Alarms(leases, clock);
+    const rules = new CommandRules(given ?? [buildRule as CommandRule]);
+    const operations = new Operations(records);
+    const lanes = new Lanes({ records, alarms, rules, clock });
+    const worker = new StepWorker({
+      rules,
+      findExecutor: async (name) => (name === 'test' ? executor : undefined),
+      attemptTime: limits.attemptTime,
+    });
+    const steps = new Steps({ records, operations, lanes, queues, worker, limits, clock });
+    const planWriter = new PlanWriter({ records, clock, random, stepsAtOnce: limits.stepsAtOnce });
+    const log = () => {};
+    const advance = new Advance({ records, operations, lanes, rules, planWriter, steps, clock, log });
+    this.records = records;
+    this.operations = operations;
+    this.lanes = lanes;
+    this.advance = advance;
+    this.attempts = new Attempts({
+      records,
+      operations,
+      lanes,
+      rules,
+      worker,
+      steps,
+      advance,
+      limits,
+      clock,
+      random,
+    });
+    this.commands = new Commands({
+      records,
+      operations,
+      alarms,
+      lanes,
+      rules,
+      advance,
+      queues,
+      clock,
+      random,
+    });
+    const sweeper = new OperationSweeper({
+      records,
+      operations,
+      commands: this.commands,
+      advance,
+      alarms,
+      rules,
+      limits,
+      clock,
+    });
+    this.sweep = new Sweep({ records, leases, clock, sweepers: [sweeper] });
+  }
+}
+
+export function buildCommand(id: string, data: Readonly<Record<string, Json>>): Command {
+  return {
+    specversion: '1.0',
+    id,
+    source: '/tests',
+    type: 'test.build',
+    ns: NS,
+    actor: 'test',
+    data,
+  };
+}
+
+/** Steps that each wait for the one before. */
+export function chain(...ids: readonly string[]) {
+  return ids.map((id, at) => ({ id, dependsOn: at === 0 ? [] : [ids[at - 1] ?? ''] }));
+}

@@ -1,5 +1,8 @@
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
 import { LongWaitsFirst } from './test/long-waits-first.ts';
+
+/** They run files of tests once more, with another setting, and so need them loaded anew. */
+const ALONE = ['test/conformance/cosmos/four-partitions.test.ts'];
 
 export default defineConfig({
   test: {
@@ -17,17 +20,15 @@ export default defineConfig({
       {
         extends: true,
         test: {
-          name: 'in process',
-          include: ['test/{unit,integration}/**/*.test.ts'],
-          globalSetup: ['test/integration/shared-azurite.ts'],
-          // These leave nothing behind in their process, and loading the SDKs anew for each takes half a minute of computing.
+          name: 'shared',
+          include: ['test/**/*.test.ts'],
+          exclude: [...configDefaults.exclude, ...ALONE],
+          globalSetup: ['test/integration/shared-azurite.ts', 'test/e2e/shared-skerries.ts'],
+          // They leave nothing behind in their process, and to load the SDKs anew for each would be a fifth of all computing.
           isolate: false,
         },
       },
-      {
-        extends: true,
-        test: { name: 'over processes', include: ['test/{conformance,e2e}/**/*.test.ts'] },
-      },
+      { extends: true, test: { name: 'alone', include: ALONE } },
     ],
   },
 });

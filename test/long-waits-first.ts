@@ -8,6 +8,9 @@ const LONG_WAITS = [
   'test/conformance/host/service-bus-trigger.test.ts',
 ];
 
+/** Where tests start processes, and wait for them. */
+const OVER_PROCESSES = ['test/conformance', 'test/e2e'];
+
 /** Further files that are long, of those that run after what computes. */
 const LONG = [
   'test/e2e/launcher.test.ts',
@@ -26,8 +29,14 @@ export class LongWaitsFirst extends BaseSequencer {
       names.flatMap((name) => inOrder.filter(({ moduleId }) => moduleId === path.resolve(name)));
     const [waits, long] = [pick(LONG_WAITS), pick(LONG)];
     const others = inOrder.filter((file) => !waits.includes(file) && !long.includes(file));
-    const firstOverProcesses = others.findIndex(({ project }) => project.config.isolate);
-    const computing = firstOverProcesses < 0 ? others : others.slice(0, firstOverProcesses);
-    return [...waits, ...computing, ...long, ...others.slice(computing.length)];
+    const [processes, computing] = [
+      others.filter(isOverProcesses),
+      others.filter((file) => !isOverProcesses(file)),
+    ];
+    return [...waits, ...computing, ...long, ...processes];
   }
+}
+
+function isOverProcesses({ moduleId }: TestSpecification): boolean {
+  return OVER_PROCESSES.some((folder) => moduleId.startsWith(path.resolve(folder)));
 }

@@ -1,6 +1,6 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { connect, expectProblem, type HttpClient, type SendOptions } from './http.ts';
-import { type Skerry, startSkerry } from './skerry.ts';
+import { shareSkerry } from './share-skerry.ts';
 
 const LISTINGS = ['apps', 'services', 'subscriptions', 'apps?ns=other', 'services?ns=other'];
 
@@ -8,22 +8,16 @@ const app = { config: { greeting: 'hello' } };
 const instance = { endpoints: { http: 'http://10.0.0.1:80' }, tags: ['blue'] };
 const hook = { name: 'watcher', key: '/app', endpoint: 'http://127.0.0.1:1/' };
 
-let skerry: Skerry;
 let api: HttpClient;
 let subscription: string;
 let before: string[];
 
 beforeAll(async () => {
-  skerry = await startSkerry();
-  api = connect(skerry.url);
+  api = connect((await shareSkerry('swept')).url, undefined, 'bad-input');
   await api.put('apps/dm', app);
   await api.put('services/web/instances/one', instance);
   subscription = ((await api.post('subscriptions', hook)).body as { id: string }).id;
   before = await everything();
-});
-
-afterAll(async () => {
-  await skerry?.stop();
 });
 
 /** All that is stored, with its revisions. */

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
 import { gunzipSync } from 'node:zlib';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import yazl from 'yazl';
 import { MemoryArchive } from '../../shared/bundles/content/memory-archive.ts';
 import { writeZip } from '../../shared/bundles/content/write-zip.ts';
@@ -12,20 +12,16 @@ import { draftCases } from './bundle-cases/drafts.ts';
 import { followCases } from './bundle-cases/follow.ts';
 import { guideCases } from './bundle-cases/guide.ts';
 import { connect, expectProblem, type HttpClient } from './http.ts';
-import { type Skerry, startSkerry } from './skerry.ts';
+import { shareSkerry } from './share-skerry.ts';
 
 const ZIP = { 'content-type': 'application/zip' };
 
-let skerry: Skerry;
+let skerry: { readonly url: string };
 let api: HttpClient;
 
 beforeAll(async () => {
-  skerry = await startSkerry({ env: { SKERRY_SWEEP_SCHEDULE: '* * * * * *' } });
+  skerry = await shareSkerry('swept');
   api = connect(skerry.url);
-});
-
-afterAll(async () => {
-  await skerry?.stop();
 });
 
 draftCases(() => api);

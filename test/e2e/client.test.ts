@@ -7,7 +7,6 @@ import './client-cases/keys.ts';
 import './client-cases/living-things.ts';
 import './client-cases/webhooks.ts';
 
-// One Skerry serves all cases: its start takes longer than most of them.
 beforeAll(openWorld);
 afterAll(closeWorld);
 

@@ -2,59 +2,69 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Ended, type Running, startCommand } from './command-line.ts';
-import { type Skerry, startSkerry } from './skerry.ts';
+import { type Ended, type Running, runInProcess, startCommand } from './command-line.ts';
+import { shareSkerry } from './share-skerry.ts';
 
+const NS = 'command-line';
 const DEADLINE = { timeout: 15_000, interval: 30 };
 
-let skerry: Skerry;
+let skerry: { readonly url: string };
 let folder: string;
 const started = new Set<Running>();
 
 beforeAll(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'skerry-command-line-'));
-  skerry = await startSkerry({ env: { SKERRY_WEBHOOK_RETRY_SECONDS: '0.2' } });
+  skerry = await shareSkerry('swept');
 });
 
 afterAll(async () => {
   for (const running of started) running.process.kill('SIGKILL');
-  await skerry?.stop();
   await rm(folder, { recursive: true, force: true });
 });
 
 function start(...words: string[]): Running {
-  const running = startCommand(words, { url: skerry.url, folder });
+  const running = startCommand(words, { url: skerry.url, ns: NS, folder });
   started.add(running);
   return running;
 }
 
-async function run(...words: string[]): Promise<Ended> {
+async function runAsProcess(...words: string[]): Promise<Ended> {
   return await start(...words).ended();
 }
 
-async function runWithInput(input: string, ...words: string[]): Promise<Ended> {
-  return await startCommand(words, { url: skerry.url, folder, input }).ended();
+/** Runs a command that waits for nothing in this process, which spares its start. */
+function run(...words: string[]): Promise<Ended> {
+  return runWithInput('', ...words);
+}
+
+function runWithInput(input: string, ...words: string[]): Promise<Ended> {
+  return runInProcess(words, { url: skerry.url, ns: NS, folder, input });
 }
 
 describe('applications', () => {
   it('are written, shown, listed and deleted, and guarded by revisions and schemas', async () => {
     await writeFile(path.join(folder, 'schema.json'), '{"properties":{"currency":{"enum":["EUR"]}}}');
-    expect(await run('app', 'put', 'shop', '{"currency":"EUR"}', '--schema', 'schema.json')).toMatchObject({
+    expect(
+      await runAsProcess('app', 'put', 'shop', '{"currency":"EUR"}', '--schema', 'schema.json'),
+    ).toMatchObject({
       code: 0,
       out: 'shop is at revision 1\n',
     });
-    expect((await run('app', 'get', 'shop')).json).toEqual({ currency: 'EUR' });
+    expect((await runAsProcess('app', 'get', 'shop')).json).toEqual({ currency: 'EUR' });
     expect(
       await runWithInput('{"currency":"shells"}', 'app', 'put', 'shop', '--schema', 'schema.json'),
     ).toMatchObject({
       code: 1,
       err: expect.stringContaining('currency'),
     });
-    expect(await run('app', 'put', 'shop', '{}', '--if-revision', '7')).toMatchObject({ code: 4, out: '' });
-    const { json } = await run('app', 'list', '--json');
+    expect(await runAsProcess('app', 'put', 'shop', '{}', '--if-revision', '7')).toMatchObject({
+      code: 4,
+      out: '',
+    });
+    const { json } = await runAsProcess('app', 'list', '--json');
     expect(json).toMatchObject({ items: [{ name: 'shop', revision: 1, config: { currency: 'EUR' } }] });
-    expect(await run('app', 'delete', 'shop')).toMatchObject({ code: 0 });
-    expect(await run('app', 'get', 'shop', '--json')).toMatchObject({ code: 3, out: '' });
+    expect(await runAsProcess('app', 'delete', 'shop')).toMatchObject({ code: 0 });
+    expect(await runAsProcess('app', 'get', 'shop', '--json')).toMatchObject({ code: 3, out: '' });
   });
 });
 

@@ -1,8 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
+import { PassThrough, Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { runCommandLine } from '../../client/cli/run-command-line.ts';
 
-const PROGRAM = path.resolve(import.meta.dirname, '../../dist/client/skerry.js');
+const PROGRAM = path.resolve(import.meta.dirname, '../../client/cli/skerry.mjs');
 const END_MILLISECONDS = 20_000;
 
 /** How a command ended. */
@@ -26,16 +29,17 @@ export interface Running {
 
 export interface CommandOptions {
   readonly url: string;
+  readonly ns?: string | undefined;
   /** The folder that it runs in. */
   readonly folder: string;
   readonly input?: string;
 }
 
 /** Runs the built command `skerry` as a process of its own, away from any configuration of whoever runs the tests. */
-export function startCommand(words: readonly string[], { url, folder, input }: CommandOptions): Running {
+export function startCommand(words: readonly string[], { url, ns, folder, input }: CommandOptions): Running {
   const child = spawn(process.execPath, [PROGRAM, ...words], {
     cwd: folder,
-    env: { PATH: process.env.PATH, HOME: folder, SKERRY_URL: url },
+    env: { PATH: process.env.PATH, ...environmentOf({ url, ns, folder }) },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   let out = '';
@@ -63,6 +67,31 @@ export function startCommand(words: readonly string[], { url, folder, input }: C
       return { code: child.exitCode, out, err, json: parse(out) };
     },
   };
+}
+
+/** Runs the command in this process, which spares its start: it must end by itself. */
+export async function runInProcess(
+  words: readonly string[],
+  { url, ns, folder, input }: CommandOptions,
+): Promise<Ended> {
+  const out = new PassThrough();
+  const err = new PassThrough();
+  const code = await runCommandLine(words, {
+    env: environmentOf({ url, ns, folder }),
+    folder,
+    input: Readable.from(input === undefined ? [] : [input]),
+    out,
+    err,
+    signal: new AbortController().signal,
+  });
+  out.end();
+  err.end();
+  const written = await text(out);
+  return { code, out: written, err: await text(err), json: parse(written) };
+}
+
+function environmentOf({ url, ns, folder }: CommandOptions): Record<string, string> {
+  return { HOME: folder, SKERRY_URL: url, ...(ns !== undefined && { SKERRY_NS: ns }) };
 }
 
 function parse(text: string): unknown {

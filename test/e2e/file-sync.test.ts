@@ -2,15 +2,16 @@ import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { SkerryClient } from 'skerry/client';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { type Ended, type Running, startCommand } from './command-line.ts';
 import { openLine } from './interrupted-line.ts';
-import { type Skerry, startSkerry } from './skerry.ts';
+import { shareSkerry } from './share-skerry.ts';
 
+const NS = 'file-sync';
 const DEADLINE = { timeout: 20_000, interval: 30 };
 
-let skerry: Skerry;
+let skerry: { readonly url: string };
 let client: SkerryClient;
 let folder: string;
 /** A store of its own for each test; labels are `${store}`. */
@@ -19,8 +20,8 @@ let tests = 0;
 const started = new Set<Running>();
 
 beforeAll(async () => {
-  skerry = await startSkerry();
-  client = new SkerryClient({ url: skerry.url });
+  skerry = await shareSkerry('swept');
+  client = new SkerryClient({ url: skerry.url, ns: NS });
 });
 
 beforeEach(async () => {
@@ -36,14 +37,10 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-afterAll(async () => {
-  await skerry?.stop();
-});
-
 const at = (...names: string[]) => path.join(folder, ...names);
 
 function start(words: readonly string[], url = skerry.url): Running {
-  const running = startCommand(['sync', ...words, '--json'], { url, folder });
+  const running = startCommand(['sync', ...words, '--json'], { url, ns: NS, folder });
   started.add(running);
   return running;
 }

@@ -1,14 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Skerry, startSkerry } from './skerry.ts';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { shareSkerry } from './share-skerry.ts';
 
-let skerry: Skerry;
+let skerry: { readonly url: string };
 
 beforeAll(async () => {
-  skerry = await startSkerry();
-});
-
-afterAll(async () => {
-  await skerry?.stop();
+  skerry = await shareSkerry('swept');
 });
 
 /** Sends a body as curl does, which calls everything urlencoded, unless told otherwise. */

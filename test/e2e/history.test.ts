@@ -1,17 +1,11 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import { connect, type HttpClient } from './http.ts';
-import { type Skerry, startSkerry } from './skerry.ts';
+import { shareSkerry } from './share-skerry.ts';
 
-let skerry: Skerry;
 let api: HttpClient;
 
 beforeAll(async () => {
-  skerry = await startSkerry();
-  api = connect(skerry.url);
-});
-
-afterAll(async () => {
-  await skerry?.stop();
+  api = connect((await shareSkerry('swept')).url, undefined, 'history');
 });
 
 it('tells, cuts off and brings back the past of a store', async () => {

@@ -32,8 +32,9 @@ export interface HttpClient {
  * A client for the canonical API; paths are below `/api/v1`, or anything from the root that begins with a slash.
  *
  * @param token sent as a bearer token.
+ * @param ns the namespace of all paths below `/api/v1` that name none.
  */
-export function connect(url: string, token?: string): HttpClient {
+export function connect(url: string, token?: string, ns?: string): HttpClient {
   const agent = new Agent({ keepAlive: true });
   const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
   const client: HttpClient = {
@@ -42,7 +43,7 @@ export function connect(url: string, token?: string): HttpClient {
       return exchange(new URL(url), bytes, {
         agent,
         method,
-        path: path.startsWith('/') ? path : `/api/v1/${path}`,
+        path: path.startsWith('/') ? path : `/api/v1/${inNamespace(path, ns)}`,
         headers: {
           ...(bytes !== undefined && { 'content-type': 'application/json' }),
           ...(bytes !== undefined &&
@@ -74,6 +75,11 @@ export function expectProblem(answer: Answer, status: number, members: Record<st
       ...members,
     },
   });
+}
+
+function inNamespace(path: string, ns: string | undefined): string {
+  if (ns === undefined || /[?&]ns=/.test(path)) return path;
+  return `${path}${path.includes('?') ? '&' : '?'}ns=${ns}`;
 }
 
 function bytesOf(body: unknown): Buffer | undefined {

@@ -1,21 +1,17 @@
 import { randomBytes } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Answer, connect, expectProblem, type HttpClient, type SendOptions } from './http.ts';
-import { type Skerry, startSkerry } from './skerry.ts';
+import { shareSkerry } from './share-skerry.ts';
 
 const KIB = 1024;
 const TEXT = { 'content-type': 'text/plain' };
 
-let skerry: Skerry;
+let skerry: { readonly url: string };
 let api: HttpClient;
 
 beforeAll(async () => {
-  skerry = await startSkerry();
+  skerry = await shareSkerry('swept');
   api = connect(skerry.url);
-});
-
-afterAll(async () => {
-  await skerry?.stop();
 });
 
 /** A transaction's `then`; written out, it would look like a promise. */

@@ -1,20 +1,20 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type HookReceiver, startHookReceiver } from './hook-receiver.ts';
-import { type Skerry, startSkerry } from './skerry.ts';
+import { shareSkerry } from './share-skerry.ts';
 
 /** `2011-08-29 11:46:35.739202` */
 const TIME = '\\d{4}-\\d{2}-\\d{2} \\d{2}:\\d{2}:\\d{2}\\.\\d{6}';
 const DEADLINE = { timeout: 15_000, interval: 20 };
 
-let skerry: Skerry;
+let skerry: { readonly url: string };
 let receiver: HookReceiver;
 
 beforeAll(async () => {
-  [skerry, receiver] = await Promise.all([startSkerry(), startHookReceiver()]);
+  [skerry, receiver] = await Promise.all([shareSkerry('swept'), startHookReceiver()]);
 });
 
 afterAll(async () => {
-  await Promise.allSettled([skerry?.stop(), receiver?.stop()]);
+  await receiver?.stop();
 });
 
 interface Answer {

@@ -1,31 +1,33 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Receiver, startReceiver, toldBy } from '../integration/webhooks/receiver.ts';
 import { type Answer, connect, expectProblem, type HttpClient } from './http.ts';
+import { shareSkerry } from './share-skerry.ts';
 import { type Skerry, startSkerry } from './skerry.ts';
 
 const DEADLINE = { timeout: 15_000, interval: 50 };
 /** What a busy machine may need for a request. */
 const SLACK_MILLISECONDS = 2_000;
-const ONCE_A_YEAR = '0 0 0 1 1 *';
 const EVERY_SECOND = '* * * * * *';
 
 /** One where no timer ever helps, and one that sweeps every second. */
-let skerries: Skerry[];
+let unswept: { readonly url: string };
+let sweeping: Skerry;
 let api: HttpClient;
 let swept: HttpClient;
 let receiver: Receiver;
 
 beforeAll(async () => {
-  skerries = await Promise.all([
-    startSkerry({ env: { SKERRY_SWEEP_SCHEDULE: ONCE_A_YEAR } }),
+  [unswept, sweeping] = await Promise.all([
+    shareSkerry('unswept'),
     startSkerry({ env: { SKERRY_SWEEP_SCHEDULE: EVERY_SECOND, SKERRY_EXPIRED_GRACE_SECONDS: '2' } }),
   ]);
-  [api, swept] = skerries.map(({ url }) => connect(url)) as [HttpClient, HttpClient];
+  api = connect(unswept.url);
+  swept = connect(sweeping.url);
   receiver = await startReceiver();
 });
 
 afterAll(async () => {
-  await Promise.allSettled([...(skerries ?? []).map((skerry) => skerry.stop()), receiver?.stop()]);
+  await Promise.allSettled([sweeping?.stop(), receiver?.stop()]);
 });
 
 const endpoints = { http: 'http://10.0.0.1:8080' };
@@ -93,7 +95,7 @@ describe.concurrent('an instance', () => {
     const created = await api.put(path, full);
     expect(created, created.text).toMatchObject({
       status: 201,
-      headers: { etag: '"1"', location: `${skerries[0]?.url}/api/v1/${path}` },
+      headers: { etag: '"1"', location: `${unswept.url}/api/v1/${path}` },
       body: { id: 'one', ...full, health: 'passing', revision: 1, expiresAt: expect.any(String) },
     });
     expect(await api.put(path, full)).toMatchObject({ status: 200, body: { revision: 1 } });

@@ -1,20 +1,13 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { type Answer, connect, expectProblem, type HttpClient } from './http.ts';
-import { type Skerry, startSkerry } from './skerry.ts';
+import { shareSkerry } from './share-skerry.ts';
 
-/** No timer ever helps. */
-const ONCE_A_YEAR = '0 0 0 1 1 *';
-
-let skerry: Skerry;
+let skerry: { readonly url: string };
 let api: HttpClient;
 
 beforeAll(async () => {
-  skerry = await startSkerry({ flags: ['--workers', '2'], env: { SKERRY_SWEEP_SCHEDULE: ONCE_A_YEAR } });
+  skerry = await shareSkerry('unswept');
   api = connect(skerry.url);
-});
-
-afterAll(async () => {
-  await skerry?.stop();
 });
 
 interface Leadership {

@@ -5,7 +5,7 @@ import { PassThrough, Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { runCommandLine } from '../../../client/cli/run-command-line.ts';
-import { client, folder as root, url } from './world.ts';
+import { client, NS, folder as root, url } from './world.ts';
 
 const isLong = process.env.SKERRY_TEST_LONG !== undefined;
 
@@ -16,7 +16,7 @@ async function run(...words: string[]) {
   const out = new PassThrough();
   const err = new PassThrough();
   const { signal } = new AbortController();
-  const env = { SKERRY_URL: url(), HOME: folder };
+  const env = { SKERRY_URL: url(), SKERRY_NS: NS, HOME: folder };
   const code = await runCommandLine(words, { env, folder, input: Readable.from([]), out, err, signal });
   out.end();
   err.end();

@@ -3,11 +3,13 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { SkerryClient } from 'skerry/client';
 import { type InterruptedLine, openLine } from '../interrupted-line.ts';
-import { type Skerry, startSkerry } from '../skerry.ts';
+import { shareSkerry } from '../share-skerry.ts';
 
+/** The namespace of all cases. */
+export const NS = 'client';
 export const DEADLINE = { timeout: 15_000, interval: 20 };
 
-let skerry: Skerry;
+let skerry: { readonly url: string };
 
 export let client: SkerryClient;
 /** Another client, whose line can be cut. */
@@ -21,15 +23,14 @@ export function url(): string {
 }
 
 export async function openWorld(): Promise<void> {
-  skerry = await startSkerry({ env: { SKERRY_WEBHOOK_RETRY_SECONDS: '0.2' } });
+  skerry = await shareSkerry('swept');
   line = await openLine(skerry.url);
-  client = new SkerryClient({ url: skerry.url });
-  remote = new SkerryClient({ url: line.url });
+  client = new SkerryClient({ url: skerry.url, ns: NS });
+  remote = new SkerryClient({ url: line.url, ns: NS });
   folder = await mkdtemp(path.join(tmpdir(), 'skerry-last-good-'));
 }
 
 export async function closeWorld(): Promise<void> {
   line?.close();
-  await skerry?.stop();
   if (folder !== undefined) await rm(folder, { recursive: true, force: true });
 }

@@ -19,6 +19,7 @@ beforeAll(async () => {
   const [withoutToken, withToken, withLegacy] = await Promise.all([
     startSkerry({ traps: 'none', env: { SKERRY_LOCAL: 'false' } }),
     startSkerry({
+      flags: ['--workers', '1'],
       env: { SKERRY_LOCAL: 'false', SKERRY_TOKEN: TOKEN, SKERRY_WEBHOOK_ALLOW_PRIVATE: 'false' },
     }),
     startSkerry({

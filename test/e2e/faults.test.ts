@@ -40,8 +40,8 @@ let faulty: Skerry;
 
 beforeAll(async () => {
   [withoutCosmos, withoutOthers, faulty] = await Promise.all([
-    startSkerry({ flags: ['--without', 'cosmos'] }),
-    startSkerry({ flags: ['--without', 'servicebus,blob'] }),
+    startSkerry({ flags: ['--without', 'cosmos', '--workers', '1'] }),
+    startSkerry({ flags: ['--without', 'servicebus,blob', '--workers', '1'] }),
     startSkerry({ flags: ['--faults'] }),
   ]);
 });

@@ -24,7 +24,8 @@ afterEach(async () => {
 });
 
 async function start(options: SkerryOptions): Promise<Skerry> {
-  const skerry = await startSkerry({ traps: 'strict', ...options });
+  const flags = ['--workers', '1', ...(options.flags ?? [])];
+  const skerry = await startSkerry({ traps: 'strict', ...options, flags });
   started.push(skerry);
   return skerry;
 }
@@ -134,7 +135,7 @@ describe('npm start', () => {
   });
 
   test('killed with -9 leaves no process behind', async () => {
-    const skerry = await start({ dataFolder: folder });
+    const skerry = await start({ dataFolder: folder, flags: ['--workers', '2'] });
     const children = await childrenOf(folder);
     await skerry.kill();
     await vi.waitFor(() => expect(children.filter(isRunning)).toEqual([]), DEADLINE);

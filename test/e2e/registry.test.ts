@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Receiver, startReceiver, toldBy } from '../integration/webhooks/receiver.ts';
 import { type Answer, connect, expectProblem, type HttpClient } from './http.ts';
@@ -5,6 +6,8 @@ import { shareSkerry } from './share-skerry.ts';
 import { type Skerry, startSkerry } from './skerry.ts';
 
 const DEADLINE = { timeout: 15_000, interval: 50 };
+/** Between two looks at what changes with time. */
+const PAUSE_MILLISECONDS = 20;
 /** What a busy machine may need for a request. */
 const SLACK_MILLISECONDS = 2_000;
 const EVERY_SECOND = '* * * * * *';
@@ -76,6 +79,7 @@ async function expectExpiryInTime(beat: Span, ask: () => Promise<string | undefi
       expect(to - beat.from, 'expired no earlier than ttl').toBeGreaterThanOrEqual(1000);
     } else {
       expect(from - beat.to, 'expired no later than 1.5 ttl').toBeLessThanOrEqual(1500);
+      await sleep(PAUSE_MILLISECONDS);
     }
   }
 }
@@ -239,10 +243,13 @@ describe.concurrent('without any timer, an instance with a ttl', () => {
     const registered = await during(() => api.put(path, { endpoints, ttl: 1 }));
     let beat: Span = registered;
     while (beat.to - registered.from < 3000) {
-      expect(healthOf(await api.get('services/beating'))).toBe('passing');
+      await sleep(PAUSE_MILLISECONDS);
+      const health = healthOf(await api.get('services/beating'));
       const next = await during(() => api.put(`${path}/heartbeat`));
-      expect(next.answer.status).toBe(204);
-      beat = next;
+      // Where a busy machine has slept through a ttl, nothing is promised.
+      const isInTime = next.to - beat.from < 1000;
+      if (isInTime) expect([health, next.answer.status]).toEqual(['passing', 204]);
+      beat = isInTime ? next : await during(() => api.put(path, { endpoints, ttl: 1 }));
     }
     await expectExpiryInTime(beat, async () => healthOf(await api.get('services/beating')));
   });

@@ -32,7 +32,11 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     started.set(name, skerry);
     skerry.then(
       (running) => answer.end(running.url),
-      (error: unknown) => answer.writeHead(500).end(String(error)),
+      (error: unknown) => {
+        // The next file that asks tries again.
+        started.delete(name);
+        answer.writeHead(500).end(String(error));
+      },
     );
   }).listen(0, '127.0.0.1');
   await once(door, 'listening');

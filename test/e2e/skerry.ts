@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const START_MILLISECONDS = 30_000;
+const START_MILLISECONDS = 60_000;
 const STOP_MILLISECONDS = 20_000;
 export const FREE_PORTS = [
   '--port',
@@ -72,7 +72,7 @@ export interface Launcher {
 /**
  * Starts Skerry and waits until it answers. The functions are used as they were last built, which `npm test` does first.
  *
- * @throws Error with what it wrote, when it ends or is not ready within 30 s.
+ * @throws Error with what it wrote, when it ends or is not ready within a minute.
  */
 export async function startSkerry(options: SkerryOptions = {}): Promise<Skerry> {
   const place = options.dataFolder === undefined ? ['--ephemeral'] : ['--data', options.dataFolder];

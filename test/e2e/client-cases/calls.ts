@@ -97,7 +97,7 @@ describe('calls of a store', () => {
   it('let keys end with time, and with a session', async () => {
     const store = client.store('camp');
     await store.put('fire', 'lit', { ttl: 1 });
-    const session = await store.session({ ttl: 1 });
+    const session = await store.session({ ttl: 2 });
     const { expiresAt } = await store.put('tent', 'up', { lease: session.id }).then(() => session.lease);
     await expect.poll(async () => (await store.get('fire')) === undefined, DEADLINE).toBe(true);
     await expect.poll(() => Date.now(), DEADLINE).toBeGreaterThan(Date.parse(expiresAt));

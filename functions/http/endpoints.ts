@@ -13,7 +13,7 @@ import { historyEndpoints } from './history.ts';
 import { keyValueEndpoints } from './kv.ts';
 import { kvLeaseEndpoints } from './kv-leases.ts';
 import { nesoiEndpoints } from './nesoi/index.ts';
-import { describingEndpoint } from './openapi.ts';
+import { describingEndpoints } from './openapi.ts';
 import { probeEndpoints } from './probes.ts';
 import { serviceEndpoints } from './services.ts';
 import { statusEndpoints } from './status.ts';
@@ -46,4 +46,4 @@ const described: readonly Endpoint<Services>[] = [
 ];
 
 /** Every endpoint of the app. */
-export const endpoints: readonly Endpoint<Services>[] = [...described, describingEndpoint(described)];
+export const endpoints: readonly Endpoint<Services>[] = [...described, ...describingEndpoints(described)];

@@ -60,7 +60,8 @@ export class Environments {
       return undefined;
     }
     const lane = records.find(({ key }) => key === environmentLaneKey(id));
-    const operation = (lane?.value as LaneValue | undefined)?.active?.operation;
+    const active = (lane?.value as LaneValue | undefined)?.active;
+    const operation = active?.outcome === undefined ? active?.operation : undefined;
     const resources = records
       .filter(({ key }) => key.startsWith(resourcesPrefix(id)))
       .map(({ key, value }) => [key.slice(resourcesPrefix(id).length), value as ResourceValue] as const);

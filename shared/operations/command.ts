@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { nameSchema } from '../platform/http/name.ts';
+import { webUrlSchema } from '../platform/http/web-url.ts';
 
 /** Attributes of a command as a CloudEvent 1.0 in structured JSON; `data` is checked by the rule of the type. */
 export const commandEventSchema = z.looseObject({
@@ -21,7 +22,7 @@ export const commandEventSchema = z.looseObject({
     .max(260)
     .optional()
     .describe('A queue or topic of the same namespace of the bus that is told how it goes.'),
-  callback: z.url().optional().describe('A URL that is told how it goes, by a signed webhook.'),
+  callback: webUrlSchema.optional().describe('A URL that is told how it goes, by a signed webhook.'),
   callbacksecret: z
     .string()
     .optional()

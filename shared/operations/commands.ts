@@ -88,7 +88,7 @@ export class Commands {
     const { clock, random } = this.#options;
     const id = idempotencyKey ?? createUlid(clock.now(), random);
     const { actor, traceparent } = author;
-    const source = `/api/v1/${actor}`;
+    const source = sourceOf(author);
     return await this.send({
       specversion: '1.0',
       id,
@@ -273,6 +273,11 @@ export class Commands {
       if (record !== undefined) return toOperation(ns, record);
     }
   }
+}
+
+/** The source of commands that somebody asks for over HTTP. */
+export function sourceOf({ actor }: Author): string {
+  return `/api/v1/${actor}`;
 }
 
 function isRecent(alarm: RaisedAlarm): boolean {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ENVIRONMENT_STATES } from '../../../shared/environments/index.ts';
-import { list } from '../../../shared/platform/http/index.ts';
+import { list, webUrlSchema } from '../../../shared/platform/http/index.ts';
 import { jsonValueSchema } from '../json-value.ts';
 
 /** What is written down by hand has no dot: nothing that a template makes is ever called so. */
@@ -22,7 +22,7 @@ export const inputTagsSchema = z
   .max(50)
   .default([]);
 
-export const urlsSchema = z.array(z.string().min(1).max(2_000)).max(50);
+export const urlsSchema = z.array(webUrlSchema).max(50);
 
 export const tagFilter = list(z.string().min(1).max(400)).describe(
   '`NAME:VALUE`; given repeatedly, those that have all of them.',

@@ -1,6 +1,8 @@
 import type { Endpoint } from '../../../shared/platform/http/index.ts';
 import type { Services } from '../../services.ts';
+import { commandEndpoints } from './commands.ts';
 import { environmentReadEndpoints } from './environments.ts';
+import { operationEndpoints } from './operations.ts';
 import { resourceGroupEndpoints } from './resource-groups.ts';
 import { resourceEndpoints } from './resources.ts';
 
@@ -9,4 +11,6 @@ export const environmentEndpoints: readonly Endpoint<Services>[] = [
   ...environmentReadEndpoints,
   ...resourceEndpoints,
   ...resourceGroupEndpoints,
+  ...operationEndpoints,
+  ...commandEndpoints,
 ];

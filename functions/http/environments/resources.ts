@@ -86,7 +86,7 @@ const putResource = endpoint({
     tags: inputTagsSchema,
     count: z.int().min(0).max(1_000_000).default(1),
     status: z.enum(STATUSES).default('ok'),
-    links: urlsSchema.default([]),
+    links: z.array(z.string().min(1).max(2_000)).max(50).default([]),
     statusEndpoints: urlsSchema.default([]).describe('URLs that are asked how it is.'),
     dependencies: dependenciesSchema.default([]),
   }),

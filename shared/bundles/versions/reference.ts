@@ -5,10 +5,10 @@ import { MAX_VERSION } from '../bundle.ts';
 /** What stands for the newest version wherever a number may stand. */
 export const LATEST = 'latest';
 
-/** The rule for what may stand where a version's number may: names of channels, and labels. */
+/** The rule for what may stand where a version's number may: names of channels, and labels. Of patterns, which schemas for others can say too. */
 export const referenceNameSchema = nameSchema
-  .refine((name) => !/^\d+$/.test(name), 'must not be a number, which stands for a version')
-  .refine((name) => name !== LATEST, `must not be "${LATEST}", which stands for the newest version`);
+  .regex(/^(?!\d+$)/, 'must not be a number, which stands for a version')
+  .regex(/^(?!latest$)/, `must not be "${LATEST}", which stands for the newest version`);
 
 /** What may stand for a version: a number, `latest`, a channel or a label. */
 export const referenceSchema: z.ZodType<string, string> = nameSchema.describe(

@@ -38,3 +38,4 @@ export {
   redirect,
   text,
 } from './response.ts';
+export { webUrlSchema } from './web-url.ts';

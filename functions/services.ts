@@ -9,7 +9,12 @@ import { GossipRegistry } from '../shared/federation/index.ts';
 import { Compactor, Retention } from '../shared/history/index.ts';
 import { isPublic } from '../shared/keyspace/index.ts';
 import { KeyValues } from '../shared/kv/index.ts';
-import { NotificationDeliveries, NotificationTopic } from '../shared/notifications/index.ts';
+import {
+  Callbacks,
+  NotificationDeliveries,
+  NotificationTopic,
+  Replies,
+} from '../shared/notifications/index.ts';
 import type { CommandRule, FindExecutor, OperationCallbacks } from '../shared/operations/index.ts';
 import { connectBlob } from '../shared/platform/blob.ts';
 import { type Clock, systemClock } from '../shared/platform/clock.ts';
@@ -58,6 +63,7 @@ import {
   NesoiHooks,
   NextAttempts,
   OrderedDeliveries,
+  type Publication,
   Recovery,
   Repair,
   Replays,
@@ -110,6 +116,7 @@ export interface Services extends BundleServices, EnvironmentServices, Operation
   readonly statistics: Statistics;
   readonly deadLetters: DeadLetters;
   readonly brokerDeadLetters: BrokerDeadLetters;
+  readonly operationCallbacks: OperationCallbacks;
 }
 
 let ofThisProcess: Services | undefined;
@@ -130,7 +137,6 @@ interface Parts extends Services, BundleParts, OperationParts {
   readonly alarms: Alarms;
   readonly findExecutor: FindExecutor;
   readonly rules: readonly CommandRule[];
-  readonly operationCallbacks: OperationCallbacks | undefined;
   readonly sealer: Sealer;
   readonly requests: RequestWriter;
   readonly recordsContainer: Container;
@@ -141,7 +147,7 @@ interface Parts extends Services, BundleParts, OperationParts {
   readonly endpointStorage: EndpointStorage;
   readonly deliverySender: Promise<ServiceBusSender>;
   readonly notificationSender: Promise<ServiceBusSender>;
-  readonly notificationTopic: NotificationTopic;
+  readonly publications: readonly Publication[];
 }
 
 /** The services over some settings. */
@@ -221,7 +227,6 @@ export function composeServices(settings: Settings): Services {
         ownUrl: settings.SKERRY_PUBLIC_URL?.replace(/\/+$/, '') ?? '',
       }),
     ],
-    operationCallbacks: () => undefined,
 
     applications: () => new Applications(app.records),
     keyValues: () => new KeyValues(app.records, clock),
@@ -280,20 +285,33 @@ export function composeServices(settings: Settings): Services {
     deliveryQueue: () => new ServiceBusDeliveryQueue(() => app.deliverySender),
     notificationSender: async () =>
       (await app.serviceBus).createSender(SERVICE_BUS_TOPICS.notifications.name),
-    notificationTopic: () =>
-      new NotificationTopic({
-        sender: () => app.notificationSender,
-        publicUrl: settings.SKERRY_PUBLIC_URL,
-      }),
+    publications: () => {
+      const publicUrl = settings.SKERRY_PUBLIC_URL;
+      return [
+        new NotificationTopic({ sender: () => app.notificationSender, publicUrl }),
+        new Replies({
+          records: app.records,
+          open: async (target) => (await app.serviceBus).createSender(target),
+          publicUrl,
+        }),
+      ];
+    },
     notificationDeliveries: () =>
       new NotificationDeliveries({
         records: app.records,
-        topic: app.notificationTopic,
+        publications: app.publications,
         storage: app.deliveryStorage,
         queue: app.deliveryQueue,
         clock,
         random,
         retrySeconds: settings.SKERRY_WEBHOOK_RETRY_SECONDS,
+      }),
+    operationCallbacks: () =>
+      new Callbacks({
+        subscriptions: app.subscriptions,
+        consents: app.consents,
+        clock,
+        baseUrl: settings.SKERRY_PUBLIC_URL ?? `https://${settings.WEBSITE_HOSTNAME}`,
       }),
     fanOut: () =>
       new FanOut({
@@ -302,7 +320,7 @@ export function composeServices(settings: Settings): Services {
         subscriptions: app.subscriptions,
         storage: app.deliveryStorage,
         queue: app.deliveryQueue,
-        publication: app.notificationTopic,
+        publications: app.publications,
         clock,
         clockSkewMilliseconds,
       }),

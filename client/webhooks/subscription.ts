@@ -70,6 +70,8 @@ export interface Subscription {
   readonly revision: number;
   readonly createdAt: string;
   readonly updatedAt: string;
+  /** When it ends by itself: those that a command named as its `callback` do. */
+  readonly expiresAt?: string;
 }
 
 /** What is told once: when the key is made. */

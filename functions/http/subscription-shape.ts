@@ -40,6 +40,10 @@ export const subscriptionSchema = z.strictObject({
   revision: z.int(),
   createdAt: z.iso.datetime(),
   updatedAt: z.iso.datetime(),
+  expiresAt: z.iso
+    .datetime()
+    .optional()
+    .describe('When it ends by itself: those that a command named as its `callback` do.'),
 });
 
 export function describeSubscription(subscription: Subscription): z.output<typeof subscriptionSchema> {
@@ -64,6 +68,7 @@ export function describeSubscription(subscription: Subscription): z.output<typeo
     revision: subscription.revision,
     createdAt: subscription.createdAt,
     updatedAt: subscription.updatedAt,
+    expiresAt: subscription.expiresAt,
   };
 }
 

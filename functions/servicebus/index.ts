@@ -1,7 +1,7 @@
 import { app, type InvocationContext } from '@azure/functions';
 import { parseStepMessage } from '../../shared/operations/index.ts';
 import { CONNECTIONS, SERVICE_BUS_QUEUES } from '../../shared/platform/topology.ts';
-import { BUS_SUBSCRIPTION, parseQueueMessage } from '../../shared/webhooks/index.ts';
+import { isOnBus, parseQueueMessage } from '../../shared/webhooks/index.ts';
 import { services } from '../services.ts';
 import { takeCommand } from './take-command.ts';
 
@@ -30,8 +30,9 @@ async function deliver(body: unknown, context: InvocationContext): Promise<void>
   const message = parseQueueMessage(body);
   if (!('task' in message)) {
     const { deliveries, notificationDeliveries } = services();
-    const isForBus = message.subscription === BUS_SUBSCRIPTION;
-    return await (isForBus ? notificationDeliveries.handle(message) : deliveries.handle(message, context));
+    return await (isOnBus(message.subscription)
+      ? notificationDeliveries.handle(message)
+      : deliveries.handle(message, context));
   }
   switch (message.task) {
     case 'wake':

@@ -17,7 +17,7 @@ import {
 
 export interface NotificationDeliveriesOptions {
   readonly records: Records;
-  readonly topic: Publication;
+  readonly publications: readonly Publication[];
   readonly storage: DeliveryStorage;
   readonly queue: DeliveryQueue;
   readonly clock: Clock;
@@ -27,8 +27,8 @@ export interface NotificationDeliveriesOptions {
 }
 
 /**
- * Publishes changes that the topic did not take when they were made: they became dead deliveries, which somebody replays once the
- * topic has room again (shared/webhooks/repair/replays.ts). One message of the queue for each attempt, by the same ladder as webhooks.
+ * Publishes changes that the topic, or the target of a reply, did not take when they were made: of what would last they became dead
+ * deliveries, which somebody replays once there is room again (shared/webhooks/repair/replays.ts); the rest is tried again. One message of the queue for each attempt, by the same ladder as webhooks.
  */
 export class NotificationDeliveries {
   readonly #options: NotificationDeliveriesOptions;
@@ -68,15 +68,19 @@ export class NotificationDeliveries {
   }
 
   async #publish(message: DeliveryMessage, delivery: Delivery): Promise<Delivery> {
-    const { records, topic, clock, random, retrySeconds } = this.#options;
-    const { scope, revision } = message;
+    const { records, publications, clock, random, retrySeconds } = this.#options;
+    const { scope, revision, subscription } = message;
     const startedAt = clock.now();
     const change = await records.readChange<Json>(parseScopeId(scope), revision);
     const { nextAt: _, ...rest } = delivery;
     if (change === undefined) {
       return dead(delivery, 'The log no longer has the change.');
     }
-    const [unpublished] = await topic.publish([{ scope, change }]);
+    const publication = publications.find(({ id }) => id === subscription);
+    if (publication === undefined) {
+      throw new Error(`Nothing is published as ${subscription}.`);
+    }
+    const [unpublished] = await publication.publish([{ scope, change }]);
     const attempt = { at: toTimestamp(startedAt), durationMs: clock.now() - startedAt };
     if (unpublished === undefined) {
       return { ...rest, state: 'delivered', attempts: [...delivery.attempts, attempt] };

@@ -50,6 +50,6 @@ function historyUrl(ns: string, key: string, publicUrl = ''): string {
 }
 
 /** The bus takes no longer ids than this. */
-function shortId(text: string): string {
+export function shortId(text: string): string {
   return text.length <= MAX_ID_CHARACTERS ? text : hashId(text);
 }

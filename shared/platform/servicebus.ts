@@ -55,12 +55,14 @@ function isPassingServiceBusFault(error: unknown): boolean {
 }
 
 /** How long one call of a sender may take. */
-export function sendDeadline(): { abortSignal: AbortSignal } {
-  return { abortSignal: AbortSignal.timeout(SEND_TIMEOUT_MILLISECONDS) };
+export function sendDeadline(milliseconds = SEND_TIMEOUT_MILLISECONDS): { abortSignal: AbortSignal } {
+  return { abortSignal: AbortSignal.timeout(milliseconds) };
 }
 
 export interface BatchSending<Item> {
   readonly encode: (item: Item) => ServiceBusMessage;
+  /** Of each call. */
+  readonly timeoutMilliseconds?: number | undefined;
   /** Takes note of items that were not sent, so that the others are; without it, or when it throws, none that follow are sent either. */
   readonly onFault?: (error: unknown, unsent: readonly Item[]) => void;
 }
@@ -74,7 +76,7 @@ export interface BatchSending<Item> {
 export async function sendInBatches<Item>(
   sender: () => Promise<ServiceBusSender>,
   items: readonly Item[],
-  { encode, onFault = rethrow }: BatchSending<Item>,
+  { encode, timeoutMilliseconds, onFault = rethrow }: BatchSending<Item>,
 ): Promise<Item[]> {
   const refused: Item[] = [];
   let next = 0;
@@ -82,7 +84,7 @@ export async function sendInBatches<Item>(
     const batched: Item[] = [];
     try {
       const open = await sender();
-      const batch = await open.createMessageBatch(sendDeadline());
+      const batch = await open.createMessageBatch(sendDeadline(timeoutMilliseconds));
       for (; next < items.length; next += 1) {
         const item = items[next] as Item;
         if (batch.tryAddMessage(encode(item))) {
@@ -94,7 +96,7 @@ export async function sendInBatches<Item>(
         }
       }
       if (batched.length > 0) {
-        await open.sendMessages(batch, sendDeadline());
+        await open.sendMessages(batch, sendDeadline(timeoutMilliseconds));
       }
     } catch (error) {
       // A batch that could not even be opened says as much of one item as of all.

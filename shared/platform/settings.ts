@@ -27,6 +27,8 @@ const settingsSchema = z.object({
   SKERRY_LEGACY_ACCESS: z.enum(['off', 'open']).default('off'),
   /** The base URL under which callers reach this app, where it differs from the one that they used. */
   SKERRY_PUBLIC_URL: z.url().optional(),
+  /** Set by Azure Functions: the name under which the app is reached, unless it has others. */
+  WEBSITE_HOSTNAME: z.string().default('localhost'),
   SKERRY_WEBHOOK_ALLOW_PRIVATE: flag,
   SKERRY_WEBHOOK_TIMEOUT_SECONDS: seconds(15),
   /** Pauses between the attempts of one delivery, in seconds; after the last one it is dead. */

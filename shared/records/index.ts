@@ -4,7 +4,7 @@
  * (`scope-state.ts`), `leases/` what ends by itself, `history/` how the past is read and cut off, `watch/` how it is followed.
  */
 export type { Attributes, Change, ChangeType, Json, Life, StoredRecord, Transaction } from './change.ts';
-export { recordAfter } from './change.ts';
+export { attributesOf, recordAfter } from './change.ts';
 export { Compaction, type RetentionPolicy } from './history/compaction.ts';
 export { type Head, historyCompacted } from './history/head.ts';
 export type { HistoryPage, HistoryRequest } from './history/history.ts';

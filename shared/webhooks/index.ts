@@ -16,6 +16,8 @@ export {
   type DeliveryState,
   dead,
   deliveryId,
+  isOnBus,
+  REPLY_SUBSCRIPTION,
 } from './delivery/delivery.ts';
 export { type DeliveryQueue, ServiceBusDeliveryQueue } from './delivery/delivery-queue.ts';
 export {
@@ -67,7 +69,7 @@ export {
   type WebhookClient,
   type WebhookResult,
 } from './endpoint/webhook-client.ts';
-export { FanOut, type Publication } from './fan-out/fan-out.ts';
+export { FanOut, type Publication, type UnpublishedChange } from './fan-out/fan-out.ts';
 export type { ToldChange } from './notification/change-data.ts';
 export {
   type CloudEvent,

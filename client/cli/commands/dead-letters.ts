@@ -5,8 +5,8 @@ import { UsageError } from '../usage-error.ts';
 import { DELIVERY_COLUMNS, deliveryRow } from '../webhooks/delivery-row.ts';
 import { findSubscriptionId } from '../webhooks/find-subscription.ts';
 
-/** Owns what the topic of the bus did not take (docs/bus.md). */
-const TOPIC = 'notifications';
+/** Own what the topic of the bus, and the targets of replies, did not take (docs/bus.md). */
+const ON_BUS: readonly string[] = ['notifications', 'replies'];
 
 const SUBSCRIPTION_FLAG = { placeholder: 'SUBSCRIPTION', summary: 'those of this subscription' } as const;
 
@@ -20,7 +20,7 @@ const list = defineCommand({
   name: 'dead-letters list',
   summary: 'Lists the deliveries that nobody will try again, the newest first',
   notes:
-    'Also those to subscriptions that are gone; and, as "notifications", the changes that the topic of the bus did not take.',
+    'Also those to subscriptions that are gone; and, as "notifications" and "replies", the changes that the topic of the bus, or who wanted a reply, did not take.',
   args: [],
   flags: {
     subscription: SUBSCRIPTION_FLAG,
@@ -133,7 +133,7 @@ async function choose(
 
 /** The id of the subscription that dead letters were for. */
 async function findOwner(named: string, asking: Parameters<typeof findSubscriptionId>[1]): Promise<string> {
-  return named === TOPIC ? named : await findSubscriptionId(named, asking);
+  return ON_BUS.includes(named) ? named : await findSubscriptionId(named, asking);
 }
 
 function subscriptionOf(choice: Choice): { readonly subscription: string } {

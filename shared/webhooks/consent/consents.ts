@@ -15,7 +15,7 @@ import type { AskForConsent, ConsentAnswer } from '../endpoint/webhook-client.ts
 import type { Activation } from '../subscription/activation.ts';
 import type { Consent, Subscription, SubscriptionValue } from '../subscription/subscription.ts';
 import type { SubscriptionInput } from '../subscription/subscription-input.ts';
-import type { IssuedSubscription, Subscriptions } from '../subscription/subscriptions.ts';
+import type { CreateOptions, IssuedSubscription, Subscriptions } from '../subscription/subscriptions.ts';
 import {
   awaitingConsent,
   consentStep,
@@ -72,18 +72,18 @@ export class Consents {
     input: SubscriptionInput,
     author: Author,
     baseUrl: string,
+    { id = `sub_${this.#options.random.id()}`, ...how }: Omit<CreateOptions, 'settle'> = {},
   ): Promise<IssuedSubscription> {
-    const { subscriptions, random, clock, isDefault } = this.#options;
-    const id = `sub_${random.id()}`;
+    const { subscriptions, clock, isDefault } = this.#options;
     const step = consentStep(input.consent, input.endpoint, undefined, isDefault);
     if (step !== 'ask') {
-      return await subscriptions.create(ns, input, author, { id });
+      return await subscriptions.create(ns, input, author, { id, ...how });
     }
     subscriptions.check(input);
     const consent = this.#newConsent(ns, baseUrl);
     await this.#schedule(ns, id, consent, 1);
     const settle = (value: SubscriptionValue) => awaitingConsent(value, consent, clock.now());
-    const { secret, ...created } = await subscriptions.create(ns, input, author, { id, settle });
+    const { secret, ...created } = await subscriptions.create(ns, input, author, { id, ...how, settle });
     const asked = await this.#ask(ns, created, consent, author);
     return { ...asked, ...(secret !== undefined && { secret }) };
   }

@@ -62,6 +62,13 @@ export interface Delivery {
 
 /** Stands for a subscription in deliveries of changes to the topic of the bus; those of people begin with `sub_`. */
 export const BUS_SUBSCRIPTION = 'notifications';
+/** The same, of changes of operations to the queues and topics that their commands name. */
+export const REPLY_SUBSCRIPTION = 'replies';
+
+/** Whether deliveries to it are messages of the bus, and no calls. */
+export function isOnBus(subscription: string): boolean {
+  return subscription === BUS_SUBSCRIPTION || subscription === REPLY_SUBSCRIPTION;
+}
 
 /** See `parseQueueMessage`. */
 export const deliveryMessageSchema = z.object({

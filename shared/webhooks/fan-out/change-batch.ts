@@ -11,7 +11,7 @@ export interface AnnouncedScope {
   readonly announcements: readonly Announcement[];
 }
 
-/** The change that removed a subscription. */
+/** The change that removed a subscription, or with which it ended by itself. */
 export interface RemovedSubscription extends Announcement {
   readonly ns: string;
   readonly subscription: string;
@@ -26,7 +26,7 @@ const announcementSchema = z.object({
 
 const removalSchema = announcementSchema.extend({
   type: z.literal('change'),
-  change: z.literal('delete'),
+  change: z.enum(['delete', 'expire']),
 });
 
 /**

@@ -21,12 +21,20 @@ import {
 } from './change-batch.ts';
 import { KnownSubscriptions, type NamespaceSubscriptions } from './known-subscriptions.ts';
 
-/** Where everyone can hear of every change; the topic of the bus. */
+/** Where one can hear of changes without a subscription; such as the topic of the bus. */
 export interface Publication {
-  /** @returns the changes that it does not take as things stand. */
-  publish(
-    changes: readonly ToldChange[],
-  ): Promise<readonly { readonly told: ToldChange; readonly reason: string }[]>;
+  /** Stands for a subscription in deliveries of what it does not take. */
+  readonly id: string;
+  /** @returns the changes that it does not take. */
+  publish(changes: readonly ToldChange[]): Promise<readonly UnpublishedChange[]>;
+}
+
+/** A change that is not published as things stand. */
+export interface UnpublishedChange {
+  readonly told: ToldChange;
+  readonly reason: string;
+  /** That may be otherwise in a moment: somebody else is to try again. */
+  readonly isPassing?: true;
 }
 
 export interface FanOutOptions {
@@ -35,7 +43,7 @@ export interface FanOutOptions {
   readonly storage: DeliveryStorage;
   readonly queue: DeliveryQueue;
   readonly ordered: Pick<OrderedDeliveries, 'prepare'>;
-  readonly publication: Publication;
+  readonly publications: readonly Publication[];
   readonly clock: Clock;
   readonly clockSkewMilliseconds: number;
 }
@@ -93,7 +101,9 @@ export class FanOut {
     const changes = read.flat().filter((announced) => announced !== undefined);
     await Promise.all([
       batch.try(this.#enqueue(changes, batch)),
-      batch.try(this.#publish(changes, batch)),
+      ...this.#options.publications.map((publication) =>
+        batch.try(this.#publish(publication, changes, batch)),
+      ),
       batch.try(this.#clear(removedSubscriptions(documents))),
     ]);
     await this.#bury(batch);
@@ -209,23 +219,41 @@ export class FanOut {
     );
   }
 
-  async #publish(changes: readonly Announced[], batch: Batch): Promise<void> {
-    const giveUp = (
-      scope: string,
-      { revision, key }: Pick<Announcement, 'revision' | 'key'>,
-      reason: string,
-    ) => batch.giveUp({ scope, revision, key, subscription: BUS_SUBSCRIPTION, attempt: 1 }, reason);
+  async #publish(publication: Publication, changes: readonly Announced[], batch: Batch): Promise<void> {
+    const messageFor = (scope: string, { revision, key }: Pick<Announcement, 'revision' | 'key'>) => ({
+      scope,
+      revision,
+      key,
+      subscription: publication.id,
+      attempt: 1,
+    });
     const told: ToldChange[] = [];
     for (const { announcement, change } of changes) {
-      if (change === undefined) {
-        giveUp(announcement.scope, announcement, LOST);
-      } else {
+      if (change !== undefined) {
         told.push({ scope: announcement.scope, change });
+      } else if (publication.id === BUS_SUBSCRIPTION) {
+        batch.giveUp(messageFor(announcement.scope, announcement), LOST);
       }
     }
-    for (const { told: unpublished, reason } of await this.#options.publication.publish(told)) {
-      giveUp(unpublished.scope, unpublished.change, reason);
+    const again: DeliveryMessage[] = [];
+    for (const {
+      told: { scope, change },
+      reason,
+      isPassing,
+    } of await publication.publish(told)) {
+      const message = messageFor(scope, change);
+      isPassing ? again.push(message) : batch.giveUp(message, reason);
     }
+    await this.#leaveToQueue(again);
+  }
+
+  /** Those who try again find the delivery there. */
+  async #leaveToQueue(messages: readonly DeliveryMessage[]): Promise<void> {
+    const { storage, queue, clock } = this.#options;
+    await mapConcurrently(messages, CONCURRENCY, (message) =>
+      storage.create(newDelivery(message, clock.now())),
+    );
+    await queue.send(messages);
   }
 
   /** Makes dead deliveries of what would fail again and again, and would hold up all that comes after it. */

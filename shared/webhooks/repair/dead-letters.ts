@@ -1,6 +1,6 @@
 import { mapConcurrently } from '../../platform/map-concurrently.ts';
 import type { Random } from '../../platform/random.ts';
-import { BUS_SUBSCRIPTION } from '../delivery/delivery.ts';
+import { isOnBus } from '../delivery/delivery.ts';
 import type { DeliveryQueue } from '../delivery/delivery-queue.ts';
 import type { VersionedDelivery } from '../delivery/delivery-storage.ts';
 import type { ReplayMessage } from '../delivery/queue-message.ts';
@@ -105,8 +105,9 @@ export class DeadLetters {
 
   /** Why nothing is delivered to a subscription; undefined where it is. */
   async #hindrance(ns: string, id: string): Promise<string | undefined> {
-    const isTopic = id === BUS_SUBSCRIPTION;
-    const state = isTopic ? 'active' : ((await this.#options.subscriptions.find(ns, id))?.state ?? 'gone');
+    const state = isOnBus(id)
+      ? 'active'
+      : ((await this.#options.subscriptions.find(ns, id))?.state ?? 'gone');
     if (state === 'active') {
       return undefined;
     }

@@ -20,6 +20,7 @@ import type { DeliveryQueue } from '../delivery/delivery-queue.ts';
 import type { DeliveryStorage } from '../delivery/delivery-storage.ts';
 import { postpone } from '../delivery/postpone.ts';
 import type { RecoveryMessage, ReplayMessage } from '../delivery/queue-message.ts';
+import { removeFailingEndpoint } from '../endpoint/failing-endpoints.ts';
 import type { OrderedDeliveries } from '../ordered/ordered-deliveries.ts';
 import { inactiveSince } from '../subscription/activation.ts';
 import { isLeftToCursor, isOrdered } from '../subscription/ordering.ts';
@@ -41,6 +42,8 @@ export interface RecoveryOptions {
   readonly clock: Clock;
   readonly clockSkewMilliseconds: number;
 }
+
+const AUTHOR = { actor: 'system:webhooks' };
 
 /** Deliveries or changes that one message takes up. */
 const PAGE_ITEMS = 200;
@@ -124,10 +127,12 @@ export class Recovery {
    * meanwhile has a message, whose handler finds the subscription gone too.
    */
   async #clear(message: RecoveryMessage): Promise<void> {
-    const { storage, queue, ordered, clock } = this.#options;
+    const { records, storage, queue, ordered, clock } = this.#options;
     const { page, cursor: _, postponed: __, ...run } = message;
     if (page === 1) {
       await ordered.wakeAll(message.subscription);
+      // Who deletes a subscription does so too; one that ended by itself had nobody.
+      await removeFailingEndpoint(records, message.ns, message.subscription, AUTHOR);
     }
     const waiting = await storage.unfinished(message.subscription, PAGE_ITEMS);
     await mapConcurrently(waiting, CONCURRENT_DOCUMENTS, async (known) => {

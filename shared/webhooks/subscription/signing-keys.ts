@@ -1,6 +1,6 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { toTimestamp } from '../../platform/clock.ts';
-import { conflict } from '../../platform/errors.ts';
+import { conflict, invalid } from '../../platform/errors.ts';
 import type { Random } from '../../platform/random.ts';
 import type { Sealer } from '../../platform/sealer.ts';
 import type { SignatureVersion, SigningKey, SubscriptionValue } from './subscription.ts';
@@ -8,6 +8,8 @@ import type { SignatureVersion, SigningKey, SubscriptionValue } from './subscrip
 /** Each of them makes every request longer. */
 const MAX_KEYS = 5;
 const SECRET_BYTES = 32;
+/** Standard Webhooks 1.0, "Signature scheme": bytes of a secret, in base64 behind its prefix. */
+const GIVEN_SECRET = { pattern: /^whsec_([0-9A-Za-z+/]+={0,2})$/, min: 24, max: 64 };
 
 export interface SigningKeyMaker {
   readonly sealer: Sealer;
@@ -31,23 +33,37 @@ export function signingKeyPlace(ns: string, id: string, keyId: string): readonly
  * A new key for a subscription, in the forms of Standard Webhooks 1.0 ("Signature scheme").
  *
  * @param id of the subscription.
- * @throws SkerryError `unavailable` when nothing can be sealed.
+ * @param given the secret, of v1; one is made up without it.
+ * @throws SkerryError `unavailable` when nothing can be sealed, `invalid` for a secret that is none.
  */
 export function newSigningKey(
   ns: string,
   id: string,
   version: SignatureVersion,
   { sealer, random, now }: SigningKeyMaker,
+  given?: string,
 ): NewSigningKey {
   const keyId = `key_${random.id()}`;
   const place = signingKeyPlace(ns, id, keyId);
   const common = { id: keyId, version, createdAt: toTimestamp(now) };
   if (version === 'v1') {
-    const secret = `whsec_${randomBytes(SECRET_BYTES).toString('base64')}`;
+    const secret = given ?? `whsec_${randomBytes(SECRET_BYTES).toString('base64')}`;
+    checkSecret(secret);
     return { key: { ...common, sealed: sealer.seal(secret, place) }, secret };
   }
   const { secretKey, publicKey } = newKeyPair();
   return { key: { ...common, sealed: sealer.seal(secretKey, place), publicKey } };
+}
+
+function checkSecret(secret: string): void {
+  const { pattern, min, max } = GIVEN_SECRET;
+  const bytes = Buffer.from(pattern.exec(secret)?.[1] ?? '', 'base64').length;
+  if (bytes < min || bytes > max) {
+    throw invalid(`A secret is "whsec_" and ${min} to ${max} bytes in base64.`, {
+      field: 'callbacksecret',
+      fix: 'Make one up: whsec_$(openssl rand -base64 32).',
+    });
+  }
 }
 
 /** @returns the secret key as its seed and the public key, which is how Standard Webhooks writes it. */

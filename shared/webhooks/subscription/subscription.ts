@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { toTimestamp } from '../../platform/clock.ts';
 import { toBase32 } from '../../platform/random.ts';
 import { type ChangeType, type Scope, type StoredRecord, scopeId } from '../../records/index.ts';
 import type { UnorderedTime } from './ordering.ts';
@@ -110,6 +111,8 @@ export interface Subscription extends SubscriptionValue {
   /** RFC 3339, UTC. */
   readonly createdAt: string;
   readonly updatedAt: string;
+  /** When it ends by itself, RFC 3339, UTC; absent where it does not. */
+  readonly expiresAt?: string;
 }
 
 const KEY_PREFIX = '/hook/';
@@ -129,8 +132,15 @@ export function subscriptionId(key: string): string {
 }
 
 export function toSubscription(record: StoredRecord<OldSubscriptionValue>): Subscription {
-  const { key, value, revision, createdAt, updatedAt } = record;
-  return { ...currentValue(value), id: subscriptionId(key), revision, createdAt, updatedAt };
+  const { key, value, revision, createdAt, updatedAt, expiresAt } = record;
+  return {
+    ...currentValue(value),
+    id: subscriptionId(key),
+    revision,
+    createdAt,
+    updatedAt,
+    ...(expiresAt !== undefined && { expiresAt: toTimestamp(expiresAt) }),
+  };
 }
 
 /** The value as it is written today. */

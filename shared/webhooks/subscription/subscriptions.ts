@@ -9,6 +9,7 @@ import type { Random } from '../../platform/random.ts';
 import { RecentMap } from '../../platform/recent-map.ts';
 import type { Sealer } from '../../platform/sealer.ts';
 import {
+  attributesOf,
   type Decision,
   type ListOptions,
   type Records,
@@ -19,7 +20,7 @@ import type { EndpointPolicy } from '../endpoint/endpoint-policy.ts';
 import { removeFailingEndpoint } from '../endpoint/failing-endpoints.ts';
 import { withOrdering } from './ordering.ts';
 import { checkHeaders, headersPlace, sealHeaders } from './own-headers.ts';
-import { newSigningKey, withNewKey, withoutExpiredKeys } from './signing-keys.ts';
+import { newSigningKey, signingKeyPlace, withNewKey, withoutExpiredKeys } from './signing-keys.ts';
 import {
   currentValue,
   type SealedHeaders,
@@ -52,6 +53,12 @@ export interface CreateOptions {
   readonly id?: string;
   /** Says what is stored instead of what the input alone would make. */
   readonly settle?: (value: SubscriptionValue) => SubscriptionValue;
+  /** Signs, instead of one that is made up. */
+  readonly secret?: string | undefined;
+  /** Milliseconds since the Unix epoch: it ends by itself then. */
+  readonly expiresAt?: number;
+  /** Whether one of that id that is there already stays as it is, and is the answer. */
+  readonly isKept?: true;
 }
 
 export interface SecretRotation {
@@ -105,11 +112,12 @@ export class Subscriptions {
     ns: string,
     input: SubscriptionInput,
     author: Author,
-    { id = `sub_${this.#random.id()}`, settle = (value) => value }: CreateOptions = {},
+    options: CreateOptions = {},
   ): Promise<IssuedSubscription> {
+    const { id = `sub_${this.#random.id()}`, settle = (value) => value, expiresAt } = options;
     this.check(input);
     const headers = this.#seal(ns, id, input, undefined);
-    const { key, secret } = newSigningKey(ns, id, input.signature ?? 'v1', this.#keyMaker());
+    const { key, secret } = newSigningKey(ns, id, input.signature ?? 'v1', this.#keyMaker(), options.secret);
     const value: SubscriptionValue = {
       ...statedValue(input),
       ...(headers !== undefined && { headers }),
@@ -117,7 +125,11 @@ export class Subscriptions {
       state: 'active',
       since: await this.beginning(ns, input.key),
     };
-    const subscription = await this.write(ns, id, author, () => ({ type: 'put', value: settle(value) }));
+    const subscription = await this.write(ns, id, author, (current) =>
+      current !== undefined && options.isKept === true
+        ? { type: 'keep' }
+        : { type: 'put', value: settle(value), ...(expiresAt !== undefined && { expiresAt }) },
+    );
     return { ...subscription, ...(secret !== undefined && { secret }) };
   }
 
@@ -211,6 +223,29 @@ export class Subscriptions {
     });
   }
 
+  /** The secret that the newest key signs with, as far as it is one that receivers need: to be shown to nobody but who made the subscription. */
+  secretOf(ns: string, { id, signing: [newest] = [] }: Subscription): string | undefined {
+    return newest?.version === 'v1'
+      ? this.#sealer.open(newest.sealed, signingKeyPlace(ns, id, newest.id))
+      : undefined;
+  }
+
+  /**
+   * Has a subscription end by itself; nothing where there is none.
+   *
+   * @param expiresAt milliseconds since the Unix epoch.
+   */
+  async endAt(ns: string, id: string, expiresAt: number, author: Author): Promise<void> {
+    await this.#records.commit<SubscriptionValue>(subscriptionScope(ns), {
+      key: subscriptionKey(id),
+      ...author,
+      decide: (current) =>
+        current === undefined || current.expiresAt === expiresAt
+          ? { type: 'keep' }
+          : { type: 'put', value: current.value, expiresAt },
+    });
+  }
+
   /**
    * Writes what only this program says of a subscription: its state, its consent.
    *
@@ -262,7 +297,7 @@ export class Subscriptions {
   }
 
   /**
-   * The one way to write a subscription: signing keys that have expired leave with it.
+   * The one way to write a subscription: signing keys that have expired leave with it, and its end stays.
    *
    * @param decide is called with the newest state, perhaps repeatedly, and may throw.
    */
@@ -281,7 +316,11 @@ export class Subscriptions {
         isAnew =
           current !== undefined && decision.type === 'put' && beginsAnew(current.value, decision.value);
         return decision.type === 'put'
-          ? { ...decision, value: withoutExpiredKeys(decision.value, this.#clock.now()) }
+          ? {
+              ...(current && attributesOf(current)),
+              ...decision,
+              value: withoutExpiredKeys(decision.value, this.#clock.now()),
+            }
           : decision;
       },
     });

@@ -1,5 +1,10 @@
 import { messageId } from '../../../shared/webhooks/delivery/queue-message.ts';
-import type { DeliveryQueue, Publication, QueueMessage } from '../../../shared/webhooks/index.ts';
+import {
+  BUS_SUBSCRIPTION,
+  type DeliveryQueue,
+  type Publication,
+  type QueueMessage,
+} from '../../../shared/webhooks/index.ts';
 import type { HastenedClock } from './hastened-clock.ts';
 
 /** Messages so far, each way; each but the settled ones costs a credit of the Standard tier. */
@@ -19,6 +24,7 @@ interface Waiting {
 
 /** The bus of one process without its network: what it takes, and what comes of that, is counted by messages. */
 export class CountedBus implements DeliveryQueue, Publication {
+  readonly id = BUS_SUBSCRIPTION;
   usage: BusUsage = { published: 0, sent: 0, received: 0, settled: 0 };
   waiting: Waiting[] = [];
   readonly #clock: HastenedClock;

@@ -75,7 +75,7 @@ export class DeliveryLayer {
       cursors: new CursorStorage(container),
       timeoutMilliseconds,
     });
-    this.#fanOut = new FanOut({ ...options, ordered: this.#ordered, publication: queue });
+    this.#fanOut = new FanOut({ ...options, ordered: this.#ordered, publications: [queue] });
   }
 
   async subscribe(id: string, key: string, kind: { readonly ordered?: true } = {}): Promise<void> {

@@ -81,7 +81,7 @@ beforeEach(() => {
     storage,
     queue,
     ordered: { prepare: async () => undefined },
-    publication: { publish: (changes) => publish(changes) },
+    publications: [{ id: 'notifications', publish: (changes) => publish(changes) }],
     clock: systemClock,
     clockSkewMilliseconds: SKEW,
   });

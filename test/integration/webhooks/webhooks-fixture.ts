@@ -8,7 +8,7 @@ import {
   type ServiceBusServerOptions,
   startServiceBusServer,
 } from '../../../infra/local/servicebus/server.ts';
-import { NotificationDeliveries, NotificationTopic } from '../../../shared/notifications/index.ts';
+import { NotificationDeliveries, NotificationTopic, Replies } from '../../../shared/notifications/index.ts';
 import type { Alerts } from '../../../shared/platform/alerts.ts';
 import { systemClock } from '../../../shared/platform/clock.ts';
 import { systemRandom } from '../../../shared/platform/random.ts';
@@ -21,7 +21,6 @@ import {
 import { ChangeFeed, Records } from '../../../shared/records/index.ts';
 import {
   Activation,
-  BUS_SUBSCRIPTION,
   CursorStorage,
   createWebhookClient,
   Deliveries,
@@ -32,6 +31,7 @@ import {
   EndpointStorage,
   FailingEndpoints,
   FanOut,
+  isOnBus,
   NesoiHooks,
   OrderedDeliveries,
   type PostWebhook,
@@ -134,7 +134,10 @@ export async function startWebhooks(
   });
   const nesoiHooks = new NesoiHooks({ subscriptions, endpointPolicy: policy });
   const topicSender = client.createSender(SERVICE_BUS_TOPICS.notifications.name);
-  const topic = new NotificationTopic({ sender: async () => topicSender, publicUrl: undefined });
+  const publications = [
+    new NotificationTopic({ sender: async () => topicSender, publicUrl: undefined }),
+    new Replies({ records, open: async (target) => client.createSender(target), publicUrl: undefined }),
+  ];
   const endpoints = new EndpointStorage(database.container(COSMOS_CONTAINERS.deliveries.id));
   const bare = { storage, endpoints, queue, post };
   const parts = options.wrap?.(bare) ?? bare;
@@ -158,7 +161,7 @@ export async function startWebhooks(
   });
   const notificationDeliveries = new NotificationDeliveries({
     records,
-    topic,
+    publications,
     storage,
     queue,
     clock,
@@ -185,7 +188,7 @@ export async function startWebhooks(
     subscriptions,
     storage,
     queue,
-    publication: topic,
+    publications,
     clock,
     clockSkewMilliseconds: CLOCK_SKEW_MILLISECONDS,
   });
@@ -209,7 +212,7 @@ export async function startWebhooks(
     try {
       const message = parseQueueMessage(body);
       if (!('task' in message)) {
-        const isForBus = message.subscription === BUS_SUBSCRIPTION;
+        const isForBus = isOnBus(message.subscription);
         await (isForBus ? notificationDeliveries.handle(message) : deliveries.handle(message, log));
       } else if (message.task === 'wake') {
         await ordered.wake(message, log);

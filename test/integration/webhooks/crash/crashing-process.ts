@@ -8,7 +8,6 @@ import { COSMOS_CONTAINERS } from '../../../../shared/platform/topology.ts';
 import { ChangeFeed, Records } from '../../../../shared/records/index.ts';
 import {
   Activation,
-  BUS_SUBSCRIPTION,
   CursorStorage,
   Deliveries,
   DeliveryStorage,
@@ -16,6 +15,7 @@ import {
   EndpointStorage,
   FailingEndpoints,
   FanOut,
+  isOnBus,
   OrderedDeliveries,
   type PostWebhook,
   type QueueMessage,
@@ -120,8 +120,12 @@ export class CrashingProcess {
     this.repair = new Repair(common);
     this.#deliveries = new Deliveries(calling);
     this.#ordered = new OrderedDeliveries({ ...calling, cursors: this.cursors });
-    this.fanOut = new FanOut({ ...common, ordered: this.#ordered, publication: topic });
-    this.#notifications = new NotificationDeliveries({ ...common, topic, retrySeconds: RETRY_SECONDS });
+    this.fanOut = new FanOut({ ...common, ordered: this.#ordered, publications: [topic] });
+    this.#notifications = new NotificationDeliveries({
+      ...common,
+      publications: [topic],
+      retrySeconds: RETRY_SECONDS,
+    });
     this.#recovery = new Recovery({
       ...common,
       ordered: this.#ordered,
@@ -132,7 +136,7 @@ export class CrashingProcess {
 
   async handle(message: QueueMessage): Promise<void> {
     if (!('task' in message)) {
-      const isForBus = message.subscription === BUS_SUBSCRIPTION;
+      const isForBus = isOnBus(message.subscription);
       return await (isForBus
         ? this.#notifications.handle(message)
         : this.#deliveries.handle(message, SILENT));

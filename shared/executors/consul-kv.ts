@@ -103,7 +103,7 @@ export class ConsulKvExecutor implements Executor {
       if (answer.status === 409) {
         // Only rules of access and of keys roll back what neither checks nor locks.
         throw finalFailure(
-          `Consul rolled the transaction back: ${sentenceIn(parse(answer.text)) ?? 'it does not say why'}`,
+          `Consul rolled the transaction back: ${sentenceIn(parse(answer.text)) ?? 'it does not say why.'}`,
         );
       }
       readBody(answer, transactionSchema, 'PUT /v1/txn');

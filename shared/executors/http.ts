@@ -211,7 +211,7 @@ function outcomeOfOperation(handle: Handle, answer: Answer): StepOutcome {
   const { status, state } = bodyOf(answer);
   const word = (status ?? state ?? '').toLowerCase();
   if (FAILED.has(word)) {
-    throw finalFailure(`The operation ${word}: ${sentenceIn(parse(answer.text)) ?? 'it does not say why'}`);
+    throw finalFailure(`The operation ${word}: ${sentenceIn(parse(answer.text)) ?? 'it does not say why.'}`);
   }
   const goingOn = handle.isOperation ? word !== '' && !SUCCEEDED.has(word) : GOING_ON.has(word);
   return answer.status === 202 || goingOn

@@ -94,7 +94,9 @@ export class VaultExecutor implements Executor {
     }
     const wanted = wantedData(command, data, () => undefined);
     const names = new Set([...Object.keys(wanted), ...Object.keys(data)]);
-    const differing = [...names].filter((name) => !(name in wanted) || !jsonEquals(wanted[name], data[name]));
+    const isSame = (name: string) =>
+      Object.hasOwn(wanted, name) && Object.hasOwn(data, name) && jsonEquals(wanted[name], data[name]);
+    const differing = [...names].filter((name) => !isSame(name));
     return {
       exists: true,
       ...(differing.length > 0 && { difference: `differs in ${differing.join(', ')}` }),

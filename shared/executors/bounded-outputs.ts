@@ -1,7 +1,5 @@
+import { MAX_OUTPUT_BYTES } from '../operations/index.ts';
 import type { Json } from '../records/index.ts';
-
-/** Of all outputs of a resource, as JSON. */
-const MAX_OUTPUTS_BYTES = 16 * 1024;
 
 export interface BoundedOutputs {
   readonly outputs: Readonly<Record<string, Json>>;
@@ -16,11 +14,11 @@ export function boundOutputs(all: Iterable<readonly [string, Json]>): BoundedOut
   let bytes = 2;
   for (const [name, value] of all) {
     const size = Buffer.byteLength(JSON.stringify({ [name]: value }));
-    if (bytes + size <= MAX_OUTPUTS_BYTES) {
+    if (bytes + size <= MAX_OUTPUT_BYTES) {
       bytes += size;
       outputs.push([name, value]);
     } else {
-      log.push(`The output ${name} is left out: outputs are ${MAX_OUTPUTS_BYTES / 1024} KiB at the most.`);
+      log.push(`The output ${name} is left out: outputs are ${MAX_OUTPUT_BYTES / 1024} KiB at the most.`);
     }
   }
   return { outputs: Object.fromEntries(outputs), log };

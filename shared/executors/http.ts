@@ -26,8 +26,8 @@ const FAILED = new Set(['failed', 'canceled', 'cancelled']);
 /** What a URL of `Location`, which answers with the result once there is one, may say instead of 202. */
 const GOING_ON = new Set(['accepted', 'notstarted', 'queued', 'pending', 'running', 'inprogress']);
 
-/** Where the work goes on; `isOperation`: what answers there is an operation, and not the result. */
-const handleSchema = z.object({ url: z.string(), isOperation: z.boolean() });
+/** Where the work goes on; `isOperation`: what answers there is an operation, and not the result; `word`: what it said last. */
+const handleSchema = z.object({ url: z.string(), isOperation: z.boolean(), word: z.string().optional() });
 type Handle = z.output<typeof handleSchema>;
 
 const bodySchema = z.looseObject({
@@ -214,9 +214,12 @@ function outcomeOfOperation(handle: Handle, answer: Answer): StepOutcome {
     throw finalFailure(`The operation ${word}: ${sentenceIn(parse(answer.text)) ?? 'it does not say why.'}`);
   }
   const goingOn = handle.isOperation ? word !== '' && !SUCCEEDED.has(word) : GOING_ON.has(word);
-  return answer.status === 202 || goingOn
-    ? goesOn(handle, answer, word === '' ? [] : [`It is ${word}.`])
-    : done(answer, []);
+  if (answer.status !== 202 && !goingOn) {
+    return done(answer, []);
+  }
+  return word === '' || word === handle.word
+    ? goesOn(handle, answer, [])
+    : goesOn({ ...handle, word }, answer, [`The operation is ${word}.`]);
 }
 
 function goesOn(handle: Handle, { retryAfterSeconds }: Answer, log: readonly string[]): StepOutcome {

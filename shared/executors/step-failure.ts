@@ -1,4 +1,5 @@
 import type { StepOutcome } from '../operations/index.ts';
+import { SkerryError } from '../platform/errors.ts';
 import type { Json } from '../records/index.ts';
 
 export interface FailureDetails {
@@ -9,16 +10,20 @@ export interface FailureDetails {
   readonly cause?: unknown;
 }
 
-/** Why an attempt of a step came to nothing. The message is a sentence for whoever reads the operation: nothing secret. */
-export class StepFailure extends Error {
+/**
+ * Why an attempt of a step came to nothing. The message is a sentence for whoever reads the operation: nothing secret. Where it is
+ * thrown to the engine, its kind says the same as `isPassing`.
+ */
+export class StepFailure extends SkerryError {
   readonly isPassing: boolean;
-  readonly retryAfterSeconds: number | undefined;
 
   constructor(reason: string, { isPassing, retryAfterSeconds, cause }: FailureDetails) {
-    super(reason, { cause });
+    super(isPassing ? 'unavailable' : 'unprocessable', reason, {
+      ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
+      cause,
+    });
     this.name = 'StepFailure';
     this.isPassing = isPassing;
-    this.retryAfterSeconds = retryAfterSeconds;
   }
 }
 

@@ -69,7 +69,8 @@ const outputsSchema = z.looseObject({
     }),
   ),
 });
-const handleSchema = z.object({ run: z.string(), workspace: z.string() });
+/** `status`: what the run was last. */
+const handleSchema = z.object({ run: z.string(), workspace: z.string(), status: z.string() });
 
 /** Runs workspaces of HCP Terraform or Terraform Enterprise (its runs API, version 2). */
 export class TerraformExecutor implements Executor {
@@ -90,22 +91,24 @@ export class TerraformExecutor implements Executor {
         'is-destroy': request.verb === 'destroy',
         variables: variablesOf(command),
       });
-      return pending({ run: run.id, workspace }, POLL_SECONDS, [`The run is ${run.id}.`]);
+      const { status } = run.attributes;
+      return pending({ run: run.id, workspace, status }, POLL_SECONDS, [`${run.id} is ${status}.`]);
     });
   }
 
   poll(request: StepRequest, handle: Json): Promise<StepOutcome> {
     return outcomeOfPoll(handle, async () => {
-      const { run: id, workspace } = handleSchema.parse(handle);
+      const { run: id, workspace, status: last } = handleSchema.parse(handle);
       const run = await this.#run(request, id);
       const { status } = run.attributes;
       if (ENDED_BADLY.has(status)) {
         return failed(endOf(run));
       }
       if (!DONE.has(status)) {
-        return pending(handle, POLL_SECONDS, [`The run is ${status}.`]);
+        const log = status === last ? [] : [`${id} is ${status}.`];
+        return pending({ run: id, workspace, status }, POLL_SECONDS, log);
       }
-      const log = [`The run ended as ${status}.`];
+      const log = [`${id} ended as ${status}.`];
       if (request.verb === 'destroy') {
         return { state: 'succeeded', log };
       }
@@ -183,7 +186,7 @@ export class TerraformExecutor implements Executor {
 
   async #run(request: StepRequest, id: string): Promise<Run> {
     const answer = await this.#call(request, 'GET', `/runs/${id}`);
-    return readBody(answer, runDocumentSchema, `The run ${id}`).data;
+    return readBody(answer, runDocumentSchema, `GET of ${id}`).data;
   }
 
   /**
@@ -253,6 +256,6 @@ function variablesOf({ variables }: Command): Json {
 function endOf({ id, attributes }: Run): StepFailure {
   const { status } = attributes;
   const isApplying = typeof attributes['status-timestamps']?.['applying-at'] === 'string';
-  const reason = `The run ${id} ended as ${status}${status === 'errored' ? ` while ${isApplying ? 'applying' : 'planning'}` : ''}.`;
+  const reason = `${id} ended as ${status}${status === 'errored' ? ` while ${isApplying ? 'applying' : 'planning'}` : ''}.`;
   return new StepFailure(reason, { isPassing: status === 'errored' && isApplying });
 }

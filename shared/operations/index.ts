@@ -20,7 +20,7 @@ export { type AcceptedOperation, type CommandRequest, Commands, sourceOf } from 
 export type { Executor, FindExecutor, Observation, StepOutcome, StepRequest } from './executor.ts';
 export type { ActiveOperation, Lane, LaneValue } from './lane.ts';
 export { Lanes } from './lanes.ts';
-export type { OperationLimits } from './limits.ts';
+export { MAX_OUTPUT_BYTES, type OperationLimits } from './limits.ts';
 export * from './operation.ts';
 export type { OperationCallbacks, PreparedCallback } from './operation-callbacks.ts';
 export { operationIdOf } from './operation-id.ts';

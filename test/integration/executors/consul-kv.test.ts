@@ -12,7 +12,7 @@ let executor: ConsulKvExecutor;
 beforeEach(async () => {
   consul = await startConsul();
   const credentials = { [consul.origin]: { token: CONSUL_TOKEN } };
-  executor = new ConsulKvExecutor(executorParts({ credentials, timeoutMilliseconds: 1_000 }));
+  executor = new ConsulKvExecutor(executorParts({ credentials }));
 });
 
 afterEach(() => consul.stop());

@@ -9,11 +9,14 @@ import { executorParts, type RequestOptions, stepRequest } from './executor-fixt
 
 let app: App;
 let executor: HttpExecutor;
+/** For what hangs. */
+let impatient: HttpExecutor;
 
 beforeEach(async () => {
   app = await startApp();
   const credentials = { [app.origin]: { secret: app.secret, token: 'app-token' } };
-  executor = new HttpExecutor(executorParts({ credentials, timeoutMilliseconds: 300 }));
+  executor = new HttpExecutor(executorParts({ credentials }));
+  impatient = new HttpExecutor(executorParts({ credentials, timeoutMilliseconds: 150 }));
 });
 
 afterEach(() => app.stop());
@@ -75,7 +78,8 @@ describe('a command', () => {
     'is done once, though its first answer is lost (%s)',
     async (interference) => {
       app.interfere = firstCalls(isCommand, interference);
-      expect(await executor.start(request())).toMatchObject({ state: 'failed', isPassing: true });
+      const first = interference === 'hang' ? impatient : executor;
+      expect(await first.start(request())).toMatchObject({ state: 'failed', isPassing: true });
       expect(await executor.start(request('create', { attempt: 2 }))).toMatchObject({ state: 'succeeded' });
       expect(app.done).toHaveLength(1);
     },
@@ -186,7 +190,15 @@ describe('work that goes on', () => {
         pollAfterSeconds,
         log: [],
       });
-      expect(await executor.poll(request(), handle)).toMatchObject({ state: 'pending', handle });
+      const word = { azure: 'inprogress', skerry: 'running', location: '' }[style];
+      const log = word === '' ? [] : [`The operation is ${word}.`];
+      const known = word === '' ? handle : { ...handle, word };
+      expect(await executor.poll(request(), handle)).toMatchObject({ state: 'pending', handle: known, log });
+      expect(await executor.poll(request(), known)).toMatchObject({
+        state: 'pending',
+        handle: known,
+        log: [],
+      });
       app.state = 'succeeded';
       expect(await executor.poll(request(), handle)).toEqual({
         state: 'succeeded',
@@ -211,9 +223,10 @@ describe('work that goes on', () => {
     'is still under way when it cannot be asked after (%j)',
     async (interference) => {
       const handle = await startPending('skerry');
+      const asking = interference === 'hang' ? impatient : executor;
       app.interfere = (call) => (isQuestion(call) ? interference : undefined);
       const pollAfterSeconds = typeof interference === 'object' ? 60 : 10;
-      expect(await executor.poll(request(), handle)).toMatchObject({
+      expect(await asking.poll(request(), handle)).toMatchObject({
         state: 'pending',
         handle,
         pollAfterSeconds,

@@ -14,7 +14,7 @@ beforeEach(async () => {
   terraform = await startTerraform();
   naps = 0;
   const credentials = { [terraform.origin]: { token: TERRAFORM_TOKEN } };
-  const parts = executorParts({ credentials, timeoutMilliseconds: 1_000 });
+  const parts = executorParts({ credentials });
   const sleep = async () => {
     naps += 1;
   };
@@ -36,12 +36,14 @@ async function begin(verb: StepVerb = 'create'): Promise<Json> {
   return outcome.state === 'pending' ? outcome.handle : null;
 }
 
-async function follow(verb: StepVerb, handle: Json) {
-  for (;;) {
+async function follow(verb: StepVerb, begun: Json, log: string[] = []) {
+  for (let handle = begun; ; ) {
     const outcome = await executor.poll(request(verb), handle);
     if (outcome.state !== 'pending') {
       return outcome;
     }
+    handle = outcome.handle;
+    log.push(...(outcome.log ?? []));
   }
 }
 
@@ -54,7 +56,7 @@ describe('a run', () => {
     ['run', false],
     ['destroy', true],
   ] as const)('is made for %s and followed to its end', async (verb, isDestroy) => {
-    terraform.course = [...COURSE];
+    terraform.course = COURSE.flatMap((status) => [status, status]);
     terraform.outputs = {
       address: { value: '10.0.0.4' },
       password: { value: 'top-secret', sensitive: true },
@@ -73,12 +75,13 @@ describe('a run', () => {
         },
       },
     ]);
-    expect(await follow(verb, handle)).toEqual({
+    const log: string[] = [];
+    expect(await follow(verb, handle, log)).toEqual({
       state: 'succeeded',
       ...(!isDestroy && { outputs: { address: '10.0.0.4' } }),
-      log: ['The run ended as applied.'],
+      log: ['run-CZcmD7eagjhy0 ended as applied.'],
     });
-    expect(terraform.course).toEqual([]);
+    expect(log).toEqual(COURSE.slice(0, -1).map((status) => `run-CZcmD7eagjhy0 is ${status}.`));
   });
 
   test('without changes is done as well', async () => {
@@ -114,7 +117,7 @@ describe('a run', () => {
     terraform.course = [...course];
     expect(await follow('create', await begin())).toEqual({
       state: 'failed',
-      reason: `The run run-CZcmD7eagjhy0 ended as ${end}.`,
+      reason: `run-CZcmD7eagjhy0 ended as ${end}.`,
       isPassing,
     });
     expect(await executor.start(request('create', COMMAND, { attempt: 2 }))).toMatchObject({
@@ -163,7 +166,10 @@ describe('a run', () => {
   test('says so when it cannot be cancelled', async () => {
     const handle = await begin();
     terraform.interfere = () => ({ status: 404, body: { errors: [{ status: '404', title: 'not found' }] } });
-    await expect(executor.cancel(request(), handle)).rejects.toThrow('actions/cancel: HTTP 404: not found');
+    await expect(executor.cancel(request(), handle)).rejects.toMatchObject({
+      message: 'POST …/actions/cancel: HTTP 404: not found',
+      kind: 'unprocessable',
+    });
   });
 });
 
@@ -248,7 +254,7 @@ describe('a look', () => {
     };
     const { signal } = controller;
     await expect(executor.observe(request('refresh', COMMAND, { signal }))).rejects.toMatchObject({
-      isPassing: true,
+      kind: 'unavailable',
     });
     terraform.course = ['planned_and_finished'];
     expect(await executor.observe(request('refresh'))).toEqual({ exists: true });

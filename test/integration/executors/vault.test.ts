@@ -12,7 +12,7 @@ let executor: VaultExecutor;
 beforeEach(async () => {
   vault = await startVault();
   const credentials = { [vault.origin]: { token: VAULT_TOKEN } };
-  executor = new VaultExecutor(executorParts({ credentials, timeoutMilliseconds: 1_000 }));
+  executor = new VaultExecutor(executorParts({ credentials }));
 });
 
 afterEach(() => vault.stop());

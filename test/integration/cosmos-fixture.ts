@@ -5,6 +5,7 @@ import {
   startCosmosServer,
 } from '../../infra/local/cosmos/server.ts';
 import { provisionCosmos } from '../../infra/local/launch/provision.ts';
+import { signWithKey } from '../../shared/platform/cosmos-signature.ts';
 import { COSMOS_DATABASE } from '../../shared/platform/topology.ts';
 
 export interface CosmosFixture {
@@ -22,7 +23,11 @@ export async function startCosmos(options: Partial<CosmosServerOptions> = {}): P
   return {
     server,
     connect() {
-      const client = new CosmosClient(server.connectionString);
+      // Signed as by the product, which costs a sixth of what the SDK's own signature does.
+      const client = new CosmosClient({
+        endpoint: server.endpoint,
+        tokenProvider: signWithKey(server.key),
+      });
       clients.push(client);
       return client.database(COSMOS_DATABASE);
     },

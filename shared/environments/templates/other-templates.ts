@@ -1,0 +1,87 @@
+import type { Fault } from '../faults.ts';
+import { GROUP_PREFIX } from '../name.ts';
+import { circleIn } from '../planning/dependency-graph.ts';
+import { namesIn, outputsUsedBy } from '../planning/expand-template.ts';
+import type { TemplateDefinition } from './template.ts';
+
+/** Templates that are looked at for what one depends on. */
+const MAX_TEMPLATES = 500;
+
+type Read = (id: string) => Promise<TemplateDefinition | undefined>;
+
+/** What a template says of others: that they are there, with the resources and groups that it names, and depend on none that depends on it. */
+export async function checkOtherTemplates(
+  id: string,
+  definition: TemplateDefinition,
+  read: Read,
+): Promise<Fault[]> {
+  const templates = new Map<string, TemplateDefinition | undefined>([[id, definition]]);
+  const find = async (other: string) => {
+    if (!templates.has(other)) templates.set(other, await read(other));
+    return templates.get(other);
+  };
+  const faults: Fault[] = [];
+  for (const { name, path } of namesOfOthers(id, definition)) {
+    const isGroup = name.startsWith(GROUP_PREFIX);
+    const [other = '', part] = (isGroup ? name.slice(GROUP_PREFIX.length) : name).split('.');
+    const found = await find(other);
+    const parts = isGroup ? found?.resourceGroups : found?.resources;
+    if (found === undefined) {
+      faults.push({
+        path,
+        detail: `There is no template "${other}".`,
+        fix: 'Put it first, or correct the name.',
+      });
+    } else if (part !== undefined && parts?.some((one) => one.id === part) !== true) {
+      faults.push({
+        path,
+        detail: `The newest version of the template "${other}" has no ${isGroup ? 'resource group' : 'resource'} "${part}".`,
+        fix: 'Put that version first, or correct the name.',
+      });
+    }
+  }
+  const circle = faults.length > 0 ? undefined : await circleOfTemplates(id, find, templates);
+  if (circle !== undefined) {
+    faults.push({
+      path: ['dependsOn'],
+      detail: `What depends on what goes in a circle: ${circle}.`,
+      fix: 'Remove one of these dependencies.',
+    });
+  }
+  return faults;
+}
+
+/** Templates, as `dependsOn` names them, and `TEMPLATE.ID` or `group:TEMPLATE.ID` of others, with where they stand. */
+function namesOfOthers(id: string, definition: TemplateDefinition) {
+  const { dependsOn, resources, resourceGroups, actions } = definition;
+  const names = [
+    ...dependsOn.map((name, index) => ({ name, path: ['dependsOn', index] })),
+    ...resources.flatMap((resource, index) =>
+      namesIn(resource.dependsOn, id).map((name) => ({ name, path: ['resources', index, 'dependsOn'] })),
+    ),
+    ...resourceGroups.flatMap((group, index) =>
+      namesIn(group.dependsOn, id).map((name) => ({ name, path: ['resourceGroups', index, 'dependsOn'] })),
+    ),
+    ...actions.flatMap((action, index) =>
+      outputsUsedBy(action, id).map((name) => ({ name, path: ['actions', index] })),
+    ),
+  ];
+  return names.filter(({ name }) => !name.startsWith(`${id}.`) && !name.startsWith(`${GROUP_PREFIX}${id}.`));
+}
+
+async function circleOfTemplates(
+  id: string,
+  find: Read,
+  templates: ReadonlyMap<string, TemplateDefinition | undefined>,
+): Promise<string | undefined> {
+  const graph = new Map<string, readonly string[]>();
+  const ahead = [id];
+  for (let next = ahead.pop(); next !== undefined && templates.size < MAX_TEMPLATES; next = ahead.pop()) {
+    if (!graph.has(next)) {
+      const dependsOn = (await find(next))?.dependsOn ?? [];
+      graph.set(next, dependsOn);
+      ahead.push(...dependsOn);
+    }
+  }
+  return circleIn(graph);
+}

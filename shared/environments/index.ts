@@ -1,9 +1,15 @@
 /**
- * Environments: what an operator runs, made from templates by operations. `templates/` describes what can be made, and `parts/` is
- * what they consist of.
+ * Environments: what an operator runs, made from templates by operations. `templates/` describes what can be made, `planning/` says what
+ * has to be done, `commands/` what commands mean, and `parts/` is what environments consist of.
  */
 export * from './environment.ts';
+export * from './environment-schema.ts';
 export { type Environment, Environments, unknownEnvironment } from './environments.ts';
 export { type ResourceGroup, ResourceGroups } from './parts/resource-groups.ts';
 export { type Resource, Resources } from './parts/resources.ts';
+export { type EnvironmentPlan, EnvironmentPlanner } from './planning/environment-planner.ts';
+export type { Plan } from './planning/plan-changes.ts';
+export { FIRST_STATE, ruleOf, transition } from './state-machine.ts';
 export * from './templates/template.ts';
+export { templateDefinitionSchema, templateShape, toDefinition } from './templates/template-schema.ts';
+export { type Template, type TemplateSummary, Templates, unknownTemplate } from './templates/templates.ts';

@@ -12,7 +12,7 @@ import {
   type Reference,
   referencesIn,
 } from './interpolation.ts';
-import { absoluteReference, outputReference, type Values, valueOf } from './references.ts';
+import { absoluteReference, outputReference, type Values, valueAt } from './references.ts';
 
 const DEFAULT_TIMEOUT_SECONDS = 3_600;
 const DEFAULT_MAX_ATTEMPTS = 5;
@@ -157,7 +157,7 @@ function expandResource(
 export function planAction(action: Action, values: Values): PlannedAction {
   const resolve = (reference: Reference) => {
     const output = outputReference(reference, values.template.id);
-    return output === undefined ? valueOf(reference, values) : new Later(absoluteReference(output));
+    return output === undefined ? valueAt(reference, values) : new Later(absoluteReference(output));
   };
   return {
     name: action.name,
@@ -219,7 +219,7 @@ function expandCount(count: number | string, values: Values, report: Report): nu
   const value =
     typeof count === 'number'
       ? count
-      : attempt('count', report, () => fillIn(count, (one) => valueOf(one, values)));
+      : attempt('count', report, () => fillIn(count, (one) => valueAt(one, values)));
   const number = typeof value === 'string' && /^\d{1,9}$/.test(value) ? Number(value) : value;
   if (typeof number === 'number' && Number.isInteger(number) && number >= 0 && number <= MAX_COUNT) {
     return number;
@@ -235,7 +235,7 @@ function expandCount(count: number | string, values: Values, report: Report): nu
 }
 
 function expandText(text: string, place: string, values: Values, report: Report): string {
-  const value = attempt(place, report, () => fillIn(text, (reference) => valueOf(reference, values)));
+  const value = attempt(place, report, () => fillIn(text, (reference) => valueAt(reference, values)));
   return value === undefined ? text : toText(value);
 }
 

@@ -69,12 +69,12 @@ export function fillInFirst(value: Json, resolve: Resolve): Json {
   return map(value, (text) => {
     const parts = partsOf(text).map((part) => {
       if (typeof part === 'string') {
-        return escape(part);
+        return escaped(part);
       }
       const content = resolve(part.reference);
       return content instanceof Later
         ? write(content.reference)
-        : map(known(part.reference, content), escape);
+        : map(known(part.reference, content), escaped);
     });
     const [first] = parts;
     return parts.length === 1 && first !== undefined ? first : parts.map(toText).join('');
@@ -129,7 +129,7 @@ function toText(value: Json): string {
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
-function escape(text: string): string {
+function escaped(text: string): string {
   return text.replaceAll('${', '$${');
 }
 

@@ -45,7 +45,7 @@ export function absoluteOutput([root, template, id, outputs, ...path]: Reference
 }
 
 /** What stands for a reference, outputs of resources aside; undefined where there is nothing. */
-export function valueOf([root, ...path]: Reference, values: Values): Json | undefined {
+export function valueAt([root, ...path]: Reference, values: Values): Json | undefined {
   switch (root) {
     case 'parameters':
       return memberAt(values.parameters, path);

@@ -5,6 +5,7 @@
 export * from './environment.ts';
 export * from './environment-schema.ts';
 export { type Environment, Environments, unknownEnvironment } from './environments.ts';
+export { partIdSchema as templateIdSchema } from './name.ts';
 export { type ResourceGroup, ResourceGroups } from './parts/resource-groups.ts';
 export { type Resource, Resources } from './parts/resources.ts';
 export { type EnvironmentPlan, EnvironmentPlanner } from './planning/environment-planner.ts';

@@ -5,13 +5,16 @@
 
 import type { Executor, FindExecutor } from '../operations/index.ts';
 import type { Clock } from '../platform/clock.ts';
+import type { ConfigStores } from './config.ts';
 import type { Outbound } from './outbound/index.ts';
 
+export type { ConfigStores } from './config.ts';
 export { Outbound, type OutboundOptions } from './outbound/index.ts';
 
 /** What executors are made of. */
 export interface ExecutorParts {
   readonly outbound: Outbound;
+  readonly stores: ConfigStores;
   readonly clock: Clock;
   /** The setting `SKERRY_PUBLIC_URL`. */
   readonly publicUrl: string | undefined;
@@ -19,11 +22,17 @@ export interface ExecutorParts {
 
 /** By the name that actions have for them. */
 const EXECUTORS = new Map<string, (parts: ExecutorParts) => Promise<Executor>>([
+  ['config', async (parts) => new (await import('./config.ts')).ConfigExecutor(parts)],
   ['http', async (parts) => new (await import('./http.ts')).HttpExecutor(parts)],
   ['terraform', async (parts) => new (await import('./terraform.ts')).TerraformExecutor(parts)],
   ['consul-kv', async (parts) => new (await import('./consul-kv.ts')).ConsulKvExecutor(parts)],
   ['vault', async (parts) => new (await import('./vault.ts')).VaultExecutor(parts)],
 ]);
+
+/** Whether there is an executor of a name. */
+export function isExecutor(name: string): boolean {
+  return EXECUTORS.has(name);
+}
 
 /** Finds executors by their names, and keeps those that were asked for. */
 export function executorFinder(parts: ExecutorParts): FindExecutor {

@@ -5,9 +5,11 @@ import { environmentReadEndpoints } from './environments.ts';
 import { operationEndpoints } from './operations.ts';
 import { resourceGroupEndpoints } from './resource-groups.ts';
 import { resourceEndpoints } from './resources.ts';
+import { templateEndpoints } from './templates.ts';
 
-/** Environments, what they consist of, and the operations that change them. */
+/** Templates, environments, what they consist of, and the operations that change them. */
 export const environmentEndpoints: readonly Endpoint<Services>[] = [
+  ...templateEndpoints,
   ...environmentReadEndpoints,
   ...resourceEndpoints,
   ...resourceGroupEndpoints,

@@ -1,8 +1,9 @@
-import { conflict, notFound } from '../../platform/errors.ts';
+import { conflict } from '../../platform/errors.ts';
 import { canonicalPath } from '../../platform/http/index.ts';
 import type { Records } from '../../records/index.ts';
 import { type EnvironmentValue, environmentKey, environmentScope, type TemplateUse } from '../environment.ts';
 import type { EnvironmentChange } from '../environment-schema.ts';
+import { unknownEnvironment } from '../environments.ts';
 import { type Fault, refuseFaults } from '../faults.ts';
 import { MAX_RESOURCES } from '../templates/template-schema.ts';
 import type { Templates } from '../templates/templates.ts';
@@ -98,13 +99,6 @@ export function existing(ns: string, id: string, value: EnvironmentValue | undef
     });
   }
   return value;
-}
-
-/** The error for an environment that does not exist. */
-export function unknownEnvironment(ns: string, id: string): Error {
-  return notFound(`There is no environment "${id}".`, {
-    fix: `Create it with PUT ${canonicalPath(ns, `environments/${id}`)}.`,
-  });
 }
 
 function toWanted(expansions: readonly Expansion[]): Wanted {

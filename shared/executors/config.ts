@@ -1,0 +1,255 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import type { Channels, Versions } from '../bundles/index.ts';
+import { referenceInBodySchema } from '../bundles/index.ts';
+import type { Applications } from '../config/index.ts';
+import { placeOfKey } from '../keyspace/index.ts';
+import type { KeyValues } from '../kv/index.ts';
+import type { Executor, Observation, StepOutcome, StepRequest } from '../operations/index.ts';
+import { SkerryError } from '../platform/errors.ts';
+import { type Author, nameSchema, revisionTag } from '../platform/http/index.ts';
+import { jsonEquals } from '../platform/json-equals.ts';
+import { mapConcurrently } from '../platform/map-concurrently.ts';
+import type { Json, Records, StoredRecord } from '../records/index.ts';
+import { boundOutputs } from './bounded-outputs.ts';
+import { readCommand } from './command.ts';
+import type { ExecutorParts } from './index.ts';
+import { finalFailure, outcomeOf, passingFailure } from './step-failure.ts';
+
+const AT_ONCE = 8;
+/** Entries that a difference names. */
+const MAX_NAMED = 10;
+
+/** What the executor writes to. */
+export interface ConfigStores {
+  readonly records: Records;
+  readonly applications: Applications;
+  readonly keyValues: KeyValues;
+  readonly channels: Channels;
+  readonly versions: Versions;
+}
+
+const SLASHED = /^[0-9A-Za-z._-]{1,128}\/./;
+
+const commandSchema = z.strictObject({
+  /** Configurations by the names of applications. */
+  apps: z.record(nameSchema, z.json()).default({}),
+  /** Values by `STORE/KEY`. */
+  keys: z.record(z.string().regex(SLASHED, 'must be STORE/KEY'), z.json()).default({}),
+  /** Versions by `BUNDLE/CHANNEL`. */
+  channels: z.record(z.string().regex(SLASHED, 'must be BUNDLE/CHANNEL'), referenceInBodySchema).default({}),
+});
+type Command = z.output<typeof commandSchema>;
+
+/** Keys of records that an earlier step wrote, with their revisions then. */
+const writtenSchema = z.record(z.string(), z.int()).catch({});
+
+/** One record that the command is about. */
+interface Entry {
+  /** Of the record: `/app/NAME`, `/kv/STORE/KEY`, `/bundle/NAME/channels/CHANNEL`. */
+  readonly key: string;
+  /** @returns its revision then. */
+  write(author: Author): Promise<number>;
+  /** Whether the record is as the command has it. */
+  isWritten(record: StoredRecord<unknown>): boolean | Promise<boolean>;
+}
+
+/**
+ * Writes applications, keys and channels of Skerry itself, and removes what it wrote. All that it writes for a resource carries one trace,
+ * by which it knows its own again, also after a crash; what somebody else has written since is left alone.
+ */
+export class ConfigExecutor implements Executor {
+  readonly #stores: ConfigStores;
+  readonly #publicUrl: string;
+
+  constructor({ stores, publicUrl }: Pick<ExecutorParts, 'stores' | 'publicUrl'>) {
+    this.#stores = stores;
+    this.#publicUrl = publicUrl ?? '';
+  }
+
+  start(request: StepRequest): Promise<StepOutcome> {
+    return outcomeOf(async () => {
+      const entries = this.#entriesOf(request);
+      const written = new Map(Object.entries(writtenSchema.parse(request.outputs.written)));
+      if (request.verb === 'destroy') {
+        const removed = await this.#remove(request, [...entries.keys(), ...written.keys()], written);
+        return { state: 'succeeded', outputs: {}, log: [`Removed ${removed.join(', ') || 'nothing'}.`] };
+      }
+      const revisions = await mapConcurrently([...entries.values()], AT_ONCE, (entry) =>
+        this.#write(request, entry),
+      );
+      const isRun = request.verb === 'run';
+      const stale = isRun ? [] : [...written.keys()].filter((key) => !entries.has(key));
+      const removed = await this.#remove(request, stale, written);
+      const all = [
+        ...(isRun ? written : []),
+        ...[...entries.keys()].map((key, index) => [key, revisions[index] ?? 0] as const),
+      ];
+      const { outputs, log } = boundOutputs([['written', Object.fromEntries(all)]]);
+      return {
+        state: 'succeeded',
+        outputs,
+        log: [`Wrote ${entries.size} records, removed ${removed.length}.`, ...log],
+      };
+    });
+  }
+
+  async observe(request: StepRequest): Promise<Observation> {
+    const entries = [...this.#entriesOf(request).values()];
+    const states = await mapConcurrently(entries, AT_ONCE, async (entry) => {
+      const record = await this.#find(request.ns, entry.key);
+      return record === undefined ? 'missing' : (await entry.isWritten(record)) ? 'same' : 'changed';
+    });
+    const keysThatAre = (state: string) =>
+      entries.filter((_, index) => states[index] === state).map(({ key }) => key);
+    const difference = [
+      named('missing', keysThatAre('missing')),
+      named('changed', keysThatAre('changed')),
+    ].filter((part) => part !== '');
+    return {
+      exists: entries.length === 0 || states.some((state) => state !== 'missing'),
+      ...(difference.length > 0 && { difference: difference.join('; ') }),
+    };
+  }
+
+  /** By the keys of the records. */
+  #entriesOf(request: StepRequest): ReadonlyMap<string, Entry> {
+    const { apps, keys, channels } = readCommand(request, commandSchema);
+    const { ns } = request;
+    const entries = [
+      ...Object.entries(apps).map(([name, config]) => this.#application(ns, name, config)),
+      ...Object.entries(keys).map(([path, value]) => this.#keyValue(ns, path, value)),
+      ...Object.entries(channels).map(([path, version]) => this.#channel(ns, path, version)),
+    ];
+    return new Map(entries.map((entry) => [entry.key, entry]));
+  }
+
+  #application(ns: string, name: string, config: Json): Entry {
+    const { applications } = this.#stores;
+    return {
+      key: `/app/${name}`,
+      write: async (author) =>
+        (await applications.put(ns, name, { config, schema: 'keep' }, { author })).application.revision,
+      isWritten: ({ value }) => jsonEquals((value as { config: Json }).config, config),
+    };
+  }
+
+  #keyValue(ns: string, path: string, value: Json): Entry {
+    const { keyValues } = this.#stores;
+    const [store, key] = split(path);
+    return {
+      key: `/kv/${path}`,
+      write: async (author) => (await keyValues.put(ns, store, key, { value }, { author })).keyValue.revision,
+      isWritten: (record) => jsonEquals(record.value, value),
+    };
+  }
+
+  #channel(ns: string, path: string, version: Command['channels'][string]): Entry {
+    const { channels, versions } = this.#stores;
+    const [name, channel] = split(path);
+    return {
+      key: `/bundle/${name}/channels/${channel}`,
+      write: async (author) => {
+        const put = await channels.put(
+          { ns, name, channel },
+          { version },
+          { author, ownUrl: this.#publicUrl },
+        );
+        return put.channel.revision;
+      },
+      isWritten: async (record) =>
+        (record.value as { version: number }).version === (await versions.find(ns, name, version)).version,
+    };
+  }
+
+  async #write(request: StepRequest, { key, write }: Entry): Promise<number> {
+    request.signal.throwIfAborted();
+    try {
+      return await write(authorOf(request));
+    } catch (error) {
+      throw failureOf(error, key);
+    }
+  }
+
+  /** @returns what was removed. */
+  async #remove(
+    request: StepRequest,
+    keys: readonly string[],
+    written: ReadonlyMap<string, number>,
+  ): Promise<string[]> {
+    const removed = await mapConcurrently([...new Set(keys)], AT_ONCE, async (key) => {
+      request.signal.throwIfAborted();
+      const record = await this.#find(request.ns, key);
+      const isOwn = record !== undefined && (await this.#isOwn(request, record, written.get(key)));
+      return isOwn && (await this.#removeRevision(request, key, record.revision)) ? [key] : [];
+    });
+    return removed.flat();
+  }
+
+  /** Whether the newest change of a record is of this resource. */
+  async #isOwn(request: StepRequest, record: StoredRecord<unknown>, revision?: number): Promise<boolean> {
+    if (record.revision === revision) {
+      return true;
+    }
+    const place = placeOfKey(request.ns, record.key);
+    const change = place && (await this.#stores.records.readChange(place.scope, record.revision));
+    return change?.traceparent?.includes(traceOf(request)) === true;
+  }
+
+  /** @returns false where somebody else has changed or removed it meanwhile. */
+  async #removeRevision(request: StepRequest, key: string, revision: number): Promise<boolean> {
+    const { applications, keyValues, channels } = this.#stores;
+    const { ns } = request;
+    const options = { author: authorOf(request), precondition: { ifMatch: [revisionTag(revision)] } };
+    const [, kind, name = '', ...rest] = key.split('/');
+    try {
+      if (kind === 'app') await applications.delete(ns, name, options);
+      else if (kind === 'kv') await keyValues.delete(ns, name, rest.join('/'), options);
+      else await channels.delete({ ns, name, channel: rest[1] ?? '' }, options);
+      return true;
+    } catch (error) {
+      if (
+        error instanceof SkerryError &&
+        (error.kind === 'not-found' || error.kind === 'precondition-failed')
+      ) {
+        return false;
+      }
+      throw failureOf(error, key);
+    }
+  }
+
+  async #find(ns: string, key: string): Promise<StoredRecord<unknown> | undefined> {
+    const place = placeOfKey(ns, key);
+    return place && (await this.#stores.records.get<unknown>(place.scope, key));
+  }
+}
+
+/** In the name of whoever sent the command. */
+function authorOf(request: StepRequest): Author {
+  const span = createHash('sha256').update(request.idempotencyKey).digest('hex').slice(0, 16);
+  return { actor: request.actor, traceparent: `00-${traceOf(request)}-${span}-01` };
+}
+
+/** The trace of all that is written for a resource (W3C Trace Context: 32 hexadecimal digits). */
+function traceOf({ ns, environment = '', resource = '' }: StepRequest): string {
+  return createHash('sha256').update(`${ns}\n${environment}\n${resource}`).digest('hex').slice(0, 32);
+}
+
+function failureOf(error: unknown, key: string): unknown {
+  if (!(error instanceof SkerryError)) {
+    return error;
+  }
+  const reason = [`${key}: ${error.message}`, error.fix].filter((part) => part !== undefined).join(' ');
+  const isPassing = error.kind === 'unavailable' || error.kind === 'too-many-requests';
+  return isPassing ? passingFailure(reason, error) : finalFailure(reason);
+}
+
+function split(path: string): [string, string] {
+  const slash = path.indexOf('/');
+  return [path.slice(0, slash), path.slice(slash + 1)];
+}
+
+function named(what: string, keys: readonly string[]): string {
+  const more = keys.length > MAX_NAMED ? ` and ${keys.length - MAX_NAMED} more` : '';
+  return keys.length === 0 ? '' : `${what}: ${keys.slice(0, MAX_NAMED).join(', ')}${more}`;
+}

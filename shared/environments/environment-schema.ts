@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { nameSchema } from '../platform/http/index.ts';
 import type { Json } from '../records/index.ts';
-import { partIdSchema, RESOURCE_ID_PATTERN, tagSchema } from './name.ts';
+import { ANY_RESOURCE_ID_PATTERN, MEMBER_ID_PATTERN, partIdSchema, tagSchema } from './name.ts';
 import { isWebUrl } from './planning/expand-template.ts';
 import { MAX_TEMPLATE_VERSION } from './templates/template.ts';
 
@@ -51,8 +51,8 @@ export const environmentChangeShape = { ...environmentShape, name: environmentSh
 const id = nameSchema;
 const resource = z
   .string()
-  .regex(RESOURCE_ID_PATTERN, 'must be TEMPLATE.RESOURCE')
-  .describe('`TEMPLATE.RESOURCE`.');
+  .regex(ANY_RESOURCE_ID_PATTERN, 'must be TEMPLATE.RESOURCE, or the id of one that was written down by hand')
+  .describe('`TEMPLATE.RESOURCE`, or the id of one that was written down by hand.');
 
 export const createDataSchema = z.strictObject({
   environment: z.strictObject({ id, ...environmentShape }),
@@ -65,7 +65,7 @@ export const runDataSchema = z.strictObject({
   environment: id,
   action: z
     .string()
-    .regex(RESOURCE_ID_PATTERN, 'must be TEMPLATE.ACTION')
+    .regex(MEMBER_ID_PATTERN, 'must be TEMPLATE.ACTION')
     .describe('`TEMPLATE.ACTION`, of a template of the environment.'),
   resource: resource.optional(),
   parameters: parameterValuesSchema.optional().describe('In place of those of the environment.'),

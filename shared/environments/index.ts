@@ -2,6 +2,7 @@
  * Environments: what an operator runs, made from templates by operations. `templates/` describes what can be made, `planning/` says what
  * has to be done, `commands/` what commands mean, and `parts/` is what environments consist of.
  */
+export { environmentRules } from './commands/environment-rules.ts';
 export * from './environment.ts';
 export * from './environment-schema.ts';
 export { type Environment, Environments, unknownEnvironment } from './environments.ts';

@@ -1,3 +1,4 @@
+import { toTimestamp } from '../platform/clock.ts';
 import { conflict } from '../platform/errors.ts';
 import type { EnvironmentState, EnvironmentValue } from './environment.ts';
 
@@ -62,11 +63,11 @@ export function transition(
           : 'Wait until its operation is over.',
     });
   }
-  const { reason: _, ...rest } = value;
+  const { reason: _, failedBy: __, ...rest } = value;
   return {
     ...rest,
     state: to,
-    stateSince: new Date(now).toISOString(),
+    stateSince: toTimestamp(now),
     ...(reason !== undefined && { reason }),
   };
 }

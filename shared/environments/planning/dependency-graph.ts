@@ -32,7 +32,7 @@ export function dependencyGraph({ resources, groups, templates }: GraphParts): G
     graph.set(id, [startOf(template), ...after]);
   }
   for (const { id, template, resources: members, after } of groups) {
-    graph.set(groupNode(id), [startOf(template), ...members]);
+    graph.set(groupNode(id), [beforeOf(id), ...members]);
     graph.set(beforeOf(id), [startOf(template), ...after]);
     for (const member of members) graph.get(member)?.push(beforeOf(id));
   }

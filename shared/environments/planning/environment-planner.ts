@@ -1,16 +1,15 @@
-import { conflict } from '../../platform/errors.ts';
-import { canonicalPath } from '../../platform/http/index.ts';
+import type { PlannedStep } from '../../operations/index.ts';
 import type { Records } from '../../records/index.ts';
-import { type EnvironmentValue, environmentKey, environmentScope, type TemplateUse } from '../environment.ts';
+import type { EnvironmentValue, TemplateUse } from '../environment.ts';
 import type { EnvironmentChange } from '../environment-schema.ts';
-import { unknownEnvironment } from '../environments.ts';
 import { type Fault, refuseFaults } from '../faults.ts';
+import { destroyed, readEnvironment, standing, unknownResource } from '../standing.ts';
 import { MAX_RESOURCES } from '../templates/template-schema.ts';
 import type { Templates } from '../templates/templates.ts';
 import { circleIn, dependencyGraph } from './dependency-graph.ts';
 import { type Expansion, expandTemplate } from './expand-template.ts';
-import { NOTHING_WANTED, type Plan, planChanges, type Wanted } from './plan-changes.ts';
-import { NOTHING_RECORDED, readRecordedState } from './recorded-state.ts';
+import { NOTHING_WANTED, type Plan, planChanges, stepId, type Wanted } from './plan-changes.ts';
+import { NOTHING_RECORDED, type RecordedState, readRecordedState } from './recorded-state.ts';
 import { resolveTemplates } from './resolve-templates.ts';
 
 export interface EnvironmentPlan extends Plan {
@@ -38,9 +37,7 @@ export class EnvironmentPlanner {
   async plan(ns: string, input: EnvironmentChange): Promise<EnvironmentPlan> {
     const current = await this.#find(ns, input.id);
     if (current?.state === 'Destroyed') {
-      throw conflict(`The environment "${input.id}" is destroyed.`, {
-        fix: `Forget it with DELETE ${canonicalPath(ns, `environments/${input.id}`)} and "forget=true" first.`,
-      });
+      throw destroyed(ns, input.id);
     }
     const used = current?.templates ?? [];
     const faults: Fault[] = [];
@@ -53,10 +50,7 @@ export class EnvironmentPlanner {
     const wanted = toWanted(expansions);
     refuseFaults([...checkNames(wanted), ...checkNumber(wanted)]);
     refuseFaults(checkCircles(wanted));
-    const recorded =
-      current === undefined
-        ? NOTHING_RECORDED
-        : await readRecordedState({ records: this.#records, templates: this.#templates }, ns, input.id, used);
+    const recorded = current === undefined ? NOTHING_RECORDED : await this.#recorded(ns, input.id, current);
     const derived = new Set(recorded.entrypoints);
     const own = input.entrypoints ?? (current?.entrypoints ?? []).filter((one) => !derived.has(one));
     return {
@@ -72,33 +66,37 @@ export class EnvironmentPlanner {
    * @throws SkerryError `not-found`; `conflict` for one that is destroyed already.
    */
   async planDestruction(ns: string, id: string): Promise<EnvironmentPlan> {
-    const { templates, entrypoints } = existing(ns, id, await this.#find(ns, id));
+    const value = standing(ns, id, await this.#find(ns, id));
+    const { templates, entrypoints } = value;
+    return { ...planChanges(NOTHING_WANTED, await this.#recorded(ns, id, value)), templates, entrypoints };
+  }
+
+  /**
+   * Looks at resources that templates made: at all of an environment, or at one.
+   *
+   * @throws SkerryError `not-found`; `conflict` for an environment that is destroyed.
+   */
+  async planRefresh(ns: string, id: string, resource?: string): Promise<PlannedStep[]> {
+    const { resources } = await this.#recorded(ns, id, standing(ns, id, await this.#find(ns, id)));
+    const looked = resources.filter((one) => resource === undefined || one.id === resource);
+    if (resource !== undefined && looked.length === 0) {
+      throw unknownResource(id, resource);
+    }
+    return looked.flatMap(({ id: name, actions: { create } }) =>
+      create === undefined
+        ? []
+        : [{ id: stepId('refresh', name), verb: 'refresh', resource: name, dependsOn: [], action: create }],
+    );
+  }
+
+  async #recorded(ns: string, id: string, { templates }: EnvironmentValue): Promise<RecordedState> {
     const sources = { records: this.#records, templates: this.#templates };
-    const recorded = await readRecordedState(sources, ns, id, templates);
-    return { ...planChanges(NOTHING_WANTED, recorded), templates, entrypoints };
+    return await readRecordedState(sources, ns, id, templates);
   }
 
   async #find(ns: string, id: string): Promise<EnvironmentValue | undefined> {
-    const record = await this.#records.get<EnvironmentValue>(environmentScope(ns, id), environmentKey(id));
-    return record?.value;
+    return await readEnvironment(this.#records, ns, id);
   }
-}
-
-/**
- * The environment, where there is one to work on.
- *
- * @throws SkerryError `not-found`; `conflict` for one that is destroyed.
- */
-export function existing(ns: string, id: string, value: EnvironmentValue | undefined): EnvironmentValue {
-  if (value === undefined) {
-    throw unknownEnvironment(ns, id);
-  }
-  if (value.state === 'Destroyed') {
-    throw conflict(`The environment "${id}" is destroyed.`, {
-      fix: `Forget it with DELETE ${canonicalPath(ns, `environments/${id}`)} and "forget=true", and create it anew.`,
-    });
-  }
-  return value;
 }
 
 function toWanted(expansions: readonly Expansion[]): Wanted {

@@ -22,7 +22,7 @@ export interface Recorded {
     readonly value: ResourceValue & { readonly template: TemplateUse };
     readonly after: readonly string[];
     /** Of the version that made it. */
-    readonly destroy?: PlannedAction | undefined;
+    readonly actions: ExpandedResource['actions'];
   }[];
   readonly groups: readonly {
     readonly id: string;
@@ -111,9 +111,9 @@ function workOnRest(wanted: Wanted, recorded: Recorded): [string, Work][] {
   return [
     ...recorded.resources
       .filter(({ id }) => !resources.has(id))
-      .map(({ id, destroy }): [string, Work] => [
+      .map(({ id, actions }): [string, Work] => [
         END + id,
-        { verb: 'destroy', node: END + id, resource: id, action: destroy },
+        { verb: 'destroy', node: END + id, resource: id, action: actions.destroy },
       ]),
     ...recorded.groups
       .filter(({ id }) => !groups.has(id))

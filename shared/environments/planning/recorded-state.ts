@@ -48,7 +48,7 @@ export async function readRecordedState(
     templates: [...expansions.values()].map(({ use, dependsOn }) => ({ id: use.id, dependsOn })),
     resources: resources.map(({ id: resource, value }) => {
       const expanded = expansionOf(value.template)?.resources.find((one) => one.id === resource);
-      return { id: resource, value, after: expanded?.after ?? [], destroy: expanded?.actions.destroy };
+      return { id: resource, value, after: expanded?.after ?? [], actions: expanded?.actions ?? {} };
     }),
     groups: groups.map(({ id: group, value }) => ({
       id: group,

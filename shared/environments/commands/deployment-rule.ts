@@ -1,0 +1,240 @@
+import type { z } from 'zod';
+import type {
+  CommandRule,
+  Current,
+  LaneValue,
+  Operation,
+  OperationEnd,
+  PlannedStep,
+  StepValue,
+  Writes,
+} from '../../operations/index.ts';
+import { toTimestamp } from '../../platform/clock.ts';
+import { conflict } from '../../platform/errors.ts';
+import { canonicalPath } from '../../platform/http/index.ts';
+import type { Json, StoredRecord } from '../../records/index.ts';
+import {
+  type EnvironmentValue,
+  environmentKey,
+  environmentLaneKey,
+  environmentScope,
+} from '../environment.ts';
+import {
+  type CreateData,
+  createDataSchema,
+  type EnvironmentChange,
+  type UpdateData,
+  updateDataSchema,
+} from '../environment-schema.ts';
+import { refuseFaults } from '../faults.ts';
+import type { EnvironmentPlan } from '../planning/environment-planner.ts';
+import { destroyed, readEnvironment, standing } from '../standing.ts';
+import { FIRST_STATE, transition } from '../state-machine.ts';
+import {
+  type EnvironmentRuleParts,
+  environmentAlarm,
+  environmentLane,
+  fillInStep,
+} from './environment-rule.ts';
+import { stepChanges, stepKeys } from './step-changes.ts';
+import { environmentIn, putEnvironment } from './write-record.ts';
+
+/** `environment.create` and `environment.update`: steps make the environment what it is wanted to be. */
+abstract class DeploymentRule<Data extends { readonly environment: EnvironmentChange }>
+  implements CommandRule<Data>
+{
+  abstract readonly type: string;
+  abstract readonly summary: string;
+  abstract readonly schema: z.ZodType<Data>;
+  protected readonly parts: EnvironmentRuleParts;
+
+  constructor(parts: EnvironmentRuleParts) {
+    this.parts = parts;
+  }
+
+  /** The environment as it begins to be deployed. */
+  protected abstract begun(
+    operation: Operation<Data>,
+    value: EnvironmentValue | undefined,
+    now: number,
+  ): EnvironmentValue;
+
+  protected abstract checkStanding(ns: string, id: string, value: EnvironmentValue | undefined): void;
+
+  lane(ns: string, { environment }: Data) {
+    return environmentLane(ns, environment.id);
+  }
+
+  async check(ns: string, { environment }: Data): Promise<void> {
+    const { records, environmentPlanner, clock } = this.parts;
+    this.checkStanding(ns, environment.id, await readEnvironment(records, ns, environment.id));
+    checkDestruction(environment, clock.now());
+    await environmentPlanner.plan(ns, environment);
+  }
+
+  keys({ data }: Operation<Data>): string[] {
+    return [environmentKey(data.environment.id)];
+  }
+
+  alarms({ ns, data }: Operation<Data>) {
+    return [environmentAlarm(ns, data.environment.id)];
+  }
+
+  async concluded({ ns, data }: Operation<Data>): Promise<void> {
+    await this.parts.attendEnvironment?.(ns, data.environment.id);
+  }
+
+  begin(operation: Operation<Data>, current: Current, now: number): Writes {
+    const { id } = operation.data.environment;
+    const value = environmentIn(current, id);
+    this.checkStanding(operation.ns, id, value);
+    return putEnvironment(current, id, this.begun(operation, value, now));
+  }
+
+  async plan(operation: Operation<Data>): Promise<readonly PlannedStep[]> {
+    const plan = await this.parts.environmentPlanner.plan(operation.ns, operation.data.environment);
+    await this.#pin(operation, plan);
+    return plan.steps;
+  }
+
+  /** Writes down which versions of the templates it is, before anything is made from them. */
+  async #pin(operation: Operation<Data>, { templates, entrypoints }: EnvironmentPlan): Promise<void> {
+    const { ns, data, actor } = operation;
+    const { id } = data.environment;
+    const [key, lane] = [environmentKey(id), environmentLaneKey(id)];
+    await this.parts.records.transact<Json>(environmentScope(ns, id), {
+      keys: [key, lane],
+      actor,
+      decide: (current) => {
+        checkActive(current.get(lane), operation.id);
+        const value = standing(ns, id, environmentIn(current, id));
+        return { writes: putEnvironment(current, id, { ...value, templates, entrypoints }) };
+      },
+    });
+  }
+
+  fillIn(operation: Operation<Data>, step: StepValue) {
+    return fillInStep(this.parts.records, operation.data.environment.id, operation, step);
+  }
+
+  stepKeys({ data }: Operation<Data>, step: StepValue): string[] {
+    return stepKeys(data.environment.id, step);
+  }
+
+  stepEnded({ data }: Operation<Data>, step: StepValue, current: Current, now: number): Writes {
+    return stepChanges(data.environment.id, step, current, now);
+  }
+
+  conclude({ data }: Operation<Data>, end: OperationEnd, current: Current, now: number): Writes {
+    const { id } = data.environment;
+    const value = environmentIn(current, id);
+    if (value?.state !== 'Deploying') {
+      return [];
+    }
+    const next =
+      end.outcome === 'succeeded'
+        ? transition(value, 'Deployed-Validating', now)
+        : transition(value, 'Deployed-Fail', now, end.error?.reason ?? 'The deployment was cancelled.');
+    return putEnvironment(current, id, next);
+  }
+}
+
+export class CreationRule extends DeploymentRule<CreateData> {
+  readonly type = 'environment.create';
+  readonly summary = 'Makes an environment from templates.';
+  readonly schema: z.ZodType<CreateData> = createDataSchema;
+
+  protected checkStanding(ns: string, id: string, value: EnvironmentValue | undefined): void {
+    if (value?.state === 'Destroyed') {
+      throw destroyed(ns, id);
+    }
+    if (value !== undefined) {
+      throw conflict(`There is an environment "${id}" already.`, {
+        fix: `Change it with PUT ${canonicalPath(ns, `environments/${id}`)}, or take another id.`,
+      });
+    }
+  }
+
+  protected begun(
+    { data }: Operation<CreateData>,
+    _: EnvironmentValue | undefined,
+    now: number,
+  ): EnvironmentValue {
+    const { name, description, tags = [], destructionPlannedOn } = data.environment;
+    const { entrypoints = [], statusEndpoints = [] } = data.environment;
+    return {
+      name,
+      ...(description !== undefined && { description }),
+      tags,
+      state: FIRST_STATE,
+      stateSince: toTimestamp(now),
+      createdOn: toTimestamp(now),
+      ...(destructionPlannedOn && { destructionPlannedOn: inUtc(destructionPlannedOn) }),
+      templates: [],
+      entrypoints,
+      statusEndpoints,
+    };
+  }
+}
+
+export class UpdateRule extends DeploymentRule<UpdateData> {
+  readonly type = 'environment.update';
+  readonly summary = 'Changes an environment; what is left out stays.';
+  readonly schema: z.ZodType<UpdateData> = updateDataSchema;
+
+  protected checkStanding(ns: string, id: string, value: EnvironmentValue | undefined): void {
+    standing(ns, id, value);
+  }
+
+  protected begun(
+    { ns, data }: Operation<UpdateData>,
+    value: EnvironmentValue | undefined,
+    now: number,
+  ): EnvironmentValue {
+    const { id, name, description, tags, destructionPlannedOn, statusEndpoints } = data.environment;
+    const begun = transition(standing(ns, id, value), 'Deploying', now);
+    return {
+      ...(destructionPlannedOn === undefined ? begun : withDestruction(begun, destructionPlannedOn)),
+      ...(name !== undefined && { name }),
+      ...(description !== undefined && { description }),
+      ...(tags !== undefined && { tags }),
+      ...(statusEndpoints !== undefined && { statusEndpoints }),
+    };
+  }
+}
+
+/** Another time is warned of, and asked for, anew. */
+function withDestruction(value: EnvironmentValue, plannedOn: string | null): EnvironmentValue {
+  const planned = plannedOn === null ? undefined : inUtc(plannedOn);
+  if (planned === value.destructionPlannedOn) {
+    return value;
+  }
+  const { destructionPlannedOn: _, destructionWarnedOn: __, destructionOperation: ___, ...rest } = value;
+  return { ...rest, ...(planned !== undefined && { destructionPlannedOn: planned }) };
+}
+
+function checkDestruction({ destructionPlannedOn }: EnvironmentChange, now: number): void {
+  const isPast = destructionPlannedOn != null && Date.parse(destructionPlannedOn) <= now;
+  refuseFaults(
+    isPast
+      ? [
+          {
+            path: ['destructionPlannedOn'],
+            detail: `${destructionPlannedOn} is over.`,
+            fix: 'Plan it for later, or destroy the environment now.',
+          },
+        ]
+      : [],
+  );
+}
+
+function checkActive(record: StoredRecord<Json> | undefined, operation: string): void {
+  const lane = record?.value as LaneValue | undefined;
+  if (lane?.active?.operation !== operation) {
+    throw conflict('The operation is no longer the one that works on the environment.');
+  }
+}
+
+function inUtc(time: string): string {
+  return toTimestamp(Date.parse(time));
+}

@@ -1,0 +1,112 @@
+import { z } from 'zod';
+import type { Versions } from '../../bundles/index.ts';
+import { referenceInBodySchema } from '../../bundles/index.ts';
+import type { CommandRule, Operation, PlannedStep, Writes } from '../../operations/index.ts';
+import { unprocessable } from '../../platform/errors.ts';
+import { checkInput } from '../../platform/http/check.ts';
+import { nameSchema } from '../../platform/http/index.ts';
+import { partIdSchema } from '../name.ts';
+import { type TemplateDefinition, templateLaneKey, templateScope } from '../templates/template.ts';
+import { templateDefinitionSchema, toDefinition } from '../templates/template-schema.ts';
+import { MAX_TEMPLATE_BYTES, type Templates } from '../templates/templates.ts';
+
+const importDataSchema = z.union([
+  z.strictObject({ id: partIdSchema, template: templateDefinitionSchema }),
+  z.strictObject({
+    id: partIdSchema,
+    bundle: nameSchema,
+    version: referenceInBodySchema.optional(),
+    path: z.string().min(1).max(1_000).describe('Of a file of the bundle, JSON or YAML.'),
+  }),
+]);
+type ImportData = z.output<typeof importDataSchema>;
+
+export interface ImportRuleParts {
+  readonly templates: Templates;
+  readonly versions: Versions;
+}
+
+/** `template.import`: makes the next version of a template of what the command brings, or of a file of a bundle. */
+export class ImportRule implements CommandRule<ImportData> {
+  readonly type = 'template.import';
+  readonly summary = 'Makes the next version of a template, of the command itself or of a file of a bundle.';
+  readonly schema: z.ZodType<ImportData> = importDataSchema;
+  readonly #parts: ImportRuleParts;
+
+  constructor(parts: ImportRuleParts) {
+    this.#parts = parts;
+  }
+
+  lane(ns: string, { id }: ImportData) {
+    return { scope: templateScope(ns), key: templateLaneKey(id), session: `template:${id}` };
+  }
+
+  async check(ns: string, data: ImportData): Promise<void> {
+    await this.#parts.templates.check(ns, data.id, await this.#read(ns, data));
+  }
+
+  keys(): string[] {
+    return [];
+  }
+
+  begin(): Writes {
+    return [];
+  }
+
+  /** The import itself, which is done at once: what is there already it does not make again. */
+  async plan({ ns, id: operation, actor, data }: Operation<ImportData>): Promise<readonly PlannedStep[]> {
+    const definition = await this.#read(ns, data);
+    await this.#parts.templates.put(ns, data.id, definition, { author: { actor }, operation });
+    return [];
+  }
+
+  stepKeys(): string[] {
+    return [];
+  }
+
+  stepEnded(): Writes {
+    return [];
+  }
+
+  conclude(): Writes {
+    return [];
+  }
+
+  async #read(ns: string, data: ImportData): Promise<TemplateDefinition> {
+    if ('template' in data) {
+      return toDefinition(data.template);
+    }
+    const { bundle, version: reference = 'latest', path } = data;
+    const { versions } = this.#parts;
+    const version = await versions.find(ns, bundle, reference);
+    const file = await versions.findFile(ns, bundle, version, path);
+    if (file.size > MAX_TEMPLATE_BYTES) {
+      throw unprocessable(
+        `The file has ${file.size} bytes; a template has ${MAX_TEMPLATE_BYTES} at the most.`,
+        {
+          field: 'path',
+          fix: 'Make several templates of it.',
+        },
+      );
+    }
+    const text = new TextDecoder().decode(await versions.contentOf(ns, bundle, version, file));
+    return toDefinition(checkInput(templateDefinitionSchema, await parseFile(text, path), 'field'));
+  }
+}
+
+async function parseFile(text: string, path: string): Promise<unknown> {
+  try {
+    if (path.endsWith('.json')) {
+      return JSON.parse(text);
+    }
+    const { parse } = await import('yaml');
+    return parse(text, { maxAliasCount: 100, schema: 'core' });
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message.split('\n')[0] : '';
+    throw unprocessable(`The file ${path} cannot be read: ${reason}`, {
+      field: 'path',
+      fix: 'Write it in JSON or YAML.',
+      cause,
+    });
+  }
+}

@@ -4,6 +4,7 @@ import type { BlobServiceClient } from '@azure/storage-blob';
 import { ActivateBundle } from '../shared/bundles/index.ts';
 import { Applications } from '../shared/config/index.ts';
 import { Elections } from '../shared/elections/index.ts';
+import { environmentRules } from '../shared/environments/index.ts';
 import { executorFinder, Outbound } from '../shared/executors/index.ts';
 import { GossipRegistry } from '../shared/federation/index.ts';
 import { Compactor, Retention } from '../shared/history/index.ts';
@@ -217,10 +218,12 @@ export function composeServices(settings: Settings): Services {
           timeoutMilliseconds: 1000 * settings.SKERRY_WEBHOOK_TIMEOUT_SECONDS,
           clock,
         }),
+        stores: app,
         clock,
         publicUrl: settings.SKERRY_PUBLIC_URL,
       }),
     rules: () => [
+      ...environmentRules(app),
       new ActivateBundle({
         channels: app.channels,
         versions: app.versions,

@@ -1,10 +1,18 @@
 import { z } from 'zod';
-import type { Versions } from '../../bundles/index.ts';
+import type { Version, Versions } from '../../bundles/index.ts';
 import { referenceInBodySchema } from '../../bundles/index.ts';
-import type { CommandRule, Operation, PlannedStep, Writes } from '../../operations/index.ts';
+import type {
+  CommandRule,
+  Operation,
+  PlannedStep,
+  StepOutcome,
+  StepValue,
+  Writes,
+} from '../../operations/index.ts';
 import { unprocessable } from '../../platform/errors.ts';
 import { checkInput } from '../../platform/http/check.ts';
 import { nameSchema } from '../../platform/http/index.ts';
+import type { Json } from '../../records/index.ts';
 import { partIdSchema } from '../name.ts';
 import { type TemplateDefinition, templateLaneKey, templateScope } from '../templates/template.ts';
 import { templateDefinitionSchema, toDefinition } from '../templates/template-schema.ts';
@@ -53,11 +61,24 @@ export class ImportRule implements CommandRule<ImportData> {
     return [];
   }
 
-  /** The import itself, which is done at once: what is there already it does not make again. */
-  async plan({ ns, id: operation, actor, data }: Operation<ImportData>): Promise<readonly PlannedStep[]> {
-    const definition = await this.#read(ns, data);
-    await this.#parts.templates.put(ns, data.id, definition, { author: { actor }, operation });
-    return [];
+  /** What stands for a version of the bundle now is what is imported. */
+  async plan({ ns, data }: Operation<ImportData>): Promise<readonly PlannedStep[]> {
+    const version = await this.#versionOf(ns, data);
+    return [
+      { id: 'import', verb: 'run', dependsOn: [], ...(version !== undefined && { memo: version.version }) },
+    ];
+  }
+
+  /** What is the newest version already is not made again. */
+  async perform(
+    { ns, id: operation, actor, data }: Operation<ImportData>,
+    { memo }: StepValue,
+  ): Promise<StepOutcome> {
+    const pinned = typeof memo === 'number' && 'bundle' in data ? { ...data, version: String(memo) } : data;
+    const definition = await this.#read(ns, pinned);
+    const write = { author: { actor }, operation };
+    const { template } = await this.#parts.templates.put(ns, data.id, definition, write);
+    return { state: 'succeeded', outputs: { version: template.version } };
   }
 
   stepKeys(): string[] {
@@ -70,6 +91,16 @@ export class ImportRule implements CommandRule<ImportData> {
 
   conclude(): Writes {
     return [];
+  }
+
+  result({ data }: Operation<ImportData>, [step]: readonly StepValue[]): Json {
+    return { template: data.id, ...step?.outputs };
+  }
+
+  async #versionOf(ns: string, data: ImportData): Promise<Version | undefined> {
+    return 'bundle' in data
+      ? await this.#parts.versions.find(ns, data.bundle, data.version ?? 'latest')
+      : undefined;
   }
 
   async #read(ns: string, data: ImportData): Promise<TemplateDefinition> {

@@ -130,7 +130,7 @@ function toText(value: Json): string {
 }
 
 function escaped(text: string): string {
-  return text.replaceAll('${', '$${');
+  return text.split('${').join('$${');
 }
 
 function partsOf(text: string): Part[] {

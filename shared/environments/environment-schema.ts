@@ -1,8 +1,13 @@
 import { z } from 'zod';
 import { nameSchema } from '../platform/http/index.ts';
 import type { Json } from '../records/index.ts';
-import { ANY_RESOURCE_ID_PATTERN, MEMBER_ID_PATTERN, partIdSchema, tagSchema } from './name.ts';
-import { isWebUrl } from './planning/expand-template.ts';
+import {
+  ANY_RESOURCE_ID_PATTERN,
+  MEMBER_ID_PATTERN,
+  partIdSchema,
+  tagSchema,
+  WEB_URL_PATTERN,
+} from './name.ts';
 import { MAX_TEMPLATE_VERSION } from './templates/template.ts';
 
 /** Not a record, which would lose a member named `__proto__` without a word, rather than to refuse it. */
@@ -13,7 +18,9 @@ export const parameterValuesSchema = z
   )
   .meta({ type: 'object', additionalProperties: true, description: 'Values of parameters by name.' });
 
-const urlsSchema = z.array(z.string().max(2_000).refine(isWebUrl, 'must be an http or https URL')).max(50);
+const urlsSchema = z
+  .array(z.string().max(2_000).regex(WEB_URL_PATTERN, 'must be an http or https URL without a user in it'))
+  .max(50);
 
 /** The members of an environment as they are sent. */
 export const environmentShape = {

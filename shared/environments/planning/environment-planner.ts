@@ -3,6 +3,7 @@ import type { Records } from '../../records/index.ts';
 import type { EnvironmentValue, TemplateUse } from '../environment.ts';
 import type { EnvironmentChange } from '../environment-schema.ts';
 import { type Fault, refuseFaults } from '../faults.ts';
+import { isWebUrl } from '../name.ts';
 import { destroyed, readEnvironment, standing, unknownResource } from '../standing.ts';
 import { MAX_RESOURCES } from '../templates/template-schema.ts';
 import type { Templates } from '../templates/templates.ts';
@@ -40,7 +41,7 @@ export class EnvironmentPlanner {
       throw destroyed(ns, input.id);
     }
     const used = current?.templates ?? [];
-    const faults: Fault[] = [];
+    const faults = checkUrls(input);
     const resolved = await resolveTemplates(this.#templates, ns, input.templates ?? used, used, faults);
     const expansions = resolved.map(({ use, definition }) => {
       const index = (input.templates ?? used).findIndex((one) => one.id === use.id);
@@ -97,6 +98,17 @@ export class EnvironmentPlanner {
   async #find(ns: string, id: string): Promise<EnvironmentValue | undefined> {
     return await readEnvironment(this.#records, ns, id);
   }
+}
+
+/** What the pattern of a URL cannot tell, such as a port that is none. */
+function checkUrls({ entrypoints = [], statusEndpoints = [] }: EnvironmentChange): Fault[] {
+  return Object.entries({ entrypoints, statusEndpoints }).flatMap(([name, urls]) =>
+    urls.flatMap((url, index) =>
+      isWebUrl(url)
+        ? []
+        : [{ path: [name, index], detail: `"${url}" is no http or https URL.`, fix: 'Write it in full.' }],
+    ),
+  );
 }
 
 function toWanted(expansions: readonly Expansion[]): Wanted {

@@ -2,7 +2,7 @@ import type { PlannedAction } from '../../operations/index.ts';
 import type { Json } from '../../records/index.ts';
 import type { Dependency, Tag, TemplateUse } from '../environment.ts';
 import type { Fault } from '../faults.ts';
-import { GROUP_PREFIX } from '../name.ts';
+import { GROUP_PREFIX, isWebUrl } from '../name.ts';
 import type { Action, ResourceDefinition, TemplateDefinition } from '../templates/template.ts';
 import {
   fillIn,
@@ -251,10 +251,6 @@ function expandUrls(texts: readonly string[], place: string, values: Values, rep
     }
     return url;
   });
-}
-
-export function isWebUrl(text: string): boolean {
-  return /^https?:\/\//i.test(text) && URL.canParse(text);
 }
 
 function toText(value: Json): string {

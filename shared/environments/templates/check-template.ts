@@ -1,9 +1,9 @@
 import type { Json } from '../../records/index.ts';
 import type { Dependency } from '../environment.ts';
 import { type Fault, namesOf } from '../faults.ts';
-import { GROUP_PREFIX } from '../name.ts';
+import { GROUP_PREFIX, isWebUrl } from '../name.ts';
 import { circleIn, dependencyGraph } from '../planning/dependency-graph.ts';
-import { isWebUrl, namesIn, resourcesUsedBy } from '../planning/expand-template.ts';
+import { namesIn, resourcesUsedBy } from '../planning/expand-template.ts';
 import { InterpolationError, type Reference, referencesIn, write } from '../planning/interpolation.ts';
 import { checkParameters } from '../planning/parameters.ts';
 import { outputReference } from '../planning/references.ts';

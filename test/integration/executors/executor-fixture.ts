@@ -1,4 +1,8 @@
-import type { OutboundOptions, Outbound as OutboundType } from '../../../shared/executors/index.ts';
+import type {
+  ConfigStores,
+  OutboundOptions,
+  Outbound as OutboundType,
+} from '../../../shared/executors/index.ts';
 import { type ExecutorParts, Outbound } from '../../../shared/executors/index.ts';
 import type { PlannedAction, StepRequest, StepVerb } from '../../../shared/operations/index.ts';
 import { systemClock } from '../../../shared/platform/clock.ts';
@@ -11,9 +15,10 @@ export interface PartsOptions {
   readonly timeoutMilliseconds?: number;
 }
 
-/** With quick repetitions, and private addresses allowed. */
+/** With quick repetitions, and private addresses allowed; of executors that have nothing to do with Skerry's own records. */
 export function executorParts(options: PartsOptions = {}): ExecutorParts {
-  return { outbound: outbound(options), clock: systemClock, publicUrl: undefined };
+  const stores = {} as ConfigStores;
+  return { outbound: outbound(options), stores, clock: systemClock, publicUrl: undefined };
 }
 
 export function outbound({ credentials = {}, timeoutMilliseconds = 5_000 }: PartsOptions = {}): OutboundType {

@@ -31,6 +31,29 @@ const DATA: Readonly<Record<string, Json>> = {
   'environment.destroy': { environment: 'prod' },
   'action.run': { environment: 'prod', action: 'net.open', resource: 'net.vnet', parameters: { size: [] } },
   'resource.refresh': { environment: 'prod', resource: 'net.vnet' },
+  'template.import': {
+    id: 'net',
+    template: {
+      ...{ name: 'Network', description: 'd', commit: 'c0ffee', tags: [{ name: 'n', value: 'v' }] },
+      parameters: { size: { type: 'integer', description: 'd', default: 1, enum: [1, 2] } },
+      actions: [
+        {
+          ...{ name: 'make', executor: 'config', app: { url: 'https://a', name: 'a' }, command: {} },
+          ...{ timeoutSeconds: 60, maxAttempts: 3 },
+        },
+      ],
+      resources: [
+        {
+          ...{ id: 'vnet', name: 'Net', description: 'd', tags: [], count: 1 },
+          dependsOn: ['dns', { external: 'x' }],
+          actions: { create: 'make', update: 'make', destroy: 'make' },
+          ...{ links: ['https://a'], statusEndpoints: ['https://a'] },
+        },
+      ],
+      resourceGroups: [{ id: 'all', name: 'All', tags: [], resources: ['vnet'], dependsOn: [] }],
+      ...{ dependsOn: ['dns'], entrypoints: ['https://a'] },
+    },
+  },
   'bundle.activate': {
     ...{ bundle: 'web', channel: 'stable', version: 3 },
     strategy: {

@@ -13,6 +13,7 @@ import {
   Operations,
   PlanWriter,
   ServiceBusOperationQueues,
+  StepBoards,
   Steps,
   StepWorker,
 } from '../shared/operations/index.ts';
@@ -41,6 +42,7 @@ export interface OperationParts extends OperationServices {
   readonly lanes: Lanes;
   readonly steps: Steps;
   readonly stepWorker: StepWorker;
+  readonly stepBoards: StepBoards;
   readonly operationSweeper: OperationSweeper;
 }
 
@@ -75,15 +77,26 @@ export function operationServices(): Makers<OperationParts, OperationParts & Fou
     operations: ({ records }) => new Operations(records),
     lanes: ({ records, alarms, commandRules, clock }) =>
       new Lanes({ records, alarms, rules: commandRules, clock }),
+    stepBoards: ({ records }) => new StepBoards(records),
     stepWorker: ({ commandRules, findExecutor, operationLimits }) =>
       new StepWorker({ rules: commandRules, findExecutor, attemptTime: operationLimits.attemptTime }),
-    steps: ({ records, operations, lanes, operationQueues, stepWorker, operationLimits, clock }) =>
+    steps: ({
+      records,
+      operations,
+      lanes,
+      operationQueues,
+      stepWorker,
+      stepBoards,
+      operationLimits,
+      clock,
+    }) =>
       new Steps({
         records,
         operations,
         lanes,
         queues: operationQueues,
         worker: stepWorker,
+        boards: stepBoards,
         limits: operationLimits,
         clock,
       }),
@@ -109,11 +122,11 @@ export function operationServices(): Makers<OperationParts, OperationParts & Fou
     attempts: (app) =>
       new Attempts({
         records: app.records,
-        operations: app.operations,
         lanes: app.lanes,
         rules: app.commandRules,
         worker: app.stepWorker,
         steps: app.steps,
+        boards: app.stepBoards,
         advance: app.advance,
         limits: app.operationLimits,
         clock: app.clock,
@@ -137,6 +150,7 @@ export function operationServices(): Makers<OperationParts, OperationParts & Fou
         records: app.records,
         operations: app.operations,
         commands: app.commands,
+        lanes: app.lanes,
         advance: app.advance,
         alarms: app.alarms,
         rules: app.commandRules,

@@ -11,9 +11,9 @@ import type { Lanes } from './lanes.ts';
 import type { OperationLimits } from './limits.ts';
 import { type OperationValue, operationKey, operationScope, type StepValue, stepKey } from './operation.ts';
 import { type OperationRecord, type OperationWrites, putOperation, putStep } from './operation-record.ts';
-import type { Operations } from './operations.ts';
-import { isClosing, isEnded, progressOf, wakeTime } from './progress.ts';
+import { isClosing, isEnded, wakeTime } from './progress.ts';
 import { stepAfter } from './step-after.ts';
+import type { StepBoards } from './step-boards.ts';
 import { markSteps, type StepMarks } from './step-marks.ts';
 import type { AttemptMessage } from './step-message.ts';
 import type { AttemptOutcome, StepWorker } from './step-worker.ts';
@@ -38,16 +38,14 @@ import type { Steps } from './steps.ts';
  */
 
 const AUTHOR = { actor: 'system:operations' };
-/** How old, in seconds, the steps may be of which it is known what comes next: what was written here is in it. */
-const KNOWN_FOR = 3600;
 
 export interface AttemptsOptions {
   readonly records: Records;
-  readonly operations: Operations;
   readonly lanes: Lanes;
   readonly rules: CommandRules;
   readonly worker: StepWorker;
   readonly steps: Steps;
+  readonly boards: StepBoards;
   readonly advance: Advance;
   readonly limits: OperationLimits;
   readonly clock: Clock;
@@ -131,20 +129,18 @@ export class Attempts {
     const ended = await this.#endInLane(lane, operation, claimed, wanted);
     if (ended === undefined) return;
     const { ns, id } = operation;
-    const known = await this.#options.operations.steps(ns, id, KNOWN_FOR);
+    const { boards, limits, steps, advance } = this.#options;
     const marks =
       ended.state === 'succeeded'
-        ? markSteps(id, known, this.#options.limits.stepsAtOnce, ended.id)
+        ? markSteps(id, await boards.known(ns, id), limits.stepsAtOnce, ended.id)
         : undefined;
     const { isMine, begun, isClosed } = await this.#write(operation, claimed, ended, marks);
     if (!isMine) return;
-    await this.#options.steps.wake(operation, begun);
-    const now = await this.#options.operations.steps(ns, id, KNOWN_FOR);
-    const isSettled =
-      progressOf(now).underWay.length > 0 &&
-      markSteps(id, now, this.#options.limits.stepsAtOnce).steps.length === 0;
+    await steps.wake(operation, begun);
+    const board = await boards.known(ns, id);
+    const isSettled = board.underWay.length > 0 && markSteps(id, board, limits.stepsAtOnce).ids.length === 0;
     if (isClosed || !isSettled) {
-      await this.#options.advance.lane(lane);
+      await advance.lane(lane);
     }
   }
 
@@ -174,7 +170,7 @@ export class Attempts {
     claimed: StepValue,
     after: StepValue,
     marks?: StepMarks,
-  ): Promise<{ isMine: boolean; begun: readonly StepValue[]; isClosed: boolean }> {
+  ): Promise<Written> {
     const key = operationKey(id);
     const own = stepKey(id, claimed.id);
     const { decided } = await this.#options.records.transact<OperationRecord, Written>(
@@ -186,7 +182,7 @@ export class Attempts {
           const value = current.get(key)?.value as OperationValue | undefined;
           const newest = current.get(own)?.value as StepValue | undefined;
           if (value === undefined || newest === undefined || !isSameClaim(newest, claimed)) {
-            return { writes: [], isMine: false, hasBegun: false, isClosed: false };
+            return { writes: [], isMine: false, begun: [], isClosed: false };
           }
           const begun = marks?.decide(current) ?? [];
           const isFirstFailure = after.state === 'failed' && value.error === undefined;
@@ -195,16 +191,15 @@ export class Attempts {
             ? [{ key, decision: putOperation(id, { ...value, error }) }]
             : [];
           return {
-            writes: [putStep(id, after), ...begun, ...failure],
+            writes: [...[after, ...begun].map((step) => putStep(id, step)), ...failure],
             isMine: true,
-            hasBegun: begun.length > 0,
+            begun,
             isClosed: isFirstFailure || isClosing(value),
           };
         },
       },
     );
-    const { isMine, hasBegun, isClosed } = decided;
-    return { isMine, begun: hasBegun ? (marks?.steps ?? []) : [], isClosed };
+    return decided;
   }
 
   #laneOf({ ns, type, data }: Operation): Lane {
@@ -214,7 +209,7 @@ export class Attempts {
 
 interface Written extends Decisions<OperationRecord> {
   readonly isMine: boolean;
-  readonly hasBegun: boolean;
+  readonly begun: readonly StepValue[];
   readonly isClosed: boolean;
 }
 

@@ -1,7 +1,8 @@
 import { SkerryError, unprocessable } from '../platform/errors.ts';
 import { checkInput } from '../platform/http/index.ts';
 import type { Json } from '../records/index.ts';
-import type { CommandRule } from './command-rule.ts';
+import type { CommandRule, Operation } from './command-rule.ts';
+import type { Lane } from './lane.ts';
 
 /** A command of a type that there is, with data as it has to be. */
 export interface KnownCommand {
@@ -34,6 +35,17 @@ export class CommandRules {
       throw new Error(`There is no rule for commands of the type "${type}".`);
     }
     return rule;
+  }
+
+  /** The lane of an operation; undefined for a command that was refused before it had one. */
+  laneOf({ ns, type, data, session }: Operation): Lane | undefined {
+    try {
+      const lane = this.#rules.get(type)?.lane(ns, data);
+      return lane?.session === session ? lane : undefined;
+    } catch {
+      // The data is not such as the rule allows.
+      return undefined;
+    }
   }
 
   /** @throws SkerryError `unprocessable` for a type that there is not, `invalid` for faulty data; `field` as the command has it. */

@@ -119,7 +119,7 @@ export class Commands {
         fix: 'Give each command an id of its own; over HTTP, by the header Idempotency-Key.',
       });
     }
-    const operation = await this.#take(command, known, standing);
+    const operation = standing === undefined ? await this.#take(command, known) : await this.resume(standing);
     const { session } = operation;
     if (!isOver(operation.state)) {
       await queues.sendCommand(command, { session, operation: id }).catch(leftToTheAlarm);
@@ -137,21 +137,23 @@ export class Commands {
     const { ns } = command;
     const id = operationIdOf(ns, command.source, command.id);
     const standing = await operations.find(ns, id);
-    if (standing !== undefined && isOver(standing.state)) {
-      return standing;
-    }
     let accepted: AcceptedOperation;
     try {
-      const known = rules.check(command);
-      const lane = known.rule.lane(ns, known.data);
-      checkSession(lane, session);
-      accepted = await this.#take(command, known, standing);
+      if (standing === undefined) {
+        const known = rules.check(command);
+        checkSession(known.rule.lane(ns, known.data), session);
+        accepted = await this.#take(command, known);
+      } else {
+        accepted = await this.resume(standing);
+      }
     } catch (error) {
       if (!isRefusal(error)) throw error;
       return await this.#refuse(command, session ?? '', error);
     }
-    const message = { task: 'advance', ns, operation: id, occasion: random.id() } as const;
-    await queues.send([message]).catch(leftToTheAlarm);
+    if (!isOver(accepted.state)) {
+      const message = { task: 'advance', ns, operation: id, occasion: random.id() } as const;
+      await queues.send([message]).catch(leftToTheAlarm);
+    }
     return accepted;
   }
 
@@ -188,6 +190,7 @@ export class Commands {
 
   /** Sees to it that an operation that is not over is in its lane; or takes it out, where it is to be cancelled and has not begun. */
   async resume(operation: Operation): Promise<Operation> {
+    if (isOver(operation.state)) return operation;
     const { lanes, rules, advance } = this.#options;
     const lane = rules.get(operation.type).lane(operation.ns, operation.data);
     const seen = await lanes.read(lane);
@@ -204,35 +207,31 @@ export class Commands {
   }
 
   /** Steps 1 to 3 above. */
-  async #take(
-    command: Command,
-    { rule, data }: KnownCommand,
-    standing: Operation | undefined,
-  ): Promise<AcceptedOperation> {
-    const { lanes } = this.#options;
+  async #take(command: Command, { rule, data }: KnownCommand): Promise<AcceptedOperation> {
+    const { lanes, advance } = this.#options;
     const lane = rule.lane(command.ns, data);
     const seen = await lanes.read(lane);
-    if (standing !== undefined) {
-      // It was read before the lane was, and may have run meanwhile.
-      return await this.resume(standing);
-    }
     const prepared = await this.#prepare(command);
     const created = await this.#create(command, { session: lane.session, data, state: 'queued' }, prepared);
     if (isOver(created.state)) {
       return created;
     }
-    await lanes.enter(lane, created, seen);
+    try {
+      await lanes.enter(lane, created, seen);
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      await advance.end(created, { outcome: 'failed', error: { reason: error.message } });
+      throw error;
+    }
     return { ...created, ...(prepared?.secret !== undefined && { callbackSecret: prepared.secret }) };
   }
 
+  /** An operation that has failed before it began; one that somebody else has accepted meanwhile stays as it is. */
   async #refuse(command: Command, session: string, { message }: SkerryError): Promise<Operation> {
     const prepared = await this.#prepare(command).catch(unlessItPasses);
     const error = { reason: message.slice(0, MAX_REASON_CHARACTERS) };
     const data = (command.data ?? null) as Json;
-    const operation = await this.#create(command, { session, data, state: 'failed', error }, prepared);
-    return isOver(operation.state)
-      ? operation
-      : await this.#options.advance.end(operation, { outcome: 'failed', error });
+    return await this.#create(command, { session, data, state: 'failed', error }, prepared);
   }
 
   async #prepare(command: Command): Promise<PreparedCallback | undefined> {

@@ -28,6 +28,7 @@ export { type OperationQueues, ServiceBusOperationQueues } from './operation-que
 export { OperationSweeper } from './operation-sweeper.ts';
 export { type OperationFilter, type OperationPage, Operations, type WholeOperation } from './operations.ts';
 export { PlanWriter } from './plan-writer.ts';
+export { StepBoards } from './step-boards.ts';
 export { parseStepMessage, type StepMessage } from './step-message.ts';
 export { StepWorker } from './step-worker.ts';
 export { Steps } from './steps.ts';

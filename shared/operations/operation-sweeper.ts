@@ -5,6 +5,8 @@ import type { Advance } from './advance.ts';
 import type { Operation } from './command-rule.ts';
 import type { CommandRules } from './command-rules.ts';
 import type { Commands } from './commands.ts';
+import { isInLane } from './lane.ts';
+import type { Lanes } from './lanes.ts';
 import type { OperationLimits } from './limits.ts';
 import { isOver, OPERATION_KIND, operationKey, stepsPrefix } from './operation.ts';
 import type { OperationCallbacks } from './operation-callbacks.ts';
@@ -19,6 +21,7 @@ export interface OperationSweeperOptions {
   readonly records: Records;
   readonly operations: Operations;
   readonly commands: Commands;
+  readonly lanes: Lanes;
   readonly advance: Advance;
   readonly alarms: Alarms;
   readonly rules: CommandRules;
@@ -60,6 +63,7 @@ export class OperationSweeper implements Sweeper {
     const removedAt = Date.parse(operation.endedAt ?? operation.acceptedAt) + limits.retention;
     if (clock.now() < removedAt) {
       await callbacks?.ended(operation);
+      await this.#letGo(operation);
       return await alarms.move(held, removedAt);
     }
     await this.#remove(operation);
@@ -72,6 +76,15 @@ export class OperationSweeper implements Sweeper {
     const newest = await commands.resume(operation);
     if (!isOver(newest.state)) {
       await advance.lane(rules.get(newest.type).lane(newest.ns, newest.data), String(clock.now()));
+    }
+  }
+
+  /** Goes on with the lane where somebody died before it was let go of. */
+  async #letGo(operation: Operation): Promise<void> {
+    const { lanes, advance, rules } = this.#options;
+    const lane = rules.laneOf(operation);
+    if (lane !== undefined && isInLane(await lanes.read(lane), operation.id)) {
+      await advance.lane(lane);
     }
   }
 

@@ -14,7 +14,6 @@ import {
   stepsPrefix,
 } from './operation.ts';
 import { type OperationRecord, type OperationWrites, putOperation, putStep } from './operation-record.ts';
-import { nextSteps, progressOf } from './progress.ts';
 
 /*
  * How a plan is written down. It is there when the operation's record says `running`, with a count of its steps; until then it is made anew by
@@ -92,7 +91,8 @@ export class PlanWriter {
     const steps = planned
       .map((step): StepValue => ({ ...step, state: 'waiting', attempts: 0, log: [] }))
       .sort((a, b) => (a.id < b.id ? -1 : 1));
-    const first = new Set(nextSteps(progressOf(steps), this.#options.stepsAtOnce));
+    const roots = steps.filter(({ dependsOn }) => dependsOn.length === 0);
+    const first = new Set(roots.slice(0, this.#options.stepsAtOnce));
     return [
       ...[...first].map((step): StepValue => ({ ...step, state: 'ready' })),
       ...steps.filter((step) => !first.has(step)),

@@ -1,7 +1,8 @@
 import type { StoredRecord } from '../records/index.ts';
 import { type OperationValue, operationKey, type StepValue, stepKey } from './operation.ts';
-import { type OperationRecord, type OperationWrites, putStep } from './operation-record.ts';
-import { isClosing, isUnderWay, progressOf } from './progress.ts';
+import type { OperationRecord } from './operation-record.ts';
+import { hasBegun, isClosing, isUnderWay } from './progress.ts';
+import type { StepBoard } from './step-board.ts';
 
 /*
  * Which steps begin next, and that there are never more under way than allowed, though many processes end steps at a time and none of them need
@@ -17,66 +18,39 @@ import { isClosing, isUnderWay, progressOf } from './progress.ts';
  */
 
 export interface StepMarks {
-  /** The steps whose turn it is. */
-  readonly steps: readonly StepValue[];
+  /** Ids of the steps whose turn it is. */
+  readonly ids: readonly string[];
   /** What `decide` looks at. */
   readonly keys: readonly string[];
-  /** Lets them begin, or none of them. */
-  decide(current: ReadonlyMap<string, StoredRecord<OperationRecord>>): OperationWrites;
+  /** @returns the steps that begin: all of them, or none. */
+  decide(current: ReadonlyMap<string, StoredRecord<OperationRecord>>): readonly StepValue[];
 }
 
 /**
- * @param steps of the operation, as they were known a moment ago.
+ * @param board of the operation, as it was known a moment ago.
  * @param limit of steps that are under way at a time.
  * @param succeeded the step that ends by the same transaction.
  */
-export function markSteps(
-  operation: string,
-  steps: readonly StepValue[],
-  limit: number,
-  succeeded?: string,
-): StepMarks {
-  const before = progressOf(steps);
-  const others = before.underWay.filter(({ id }) => id !== succeeded);
-  const marked = eligibleAfter(steps, succeeded, before.eligible).slice(
-    0,
-    Math.max(0, limit - others.length),
-  );
-  const stepIn = (current: ReadonlyMap<string, StoredRecord<OperationRecord>>, id: string) =>
-    current.get(stepKey(operation, id))?.value as StepValue | undefined;
+export function markSteps(operation: string, board: StepBoard, limit: number, succeeded?: string): StepMarks {
+  const others = board.underWay.flatMap(({ id }) => (id === succeeded ? [] : id));
+  const eligible = [...board.eligible, ...(succeeded === undefined ? [] : board.unlockedBy(succeeded))];
+  const ids = eligible.slice(0, Math.max(0, limit - others.length));
   return {
-    steps: marked,
-    keys: [operationKey(operation), ...[...others, ...marked].map(({ id }) => stepKey(operation, id))],
+    ids,
+    keys: [operationKey(operation), ...[...others, ...ids].map((id) => stepKey(operation, id))],
     decide(current) {
       const value = current.get(operationKey(operation))?.value as OperationValue | undefined;
-      const isAsKnown =
-        value?.state === 'running' &&
-        !isClosing(value) &&
-        others.every(({ id }) => isStill(stepIn(current, id), isUnderWay)) &&
-        marked.every(({ id }) => isStill(stepIn(current, id), isUntouched));
-      return isAsKnown ? marked.map((step) => putStep(operation, { ...step, state: 'ready' })) : [];
+      if (value?.state !== 'running' || isClosing(value)) return [];
+      const stepOf = (id: string) => current.get(stepKey(operation, id))?.value as StepValue | undefined;
+      const steps = ids.map(stepOf).filter((step) => step?.state === 'waiting' && !hasBegun(step));
+      const isAsKnown = steps.length === ids.length && others.every((id) => isStillUnderWay(stepOf(id)));
+      return isAsKnown
+        ? steps.flatMap((step) => step ?? []).map((step) => ({ ...step, state: 'ready' }))
+        : [];
     },
   };
 }
 
-/** Those that could begin already come first. */
-function eligibleAfter(
-  steps: readonly StepValue[],
-  succeeded: string | undefined,
-  before: readonly StepValue[],
-): readonly StepValue[] {
-  if (succeeded === undefined) return before;
-  const known = new Set(before);
-  const ended = steps.map((step) =>
-    step.id === succeeded ? { ...step, state: 'succeeded' as const } : step,
-  );
-  return [...before, ...progressOf(ended).eligible.filter((step) => !known.has(step))];
-}
-
-function isStill(step: StepValue | undefined, holds: (step: StepValue) => boolean): boolean {
-  return step !== undefined && holds(step);
-}
-
-function isUntouched({ state, attempts }: StepValue): boolean {
-  return state === 'waiting' && attempts === 0;
+function isStillUnderWay(step: StepValue | undefined): boolean {
+  return step !== undefined && isUnderWay(step);
 }

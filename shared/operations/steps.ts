@@ -10,7 +10,9 @@ import { operationScope, type StepValue, stepKey } from './operation.ts';
 import type { OperationQueues } from './operation-queues.ts';
 import { type OperationRecord, putStep } from './operation-record.ts';
 import type { Operations } from './operations.ts';
-import { hasBegun, isClosing, isEnded, progressOf, wakeTime } from './progress.ts';
+import { hasBegun, isClosing, isEnded, isUnderWay, wakeTime } from './progress.ts';
+import type { StepBoard } from './step-board.ts';
+import type { StepBoards } from './step-boards.ts';
 import { markSteps } from './step-marks.ts';
 import type { AttemptMessage } from './step-message.ts';
 import type { StepWorker } from './step-worker.ts';
@@ -27,6 +29,7 @@ export interface StepsOptions {
   readonly lanes: Lanes;
   readonly queues: OperationQueues;
   readonly worker: StepWorker;
+  readonly boards: StepBoards;
   readonly limits: OperationLimits;
   readonly clock: Clock;
 }
@@ -51,28 +54,40 @@ export class Steps {
     occasion: string | undefined,
   ): Promise<OperationEnd | undefined> {
     for (;;) {
-      const { operation, steps } = await this.#options.operations.whole(ns, id);
-      const hasChanged = isClosing(operation)
-        ? await this.#close(lane, operation, steps)
-        : await this.#mark(operation, steps);
-      if (hasChanged) continue;
-      const { underWay, left } = progressOf(steps);
-      if (underWay.length === 0) {
-        return endOf(operation, left);
+      const operation = await this.#options.operations.get(ns, id);
+      if (isClosing(operation)) {
+        const steps = await this.#options.operations.steps(ns, id);
+        if (await this.#close(lane, operation, steps)) continue;
+        return await this.#endOf(operation, { underWay: steps.filter(isUnderWay), untouched: 0 }, occasion);
       }
-      await this.#send(operation, underWay, occasion);
-      return undefined;
+      const board = await this.#options.boards.current(ns, id);
+      if (!(await this.#mark(operation, board))) {
+        return await this.#endOf(operation, board, occasion);
+      }
     }
   }
 
+  /** How the operation ended, unless steps are under way: then those are sent messages that are due. */
+  async #endOf(
+    operation: Operation,
+    { underWay, untouched }: Pick<StepBoard, 'underWay' | 'untouched'>,
+    occasion: string | undefined,
+  ): Promise<OperationEnd | undefined> {
+    if (underWay.length === 0) {
+      return endOf(operation, untouched);
+    }
+    await this.#send(operation, underWay, occasion);
+    return undefined;
+  }
+
   /** Lets steps begin; false where there are none that can. */
-  async #mark({ ns, id }: Operation, steps: readonly StepValue[]): Promise<boolean> {
-    const marks = markSteps(id, steps, this.#options.limits.stepsAtOnce);
-    if (marks.steps.length === 0) return false;
+  async #mark({ ns, id }: Operation, board: StepBoard): Promise<boolean> {
+    const marks = markSteps(id, board, this.#options.limits.stepsAtOnce);
+    if (marks.ids.length === 0) return false;
     await this.#options.records.transact<OperationRecord>(operationScope(ns, id), {
       keys: marks.keys,
       ...AUTHOR,
-      decide: (current) => ({ writes: marks.decide(current) }),
+      decide: (current) => ({ writes: marks.decide(current).map((step) => putStep(id, step)) }),
     });
     return true;
   }

@@ -62,8 +62,8 @@ export class MemoryBus implements OperationQueues {
     this.#commands.push(sent);
   }
 
-  /** Until when the earliest scheduled message waits; undefined without any. */
-  get nextTime(): number | undefined {
-    return this.#steps.length === 0 ? undefined : Math.min(...this.#steps.map(({ at }) => at));
+  loseAll(): void {
+    this.#steps = [];
+    this.#commands = [];
   }
 }

@@ -13,6 +13,7 @@ import {
   OperationSweeper,
   Operations,
   PlanWriter,
+  StepBoards,
   Steps,
   StepWorker,
 } from '../../../shared/operations/index.ts';
@@ -74,7 +75,8 @@ export class OperationProcess {
       findExecutor: async (name) => (name === 'test' ? executor : undefined),
       attemptTime: limits.attemptTime,
     });
-    const steps = new Steps({ records, operations, lanes, queues, worker, limits, clock });
+    const boards = new StepBoards(records);
+    const steps = new Steps({ records, operations, lanes, queues, worker, boards, limits, clock });
     const planWriter = new PlanWriter({ records, clock, random, stepsAtOnce: limits.stepsAtOnce });
     const log = () => {};
     const advance = new Advance({ records, operations, lanes, rules, planWriter, steps, clock, log });
@@ -84,11 +86,11 @@ export class OperationProcess {
     this.advance = advance;
     this.attempts = new Attempts({
       records,
-      operations,
       lanes,
       rules,
       worker,
       steps,
+      boards,
       advance,
       limits,
       clock,
@@ -109,6 +111,7 @@ export class OperationProcess {
       records,
       operations,
       commands: this.commands,
+      lanes,
       advance,
       alarms,
       rules,

@@ -116,7 +116,7 @@ export class Steps {
           const newest = current.get(stepKey(id, step.id))?.value as StepValue | undefined;
           return newest === undefined || hasBegun(newest) || isEnded(newest)
             ? []
-            : putStep(id, { ...newest, state: 'skipped' });
+            : putStep(id, { ...newest, state: 'skipped', endedAt: toTimestamp(this.#options.clock.now()) });
         }),
       }),
     });

@@ -44,7 +44,7 @@ const sendCommand = endpoint({
       actor: author.actor,
     };
     const { callbackSecret, ...operation } = await commands.send(command);
-    return answerStarted({ ...request, ns: command.ns }, operation);
+    return answerStarted({ ns: command.ns, baseUrl: request.baseUrl }, operation, { callbackSecret });
   },
 });
 

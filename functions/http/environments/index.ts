@@ -1,6 +1,7 @@
 import type { Endpoint } from '../../../shared/platform/http/index.ts';
 import type { Services } from '../../services.ts';
 import { commandEndpoints } from './commands.ts';
+import { environmentWorkEndpoints } from './environment-work.ts';
 import { environmentReadEndpoints } from './environments.ts';
 import { operationEndpoints } from './operations.ts';
 import { resourceGroupEndpoints } from './resource-groups.ts';
@@ -11,6 +12,7 @@ import { templateEndpoints } from './templates.ts';
 export const environmentEndpoints: readonly Endpoint<Services>[] = [
   ...templateEndpoints,
   ...environmentReadEndpoints,
+  ...environmentWorkEndpoints,
   ...resourceEndpoints,
   ...resourceGroupEndpoints,
   ...operationEndpoints,

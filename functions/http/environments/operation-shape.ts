@@ -1,5 +1,11 @@
 import { z } from 'zod';
-import type { Operation, OperationState, StepState, StepValue } from '../../../shared/operations/index.ts';
+import {
+  isOver,
+  type Operation,
+  type OperationState,
+  type StepState,
+  type StepValue,
+} from '../../../shared/operations/index.ts';
 import { jsonValueSchema } from '../json-value.ts';
 
 export const OPERATION_STATES = [
@@ -70,11 +76,13 @@ export const wholeOperationSchema = z.strictObject({
   steps: z.array(stepSchema).optional().describe('Left out by `steps=false`.'),
 });
 
+interface Progress {
+  readonly done: number;
+  readonly total: number;
+}
+
 /** An operation as everybody sees it: what only those who run it need is left out. */
-export function showOperation(
-  operation: Operation,
-  progress: { readonly done: number; readonly total: number },
-) {
+export function showOperation(operation: Operation, progress: Progress) {
   const { id, ns, type, session, state, command, data, actor, acceptedAt } = operation;
   const { startedAt, endedAt, cancelRequestedAt, error, result } = operation;
   return {
@@ -91,9 +99,9 @@ export function showStep({ id, verb, resource, action, state, ...step }: StepVal
   };
 }
 
-export function progressOf(operation: Operation, steps: readonly StepValue[]) {
-  return {
-    done: steps.filter(({ endedAt }) => endedAt !== undefined).length,
-    total: operation.stepCount ?? 0,
-  };
+/** How far an operation is: by its steps, which none but one that is under way needs to be asked. */
+export function progressOf(operation: Operation, steps: readonly StepValue[] = []): Progress {
+  const { state, stepCount: total = 0 } = operation;
+  const done = steps.filter(({ endedAt }) => endedAt !== undefined).length;
+  return { done: isOver(state) ? total : done, total };
 }

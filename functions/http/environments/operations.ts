@@ -115,11 +115,8 @@ const cancelOperation = endpoint({
 
 export const operationEndpoints = [listOperations, getOperation, cancelOperation];
 
-/** What is over has no steps left; only of what is under way the steps say how far it is. */
 async function showListed(operation: Operation, operations: Operations) {
-  const { ns, id, state, stepCount: total = 0 } = operation;
-  if (state === 'running') {
-    return showOperation(operation, progressOf(operation, await operations.steps(ns, id)));
-  }
-  return showOperation(operation, { done: isOver(state) ? total : 0, total });
+  const { ns, id, state } = operation;
+  const steps = state === 'running' ? await operations.steps(ns, id) : [];
+  return showOperation(operation, progressOf(operation, steps));
 }

@@ -10,7 +10,7 @@ import {
 import { jsonEquals } from '../../../shared/platform/json-equals.ts';
 import type { Json } from '../../../shared/records/index.ts';
 import type { Services } from '../../services.ts';
-import { operationSchema, showOperation } from './operation-shape.ts';
+import { operationSchema, progressOf, showOperation } from './operation-shape.ts';
 
 /** Seconds: how long whoever asks how work goes waits before it asks again. */
 const RETRY_AFTER = '1';
@@ -51,7 +51,7 @@ export async function startWork(request: WorkRequest, services: Services, work: 
   const data = work.data as Json;
   const known = await findStarted(request, services, work, idempotencyKey);
   if (known !== undefined) {
-    return answerStarted(request, known, work.about);
+    return answerStarted(request, known, { about: work.about });
   }
   let operation: Operation;
   try {
@@ -64,18 +64,34 @@ export async function startWork(request: WorkRequest, services: Services, work: 
     operation = first;
   }
   checkSame(operation, services, work);
-  return answerStarted(request, operation, work.about);
+  return answerStarted(request, operation, { about: work.about });
 }
 
-/** 202 for an operation. */
-export function answerStarted(request: WorkRequest, operation: Operation, about?: string): HttpResponse {
-  return json(202, showOperation(operation, { done: 0, total: operation.stepCount ?? 0 }), {
-    ...(about !== undefined && { location: canonicalLocation(request, about) }),
-    headers: {
-      'Operation-Location': canonicalLocation(request, `operations/${operation.id}`),
-      ...(!isOver(operation.state) && { 'Retry-After': RETRY_AFTER }),
+/**
+ * 202 for an operation.
+ *
+ * @param more of the body.
+ */
+export function answerStarted(
+  request: Pick<WorkRequest, 'ns' | 'baseUrl'>,
+  operation: Operation,
+  {
+    about,
+    ...more
+  }: { readonly about?: string | undefined; readonly callbackSecret?: string | undefined } = {},
+): HttpResponse {
+  const shown = showOperation(operation, progressOf(operation));
+  return json(
+    202,
+    { ...shown, ...more },
+    {
+      ...(about !== undefined && { location: canonicalLocation(request, about) }),
+      headers: {
+        'Operation-Location': canonicalLocation(request, `operations/${operation.id}`),
+        ...(!isOver(operation.state) && { 'Retry-After': RETRY_AFTER }),
+      },
     },
-  });
+  );
 }
 
 async function findStarted(

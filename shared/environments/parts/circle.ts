@@ -1,6 +1,6 @@
 import type { Dependency, ResourceGroupValue, ResourceValue } from '../environment.ts';
-
-const GROUP = 'group:';
+import { GROUP_PREFIX } from '../name.ts';
+import { sortTopologically } from '../planning/graph.ts';
 
 /** What an environment is made of, by ids. */
 export interface PartsOfEnvironment {
@@ -14,7 +14,7 @@ export function unknownDependencies(
   { resources, groups }: PartsOfEnvironment,
 ): readonly string[] {
   return inside(dependencies).filter((name) =>
-    name.startsWith(GROUP) ? !groups.has(name.slice(GROUP.length)) : !resources.has(name),
+    name.startsWith(GROUP_PREFIX) ? !groups.has(name.slice(GROUP_PREFIX.length)) : !resources.has(name),
   );
 }
 
@@ -23,29 +23,7 @@ export function unknownDependencies(
  * and after what its groups depend on, and what depends on a group comes after all that are in it.
  */
 export function findCircle(parts: PartsOfEnvironment): readonly string[] | undefined {
-  const before = edgesOf(parts);
-  const done = new Set<string>();
-  for (const start of before.keys()) {
-    // By a list rather than by recursion: a chain may be as long as there are resources.
-    const path = [{ name: start, next: 0 }];
-    const onPath = new Set([start]);
-    for (let at = path.at(-1); at !== undefined; at = path.at(-1)) {
-      const name = done.has(at.name) ? undefined : before.get(at.name)?.[at.next];
-      if (name === undefined) {
-        done.add(at.name);
-        onPath.delete(at.name);
-        path.pop();
-      } else if (onPath.has(name)) {
-        const names = path.map((step) => step.name);
-        return [...names.slice(names.indexOf(name)), name];
-      } else {
-        at.next += 1;
-        onPath.add(name);
-        path.push({ name, next: 0 });
-      }
-    }
-  }
-  return undefined;
+  return sortTopologically(edgesOf(parts)).cycle;
 }
 
 function edgesOf({ resources, groups }: PartsOfEnvironment): Map<string, readonly string[]> {
@@ -54,7 +32,7 @@ function edgesOf({ resources, groups }: PartsOfEnvironment): Map<string, readonl
     edges.set(id, inside(dependencies));
   }
   for (const [id, { resources: members, dependencies }] of groups) {
-    edges.set(GROUP + id, [...members]);
+    edges.set(GROUP_PREFIX + id, [...members]);
     for (const member of members) edges.get(member)?.push(...inside(dependencies));
   }
   return edges;

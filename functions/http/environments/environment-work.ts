@@ -1,0 +1,175 @@
+import { z } from 'zod';
+import {
+  environmentChangeShape,
+  environmentShape,
+  type Plan,
+  refreshDataSchema,
+  runDataSchema,
+} from '../../../shared/environments/index.ts';
+import { invalid } from '../../../shared/platform/errors.ts';
+import { flag, type HttpResponse, json, nameSchema, noContent } from '../../../shared/platform/http/index.ts';
+import type { Services } from '../../services.ts';
+import { endpoint } from '../endpoint.ts';
+import { planSchema, showPlan } from './plan-shape.ts';
+import { startedWork, startWork } from './started-work.ts';
+
+const KEY = '/env/{id}';
+const dryRun = flag().describe('Answers what would be done, and in which order; nothing changes.');
+const withPlan = {
+  200: { description: 'With `dryRun`: what would be done.', body: z.strictObject({ plan: planSchema }) },
+  ...startedWork,
+};
+const errors = ['not-found', 'conflict', 'unprocessable', 'too-many-requests'] as const;
+
+const createEnvironment = endpoint({
+  name: 'createEnvironment',
+  method: 'POST',
+  route: 'api/v1/environments',
+  summary: 'Creates an environment from templates',
+  access: { verb: 'write', keys: '/env' },
+  query: { dryRun },
+  body: z.strictObject({ id: nameSchema, ...environmentShape }),
+  requestHeaders: ['Idempotency-Key'],
+  responses: withPlan,
+  errors,
+  async handle(request, services) {
+    const { ns, query, body } = request;
+    const data = { environment: body };
+    return query.dryRun
+      ? await answerPlan(ns, 'environment.create', data, services, (planner) => planner.plan(ns, body))
+      : await startWork(request, services, {
+          types: ['environment.create'],
+          data,
+          about: `environments/${body.id}`,
+        });
+  },
+});
+
+const putEnvironment = endpoint({
+  name: 'putEnvironment',
+  method: 'PUT',
+  route: 'api/v1/environments/{id}',
+  summary: 'Changes an environment, where what is left out stays; creates it where there is none',
+  access: { verb: 'write', keys: KEY },
+  query: { dryRun },
+  body: z.strictObject({ id: nameSchema.optional(), ...environmentChangeShape }),
+  requestHeaders: ['Idempotency-Key'],
+  responses: withPlan,
+  errors,
+  async handle(request, services) {
+    const { ns, params, query, body } = request;
+    if (body.id !== undefined && body.id !== params.id) {
+      throw invalid(`The body is about "${body.id}", the URL about "${params.id}".`, {
+        field: 'id',
+        fix: 'Leave it out of the body.',
+      });
+    }
+    const environment = { ...body, id: params.id };
+    const isThere = (await services.environments.find(ns, params.id)) !== undefined;
+    const types = isThere
+      ? (['environment.update', 'environment.create'] as const)
+      : (['environment.create', 'environment.update'] as const);
+    return query.dryRun
+      ? await answerPlan(ns, types[0], { environment }, services, (planner) => planner.plan(ns, environment))
+      : await startWork(request, services, {
+          types,
+          data: { environment },
+          about: `environments/${params.id}`,
+        });
+  },
+});
+
+const deleteEnvironment = endpoint({
+  name: 'deleteEnvironment',
+  method: 'DELETE',
+  route: 'api/v1/environments/{id}',
+  summary:
+    'Destroys what an environment consists of; with `forget`, removes all that is known of a destroyed one',
+  access: { verb: 'delete', keys: KEY },
+  query: { dryRun, forget: flag().describe('Removes the records of an environment that is destroyed.') },
+  requestHeaders: ['Idempotency-Key'],
+  responses: { ...withPlan, 204: { description: 'With `forget`: it is forgotten.' } },
+  errors,
+  async handle(request, services) {
+    const { ns, params, query, author } = request;
+    const { id } = params;
+    if (query.forget && query.dryRun) {
+      throw invalid('Forgetting has no plan.', { field: 'dryRun', fix: 'Leave one of them out.' });
+    }
+    if (query.forget) {
+      await services.environments.forget(ns, id, author);
+      return noContent();
+    }
+    const data = { environment: id };
+    return query.dryRun
+      ? await answerPlan(ns, 'environment.destroy', data, services, (planner) =>
+          planner.planDestruction(ns, id),
+        )
+      : await startWork(request, services, {
+          types: ['environment.destroy'],
+          data,
+          about: `environments/${id}`,
+        });
+  },
+});
+
+const runAction = endpoint({
+  name: 'runAction',
+  method: 'POST',
+  route: 'api/v1/environments/{id}/actions/{action}',
+  summary: "Runs an action of one of an environment's templates, `TEMPLATE.ACTION`",
+  access: { verb: 'write', keys: KEY },
+  body: runDataSchema.pick({ resource: true, parameters: true }).prefault({}),
+  requestHeaders: ['Idempotency-Key'],
+  responses: startedWork,
+  errors,
+  async handle(request, services) {
+    const { params, body } = request;
+    return await startWork(request, services, {
+      types: ['action.run'],
+      data: { environment: params.id, action: params.action, ...body },
+      about: `environments/${params.id}`,
+    });
+  },
+});
+
+const refreshEnvironment = endpoint({
+  name: 'refreshEnvironment',
+  method: 'POST',
+  route: 'api/v1/environments/{id}/refresh',
+  summary: 'Looks at what is really there, of all resources or of one',
+  access: { verb: 'write', keys: KEY },
+  body: refreshDataSchema.pick({ resource: true }).prefault({}),
+  requestHeaders: ['Idempotency-Key'],
+  responses: startedWork,
+  errors,
+  async handle(request, services) {
+    const { params, body } = request;
+    return await startWork(request, services, {
+      types: ['resource.refresh'],
+      data: { environment: params.id, ...body },
+      about: `environments/${params.id}`,
+    });
+  },
+});
+
+export const environmentWorkEndpoints = [
+  createEnvironment,
+  putEnvironment,
+  deleteEnvironment,
+  runAction,
+  refreshEnvironment,
+];
+
+/** Refuses what the command would refuse, and else tells its plan. */
+async function answerPlan(
+  ns: string,
+  type: string,
+  data: object,
+  { commandRules, environmentPlanner }: Services,
+  plan: (planner: Services['environmentPlanner']) => Promise<Plan>,
+): Promise<HttpResponse> {
+  const known = commandRules.check({ type, data });
+  await known.rule.check(ns, known.data);
+  return json(200, { plan: showPlan(await plan(environmentPlanner)) });
+}

@@ -1,0 +1,361 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { type Answer, connect, expectProblem, type HttpClient } from './http.ts';
+import { shareSkerry } from './share-skerry.ts';
+
+let skerry: { readonly url: string };
+let api: HttpClient;
+
+beforeAll(async () => {
+  skerry = await shareSkerry('swept');
+  api = connect(skerry.url);
+});
+
+interface ShownOperation {
+  readonly id: string;
+  readonly type: string;
+  readonly state: string;
+  readonly error?: { readonly reason: string; readonly step?: string };
+  readonly progress: { readonly done: number; readonly total: number };
+  readonly steps: readonly { readonly id: string; readonly state: string }[];
+}
+
+/** Two resources that are nothing but recorded, one after the other, and one that writes a key. */
+const TEMPLATE = {
+  name: 'Network',
+  parameters: { size: { type: 'integer', default: 3 }, owner: { type: 'string' } },
+  actions: [
+    {
+      name: 'write',
+      executor: 'config',
+      command: { keys: { 'env-e2e/${environment.id}': { size: `\${parameters.size}` } } },
+    },
+    { name: 'greet', executor: 'config', command: { keys: { 'env-e2e/greeting': `\${parameters.owner}` } } },
+  ],
+  resources: [
+    { id: 'subnet', dependsOn: ['vnet'] },
+    { id: 'vnet', tags: [{ name: 'layer', value: 'net' }] },
+    { id: 'key', dependsOn: ['subnet'], actions: { create: 'write', destroy: 'write' } },
+  ],
+  resourceGroups: [{ id: 'all', resources: ['vnet', 'subnet'] }],
+};
+
+const USE = { id: 'net', parameters: { owner: 'sea' } };
+
+async function useNamespace(ns: string): Promise<string> {
+  expect((await api.put(`templates/net?ns=${ns}`, TEMPLATE)).status).toBe(201);
+  return ns;
+}
+
+/** Expects an answer that starts work, and waits until the work is over. */
+async function finish(answer: Answer): Promise<ShownOperation> {
+  expect(answer, answer.text).toMatchObject({
+    status: 202,
+    headers: { 'operation-location': expect.stringContaining(`${skerry.url}/api/v1/operations/op_`) },
+  });
+  const location = String(answer.headers['operation-location']).slice(skerry.url.length);
+  // What is accepted is there to be asked for, at once.
+  expect((await api.get(location)).status).toBe(200);
+  return await vi.waitFor(
+    async () => {
+      const { body, headers } = await api.get(location);
+      const operation = body as ShownOperation;
+      const isOver = ['succeeded', 'failed', 'cancelled'].includes(operation.state);
+      expect(headers['retry-after']).toBe(isOver ? undefined : '1');
+      expect(isOver).toBe(true);
+      return operation;
+    },
+    { timeout: 30_000, interval: 50 },
+  );
+}
+
+async function environmentOf(ns: string, id: string) {
+  return (await api.get(`environments/${id}?ns=${ns}`)).body as Record<string, unknown>;
+}
+
+/** An app whose work goes on until it is cancelled. */
+async function startEndlessWork() {
+  const counts = { begun: 0, cancelled: 0 };
+  const server = createServer((request, answer) => {
+    const { method, url } = request;
+    const state = counts.cancelled > 0 ? 'cancelled' : 'running';
+    request.resume();
+    if (method === 'GET') {
+      answer.setHeader('content-type', 'application/json').end(JSON.stringify({ status: state }));
+      return;
+    }
+    counts[url === '/' ? 'begun' : 'cancelled'] += 1;
+    answer.writeHead(202, { 'operation-location': '/work' }).end();
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    get begun() {
+      return counts.begun;
+    },
+    get cancelled() {
+      return counts.cancelled;
+    },
+    stop: () => new Promise((resolve) => server.close(resolve)),
+  };
+}
+
+const send = (method: string, path: string, body: unknown, key?: string) =>
+  api.send(method, path, { body, ...(key !== undefined && { headers: { 'idempotency-key': key } }) });
+
+describe.concurrent('an environment', () => {
+  it('is planned, created, updated, destroyed and forgotten, and seen in its new state once the operation is over', async () => {
+    const ns = await useNamespace('life');
+    const path = `environments/prod?ns=${ns}`;
+    const input = { id: 'prod', name: 'Production', templates: [USE] };
+    const all = ['net.key', 'net.subnet', 'net.vnet'];
+
+    const planned = await api.post(`environments?dryRun=true&ns=${ns}`, input);
+    expect(planned).toMatchObject({ status: 200, body: { plan: { update: [], destroy: [], keep: [] } } });
+    const { plan } = planned.body as { plan: { create: string[]; steps: { resource?: string }[] } };
+    expect(plan.create.toSorted()).toEqual(['group:net.all', ...all]);
+    expect(plan.steps.flatMap(({ resource }) => resource ?? [])).toEqual([
+      'net.vnet',
+      'net.subnet',
+      'net.key',
+    ]);
+    expectProblem(await api.get(path), 404);
+
+    const accepted = await api.post(`environments?ns=${ns}`, input);
+    expect(accepted.headers).toMatchObject({
+      location: `${skerry.url}/api/v1/${path}`,
+      'retry-after': '1',
+    });
+    const created = await finish(accepted);
+    expect(created).toMatchObject({
+      type: 'environment.create',
+      state: 'succeeded',
+      progress: { done: 4, total: 4 },
+    });
+    expect(new Set(created.steps.map(({ state }) => state))).toEqual(new Set(['succeeded']));
+    const environment = await environmentOf(ns, 'prod');
+    expect(environment).toMatchObject({
+      id: 'prod',
+      name: 'Production',
+      state: expect.stringMatching(/^Deployed-(Validating|OK)$/),
+      templates: [{ id: 'net', version: 1, parameters: { size: 3, owner: 'sea' } }],
+    });
+    expect((await api.get(`kv/env-e2e/prod?ns=${ns}`)).body).toEqual({ size: 3 });
+    expect((await api.get(`resources?environment=prod&ns=${ns}`)).body).toMatchObject({
+      items: all.map((id) => ({ id, environment: 'prod', status: 'ok', template: { id: 'net' } })),
+    });
+    expect((await api.get(`resource-groups/prod/net.all?ns=${ns}`)).body).toMatchObject({
+      resources: ['net.vnet', 'net.subnet'],
+    });
+    expectProblem(await api.delete(`resources/prod/net.vnet?ns=${ns}`), 409);
+
+    const change = { templates: [{ id: 'net', parameters: { owner: 'sea', size: 5 } }] };
+    const updated = await finish(await api.put(path, change));
+    expect(updated).toMatchObject({ type: 'environment.update', state: 'succeeded' });
+    expect(await environmentOf(ns, 'prod')).toMatchObject({
+      name: 'Production',
+      templates: [{ parameters: { size: 5 } }],
+    });
+    expect((await api.get(`kv/env-e2e/prod?ns=${ns}`)).body).toEqual({ size: 5 });
+
+    const greeted = await finish(await api.post(`environments/prod/actions/net.greet?ns=${ns}`, {}));
+    expect(greeted).toMatchObject({ type: 'action.run', state: 'succeeded' });
+    expect((await api.get(`kv/env-e2e/greeting?ns=${ns}`)).body).toBe('sea');
+    await api.put(`kv/env-e2e/prod?ns=${ns}`, { size: 0 });
+    expect(await finish(await api.send('POST', `environments/prod/refresh?ns=${ns}`))).toMatchObject({
+      type: 'resource.refresh',
+      state: 'succeeded',
+    });
+    expect((await environmentOf(ns, 'prod')).drift).toEqual([
+      expect.objectContaining({ resource: 'net.key' }),
+    ]);
+
+    expectProblem(await api.delete(`${path}&forget=true`), 409);
+    const undoing = await api.delete(`${path}&dryRun`);
+    expect(undoing.body).toMatchObject({ plan: { create: [], destroy: expect.arrayContaining(all) } });
+    const destroyed = await finish(await api.delete(path));
+    expect(destroyed).toMatchObject({ type: 'environment.destroy', state: 'succeeded' });
+    expect(await environmentOf(ns, 'prod')).toMatchObject({
+      state: 'Destroyed',
+      destroyedOn: expect.any(String),
+    });
+    expect((await api.get(`resources?ns=${ns}`)).body).toEqual({ items: [] });
+    expectProblem(await api.delete(path), 409);
+    expectProblem(await api.put(path, {}), 409);
+    expectProblem(await api.post(`environments?ns=${ns}`, input), 409);
+    expect((await api.delete(`${path}&forget=true`)).status).toBe(204);
+    expectProblem(await api.get(path), 404);
+    expectProblem(await api.delete(`${path}&forget=true`), 404);
+
+    const listed = (await api.get(`operations?environment=prod&ns=${ns}`)).body as {
+      items: ShownOperation[];
+    };
+    expect(listed.items.map(({ type }) => type)).toEqual([
+      'environment.destroy',
+      'resource.refresh',
+      'action.run',
+      'environment.update',
+      'environment.create',
+    ]);
+    expect(listed.items.at(-1)).toMatchObject({ progress: { done: 4, total: 4 } });
+    expect(listed.items[0]).not.toHaveProperty('steps');
+  });
+
+  it('is created once for one key, and the key is good for nothing else', async () => {
+    const ns = await useNamespace('keys');
+    const input = { id: 'one', name: 'One', templates: [USE] };
+    const first = await Promise.all(
+      Array.from({ length: 3 }, () => send('POST', `environments?ns=${ns}`, input, 'key-1')),
+    );
+    expect(first.map(({ status }) => status)).toEqual([202, 202, 202]);
+    const ids = new Set(first.map(({ body }) => (body as ShownOperation).id));
+    expect(ids.size).toBe(1);
+    await finish(first[0] as Answer);
+    const later = await send('POST', `environments?ns=${ns}`, { ...input, tags: undefined }, 'key-1');
+    expect([later.status, (later.body as ShownOperation).id]).toEqual([202, [...ids][0]]);
+    expectProblem(await send('POST', `environments?ns=${ns}`, { ...input, name: 'Two' }, 'key-1'), 422, {
+      field: 'Idempotency-Key',
+    });
+    expectProblem(await send('DELETE', `environments/one?ns=${ns}`, undefined, 'key-1'), 422);
+    expectProblem(await send('DELETE', `environments/one?ns=${ns}`, undefined, 'a b'), 400);
+    // By then it is there, and yet it is the same request.
+    const put = () => send('PUT', `environments/two?ns=${ns}`, { name: 'Two' }, 'key-2');
+    const created = await finish(await put());
+    expect(created.type).toBe('environment.create');
+    expect(((await put()).body as ShownOperation).id).toBe(created.id);
+    const total = (await api.get(`operations?ns=${ns}`)).body as { items: unknown[] };
+    expect(total.items).toHaveLength(2);
+  });
+
+  it('is refused with what is wrong with it', async () => {
+    const ns = await useNamespace('nonsense');
+    const path = `environments?ns=${ns}`;
+    const valid = { id: 'x', name: 'X', templates: [USE] };
+    const faults: readonly [number, object, string?][] = [
+      [400, {}, 'id'],
+      [400, { ...valid, id: 'a/b' }, 'id'],
+      [400, { ...valid, state: 'Deployed-OK' }, 'state'],
+      [400, { ...valid, destructionPlannedOn: 'soon' }, 'destructionPlannedOn'],
+      [422, { ...valid, templates: [{ id: 'none' }] }],
+      [422, { ...valid, templates: [{ id: 'net', version: 9, parameters: USE.parameters }] }],
+      [422, { ...valid, templates: [{ id: 'net' }] }],
+      [422, { ...valid, templates: [{ id: 'net', parameters: { owner: 'a', size: 'b' } }] }],
+    ];
+    for (const [status, body, field] of faults) {
+      for (const query of ['', '&dryRun=true']) {
+        expectProblem(await api.post(path + query, body), status, field === undefined ? {} : { field });
+      }
+    }
+    for (const [method, route] of [
+      ['DELETE', 'environments/none'],
+      ['DELETE', 'environments/none?dryRun'],
+      ['POST', 'environments/none/refresh'],
+      ['POST', 'environments/none/actions/net.greet'],
+      ['POST', 'operations/op_none/cancel'],
+    ] as const) {
+      const separator = route.includes('?') ? '&' : '?';
+      expectProblem(await api.send(method, `${route}${separator}ns=${ns}`), 404);
+    }
+    expect((await api.get(`operations?ns=${ns}`)).body).toEqual({ items: [] });
+    expectProblem(await api.get('operations/nonsense'), 400);
+  });
+
+  it('is worked on by one operation at a time, in turn, and operations can be cancelled', async () => {
+    const ns = 'turns';
+    const elsewhere = await startEndlessWork();
+    const template = {
+      name: 'Endless',
+      actions: [{ name: 'work', executor: 'http', app: { url: elsewhere.url }, command: {} }],
+      resources: [
+        { id: 'first', actions: { create: 'work' } },
+        { id: 'second', dependsOn: ['first'] },
+      ],
+    };
+    expect((await api.put(`templates/endless?ns=${ns}`, template)).status).toBe(201);
+    const path = `environments/e?ns=${ns}`;
+    const input = { id: 'e', name: 'E', templates: [{ id: 'endless' }] };
+    const first = await api.post(`environments?ns=${ns}`, input);
+    const { id } = first.body as ShownOperation;
+    await vi.waitFor(() => expect(elsewhere.begun).toBe(1), 20_000);
+    expect(await environmentOf(ns, 'e')).toMatchObject({ state: 'Deploying', operation: id });
+    expect((await api.get(`operations?state=running&ns=${ns}`)).body).toMatchObject({
+      items: [{ id, progress: { done: 0, total: 2 } }],
+    });
+    const second = await api.put(path, { templates: [] });
+    const third = await api.put(path, { templates: [], description: 'third' });
+    const cancelled = await api.post(`operations/${(second.body as ShownOperation).id}/cancel?ns=${ns}`);
+    expect(cancelled).toMatchObject({ status: 202, body: { state: 'cancelled' } });
+    expect((await api.get(`operations/${(third.body as ShownOperation).id}?ns=${ns}`)).body).toMatchObject({
+      state: 'queued',
+      progress: { done: 0, total: 0 },
+      steps: [],
+    });
+
+    expect((await api.post(`operations/${id}/cancel?ns=${ns}`)).status).toBe(202);
+    const ended = await finish(first);
+    expect(ended).toMatchObject({ state: 'cancelled', progress: { done: 2, total: 2 } });
+    expect(ended.steps.map(({ state }) => state).toSorted()).toEqual(['cancelled', 'skipped']);
+    expect(elsewhere.cancelled).toBeGreaterThan(0);
+    expectProblem(await api.post(`operations/${id}/cancel?ns=${ns}`), 409);
+    expect(await finish(third)).toMatchObject({ state: 'succeeded' });
+    expect(await environmentOf(ns, 'e')).toMatchObject({ description: 'third', templates: [] });
+    await elsewhere.stop();
+  });
+});
+
+describe.concurrent('commands', () => {
+  const command = (id: string, type: string, data: unknown) => ({
+    specversion: '1.0',
+    id,
+    source: 'urn:test',
+    type,
+    datacontenttype: 'application/json',
+    data,
+  });
+
+  it('are taken as CloudEvents, once', async () => {
+    const ns = 'commands';
+    const create = command('1', 'environment.create', { environment: { id: 'e', name: 'E' } });
+    const post = (body: unknown) =>
+      api.send('POST', `commands?ns=${ns}`, {
+        body,
+        headers: { 'content-type': 'application/cloudevents+json' },
+      });
+    const operation = await finish(await post(create));
+    expect(operation).toMatchObject({ type: 'environment.create', state: 'succeeded' });
+    expect(((await post(create)).body as ShownOperation).id).toBe(operation.id);
+    expectProblem(await post({ ...create, type: 'environment.explode' }), 422, { field: 'type' });
+    expectProblem(await post({ ...create, data: { environment: 'e' } }), 400, { field: 'data.environment' });
+    expectProblem(await post({ ...create, specversion: '0.3' }), 400, { field: 'specversion' });
+    expectProblem(await post({ ...create, id: '2' }), 409);
+    expectProblem(await post({ ...create, ns: 'other' }), 400, { field: 'ns' });
+  });
+
+  it('are described by schemas, which accept and refuse the same', async () => {
+    const { items } = (await api.get('schemas/commands')).body as {
+      items: { type: string; schema: string }[];
+    };
+    expect(items.map(({ type }) => type).toSorted()).toEqual([
+      'action.run',
+      'bundle.activate',
+      'environment.create',
+      'environment.destroy',
+      'environment.update',
+      'resource.refresh',
+      'template.import',
+    ]);
+    for (const { type, schema } of items) {
+      const answer = await api.get(schema.slice(skerry.url.length));
+      expect(answer).toMatchObject({
+        status: 200,
+        headers: { 'content-type': 'application/schema+json' },
+        body: { $id: schema, $schema: 'https://json-schema.org/draft/2020-12/schema', title: type },
+      });
+      new Ajv2020({ strict: false, validateFormats: false }).compile(answer.body as object);
+    }
+    expectProblem(await api.get('schemas/commands/environment.explode'), 404);
+  });
+});

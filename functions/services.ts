@@ -43,6 +43,7 @@ import {
   Watches,
 } from '../shared/records/index.ts';
 import { Registry } from '../shared/registry/index.ts';
+import { Search } from '../shared/search/index.ts';
 import { Agents } from '../shared/status/index.ts';
 import {
   Activation,
@@ -90,6 +91,7 @@ export interface Services extends BundleServices, EnvironmentServices, Operation
   readonly readiness: Readiness;
   readonly records: Records;
   readonly watches: Watches;
+  readonly search: Search;
   readonly applications: Applications;
   readonly keyValues: KeyValues;
   readonly gossip: GossipRegistry;
@@ -191,6 +193,7 @@ export function composeServices(settings: Settings): Services {
         maxHeld: settings.SKERRY_WATCH_MAX_HELD,
         isVisible: isPublic,
       }),
+    search: () => new Search({ records: app.records, container: app.recordsContainer, clock }),
     sweep: () =>
       new Sweep({
         records: app.records,

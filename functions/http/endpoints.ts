@@ -15,6 +15,7 @@ import { kvLeaseEndpoints } from './kv-leases.ts';
 import { nesoiEndpoints } from './nesoi/index.ts';
 import { describingEndpoints } from './openapi.ts';
 import { probeEndpoints } from './probes.ts';
+import { searchEndpoints } from './search.ts';
 import { serviceEndpoints } from './services.ts';
 import { statusEndpoints } from './status.ts';
 import { subscriptionEndpoints } from './subscriptions.ts';
@@ -35,6 +36,7 @@ const described: readonly Endpoint<Services>[] = [
   ...deadLetterEndpoints,
   ...watchEndpoints,
   ...historyEndpoints,
+  ...searchEndpoints,
   ...kvLeaseEndpoints,
   ...electionEndpoints,
   ...statusEndpoints,

@@ -5,6 +5,7 @@
 export { ChangeFeed, type FeedPage, type FoundChange } from './change-feed.ts';
 export { type FeedPosition, hasBegunEverywhere, hasReached } from './feed-position.ts';
 export type { Follower, WatchAnswer } from './follower.ts';
+export { LiveViews, type View } from './live-views.ts';
 export { PrefixIndex } from './prefix-index.ts';
 export type { ResyncPage, ResyncRequest } from './resync.ts';
 export type { Place } from './waiter.ts';

@@ -3,9 +3,9 @@ import { unavailable } from '../../platform/errors.ts';
 import type { StoredRecord } from '../change.ts';
 import type { Records } from '../records.ts';
 import { type Scope, scopeId } from '../scope.ts';
-import type { ChangeFeed } from './change-feed.ts';
+import type { ChangeFeed, FeedPage } from './change-feed.ts';
 import type { CompactionCheck } from './compaction-check.ts';
-import { type FeedPosition, hasReached } from './feed-position.ts';
+import { readToEnd } from './read-to-end.ts';
 import { type ListedPage, listPage, Undoing, undoBehind } from './resync-page.ts';
 import type { WatchHub } from './watch-hub.ts';
 import type { WatchRange } from './watch-range.ts';
@@ -145,21 +145,15 @@ export class Resync {
   ): Promise<StoredRecord<unknown>[]> {
     const { records, feed, compaction } = this.#options;
     const undoings = new Map(pages.map((page) => [scopeId(page.scope), new Undoing(page)]));
-    const reader = feed.from(cursor.position);
-    let target: FeedPosition | undefined;
-    for (let count = 0, isDone = undoings.size === 0; !isDone; count += 1) {
-      if (count === MAX_FEED_PAGES) {
-        throw unavailable('Too much has changed since the resync began.', {
-          fix: 'Begin it again, with larger pages or a narrower prefix.',
-        });
-      }
-      const page = await reader.read();
-      for (const { scope, change } of page.changes) {
+    const undo = ({ changes }: FeedPage) => {
+      for (const { scope, change } of changes) {
         undoings.get(scopeId(scope))?.undo([change]);
       }
-      // While others write the feed may never be at its end.
-      target ??= page.isDrained ? page.position : (await feed.fromNow().read()).position;
-      isDone = page.isDrained || hasReached(page.position, target);
+    };
+    if (undoings.size > 0 && !(await readToEnd(feed, feed.from(cursor.position), MAX_FEED_PAGES, undo))) {
+      throw unavailable('Too much has changed since the resync began.', {
+        fix: 'Begin it again, with larger pages or a narrower prefix.',
+      });
     }
     await compaction.check(range, cursor.completeSince);
     const shown = await Promise.all([...undoings.values()].map((undoing) => undoing.shown(records)));

@@ -43,7 +43,7 @@ import {
   Watches,
 } from '../shared/records/index.ts';
 import { Registry } from '../shared/registry/index.ts';
-import { Search } from '../shared/search/index.ts';
+import { Graphs, Search } from '../shared/search/index.ts';
 import { Agents } from '../shared/status/index.ts';
 import {
   Activation,
@@ -92,6 +92,7 @@ export interface Services extends BundleServices, EnvironmentServices, Operation
   readonly records: Records;
   readonly watches: Watches;
   readonly search: Search;
+  readonly graphs: Graphs;
   readonly applications: Applications;
   readonly keyValues: KeyValues;
   readonly gossip: GossipRegistry;
@@ -193,6 +194,7 @@ export function composeServices(settings: Settings): Services {
         maxHeld: settings.SKERRY_WATCH_MAX_HELD,
         isVisible: isPublic,
       }),
+    graphs: () => new Graphs(app.records),
     search: () => new Search({ records: app.records, container: app.recordsContainer, clock }),
     sweep: () =>
       new Sweep({

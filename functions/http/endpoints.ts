@@ -8,6 +8,7 @@ import { deliveryEndpoints } from './deliveries.ts';
 import { electionEndpoints } from './elections.ts';
 import { environmentEndpoints } from './environments/index.ts';
 import { gossipEndpoints } from './gossip.ts';
+import { graphEndpoints } from './graph.ts';
 import { healthEndpoints } from './health.ts';
 import { historyEndpoints } from './history.ts';
 import { keyValueEndpoints } from './kv.ts';
@@ -37,6 +38,7 @@ const described: readonly Endpoint<Services>[] = [
   ...watchEndpoints,
   ...historyEndpoints,
   ...searchEndpoints,
+  ...graphEndpoints,
   ...kvLeaseEndpoints,
   ...electionEndpoints,
   ...statusEndpoints,

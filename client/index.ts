@@ -61,6 +61,15 @@ export type {
   ServiceFilter,
   Services,
 } from './registry/services.ts';
+export type {
+  DependencyGraph,
+  Graph,
+  GraphEdge,
+  GraphKind,
+  GraphNode,
+  GraphOptions,
+} from './search/graph.ts';
+export type { Finding, FindingsPage, Search, SearchKind, SearchOptions } from './search/search.ts';
 export { SkerryClient, type SkerryOptions } from './skerry-client.ts';
 export type { Broker, BrokerPutOptions, KeyValue } from './store/broker.ts';
 export type { BrokerTransaction } from './store/broker-transaction.ts';

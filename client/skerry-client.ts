@@ -8,6 +8,8 @@ import { History } from './history.ts';
 import { Registry } from './registry/registry.ts';
 import { type DiscoverOptions, ServiceView } from './registry/service-view.ts';
 import { Services } from './registry/services.ts';
+import { Graph } from './search/graph.ts';
+import { Search } from './search/search.ts';
 import type { Content } from './store/content.ts';
 import { Store } from './store/store.ts';
 import { systemTiming, type Timing } from './transport/timing.ts';
@@ -43,6 +45,8 @@ export class SkerryClient {
   readonly webhooks: Webhooks;
   readonly deadLetters: DeadLetters;
   readonly bundles: Bundles;
+  readonly search: Search;
+  readonly graph: Graph;
   readonly #ns: string;
   readonly #transport: Transport;
 
@@ -74,6 +78,8 @@ export class SkerryClient {
     this.webhooks = new Webhooks(this.#transport);
     this.deadLetters = new DeadLetters(this.#transport);
     this.bundles = new Bundles(this.#transport);
+    this.search = new Search(this.#transport);
+    this.graph = new Graph(this.#transport);
     this.#ns = options.ns ?? 'default';
   }
 

@@ -8,6 +8,7 @@ import { deadLetterCommands } from './dead-letters.ts';
 import { electionCommands } from './election.ts';
 import { historyCommand } from './history.ts';
 import { kvCommands } from './kv.ts';
+import { searchCommands } from './search.ts';
 import { serviceCommands } from './service.ts';
 import { syncCommand } from './sync.ts';
 import { watchCommand } from './watch.ts';
@@ -26,6 +27,7 @@ export const COMMANDS: readonly Command[] = [
   bundleFollowCommand,
   ...bundleNightjarCommands,
   historyCommand,
+  ...searchCommands,
   ...electionCommands,
   ...webhooksCommands,
   ...webhookDeliveriesCommands,

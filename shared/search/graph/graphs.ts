@@ -6,9 +6,11 @@ import { KnownGraph } from './known-graph.ts';
 /** What depends on what in a namespace, read as it stands. */
 export class Graphs {
   readonly #records: Records;
+  readonly #maxNodes: number;
 
-  constructor(records: Records) {
+  constructor(records: Records, maxNodes = MAX_GRAPH_NODES) {
     this.#records = records;
+    this.#maxNodes = maxNodes;
   }
 
   /** @throws SkerryError `not-found`. */
@@ -28,7 +30,7 @@ export class Graphs {
         for (const edge of await known.edgesOf(from, direction)) {
           const other = direction === 'dependencies' ? edge.to : edge.from;
           if (!shown.has(other)) {
-            if (shown.size === MAX_GRAPH_NODES) {
+            if (shown.size === this.#maxNodes) {
               truncated = true;
               continue;
             }

@@ -1,0 +1,109 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { SkerryClient } from '../../client/index.ts';
+import { connect, expectProblem, type HttpClient } from './http.ts';
+import { shareSkerry } from './share-skerry.ts';
+
+const NS = 'search';
+
+let api: HttpClient;
+let client: SkerryClient;
+
+beforeAll(async () => {
+  const { url } = await shareSkerry('unswept');
+  api = connect(url, undefined, NS);
+  client = new SkerryClient({ url, ns: NS });
+  await api.put('apps/shop', { config: { title: 'Fine things', secret: 'none' } });
+  await api.put('services/shop/instances/one', {
+    endpoints: { http: 'http://10.0.0.1' },
+    tags: ['team:web'],
+  });
+  await api.put('kv/shop/labels/shop', { text: 'a label' });
+});
+
+describe('search over HTTP', () => {
+  it('finds what was written a moment ago, whichever process answers', async () => {
+    for (let number = 0; number < 6; number += 1) {
+      expect((await api.put(`kv/fresh/n${number}`, { text: `needle ${number}` })).status).toBe(201);
+      const { body } = await api.get(`search?q=NEEDLE%20${number}&limit=1`);
+      expect(body).toMatchObject({
+        items: [
+          { kind: 'key', id: `fresh/n${number}`, field: 'text', excerpt: `needle ${number}`, score: 1 },
+        ],
+      });
+    }
+    await api.delete('kv/fresh/n3');
+    expect((await api.get('search?q=needle%203')).body).toEqual({ items: [] });
+  });
+
+  it('puts the best first, page by page, and filters', async () => {
+    const found = await Array.fromAsync(client.search.list({ text: 'shop', limit: 2 }));
+    expect(found.map(({ kind, id, score }) => [kind, id, score])).toEqual([
+      ['app', 'shop', 6],
+      ['key', 'shop/labels/shop', 6],
+      ['service', 'shop', 6],
+      ['instance', 'shop/one', 5],
+    ]);
+    expect((await client.search.page({ text: 'shop', kinds: ['app', 'service'] })).items).toHaveLength(2);
+    expect((await client.search.page({ tags: ['team'] })).items).toMatchObject([
+      { id: 'shop/one', score: 0 },
+    ]);
+    expect((await client.search.page({ tags: ['team:db'] })).items).toEqual([]);
+  });
+
+  it('refuses what asks for nothing', async () => {
+    for (const query of [
+      '',
+      '?q=',
+      '?q=%20%09',
+      '?q=%00',
+      `?q=${'x'.repeat(201)}`,
+      '?q=a&kind=hook',
+      '?q=a&after=bogus',
+      '?q=a&q=b',
+    ]) {
+      expectProblem(await api.get(`search${query}`), 400);
+    }
+  });
+
+  it('takes any question for a text', async () => {
+    const questions = [
+      '.*',
+      '(',
+      '[a-z',
+      '\\',
+      '%',
+      '"]; drop',
+      "'; --",
+      '𝔘𝔫𝔦',
+      '\ufdfa',
+      'İ',
+      '\u202e',
+      '\ud83e\udd85',
+      'e\u0301',
+      'x'.repeat(200),
+    ];
+    for (const question of questions) {
+      const answer = await api.get(`search?q=${encodeURIComponent(question)}`);
+      expect(answer, question).toMatchObject({ status: 200, body: { items: [] } });
+    }
+    await api.put('kv/odd/key', { text: questions.join(' ') });
+    for (const question of questions) {
+      const { items } = await client.search.page({ text: question });
+      expect(
+        items.map(({ id }) => id),
+        question,
+      ).toEqual(['odd/key']);
+    }
+    expect((await api.get('search?q=%ff%fe')).status).toBe(200);
+  });
+});
+
+describe('graphs over HTTP', () => {
+  it('are refused where there is nothing, or no such form', async () => {
+    expectProblem(await api.get('graph/environment/nobody'), 404);
+    expectProblem(await api.get('graph/resource/nobody/at/all'), 404);
+    expectProblem(await api.get('graph/app/shop'), 400);
+    expectProblem(await api.get('graph/environment/nobody?depth=0'), 400);
+    expectProblem(await api.get('graph/environment/nobody', { accept: 'image/png' }), 406);
+  });
+});

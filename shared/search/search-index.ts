@@ -19,9 +19,12 @@ export const SCORES = { exact: 6, prefix: 5, part: 4, tag: 3, description: 2, te
 export interface Match {
   readonly entry: Entry;
   readonly score: number;
-  readonly field: MatchedField;
-  /** The text that matches, whole. */
-  readonly text: string;
+}
+
+/** Where an answer stands: behind a match, which may be gone by now. */
+export interface Place {
+  readonly score: number;
+  readonly entry: { readonly key: string };
 }
 
 /** A record that can be found. */
@@ -34,12 +37,22 @@ export interface Entry extends Searchable {
 interface IndexedEntry extends Entry {
   /** Every text of the entry folded, a line for each, those that count most first. */
   readonly folded: string;
+  /** Where in it the lines end that are of one kind. */
+  readonly ends: { readonly names: number; readonly tags: number; readonly description: number };
   readonly bytes: number;
 }
 
 /** Bytes of an entry beside its characters, and of a character: it is kept as written, and folded. */
 const ENTRY_BYTES = 500;
 const CHARACTER_BYTES = 2;
+
+const LINES_OF = {
+  id: 'names',
+  name: 'names',
+  tag: 'tags',
+  description: 'description',
+  text: 'texts',
+} as const satisfies Record<MatchedField, string>;
 
 /** What can be found in a namespace. Beyond its limit it takes nothing more in, and says so. */
 export class SearchIndex implements View {
@@ -100,19 +113,26 @@ export class SearchIndex implements View {
     }
   }
 
-  /** What matches, the best first and equals by key; without what has lapsed by its own time at `now`. */
-  find({ text = '', kinds, tags = [] }: Question, now: number): Match[] {
+  /** The best matches behind a place, in order; without what has lapsed by its own time at `now`. */
+  find(
+    { text = '', kinds, tags = [] }: Question,
+    {
+      now,
+      count,
+      after,
+    }: { readonly now: number; readonly count: number; readonly after?: Place | undefined },
+  ): Match[] {
     const wanted = fold(text).trim();
-    const matches: Match[] = [];
+    const best: Match[] = [];
     for (const entry of this.#entries.values()) {
       const isWanted =
         (kinds === undefined || kinds.includes(entry.kind)) && tags.every((tag) => hasTag(entry, tag));
-      const match = isWanted ? matchOf(entry, wanted) : undefined;
-      if (match !== undefined && !(entry.mortal && isLapsed(entry.mortal.record, now))) {
-        matches.push(match);
-      }
+      const score = isWanted ? scoreOf(entry, wanted) : undefined;
+      if (score === undefined || (entry.mortal !== undefined && isLapsed(entry.mortal.record, now))) continue;
+      const match = { entry, score };
+      if (after === undefined || compare(match, after) > 0) insert(best, match, count);
     }
-    return matches.sort(compareMatches);
+    return best;
   }
 
   #add(entry: IndexedEntry): boolean {
@@ -131,14 +151,37 @@ export class SearchIndex implements View {
   }
 }
 
+/** The text that a match owes its score to, whole. */
+export function matchedText({ entry, score }: Match, text: string): { field: MatchedField; text: string } {
+  const wanted = fold(text).trim();
+  const found = (wanted === '' ? [] : textsOf(entry)).find((one) => {
+    const line = fold(one.text);
+    return isName(one.field) ? scoreOfName(line, wanted) === score : line.includes(wanted);
+  });
+  return found ?? { field: 'id', text: entry.id };
+}
+
+/** Puts a match where it belongs among the best, of which there are at most `count`. */
+function insert(best: Match[], match: Match, count: number): void {
+  const worst = best.at(-1);
+  if (best.length === count && worst !== undefined && compare(match, worst) > 0) return;
+  let low = 0;
+  let high = best.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const other = best[middle];
+    if (other !== undefined && compare(match, other) > 0) low = middle + 1;
+    else high = middle;
+  }
+  best.splice(low, 0, match);
+  if (best.length > count) best.pop();
+}
+
 /** The order of an answer. */
-export function compareMatches(
-  one: { readonly score: number; readonly entry: { readonly key: string } },
-  other: { readonly score: number; readonly entry: { readonly key: string } },
-): number {
+function compare(one: Place, other: Place): number {
   return (
     other.score - one.score ||
-    (one.entry.key < other.entry.key ? -1 : one.entry.key > other.entry.key ? 1 : 0)
+    (one.entry.key < other.entry.key ? -1 : Number(one.entry.key > other.entry.key))
   );
 }
 
@@ -156,10 +199,19 @@ function toEntry(searchable: Searchable, scope: Scope, record: StoredRecord<unkn
 }
 
 function index(entry: Entry): IndexedEntry {
-  const folded = textsOf(entry)
-    .map(({ text }) => fold(text))
-    .join('\n');
-  return { ...entry, folded, bytes: ENTRY_BYTES + CHARACTER_BYTES * (folded.length + entry.key.length) };
+  const lines = { names: '', tags: '', description: '', texts: '' };
+  for (const { field, text } of textsOf(entry)) {
+    lines[LINES_OF[field]] += `${fold(text)}\n`;
+  }
+  const folded = lines.names + lines.tags + lines.description + lines.texts;
+  const tags = lines.names.length + lines.tags.length;
+  const ends = { names: lines.names.length, tags, description: tags + lines.description.length };
+  return {
+    ...entry,
+    folded,
+    ends,
+    bytes: ENTRY_BYTES + CHARACTER_BYTES * (folded.length + entry.key.length),
+  };
 }
 
 /** In the order of their worth. The last segment of an id is a name too. */
@@ -181,33 +233,31 @@ function textsOf({
   ];
 }
 
+function isName(field: MatchedField): boolean {
+  return LINES_OF[field] === 'names';
+}
+
 function hasTag({ tags }: Searchable, wanted: string): boolean {
   return tags.some((tag) => tag === wanted || tag.startsWith(`${wanted}:`));
 }
 
-function matchOf(entry: IndexedEntry, wanted: string): Match | undefined {
-  if (wanted === '') {
-    return { entry, score: SCORES.unasked, field: 'id', text: entry.id };
-  }
-  if (!entry.folded.includes(wanted)) {
-    return undefined;
-  }
-  // The first line that matches tells which field it is, because names come first; only among names a later one may match better.
-  const lines = entry.folded.split('\n');
-  const texts = textsOf(entry);
-  let best: Match | undefined;
-  for (const [number, line] of lines.entries()) {
-    const { field = 'text', text = '' } = texts[number] ?? {};
-    if (best !== undefined && field !== 'id' && field !== 'name') break;
-    if (!line.includes(wanted)) continue;
-    const score = scoreOf(field, line, wanted);
-    if (best === undefined || score > best.score) best = { entry, score, field, text };
-  }
-  return best;
+function scoreOf({ folded, ends }: IndexedEntry, wanted: string): number | undefined {
+  if (wanted === '') return SCORES.unasked;
+  // What counts most comes first, and only among names a later one may match better.
+  const at = folded.indexOf(wanted);
+  if (at === -1) return undefined;
+  if (at >= ends.description) return SCORES.text;
+  if (at >= ends.tags) return SCORES.description;
+  if (at >= ends.names) return SCORES.tag;
+  const scores = folded
+    .slice(0, ends.names)
+    .split('\n')
+    .map((name) => scoreOfName(name, wanted) ?? 0);
+  return Math.max(...scores);
 }
 
-function scoreOf(field: MatchedField, line: string, wanted: string): number {
-  if (field !== 'id' && field !== 'name') return SCORES[field];
-  if (line === wanted) return SCORES.exact;
-  return line.startsWith(wanted) ? SCORES.prefix : SCORES.part;
+function scoreOfName(name: string, wanted: string): number | undefined {
+  if (name === wanted) return SCORES.exact;
+  if (name.startsWith(wanted)) return SCORES.prefix;
+  return name.includes(wanted) ? SCORES.part : undefined;
 }

@@ -3,7 +3,14 @@ import type { Clock } from '../platform/clock.ts';
 import { readCursor, writeCursor } from '../platform/cursor.ts';
 import { LiveViews, type Records, scopeId } from '../records/index.ts';
 import { excerptOf } from './excerpt.ts';
-import { compareMatches, type Match, type MatchedField, type Question, SearchIndex } from './search-index.ts';
+import {
+  type Match,
+  type MatchedField,
+  matchedText,
+  type Place,
+  type Question,
+  SearchIndex,
+} from './search-index.ts';
 import { SEARCHED_SCOPES, type SearchableKind } from './searchable.ts';
 
 /** Bytes of the index of one namespace, and of all that a process keeps. */
@@ -68,13 +75,10 @@ export class Search {
 
   /** @throws SkerryError `invalid` for a malformed cursor; `unavailable`. */
   async find(ns: string, { limit, after, ...question }: SearchRequest): Promise<FindingsPage> {
-    const cursor = after === undefined ? undefined : readCursor(after, takePlace);
+    const place = after === undefined ? undefined : readCursor(after, takePlace);
     const index = await this.#indexes.current(ns);
     const { isFull } = index;
-    const matches = index.find(question, this.#clock.now());
-    const rest =
-      cursor === undefined ? matches : matches.filter((match) => compareMatches(match, cursor) > 0);
-    const found = await this.#takeLiving(rest, limit + 1);
+    const found = await this.#findLiving(index, question, limit + 1, place);
     const page = found.slice(0, limit);
     const last = found.length > limit ? page.at(-1) : undefined;
     return {
@@ -84,13 +88,22 @@ export class Search {
     };
   }
 
-  /** The first matches, without those whose session lease is over. */
-  async #takeLiving(matches: readonly Match[], count: number): Promise<Match[]> {
+  /** The best matches, without those whose session lease is over. */
+  async #findLiving(
+    index: SearchIndex,
+    question: Question,
+    count: number,
+    start: Place | undefined,
+  ): Promise<Match[]> {
     const living: Match[] = [];
-    for (let start = 0; start < matches.length && living.length < count; start += count) {
-      const some = matches.slice(start, start + count);
+    let after = start;
+    let isLast = false;
+    while (living.length < count && !isLast) {
+      const some = index.find(question, { now: this.#clock.now(), count, after });
       const over = await this.#ended(some);
       living.push(...some.filter(({ entry }) => !over.has(entry.key)));
+      after = some.at(-1);
+      isLast = some.length < count;
     }
     return living.slice(0, count);
   }
@@ -110,8 +123,9 @@ export class Search {
   }
 }
 
-function toFinding({ entry, score, field, text }: Match, wanted: string): Finding {
-  const { kind, id, key, name } = entry;
+function toFinding(match: Match, wanted: string): Finding {
+  const { kind, id, key, name } = match.entry;
+  const { field, text } = matchedText(match, wanted);
   return {
     kind,
     id,
@@ -119,10 +133,10 @@ function toFinding({ entry, score, field, text }: Match, wanted: string): Findin
     ...(name !== undefined && { name }),
     field,
     excerpt: excerptOf(text, wanted),
-    score,
+    score: match.score,
   };
 }
 
-function takePlace([score, key]: readonly unknown[]) {
+function takePlace([score, key]: readonly unknown[]): Place | undefined {
   return typeof score === 'number' && typeof key === 'string' ? { score, entry: { key } } : undefined;
 }

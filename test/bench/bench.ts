@@ -1,5 +1,5 @@
 /**
- * `npm run bench [-- product|cloud|kv|watch|webhooks|bundles] [--quick]`: what Skerry and its embedded cloud cost, as tables of figures taken side by
+ * `npm run bench [-- product|cloud|kv|watch|webhooks|bundles|search] [--quick]`: what Skerry and its embedded cloud cost, as tables of figures taken side by
  * side in one run. Compare ratios; absolute figures belong to the machine and the moment.
  */
 import os from 'node:os';
@@ -8,6 +8,7 @@ import { benchBundles } from './bundles/bundles.ts';
 import { benchCloud } from './cloud/cloud.ts';
 import { benchKv } from './kv/kv.ts';
 import { benchProduct } from './product/product.ts';
+import { benchSearch } from './search/search.ts';
 import { benchWatch } from './watch/watch.ts';
 import { benchWebhooks } from './webhooks/webhooks.ts';
 
@@ -18,6 +19,7 @@ const BENCHES: Readonly<Record<string, (quick: boolean) => Promise<void>>> = {
   watch: benchWatch,
   webhooks: benchWebhooks,
   bundles: benchBundles,
+  search: benchSearch,
 };
 
 const { values, positionals } = parseArgs({

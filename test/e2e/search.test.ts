@@ -45,7 +45,7 @@ describe('search over HTTP', () => {
     ]);
     expect((await client.search.page({ text: 'shop', kinds: ['app', 'service'] })).items).toHaveLength(2);
     expect((await client.search.page({ tags: ['team'] })).items).toMatchObject([
-      { id: 'shop/one', score: 0 },
+      { id: 'shop/one', field: 'id', excerpt: 'shop/one', score: 0 },
     ]);
     expect((await client.search.page({ tags: ['team:db'] })).items).toEqual([]);
   });

@@ -45,13 +45,13 @@ export function searchableOf(scope: Scope, key: string, value: unknown): Searcha
   if (kind === undefined) {
     return undefined;
   }
-  const { name, description, tags, labels, ...rest } = membersOf(kind, value);
+  const { name, description, tags, ...rest } = membersOf(kind, value);
   return {
     kind,
     id: idOf(kind, segments),
     ...(typeof name === 'string' && { name: name.slice(0, MAX_CHARACTERS) }),
     ...(typeof description === 'string' && { description: description.slice(0, MAX_CHARACTERS) }),
-    tags: [...tagsOf(tags), ...tagsOf(labels)],
+    tags: tagsOf(tags),
     texts: [...firstTexts(rest)],
   };
 }

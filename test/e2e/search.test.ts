@@ -1,5 +1,7 @@
+import { tmpdir } from 'node:os';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { SkerryClient } from '../../client/index.ts';
+import { runInProcess } from './command-line.ts';
 import { connect, expectProblem, type HttpClient } from './http.ts';
 import { shareSkerry } from './share-skerry.ts';
 
@@ -7,9 +9,11 @@ const NS = 'search';
 
 let api: HttpClient;
 let client: SkerryClient;
+let skerryUrl: string;
 
 beforeAll(async () => {
   const { url } = await shareSkerry('unswept');
+  skerryUrl = url;
   api = connect(url, undefined, NS);
   client = new SkerryClient({ url, ns: NS });
   await api.put('apps/shop', { config: { title: 'Fine things', secret: 'none' } });
@@ -95,6 +99,46 @@ describe('search over HTTP', () => {
       ).toEqual(['odd/key']);
     }
     expect((await api.get('search?q=%ff%fe')).status).toBe(200);
+  });
+});
+
+describe('the command line', () => {
+  const run = (...words: string[]) => runInProcess(words, { url: skerryUrl, ns: NS, folder: tmpdir() });
+
+  it('searches', async () => {
+    const { out, err, code } = await run(
+      'search',
+      'SHOP',
+      '--limit',
+      '2',
+      '--kind',
+      'app',
+      '--kind',
+      'key',
+      '--kind',
+      'service',
+    );
+    expect(code).toBe(0);
+    expect(out).toMatch(
+      /^KIND +ID +NAME +FOUND IN +EXCERPT\napp +shop +- +id +shop\nkey +shop\/labels\/shop +- +id +shop\n$/,
+    );
+    expect(err).toMatch(/^There is more: --after \S+\n$/);
+    expect((await run('search', '--tag', 'team:web', '--json')).json).toMatchObject({
+      items: [{ id: 'shop/one' }],
+    });
+    expect((await run('search')).code).not.toBe(0);
+    expect((await run('search', 'x', '--kind', 'hook')).code).not.toBe(0);
+  });
+
+  it('says that there is nothing to draw', async () => {
+    for (const words of [[], ['--json'], ['--as', 'dot']]) {
+      const { out, err, code } = await run('graph', 'environment', 'nobody', ...words);
+      expect({ out, isRefused: code !== 0, err }).toMatchObject({
+        out: '',
+        isRefused: true,
+        err: expect.stringContaining('nobody'),
+      });
+    }
   });
 });
 

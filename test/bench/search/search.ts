@@ -64,7 +64,7 @@ export async function benchSearch(quick: boolean): Promise<void> {
     await records.commit({ ns: NS, kind: 'env', name: 'e0' }, { key, actor: 'bench', decide });
     return await search.find(NS, { text, limit: 20 });
   });
-  await measure('20 searches at a time, each', rounds, async (text) => {
+  await measure('20 searches at a time', rounds, async (text) => {
     await Promise.all(Array.from({ length: 20 }, () => search.find(NS, { text, limit: 20 })));
   });
   await measure('a scan of all records', rounds / 5, async (text) => {

@@ -42,6 +42,13 @@ const runSchema = z.looseObject({
     'has-changes': z.boolean().nullish(),
     'status-timestamps': z.record(z.string(), z.unknown()).nullish(),
   }),
+  relationships: z
+    .looseObject({
+      plan: z
+        .looseObject({ data: z.looseObject({ id: z.string().regex(/^plan-[0-9A-Za-z]+$/) }).nullish() })
+        .nullish(),
+    })
+    .nullish(),
 });
 type Run = z.output<typeof runSchema>;
 
@@ -54,13 +61,7 @@ const workspaceSchema = z.looseObject({
   }),
 });
 const planSchema = z.looseObject({
-  data: z.looseObject({
-    attributes: z.looseObject({
-      'resource-additions': z.number().nullish(),
-      'resource-changes': z.number().nullish(),
-      'resource-destructions': z.number().nullish(),
-    }),
-  }),
+  data: z.looseObject({ attributes: z.record(z.string(), z.unknown()) }),
 });
 const outputsSchema = z.looseObject({
   data: z.array(
@@ -151,17 +152,20 @@ export class TerraformExecutor implements Executor {
     if (run.attributes['has-changes'] !== true) {
       return { exists };
     }
-    const answer = await this.#call(request, 'GET', `/runs/${run.id}/plan`);
-    const { attributes: plan } = readBody(answer, planSchema, 'GET of the plan').data;
-    const [added, changed, destroyed] = [
-      plan['resource-additions'] ?? 0,
-      plan['resource-changes'] ?? 0,
-      plan['resource-destructions'] ?? 0,
-    ];
-    return {
-      exists,
-      difference: `Terraform would add ${added}, change ${changed} and destroy ${destroyed}.`,
-    };
+    return { exists, difference: await this.#describePlan(request, run) };
+  }
+
+  async #describePlan(request: StepRequest, { relationships }: Run): Promise<string> {
+    const id = relationships?.plan?.data?.id;
+    if (id === undefined) {
+      return 'Terraform would change something.';
+    }
+    const answer = await this.#call(request, 'GET', `/plans/${id}`);
+    const { attributes } = readBody(answer, planSchema, `GET of ${id}`).data;
+    const [added, changed, destroyed] = ['additions', 'changes', 'destructions'].map((what) =>
+      Number(attributes[`resource-${what}`] ?? 0),
+    );
+    return `Terraform would add ${added}, change ${changed} and destroy ${destroyed}.`;
   }
 
   async #awaitPlan(request: StepRequest, begun: Run): Promise<Run> {

@@ -41,6 +41,8 @@ export interface OutboundOptions {
 }
 
 const RETRY_MILLISECONDS = 200;
+/** What is more is no span of time. */
+const MAX_RESET_SECONDS = 3_600;
 
 /** No answer came, or half of one: the origin may have done the work. */
 class NoAnswer extends StepFailure {
@@ -115,17 +117,18 @@ export class Outbound {
     if (end === 'broken' && isSuccess(answer)) {
       throw new Error('The answer broke off.');
     }
-    const pause = this.#pauseMilliseconds(headers);
-    return pause === undefined ? answer : { ...answer, retryAfterSeconds: Math.ceil(pause / 1000) };
+    const pause = this.#pauseSeconds(answer);
+    return pause === undefined ? answer : { ...answer, retryAfterSeconds: pause };
   }
 
-  /** `Retry-After`, or what HCP Terraform has for it: seconds, with a fraction. */
-  #pauseMilliseconds(headers: ExchangeAnswer['headers']): number | undefined {
+  /** `Retry-After`, or what HCP Terraform has for it: seconds with a fraction, where others have the time. */
+  #pauseSeconds({ status, headers }: Answer): number | undefined {
+    const pause = retryAfterMilliseconds(oneValue(headers['retry-after']), this.#options.clock);
+    if (pause !== undefined) {
+      return Math.ceil(pause / 1000);
+    }
     const reset = Number.parseFloat(oneValue(headers['x-ratelimit-reset']) ?? '');
-    return (
-      retryAfterMilliseconds(oneValue(headers['retry-after']), this.#options.clock) ??
-      (reset >= 0 ? 1000 * reset : undefined)
-    );
+    return status === 429 && reset <= MAX_RESET_SECONDS ? Math.ceil(reset) : undefined;
   }
 
   #failure(fault: unknown, { method, url, signal }: OutboundCall): StepFailure {

@@ -126,11 +126,14 @@ describe('an answer', () => {
   });
 
   test.each([
-    ['retry-after', '7', 7],
-    ['x-ratelimit-reset', '0.25', 1],
-    ['retry-after', 'soon', undefined],
-  ])('may ask for a pause by %s: %s', async (name, value, seconds) => {
-    server.interfere = () => ({ status: 429, headers: { [name]: value } });
+    [429, 'retry-after', '7', 7],
+    [202, 'retry-after', '7', 7],
+    [429, 'x-ratelimit-reset', '0.25', 1],
+    [429, 'x-ratelimit-reset', '1764151200', undefined],
+    [200, 'x-ratelimit-reset', '0.25', undefined],
+    [429, 'retry-after', 'soon', undefined],
+  ])('of %i may ask for a pause by %s: %s', async (status, name, value, seconds) => {
+    server.interfere = () => ({ status, headers: { [name]: value } });
     expect((await outbound().call(call({ isRepeatable: false }))).retryAfterSeconds).toBe(seconds);
   });
 });

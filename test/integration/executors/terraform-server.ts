@@ -22,6 +22,7 @@ export interface Terraform extends ApiServer {
 
 export const TERRAFORM_TOKEN = 'atlasv1.top-secret-of-terraform';
 const WORKSPACE = 'ws-4j8p6jX1w33MiDC7';
+const PLAN = 'plan-8F5JFydVYAmtTjET';
 const FINAL = ['applied', 'planned_and_finished', 'errored', 'canceled', 'discarded', 'policy_soft_failed'];
 const MEDIA_TYPE = 'application/vnd.api+json';
 
@@ -51,6 +52,17 @@ export async function startTerraform(): Promise<Terraform> {
         });
       case 'POST /runs':
         return create(call);
+      case `GET /plans/${PLAN}`:
+        return document({
+          id: PLAN,
+          type: 'plans',
+          attributes: {
+            'resource-additions': 1,
+            'resource-changes': 2,
+            'resource-destructions': 0,
+            status: 'finished',
+          },
+        });
       case `GET /workspaces/${WORKSPACE}/runs`:
         return list(Number(call.url.searchParams.get('page[size]') ?? 20));
       case `GET /workspaces/${WORKSPACE}/current-state-version-outputs`:
@@ -96,11 +108,6 @@ export async function startTerraform(): Promise<Terraform> {
 
   function act(run: Run, what: string): ApiAnswer {
     switch (what) {
-      case 'GET plan':
-        return document({
-          type: 'plans',
-          attributes: { 'resource-additions': 1, 'resource-changes': 2, 'resource-destructions': 0 },
-        });
       case 'POST actions/cancel':
         return move(run, ['planning', 'applying'], 'canceled');
       case 'POST actions/discard':
@@ -153,7 +160,10 @@ function shown({ id, attributes, status, wasApplying, hasChanges }: Run) {
       'has-changes': hasChanges,
       'status-timestamps': { ...timestamps, ...applying },
     },
-    relationships: { workspace: { data: { id: WORKSPACE, type: 'workspaces' } } },
+    relationships: {
+      workspace: { data: { id: WORKSPACE, type: 'workspaces' } },
+      plan: { data: { id: PLAN, type: 'plans' } },
+    },
     links: { self: `/api/v2/runs/${id}` },
   };
 }

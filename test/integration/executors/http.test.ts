@@ -234,6 +234,16 @@ describe('work that goes on', () => {
     },
   );
 
+  test('is done when it is answered without a word', async () => {
+    const handle = await startPending('azure');
+    app.interfere = () => ({ status: 200, body: { outputs: { id: 4 } } });
+    expect(await executor.poll(request(), handle)).toEqual({
+      state: 'succeeded',
+      outputs: { id: 4 },
+      log: [],
+    });
+  });
+
   test('has failed when nobody knows of it any more', async () => {
     const handle = await startPending('skerry');
     app.interfere = () => ({ status: 404 });

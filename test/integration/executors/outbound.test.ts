@@ -170,7 +170,7 @@ describe('a circuit', () => {
   test('is not opened by answers that say no, nor by attempts that end', async () => {
     const client = outbound();
     server.interfere = ({ method }) => (method === 'PUT' ? 'hang' : { status: 429 });
-    for (let nth = 0; nth < 3; nth += 1) {
+    for (let nth = 0; nth < 6; nth += 1) {
       await client.call(call(failing));
       const ended = { method: 'PUT', signal: AbortSignal.abort() } as const;
       await expect(client.call(call({ ...failing, ...ended }))).rejects.toThrow('the attempt ended');

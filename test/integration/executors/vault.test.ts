@@ -117,6 +117,20 @@ describe('a secret', () => {
     expect(await executor.start(request('create', command))).toMatchObject({ outputs: { version: 2 } });
   });
 
+  test('of a mount that is gone is removed already', async () => {
+    const command = { ...COMMAND, mount: 'elsewhere' };
+    expect(await executor.start(request('destroy', command))).toMatchObject({ state: 'succeeded' });
+  });
+
+  test('that may not be removed stays', async () => {
+    vault.interfere = () => ({ status: 403, body: { errors: ['permission denied'] } });
+    expect(await executor.start(request('destroy'))).toEqual({
+      state: 'failed',
+      reason: 'Removing the secret: HTTP 403: permission denied',
+      isPassing: false,
+    });
+  });
+
   test('is of a namespace, if that is said', async () => {
     await executor.start(request('create', { ...COMMAND, namespace: 'team/a' }));
     expect(vault.versions('team/a:shop/db')).toHaveLength(1);

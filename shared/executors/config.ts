@@ -13,12 +13,11 @@ import { mapConcurrently } from '../platform/map-concurrently.ts';
 import type { Json, Records, StoredRecord } from '../records/index.ts';
 import { boundOutputs } from './bounded-outputs.ts';
 import { readCommand } from './command.ts';
+import { differenceOf } from './difference.ts';
 import type { ExecutorParts } from './index.ts';
 import { finalFailure, outcomeOf, passingFailure } from './step-failure.ts';
 
 const AT_ONCE = 8;
-/** Entries that a difference names. */
-const MAX_NAMED = 10;
 
 /** What the executor writes to. */
 export interface ConfigStores {
@@ -102,13 +101,9 @@ export class ConfigExecutor implements Executor {
     });
     const keysThatAre = (state: string) =>
       entries.filter((_, index) => states[index] === state).map(({ key }) => key);
-    const difference = [
-      named('missing', keysThatAre('missing')),
-      named('changed', keysThatAre('changed')),
-    ].filter((part) => part !== '');
     return {
       exists: entries.length === 0 || states.some((state) => state !== 'missing'),
-      ...(difference.length > 0 && { difference: difference.join('; ') }),
+      ...differenceOf(keysThatAre('missing'), keysThatAre('changed')),
     };
   }
 
@@ -247,9 +242,4 @@ function failureOf(error: unknown, key: string): unknown {
 function split(path: string): [string, string] {
   const slash = path.indexOf('/');
   return [path.slice(0, slash), path.slice(slash + 1)];
-}
-
-function named(what: string, keys: readonly string[]): string {
-  const more = keys.length > MAX_NAMED ? ` and ${keys.length - MAX_NAMED} more` : '';
-  return keys.length === 0 ? '' : `${what}: ${keys.slice(0, MAX_NAMED).join(', ')}${more}`;
 }

@@ -5,6 +5,7 @@ import type { Credential } from '../platform/origin-credentials.ts';
 import type { Json } from '../records/index.ts';
 import { boundOutputs } from './bounded-outputs.ts';
 import { appUrl, readCommand } from './command.ts';
+import { differenceOf } from './difference.ts';
 import type { ExecutorParts } from './index.ts';
 import { type Answer, failureOf, isSuccess, parse, readBody, sentenceIn } from './outbound/index.ts';
 import { finalFailure, outcomeOf } from './step-failure.ts';
@@ -14,8 +15,6 @@ const MAX_OPERATIONS = 64;
 const MAX_BODY_BYTES = 512 * 1024;
 
 const READS_AT_ONCE = 8;
-/** Keys that a difference names. */
-const MAX_NAMED = 10;
 
 const commandSchema = z.strictObject({
   /** Before the name of every key. */
@@ -63,7 +62,9 @@ export class ConsulKvExecutor implements Executor {
         await this.#transact(request, command, [...keys].map(deletion(command)));
         return { state: 'succeeded', log: [`Removed ${keys.size} keys.`] };
       }
-      const stale = written.filter((key) => !wanted.has(key));
+      // An action that is run besides adds to what the resource has.
+      const others = written.filter((key) => !wanted.has(key));
+      const [stale, kept] = request.verb === 'run' ? [[], others] : [others, []];
       const sets = [...wanted].map(([Key, value]) => ({
         Verb: 'set' as const,
         Key,
@@ -72,7 +73,7 @@ export class ConsulKvExecutor implements Executor {
         ...inNamespace(command),
       }));
       await this.#transact(request, command, [...sets, ...stale.map(deletion(command))]);
-      const { outputs, log } = boundOutputs([['keys', [...wanted.keys()]]]);
+      const { outputs, log } = boundOutputs([['keys', [...wanted.keys(), ...kept]]]);
       return {
         state: 'succeeded',
         outputs,
@@ -89,10 +90,9 @@ export class ConsulKvExecutor implements Executor {
     const changed = wanted
       .filter(([, value], nth) => found[nth] !== undefined && !isSame(found[nth], value, command))
       .map(([key]) => key);
-    const difference = [named('missing', missing), named('changed', changed)].filter((part) => part !== '');
     return {
       exists: wanted.length === 0 || missing.length < wanted.length,
-      ...(difference.length > 0 && { difference: difference.join('; ') }),
+      ...differenceOf(missing, changed),
     };
   }
 
@@ -209,9 +209,4 @@ function isSame(
   { flags }: Command,
 ): boolean {
   return entry?.Flags === flags && Buffer.from(entry.Value ?? '', 'base64').equals(Buffer.from(value));
-}
-
-function named(what: string, keys: readonly string[]): string {
-  const more = keys.length > MAX_NAMED ? ` and ${keys.length - MAX_NAMED} more` : '';
-  return keys.length === 0 ? '' : `${what}: ${keys.slice(0, MAX_NAMED).join(', ')}${more}`;
 }

@@ -231,7 +231,12 @@ function done(answer: Answer, log: readonly string[]): StepOutcome {
   if (isJson && !answer.isWhole) {
     throw finalFailure('The answer is too long to be read, and may hold outputs.');
   }
-  const bounded = boundOutputs(Object.entries(isJson ? (bodyOf(answer).outputs ?? {}) : {}));
+  const { outputs } = isJson ? bodyOf(answer) : {};
+  if (outputs === undefined) {
+    // Those that the resource has stay.
+    return { state: 'succeeded', log };
+  }
+  const bounded = boundOutputs(Object.entries(outputs));
   return { state: 'succeeded', outputs: bounded.outputs, log: [...log, ...bounded.log] };
 }
 

@@ -54,6 +54,16 @@ describe('keys', () => {
     expect(consul.contents()).toEqual({ ':apps/shop/currency': 'USD' });
   });
 
+  test('that an action writes besides are added to those of the resource', async () => {
+    await executor.start(request('create'));
+    const command = { values: { 'apps/extra': '1' } };
+    expect(await executor.start(request('run', command, { outputs: { keys: KEYS } }))).toMatchObject({
+      outputs: { keys: ['apps/extra', ...KEYS] },
+      log: ['Wrote 1 keys, removed 0.'],
+    });
+    expect(Object.keys(consul.contents())).toHaveLength(4);
+  });
+
   test('are removed one by one: what others wrote beside them stays', async () => {
     await executor.start(request('create'));
     consul.put('apps/shop/other', 'of somebody else');

@@ -121,7 +121,6 @@ describe('a command', () => {
     app.interfere = () => ({ status: 204 });
     expect(await new HttpExecutor(executorParts()).start(request())).toEqual({
       state: 'succeeded',
-      outputs: {},
       log: [`The call is not signed: there is no secret for ${app.origin}.`],
     });
   });
@@ -137,7 +136,7 @@ describe('a command', () => {
 describe('an answer', () => {
   test('that is no JSON says only that it is done', async () => {
     app.interfere = () => 'lie';
-    expect(await executor.start(request())).toEqual({ state: 'succeeded', outputs: {}, log: [] });
+    expect(await executor.start(request())).toEqual({ state: 'succeeded', log: [] });
   });
 
   test('without end, which may hold outputs, is a failure', async () => {

@@ -43,6 +43,7 @@ export class EnvironmentPlanner {
     const used = current?.templates ?? [];
     const faults = checkUrls(input);
     const resolved = await resolveTemplates(this.#templates, ns, input.templates ?? used, used, faults);
+    refuseFaults(faults); // What follows from a wrong parameter is no fault of its own.
     const expansions = resolved.map(({ use, definition }) => {
       const index = (input.templates ?? used).findIndex((one) => one.id === use.id);
       return expandTemplate(use, definition, input.id, ['templates', index], faults);

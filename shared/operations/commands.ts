@@ -107,17 +107,15 @@ export class Commands {
    */
   async send(command: Command): Promise<AcceptedOperation> {
     const { rules, operations, queues } = this.#options;
-    const { ns, type } = command;
+    const { ns } = command;
     const id = operationIdOf(ns, command.source, command.id);
     const known = rules.check(command);
     const standing = await operations.find(ns, id);
     if (standing === undefined) {
       await known.rule.check(ns, known.data);
       checkRoom(await this.#options.lanes.read(known.rule.lane(ns, known.data)));
-    } else if (standing.type !== type || !jsonEquals(standing.data, known.data)) {
-      throw conflict(`The id "${command.id}" has been given to another command of the same source.`, {
-        fix: 'Give each command an id of its own; over HTTP, by the header Idempotency-Key.',
-      });
+    } else {
+      checkSame(command, known, standing);
     }
     const operation = standing === undefined ? await this.#take(command, known) : await this.resume(standing);
     const { session } = operation;
@@ -207,12 +205,15 @@ export class Commands {
   }
 
   /** Steps 1 to 3 above. */
-  async #take(command: Command, { rule, data }: KnownCommand): Promise<AcceptedOperation> {
+  async #take(command: Command, known: KnownCommand): Promise<AcceptedOperation> {
     const { lanes, advance } = this.#options;
+    const { rule, data } = known;
     const lane = rule.lane(command.ns, data);
     const seen = await lanes.read(lane);
     const prepared = await this.#prepare(command);
     const created = await this.#create(command, { session: lane.session, data, state: 'queued' }, prepared);
+    // Another command of the same id may have come first, and it belongs into another lane.
+    checkSame(command, known, created);
     if (isOver(created.state)) {
       return created;
     }
@@ -281,6 +282,15 @@ export function sourceOf({ actor }: Author): string {
 
 function isRecent(alarm: RaisedAlarm): boolean {
   return alarm.isRecent();
+}
+
+/** @throws SkerryError `conflict` where the operation is another command's. */
+function checkSame({ id, type }: Command, { data }: KnownCommand, operation: Operation): void {
+  if (operation.type !== type || !jsonEquals(operation.data, data)) {
+    throw conflict(`The id "${id}" has been given to another command of the same source.`, {
+      fix: 'Give each command an id of its own; over HTTP, by the header Idempotency-Key.',
+    });
+  }
 }
 
 /** @throws SkerryError `unprocessable`. */

@@ -226,8 +226,22 @@ describe.concurrent('an environment', () => {
     const created = await finish(await put());
     expect(created.type).toBe('environment.create');
     expect(((await put()).body as ShownOperation).id).toBe(created.id);
+    // Which of them comes first is open; that it is one alone is not.
+    const rivals = await Promise.all(
+      ['x', 'y', 'z'].map((id) => send('POST', `environments?ns=${ns}`, { id, name: id }, 'key-3')),
+    );
+    expect(rivals.map(({ status }) => status).toSorted()).toEqual([202, 422, 422]);
+    await finish(rivals.find(({ status }) => status === 202) as Answer);
     const total = (await api.get(`operations?ns=${ns}`)).body as { items: unknown[] };
-    expect(total.items).toHaveLength(2);
+    expect(total.items).toHaveLength(3);
+    for (const id of ['x', 'y', 'z']) {
+      const isThere = rivals.some(
+        ({ status, body }) => status === 202 && (body as { session: string }).session === id,
+      );
+      const kept = await api.get(`watch/env/${id}?ns=${ns}`);
+      const { items } = (kept.body as { resync: { items: unknown[] } }).resync;
+      expect(items, kept.text).toHaveLength(isThere ? 2 : 0);
+    }
   });
 
   it('is refused with what is wrong with it', async () => {

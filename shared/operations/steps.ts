@@ -54,13 +54,14 @@ export class Steps {
     occasion: string | undefined,
   ): Promise<OperationEnd | undefined> {
     for (;;) {
+      // In this order: the operation is at least as new as what the board shows, and so knows of each failure that is on it.
+      const board = await this.#options.boards.current(ns, id);
       const operation = await this.#options.operations.get(ns, id);
       if (isClosing(operation)) {
         const steps = await this.#options.operations.steps(ns, id);
         if (await this.#close(lane, operation, steps)) continue;
         return await this.#endOf(operation, { underWay: steps.filter(isUnderWay), untouched: 0 }, occasion);
       }
-      const board = await this.#options.boards.current(ns, id);
       if (!(await this.#mark(operation, board))) {
         return await this.#endOf(operation, board, occasion);
       }

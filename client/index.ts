@@ -41,6 +41,44 @@ export type { ConfigOptions, LastGoodStore, LiveConfig } from './config/live-con
 export type { CampaignOptions, Election, Leadership } from './election/election.ts';
 export type { CampaignRequest, Elections, Grant } from './election/elections.ts';
 export type {
+  Dependency,
+  Drift,
+  Environment,
+  EnvironmentChanges,
+  EnvironmentInput,
+  EnvironmentState,
+  PolledHealth,
+  Tag,
+  TemplateChoice,
+  TemplateUse,
+} from './environments/environment.ts';
+export type { EnvironmentParts, PartFilter, ResourceFilter } from './environments/environment-parts.ts';
+export type {
+  EnvironmentFilter,
+  Environments,
+  EnvironmentWaitOptions,
+  RunOptions,
+} from './environments/environments.ts';
+export type { Plan, PlannedStep } from './environments/plan.ts';
+export type {
+  Resource,
+  ResourceGroup,
+  ResourceGroupInput,
+  ResourceInput,
+  ResourceStatus,
+} from './environments/resource.ts';
+export type {
+  Template,
+  TemplateAction,
+  TemplateInput,
+  TemplateParameter,
+  TemplateResource,
+  TemplateResourceGroup,
+  TemplateSummary,
+  TemplateVersion,
+} from './environments/template.ts';
+export type { Templates } from './environments/templates.ts';
+export type {
   Change,
   ChangeType,
   History,
@@ -49,6 +87,18 @@ export type {
   PastChange,
   Restoration,
 } from './history.ts';
+export type { CommandInput, Commands, SentCommand } from './operations/commands.ts';
+export type { CommandOptions } from './operations/idempotent.ts';
+export type {
+  LongRunningOperation,
+  OperationState,
+  OperationStep,
+  OperationWithSteps,
+  StepState,
+  StepVerb,
+} from './operations/operation.ts';
+export type { OperationUpdate } from './operations/operation-mirror.ts';
+export type { FollowOptions, OperationFilter, Operations } from './operations/operations.ts';
 export type { AnnouncedInstance, Announcement, AnnounceOptions } from './registry/announcement.ts';
 export type { Registration, ResyncContents, WatchHandlers } from './registry/registration.ts';
 export type { Registry } from './registry/registry.ts';

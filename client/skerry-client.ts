@@ -4,7 +4,13 @@ import type { ConfigSchema } from './config/config-schema.ts';
 import { type ConfigOptions, LiveConfig } from './config/live-config.ts';
 import { Election } from './election/election.ts';
 import { Elections } from './election/elections.ts';
+import { EnvironmentParts, type PartFilter, type ResourceFilter } from './environments/environment-parts.ts';
+import { Environments } from './environments/environments.ts';
+import type { Resource, ResourceGroup, ResourceGroupInput, ResourceInput } from './environments/resource.ts';
+import { Templates } from './environments/templates.ts';
 import { History } from './history.ts';
+import { Commands } from './operations/commands.ts';
+import { Operations } from './operations/operations.ts';
 import { Registry } from './registry/registry.ts';
 import { type DiscoverOptions, ServiceView } from './registry/service-view.ts';
 import { Services } from './registry/services.ts';
@@ -47,6 +53,12 @@ export class SkerryClient {
   readonly bundles: Bundles;
   readonly search: Search;
   readonly graph: Graph;
+  readonly templates: Templates;
+  readonly environments: Environments;
+  readonly resources: EnvironmentParts<Resource, ResourceInput, ResourceFilter>;
+  readonly resourceGroups: EnvironmentParts<ResourceGroup, ResourceGroupInput, PartFilter>;
+  readonly commands: Commands;
+  readonly operations: Operations;
   readonly #ns: string;
   readonly #transport: Transport;
 
@@ -80,7 +92,13 @@ export class SkerryClient {
     this.bundles = new Bundles(this.#transport);
     this.search = new Search(this.#transport);
     this.graph = new Graph(this.#transport);
+    this.templates = new Templates(this.#transport);
+    this.environments = new Environments(this.#transport);
+    this.resources = new EnvironmentParts('resources', this.#transport);
+    this.resourceGroups = new EnvironmentParts('resource-groups', this.#transport);
     this.#ns = options.ns ?? 'default';
+    this.commands = new Commands(this.#transport, this.#ns);
+    this.operations = new Operations(this.#transport, this.#ns);
   }
 
   /** A key-value store; it comes into being with its first key. */

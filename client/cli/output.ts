@@ -1,11 +1,14 @@
 import type { Writable } from 'node:stream';
 import { styleText } from 'node:util';
 import { formatTable } from './format-table.ts';
+import { type LiveRegion, openLiveRegion } from './live-region.ts';
 import { type Progress, showProgress } from './progress-bar.ts';
 
 /** Where results go, as people or as programs read them. Standard output holds nothing but results. */
 export interface Output {
   readonly isJson: boolean;
+  /** Whether a person reads the results on a terminal. */
+  readonly isTerminal: boolean;
   /** The whole result: one JSON document, or the text. */
   document(value: unknown, text: () => string): void;
   /** One event of a stream: a line of JSON, or the text. */
@@ -18,6 +21,8 @@ export interface Output {
   note(text: string): void;
   /** Shows on a terminal, on standard error, how far something of so many bytes is. */
   progress(label: string, total?: number): Progress;
+  /** Results for people that change while they are shown: in their place on a terminal. */
+  live(): LiveRegion;
   /** A text in a colour, where standard output is a terminal that has some. */
   paint(colour: 'red' | 'green' | 'cyan' | 'bold', text: string): string;
 }
@@ -31,8 +36,10 @@ export function createOutput({
   out: Writable;
   err: Writable;
 }): Output {
+  const isTerminal = !isJson && 'isTTY' in out && out.isTTY === true;
   const output: Output = {
     isJson,
+    isTerminal,
     document(value, text) {
       writeLine(isJson ? JSON.stringify(value, null, 2) : text());
     },
@@ -51,6 +58,9 @@ export function createOutput({
     progress(label, total) {
       const isShown = !isJson && 'isTTY' in err && err.isTTY === true;
       return showProgress(label, total, isShown ? err : undefined);
+    },
+    live() {
+      return openLiveRegion(out, isTerminal);
     },
     paint(colour, text) {
       return styleText(colour, text, { stream: out });

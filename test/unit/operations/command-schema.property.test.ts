@@ -34,24 +34,25 @@ const DATA: Readonly<Record<string, Json>> = {
   'template.import': {
     id: 'net',
     template: {
-      ...{ name: 'Network', description: 'd', commit: 'c0ffee', tags: [{ name: 'n', value: 'v' }] },
-      parameters: { size: { type: 'integer', description: 'd', default: 1, enum: [1, 2] } },
+      ...{ name: 'Network', description: 'd', commit: 'abc', tags: [{ name: 'n', value: 'v' }] },
+      parameters: { size: { type: 'integer', description: 'd', default: 3, enum: [3, 5] } },
       actions: [
         {
-          ...{ name: 'make', executor: 'config', app: { url: 'https://a', name: 'a' }, command: {} },
-          ...{ timeoutSeconds: 60, maxAttempts: 3 },
+          ...{ name: 'make', executor: 'http', app: { url: 'https://example.org', name: 'App' } },
+          ...{ command: { a: [1] }, timeoutSeconds: 60, maxAttempts: 3 },
         },
+      ],
+      resourceGroups: [
+        { id: 'all', name: 'All', tags: [], resources: ['vnet'], dependsOn: ['dns', { external: 'x' }] },
       ],
       resources: [
         {
-          ...{ id: 'vnet', name: 'Net', description: 'd', tags: [], count: 1 },
-          dependsOn: ['dns', { external: 'x' }],
-          actions: { create: 'make', update: 'make', destroy: 'make' },
-          ...{ links: ['https://a'], statusEndpoints: ['https://a'] },
+          ...{ id: 'vnet', name: 'Net', description: 'd', tags: [], count: 2, dependsOn: ['group:x'] },
+          ...{ actions: { create: 'make', update: 'make', destroy: 'make' } },
+          ...{ links: ['https://example.org'], statusEndpoints: ['https://example.org/status'] },
         },
       ],
-      resourceGroups: [{ id: 'all', name: 'All', tags: [], resources: ['vnet'], dependsOn: [] }],
-      ...{ dependsOn: ['dns'], entrypoints: ['https://a'] },
+      ...{ dependsOn: ['base'], entrypoints: ['https://example.org'] },
     },
   },
   'bundle.activate': {

@@ -30,6 +30,7 @@ beforeAll(async () => {
     flags: [
       ...['--bus-subscription', "removals=name = 'stock' AND change <> 'put'"],
       ...['--bus-subscription', "shop:sessions=kind = 'kv' AND name = 'shop'"],
+      ...['--bus-subscription', "operations=kind = 'op'"],
     ],
   });
   await configure('greeter', { greeting: 'Hello' });
@@ -81,6 +82,7 @@ describe('the guide', () => {
   it.each([
     { guide: 'client.md', packages: ['skerry', 'zod'] },
     { guide: 'bus.md', packages: ['@azure/service-bus'] },
+    { guide: 'commands.md', packages: ['@azure/service-bus'] },
   ] as const)('$guide does what it says', async ({ guide: name, packages }) => {
     const guide = await readGuide(name);
     const promised = Array.from(guide.text.matchAll(/\/\/ → (.*)$/gm), ([, line = '']) => line);

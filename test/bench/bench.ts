@@ -1,5 +1,6 @@
 /**
  * `npm run bench [-- product|cloud|kv|watch|webhooks|bundles|search] [--quick]`: what Skerry and its embedded cloud cost, as tables of figures taken side by
+ * `npm run bench [-- product|cloud|kv|watch|webhooks|bundles|operations] [--quick]`: what Skerry and its embedded cloud cost, as tables of figures taken side by
  * side in one run. Compare ratios; absolute figures belong to the machine and the moment.
  */
 import os from 'node:os';
@@ -7,6 +8,7 @@ import { parseArgs } from 'node:util';
 import { benchBundles } from './bundles/bundles.ts';
 import { benchCloud } from './cloud/cloud.ts';
 import { benchKv } from './kv/kv.ts';
+import { benchOperations } from './operations/operations.ts';
 import { benchProduct } from './product/product.ts';
 import { benchSearch } from './search/search.ts';
 import { benchWatch } from './watch/watch.ts';
@@ -20,6 +22,7 @@ const BENCHES: Readonly<Record<string, (quick: boolean) => Promise<void>>> = {
   webhooks: benchWebhooks,
   bundles: benchBundles,
   search: benchSearch,
+  operations: benchOperations,
 };
 
 const { values, positionals } = parseArgs({

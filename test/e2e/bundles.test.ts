@@ -10,8 +10,8 @@ import { channelCases } from './bundle-cases/channels.ts';
 import { diffCases } from './bundle-cases/diff.ts';
 import { draftCases } from './bundle-cases/drafts.ts';
 import { followCases } from './bundle-cases/follow.ts';
-import { guideCases } from './bundle-cases/guide.ts';
 import { connect, expectProblem, type HttpClient } from './http.ts';
+import { runGuide } from './run-guide.ts';
 import { shareSkerry } from './share-skerry.ts';
 
 const ZIP = { 'content-type': 'application/zip' };
@@ -29,7 +29,13 @@ followCases(
   () => api,
   () => skerry.url,
 );
-guideCases(() => skerry.url);
+
+it('the guide to bundles does what it says', async () => {
+  const told = await runGuide('bundles.md', skerry.url);
+  for (const promised of ['"unchanged":true', 'port: 9090', 'version 1 of template-creation has that']) {
+    expect(told).toContain(promised);
+  }
+});
 
 async function zipOf(files: Parameters<typeof filesOf>[0]): Promise<Buffer> {
   const archive = new MemoryArchive();

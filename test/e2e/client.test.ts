@@ -3,6 +3,7 @@ import { closeWorld, line, openWorld } from './client-cases/world.ts';
 import './client-cases/bundle-commands.ts';
 import './client-cases/bundles.ts';
 import './client-cases/calls.ts';
+import './client-cases/environments.ts';
 import './client-cases/keys.ts';
 import './client-cases/living-things.ts';
 import './client-cases/webhooks.ts';

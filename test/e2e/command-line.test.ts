@@ -286,6 +286,44 @@ describe('webhooks', () => {
   });
 });
 
+describe('environments', () => {
+  it('fail with what a step said, and an exit code', async () => {
+    const template = {
+      name: 'Broken',
+      actions: [{ name: 'fail', executor: 'config', maxAttempts: 1, command: { nonsense: true } }],
+      resources: [{ id: 'r', actions: { create: 'fail' } }],
+    };
+    await writeFile(path.join(folder, 'broken.json'), JSON.stringify(template));
+    const environment = '{"id":"ruin","name":"A ruin","templates":[{"id":"broken"}]}';
+    expect(await runWithInput(environment, 'env', 'create', '-')).toMatchObject({ code: 1, out: '' });
+    expect(await run('template', 'push', 'broken.json', '--commit', 'c0ffee')).toMatchObject({ code: 0 });
+    const created = await runWithInput(environment, 'env', 'create', '-', '--json');
+    expect(created).toMatchObject({ code: 0, json: { type: 'environment.create', session: 'ruin' } });
+    const { id } = created.json as { readonly id: string };
+    const followed = await runAsProcess('op', 'follow', id);
+    expect(followed).toMatchObject({ code: 1, err: '' });
+    expect(followed.out).toMatch(/\nfailed {5}create {3}broken\.r {2}config {2}.*nonsense/);
+    expect(followed.out).toMatch(
+      new RegExp(`\n${id} failed after .*1 of 1 step over: .*\\(step create-broken\\.r\\)\n$`),
+    );
+    expect((await run('op', 'show', id)).out).toContain(`${id} failed after`);
+    expect((await run('op', 'list', '--environment', 'ruin', '--json')).json).toMatchObject({
+      items: [{ id }],
+    });
+    expect(await run('op', 'cancel', id)).toMatchObject({ code: 4 });
+    expect((await run('env', 'wait', 'ruin')).out).toMatch(/^state +Deployed-Fail/m);
+    expect(await run('env', 'create', 'broken.json')).toMatchObject({ code: 1 });
+    for (const words of [
+      ['env', 'show', 'x'],
+      ['op', 'follow', 'op_0'],
+      ['template', 'show', 'x'],
+      ['env', 'wait', 'x'],
+    ]) {
+      expect(await run(...words), words.join(' ')).toMatchObject({ code: 3, out: '' });
+    }
+  });
+});
+
 describe('elections', () => {
   it('have one leader, who resigns by the fencing token', async () => {
     const won = await run('election', 'campaign', 'job', 'host1', '--json');

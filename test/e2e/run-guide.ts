@@ -3,29 +3,24 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { PassThrough, Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { expect, it } from 'vitest';
-import { runCommandLine } from '../../../client/cli/run-command-line.ts';
-import { readGuide } from '../guide.ts';
+import { expect } from 'vitest';
+import { runInProcess } from './command-line.ts';
+import { readGuide } from './guide.ts';
 
-/** The blocks of docs/bundles.md, one after the other, as a reader would run them. */
-export function guideCases(url: () => string): void {
-  it('the guide to bundles does what it says', async () => {
-    const guide = await readGuide('bundles.md');
-    const folder = await mkdtemp(path.join(tmpdir(), 'skerry-bundles-guide-'));
-    const told: string[] = [];
-    try {
-      for (const step of guide.blocks('sh').flatMap(stepsOf)) {
-        told.push(await (isCommand(step) ? runHere(step, folder, url()) : runInShell(step, folder, url())));
-      }
-      for (const promised of ['"unchanged":true', 'port: 9090', 'version 1 of template-creation has that']) {
-        expect(told.join('\n')).toContain(promised);
-      }
-    } finally {
-      await rm(folder, { recursive: true });
+/** Runs the blocks of a page of the documentation, one after the other, as a reader would. @returns all that was told. */
+export async function runGuide(file: string, url: string): Promise<string> {
+  const guide = await readGuide(file);
+  const folder = await mkdtemp(path.join(tmpdir(), 'skerry-guide-'));
+  const told: string[] = [];
+  try {
+    for (const step of guide.blocks('sh').flatMap(stepsOf)) {
+      told.push(await (isCommand(step) ? runHere(step, folder, url) : runInShell(step, folder, url)));
     }
-  });
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+  return told.join('\n');
 }
 
 const isCommand = (step: string) => step.startsWith('npx skerry ');
@@ -45,15 +40,9 @@ function stepsOf(block: string): readonly string[] {
 /** Runs a line of the command line without a process. */
 async function runHere(line: string, folder: string, url: string): Promise<string> {
   const words = Array.from(line.matchAll(/'([^']*)'|\S+/g), ([word, quoted]) => quoted ?? word).slice(2);
-  const out = new PassThrough();
-  const said = text(out);
-  const env = { HOME: folder, SKERRY_URL: url };
-  const input = Readable.from([]);
-  const { signal } = new AbortController();
-  const code = await runCommandLine(words, { env, folder, input, out, err: out, signal });
-  out.end();
-  expect([line, code, await said]).toEqual([line, 0, expect.anything()]);
-  return await said;
+  const { code, out, err } = await runInProcess(words, { url, folder });
+  expect([line, code, out + err]).toEqual([line, 0, expect.anything()]);
+  return out + err;
 }
 
 /** Where any answer is an error, it fails. */

@@ -1,6 +1,5 @@
 /**
- * `npm run bench [-- product|cloud|kv|watch|webhooks|bundles|search] [--quick]`: what Skerry and its embedded cloud cost, as tables of figures taken side by
- * `npm run bench [-- product|cloud|kv|watch|webhooks|bundles|operations] [--quick]`: what Skerry and its embedded cloud cost, as tables of figures taken side by
+ * `npm run bench [-- product|cloud|kv|watch|webhooks|bundles|search|operations] [--quick]`: what Skerry and its embedded cloud cost, as tables of figures taken side by
  * side in one run. Compare ratios; absolute figures belong to the machine and the moment.
  */
 import os from 'node:os';

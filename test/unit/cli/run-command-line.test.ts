@@ -179,7 +179,7 @@ describe('every command', () => {
       for (const example of command.examples) {
         const [, words = ''] = example.split(/(?:^|\| )skerry /);
         // As a shell would, as far as the examples need it.
-        const plain = [...words.replace(/ > .*$/, '').matchAll(/'([^']*)'|(\S+)/g)].map(
+        const plain = [...words.replace(/ [|>] .*$/, '').matchAll(/'([^']*)'|(\S+)/g)].map(
           ([, quoted, bare]) => quoted ?? bare ?? '',
         );
         expect(plain.join(' ')).toMatch(new RegExp(`^${name} ?`));

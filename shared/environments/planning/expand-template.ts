@@ -19,6 +19,9 @@ const DEFAULT_MAX_ATTEMPTS = 5;
 /** How many there may be of one resource. */
 const MAX_COUNT = 1_000_000;
 
+/** Characters of JSON of all actions of a template's resources: each is kept with its step. */
+const MAX_ACTIONS_LENGTH = 8 * 1024 * 1024;
+
 /** A resource as an environment is to have it, with everything filled in that is known before steps run. */
 export interface ExpandedResource {
   readonly id: string;
@@ -88,11 +91,25 @@ export function expandTemplate(
       fix,
     });
   };
-  const resources = definition.resources.map((resource, index) =>
-    expandResource(resource, definition.actions, values, (place, detail, fix) =>
-      report(`resources[${index}].${place}`, detail, fix),
-    ),
-  );
+  const used = outputsUsed(definition.actions, use.id);
+  const resources: ExpandedResource[] = [];
+  let length = 0;
+  for (const [index, resource] of definition.resources.entries()) {
+    const reportHere: Report = (place, detail, fix) => {
+      report(`resources[${index}].${place}`, detail, fix);
+    };
+    const expanded = expandResource(resource, { actions: definition.actions, used }, values, reportHere);
+    resources.push(expanded);
+    length += JSON.stringify(expanded.actions).length;
+    if (length > MAX_ACTIONS_LENGTH) {
+      reportHere(
+        'actions',
+        `With this one, the commands of the resources come to more than ${MAX_ACTIONS_LENGTH / 1024 / 1024} MiB.`,
+        'Keep large content in a bundle and name it in the commands, or make several templates of it.',
+      );
+      break;
+    }
+  }
   return {
     use,
     dependsOn: definition.dependsOn,
@@ -114,7 +131,7 @@ type Report = (place: string, detail: string, fix: string) => void;
 
 function expandResource(
   resource: ResourceDefinition,
-  actions: readonly Action[],
+  { actions, used }: { readonly actions: readonly Action[]; readonly used: OutputsUsed },
   values: Values,
   report: Report,
 ): ExpandedResource {
@@ -144,7 +161,7 @@ function expandResource(
       statusEndpoints: expandUrls(statusEndpoints, 'statusEndpoints', own, report),
       dependencies: (dependsOn ?? []).map((one) => absolute(one, template)),
     },
-    after: [...namesIn(dependsOn, template), ...resourcesUsedBy(resource, actions, template)],
+    after: [...namesIn(dependsOn, template), ...resourcesUsedBy(resource, used, template)],
     actions: { create, update: actionOf('update') ?? create, destroy: actionOf('destroy') },
   };
 }
@@ -169,21 +186,21 @@ export function planAction(action: Action, values: Values): PlannedAction {
   };
 }
 
+/** By the names of actions, the resources whose outputs they use. */
+export type OutputsUsed = ReadonlyMap<string, readonly string[]>;
+
+export function outputsUsed(actions: readonly Action[], template: string): OutputsUsed {
+  return new Map(actions.map((action) => [action.name, outputsUsedBy(action, template)]));
+}
+
 /**
  * The resources whose outputs a resource's actions use, which therefore come before it. Its own are there when it is updated or
  * destroyed, and never when it is made.
  */
-export function resourcesUsedBy(
-  resource: ResourceDefinition,
-  actions: readonly Action[],
-  template: string,
-): string[] {
+export function resourcesUsedBy(resource: ResourceDefinition, used: OutputsUsed, template: string): string[] {
   const own = `${template}.${resource.id}`;
   const { create, ...others } = resource.actions ?? {};
-  const usedBy = (name: string | undefined) => {
-    const action = actions.find((one) => one.name === name);
-    return action === undefined ? [] : outputsUsedBy(action, template);
-  };
+  const usedBy = (name: string | undefined) => used.get(name ?? '') ?? [];
   const later = Object.values(others)
     .flatMap(usedBy)
     .filter((id) => id !== own);

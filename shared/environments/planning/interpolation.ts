@@ -26,6 +26,9 @@ export class InterpolationError extends Error {
   }
 }
 
+/** Characters of JSON that references may bring into a value: a few of them could stand for very much else. */
+const MAX_FILLED_IN = 256 * 1024;
+
 type Part = string | { readonly reference: Reference };
 
 const TOKEN = /\$?\$\{/g;
@@ -51,7 +54,8 @@ export function* referencesIn(value: Json | undefined): Generator<Reference, voi
  *
  * @throws InterpolationError for a `${` that is not closed or holds no path, and where `resolve` has nothing, or nothing yet.
  */
-export function fillIn(value: Json, resolve: Resolve): Json {
+export function fillIn(value: Json, resolveAny: Resolve): Json {
+  const resolve = bounded(resolveAny);
   return map(value, (text) => {
     const parts = partsOf(text);
     const [first] = parts;
@@ -65,7 +69,8 @@ export function fillIn(value: Json, resolve: Resolve): Json {
 }
 
 /** As `fillIn`, for what is filled in once more when the step runs: references that are for `Later` stay, and all else is safe from it. */
-export function fillInFirst(value: Json, resolve: Resolve): Json {
+export function fillInFirst(value: Json, resolveAny: Resolve): Json {
+  const resolve = bounded(resolveAny);
   return map(value, (text) => {
     const parts = partsOf(text).map((part) => {
       if (typeof part === 'string') {
@@ -84,6 +89,21 @@ export function fillInFirst(value: Json, resolve: Resolve): Json {
 /** How a reference is written. */
 export function write(reference: Reference): string {
   return `\${${reference.join('.')}}`;
+}
+
+function bounded(resolve: Resolve): Resolve {
+  let left = MAX_FILLED_IN;
+  return (reference) => {
+    const content = resolve(reference);
+    left -= content === undefined || content instanceof Later ? 0 : JSON.stringify(content).length;
+    if (left < 0) {
+      throw new InterpolationError(
+        `It comes to more than ${MAX_FILLED_IN / 1024} KiB with its references filled in.`,
+        'Refer to large values less often, or keep them in a bundle and name that.',
+      );
+    }
+    return content;
+  };
 }
 
 function resolved(reference: Reference, resolve: Resolve): Json {

@@ -124,11 +124,13 @@ function workOnRest(wanted: Wanted, recorded: Recorded): [string, Work][] {
   ];
 }
 
+/** What failed, or was found to differ from what it should be, is done again. */
 function isAsWanted(value: ResourceValue, facts: ResourceFacts, use: TemplateUse | undefined): boolean {
   const { name, description, tags, count, links, statusEndpoints, dependencies } = value;
   return (
     value.status !== 'failed' &&
     value.createdOn !== undefined &&
+    value.drift === undefined &&
     isSameUse(value.template, use) &&
     jsonEquals({ name, description, tags, count, links, statusEndpoints, dependencies }, facts)
   );

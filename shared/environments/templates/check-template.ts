@@ -3,7 +3,7 @@ import type { Dependency } from '../environment.ts';
 import { type Fault, namesOf } from '../faults.ts';
 import { GROUP_PREFIX, isWebUrl } from '../name.ts';
 import { circleIn, dependencyGraph } from '../planning/dependency-graph.ts';
-import { namesIn, resourcesUsedBy } from '../planning/expand-template.ts';
+import { namesIn, outputsUsed, resourcesUsedBy } from '../planning/expand-template.ts';
 import { InterpolationError, type Reference, referencesIn, write } from '../planning/interpolation.ts';
 import { checkParameters } from '../planning/parameters.ts';
 import { outputReference } from '../planning/references.ts';
@@ -298,11 +298,12 @@ function checkCircles(
   id: string,
   { resources, resourceGroups, actions, dependsOn }: TemplateDefinition,
 ): Fault[] {
+  const used = outputsUsed(actions, id);
   const graph = dependencyGraph({
     resources: resources.map((resource) => ({
       id: `${id}.${resource.id}`,
       template: id,
-      after: [...namesIn(resource.dependsOn, id), ...resourcesUsedBy(resource, actions, id)],
+      after: [...namesIn(resource.dependsOn, id), ...resourcesUsedBy(resource, used, id)],
     })),
     groups: resourceGroups.map((group) => ({
       id: `${id}.${group.id}`,

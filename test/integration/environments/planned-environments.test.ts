@@ -8,6 +8,8 @@ import {
   environmentLaneKey,
   environmentRules,
   environmentScope,
+  type ResourceValue,
+  resourceKey,
   Templates,
   templateDefinitionSchema,
   toDefinition,
@@ -17,7 +19,7 @@ import { systemClock } from '../../../shared/platform/clock.ts';
 import { SkerryError } from '../../../shared/platform/errors.ts';
 import { systemRandom } from '../../../shared/platform/random.ts';
 import { COSMOS_CONTAINERS } from '../../../shared/platform/topology.ts';
-import { type Json, Records } from '../../../shared/records/index.ts';
+import { type Json, Records, type StoredRecord } from '../../../shared/records/index.ts';
 import { type CosmosFixture, startCosmos } from '../cosmos-fixture.ts';
 
 const NS = 'default';
@@ -268,6 +270,18 @@ describe('an environment', () => {
     const refresh = await perform('resource.refresh', { environment: 'broken' });
     expect(refresh.map(({ id }) => id)).toEqual(['refresh-shop.web']);
 
+    await records.commit<ResourceValue>(environmentScope(NS, 'broken'), {
+      ...{ key: resourceKey('broken', 'shop.web'), actor: 'test' },
+      decide: (current) => ({
+        type: 'put',
+        value: { ...(current as StoredRecord<ResourceValue>).value, drift: 'It is not there.' },
+      }),
+    });
+    expect(await planner.plan(NS, { id: 'broken' })).toMatchObject({
+      update: ['shop.web'],
+      keep: ['shop.db', 'shop.dns'],
+    });
+
     const inUse = await errorOf(templates.delete(NS, 'shop', by));
     expect([inUse.kind, inUse.extensions]).toEqual(['conflict', { environments: ['broken'] }]);
   });
@@ -285,6 +299,18 @@ describe('an environment', () => {
       'templates[2].id',
     ]);
     expect(await environment('faulty')).toBeUndefined();
+  });
+
+  it('has no more commands than can be kept', async () => {
+    await put('large', {
+      actions: [{ ...ACTION, command: 'x'.repeat(200_000) }],
+      resources: Array.from({ length: 200 }, (_, index) => ({
+        id: `r${index}`,
+        actions: { create: 'make' },
+      })),
+    });
+    const input = create('large', { templates: [{ id: 'large' }] }).environment;
+    expect((await errorOf(planner.plan(NS, input))).message).toContain('come to more than 8 MiB');
   });
 
   it.each<[string, string, object, string]>([

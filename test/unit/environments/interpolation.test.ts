@@ -49,6 +49,14 @@ describe('filling in', () => {
     expect(() => fillIn(text, resolve)).toThrow(message);
   });
 
+  it('refuses what references would make large, before it is', () => {
+    const large = 'x'.repeat(64 * 1024);
+    const text = Array.from({ length: 10_000 }, () => '${parameters.large}').join('');
+    expect(() => fillIn(text, () => large)).toThrow('more than 256 KiB');
+    expect(() => fillInFirst([text], () => large)).toThrow('more than 256 KiB');
+    expect(fillIn('${a.b}${a.b}', () => large)).toHaveLength(2 * 64 * 1024);
+  });
+
   it('treats a member named __proto__ as one like any other', () => {
     const filled = fillIn(VALUES, resolve) as Record<string, Json>;
     expect(Object.getPrototypeOf(filled)).toBe(Object.prototype);

@@ -60,6 +60,7 @@ import {
   EndpointGate,
   EndpointStorage,
   EndpointTest,
+  type Exchange,
   FailingEndpoints,
   FanOut,
   NesoiHooks,
@@ -76,7 +77,11 @@ import {
   type WebhookClient,
 } from '../shared/webhooks/index.ts';
 import { type BundleParts, type BundleServices, bundleServices } from './bundle-services.ts';
-import { type EnvironmentServices, environmentServices } from './environment-services.ts';
+import {
+  type EnvironmentParts,
+  type EnvironmentServices,
+  environmentServices,
+} from './environment-services.ts';
 import { lazily } from './lazily.ts';
 import { type OperationParts, type OperationServices, operationServices } from './operation-services.ts';
 
@@ -136,9 +141,10 @@ export function services(): Services {
 }
 
 /** What only other services work with. */
-interface Parts extends Services, BundleParts, OperationParts {
+interface Parts extends Services, BundleParts, EnvironmentParts, OperationParts {
   readonly leases: Leases;
   readonly alarms: Alarms;
+  readonly exchange: Exchange;
   readonly findExecutor: FindExecutor;
   readonly rules: readonly CommandRule[];
   readonly sealer: Sealer;
@@ -201,7 +207,13 @@ export function composeServices(settings: Settings): Services {
         records: app.records,
         leases: app.leases,
         clock,
-        sweepers: [app.registry.sweeper, app.attached, app.bundleSweeper, app.operationSweeper],
+        sweepers: [
+          app.registry.sweeper,
+          app.attached,
+          app.bundleSweeper,
+          app.operationSweeper,
+          app.environmentSweeper,
+        ],
       }),
 
     compaction: () => new Compaction({ container: app.recordsContainer, clock }),
@@ -215,10 +227,11 @@ export function composeServices(settings: Settings): Services {
     ...bundleServices(endpointPolicy),
     ...environmentServices(),
     ...operationServices(),
+    exchange: () => createExchange(endpointPolicy),
     findExecutor: () =>
       executorFinder({
         outbound: new Outbound({
-          exchange: createExchange(endpointPolicy),
+          exchange: app.exchange,
           credentials: settings.SKERRY_EXECUTOR_CREDENTIALS,
           timeoutMilliseconds: 1000 * settings.SKERRY_WEBHOOK_TIMEOUT_SECONDS,
           clock,

@@ -67,7 +67,13 @@ export const createDataSchema = z.strictObject({
 export const updateDataSchema = z.strictObject({
   environment: z.strictObject({ id, ...environmentChangeShape }),
 });
-export const destroyDataSchema = z.strictObject({ environment: id });
+export const destroyDataSchema = z.strictObject({
+  environment: id,
+  plannedFor: z.iso
+    .datetime({ offset: true })
+    .optional()
+    .describe('Only if its destruction is still planned for then when its turn comes.'),
+});
 export const runDataSchema = z.strictObject({
   environment: id,
   action: z

@@ -1,8 +1,8 @@
 import type { LaneValue } from '../operations/index.ts';
 import { conflict, notFound, type SkerryError } from '../platform/errors.ts';
 import { type Author, canonicalPath } from '../platform/http/index.ts';
+import { mapConcurrently } from '../platform/map-concurrently.ts';
 import type { Records, StoredRecord } from '../records/index.ts';
-import { type Drift, driftOf } from './drift.ts';
 import {
   ENVIRONMENT_KIND,
   type EnvironmentState,
@@ -13,7 +13,10 @@ import {
   type ResourceValue,
   resourcesPrefix,
   type Tag,
+  type TemplateUse,
 } from './environment.ts';
+import { type Drift, driftOf, type UsedTemplate } from './status/drift.ts';
+import type { Templates } from './templates/templates.ts';
 
 /** An environment with what its record cannot say. */
 export interface Environment extends EnvironmentValue {
@@ -36,13 +39,16 @@ export interface EnvironmentSelection {
 
 /** Records that one transaction removes of an environment that is forgotten. */
 const FORGOTTEN_AT_ONCE = 20;
+const TEMPLATES_AT_ONCE = 8;
 
 /** The environments of a namespace. They are made and changed by commands alone (`planning/`), but for what is forgotten. */
 export class Environments {
   readonly #records: Records;
+  readonly #templates: Templates;
 
-  constructor(records: Records) {
+  constructor({ records, templates }: { readonly records: Records; readonly templates: Templates }) {
     this.#records = records;
+    this.#templates = templates;
   }
 
   /**
@@ -70,10 +76,17 @@ export class Environments {
       environment: {
         ...environment,
         ...(operation !== undefined && { operation }),
-        drift: driftOf(environment, new Map(resources)),
+        drift: driftOf(environment, new Map(resources), await this.#definitions(ns, environment.templates)),
       },
       revision,
     };
+  }
+
+  async #definitions(ns: string, uses: readonly TemplateUse[]): Promise<readonly UsedTemplate[]> {
+    return await mapConcurrently(uses, TEMPLATES_AT_ONCE, async (use) => ({
+      use,
+      definition: await this.#templates.version(ns, use.id, use.version),
+    }));
   }
 
   /** Whether there is one, by one point read. */

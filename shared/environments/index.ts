@@ -1,6 +1,6 @@
 /**
  * Environments: what an operator runs, made from templates by operations. `templates/` describes what can be made, `planning/` says what
- * has to be done, `commands/` what commands mean, and `parts/` is what environments consist of.
+ * has to be done, `commands/` what commands mean, `parts/` is what environments consist of, and `status/` how they are.
  */
 export { environmentRules } from './commands/environment-rules.ts';
 export * from './environment.ts';
@@ -12,6 +12,7 @@ export { type Resource, Resources } from './parts/resources.ts';
 export { type EnvironmentPlan, EnvironmentPlanner } from './planning/environment-planner.ts';
 export type { Plan } from './planning/plan-changes.ts';
 export { FIRST_STATE, ruleOf, transition } from './state-machine.ts';
+export * from './status/index.ts';
 export * from './templates/template.ts';
 export { templateDefinitionSchema, templateShape, toDefinition } from './templates/template-schema.ts';
 export { type Template, type TemplateSummary, Templates, unknownTemplate } from './templates/templates.ts';

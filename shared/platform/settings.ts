@@ -66,6 +66,12 @@ const settingsSchema = z.object({
   /** What cleanup keeps of a bundle: so many of its newest versions, and all that are younger than so many days. */
   SKERRY_BUNDLE_RETENTION_VERSIONS: z.coerce.number().int().min(1).default(50),
   SKERRY_BUNDLE_RETENTION_DAYS: z.coerce.number().nonnegative().default(30),
+  /** How often status endpoints of environments are asked, while they are well. */
+  SKERRY_STATUS_SECONDS: seconds(60),
+  /** How long after its deployment an environment may be unhealthy before that has failed. */
+  SKERRY_VALIDATION_SECONDS: seconds(600),
+  /** How long before its planned destruction an environment says so. */
+  SKERRY_DESTRUCTION_WARNING_HOURS: z.coerce.number().nonnegative().default(24),
   /** Steps of an operation that are under way at a time. */
   SKERRY_STEPS_AT_ONCE: z.coerce.number().int().min(1).max(40).default(10),
   /** How long an executor has for one attempt of a step; what lasts longer has to be asked after. */

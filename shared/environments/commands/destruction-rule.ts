@@ -9,7 +9,8 @@ import type {
   Writes,
 } from '../../operations/index.ts';
 import { toTimestamp } from '../../platform/clock.ts';
-import { environmentKey } from '../environment.ts';
+import { conflict } from '../../platform/errors.ts';
+import { type EnvironmentValue, environmentKey } from '../environment.ts';
 import { type DestroyData, destroyDataSchema } from '../environment-schema.ts';
 import { readEnvironment, standing } from '../standing.ts';
 import { transition } from '../state-machine.ts';
@@ -43,6 +44,7 @@ export class DestructionRule implements CommandRule<DestroyData> {
   begin({ ns, data }: Operation<DestroyData>, current: Current, now: number): Writes {
     const id = data.environment;
     const value = standing(ns, id, environmentIn(current, id));
+    checkPlanned(data, value);
     return putEnvironment(current, id, transition(value, 'Destroying', now));
   }
 
@@ -73,5 +75,17 @@ export class DestructionRule implements CommandRule<DestroyData> {
         ? { ...transition(value, 'Destroyed', now), destroyedOn: toTimestamp(now) }
         : transition(value, 'Deployed-Fail', now, end.error?.reason ?? 'The destruction was cancelled.');
     return putEnvironment(current, id, next);
+  }
+}
+
+function checkPlanned(
+  { plannedFor }: DestroyData,
+  { destructionPlannedOn: planned }: EnvironmentValue,
+): void {
+  if (plannedFor !== undefined && (planned === undefined || Date.parse(planned) !== Date.parse(plannedFor))) {
+    throw conflict(
+      `The destruction is ${planned === undefined ? 'no longer planned' : `planned for ${planned}`}, not for ${plannedFor}.`,
+      { fix: 'Leave plannedFor out to destroy the environment all the same.' },
+    );
   }
 }

@@ -1,7 +1,9 @@
 import { type Clock, toTimestamp } from '../../platform/clock.ts';
-import type { Records } from '../../records/index.ts';
+import type { Alarms, Records } from '../../records/index.ts';
 import {
   type Dependency,
+  environmentKey,
+  environmentScope,
   type ResourceStatus,
   type ResourceValue,
   resourcesPrefix,
@@ -24,11 +26,18 @@ export interface ResourceInput {
   readonly dependencies: readonly Dependency[];
 }
 
+export interface ResourcesOptions {
+  readonly records: Records;
+  readonly clock: Clock;
+  readonly alarms: Alarms;
+}
+
 /** Resources, and those written down by hand: what an environment has beside what its templates make, so that it may be depended on. */
 export class Resources extends EnvironmentParts<ResourceValue> {
   readonly #clock: Clock;
+  readonly #alarms: Alarms;
 
-  constructor({ records, clock }: { readonly records: Records; readonly clock: Clock }) {
+  constructor({ records, clock, alarms }: ResourcesOptions) {
     super(records, {
       noun: 'resource',
       path: 'resources',
@@ -41,11 +50,15 @@ export class Resources extends EnvironmentParts<ResourceValue> {
       unknownNames: ({ dependencies }, parts) => unknownDependencies(dependencies, parts),
     });
     this.#clock = clock;
+    this.#alarms = alarms;
   }
 
   /** Writes a resource down; see `EnvironmentParts.put`. Its status is what is said here, its health what its endpoints say. */
   async write(address: PartAddress, input: ResourceInput, options: WriteOptions) {
+    const { ns, environment } = address;
     const now = toTimestamp(this.#clock.now());
+    // The sweep is to ask its endpoints from now on.
+    await this.#alarms.raise(environmentScope(ns, environment), environmentKey(environment));
     return await this.put(address, (current) => resourceByHand(input, current, now), options);
   }
 }

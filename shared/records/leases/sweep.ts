@@ -66,7 +66,10 @@ export class Sweep {
       failed: [],
     };
     const startedAt = this.#clock.now();
-    const due = await this.#leases.due(startedAt, MAX_DUE);
+    // What time does not suffice for is first in the next run.
+    const due = (await this.#leases.due(startedAt, MAX_DUE)).sort(
+      (one, other) => (one.lease.expiresAt ?? 0) - (other.lease.expiresAt ?? 0),
+    );
     const tasks = this.#sweepers.flatMap((sweeper) =>
       [
         ...Map.groupBy(

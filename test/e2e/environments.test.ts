@@ -1,7 +1,9 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { Ajv2020 } from 'ajv/dist/2020.js';
+import { Webhook } from 'standardwebhooks';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Answer, connect, expectProblem, type HttpClient } from './http.ts';
 import { shareSkerry } from './share-skerry.ts';
@@ -13,6 +15,11 @@ beforeAll(async () => {
   skerry = await shareSkerry('swept');
   api = connect(skerry.url);
 });
+
+interface Told {
+  readonly subject: string;
+  readonly data: { readonly after: { readonly state: string } };
+}
 
 interface ShownOperation {
   readonly id: string;
@@ -328,6 +335,68 @@ describe.concurrent('commands', () => {
     type,
     datacontenttype: 'application/json',
     data,
+  });
+
+  it('tell their callback how it goes, signed; and what they made is well once its status endpoint says so', async () => {
+    const ns = 'callbacks';
+    const calls: { readonly headers: Record<string, string>; readonly text: string }[] = [];
+    let status = 503;
+    const server = createServer((request, answer) => {
+      if (request.method === 'GET') {
+        answer.writeHead(status).end();
+        return;
+      }
+      void text(request).then((sent) => {
+        calls.push({ headers: request.headers as Record<string, string>, text: sent });
+        answer.writeHead(204).end();
+      });
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+    const environment = { id: 'e', name: 'E', statusEndpoints: [url] };
+    const create = { ...command('1', 'environment.create', { environment }), callback: url };
+    const accepted = await api.post(`commands?ns=${ns}`, create);
+    const { id, callbackSecret } = accepted.body as { id: string; callbackSecret: string };
+    await finish(accepted);
+    const told = () =>
+      calls.map((call) => new Webhook(callbackSecret).verify(call.text, call.headers) as Told);
+    await vi.waitFor(
+      () => {
+        const states = told().map(({ subject, data }) => [subject, data.after.state]);
+        expect(states).toContainEqual([`/op/${id}`, 'queued']);
+        expect(states).toContainEqual([`/op/${id}`, 'succeeded']);
+      },
+      { timeout: 20_000, interval: 50 },
+    );
+    expect((await api.get(`subscriptions?ns=${ns}`)).body).toMatchObject({
+      items: [{ name: id, key: `/op/${id}`, endpoint: url, expiresAt: expect.any(String) }],
+    });
+    expect((await api.post(`commands?ns=${ns}`, create)).body).not.toHaveProperty('callbackSecret');
+
+    await vi.waitFor(
+      async () =>
+        expect(await environmentOf(ns, 'e')).toMatchObject({
+          state: 'Deployed-Validating',
+          health: { state: 'unhealthy' },
+          drift: [{ expected: 'healthy', observed: `${url}: HTTP 503` }],
+        }),
+      { timeout: 20_000, interval: 50 },
+    );
+    status = 200;
+    await vi.waitFor(
+      async () => expect(await environmentOf(ns, 'e')).toMatchObject({ state: 'Deployed-OK', drift: [] }),
+      { timeout: 20_000, interval: 50 },
+    );
+    await finish(await api.put(`environments/e?ns=${ns}`, { statusEndpoints: [] }));
+    await vi.waitFor(
+      async () => {
+        const changed = await environmentOf(ns, 'e');
+        expect(changed.state).toBe('Deployed-OK');
+        expect(changed).not.toHaveProperty('health');
+      },
+      { timeout: 20_000, interval: 50 },
+    );
+    server.close();
   });
 
   it('are taken as CloudEvents, once', async () => {

@@ -105,7 +105,7 @@ describe('environments', () => {
   it('are read with what works on them and how they drift, and told apart by all that belongs to them', async () => {
     const ns = 'reading';
     await seed(ns, 'prod', {
-      [environmentKey('prod')]: environment('Deployed-OK'),
+      [environmentKey('prod')]: { ...environment('Deployed-OK'), templates: [TEMPLATE] },
       [environmentLaneKey('prod')]: { active: { operation: 'op_1', fence: 3 }, waiting: [], fence: 3 },
       [resourceKey('prod', 'net.vnet')]: resource({ drift: 'its size is 2, not 3' }),
       [resourceKey('prod', 'net.dns')]: resource(),

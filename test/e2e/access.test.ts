@@ -35,17 +35,20 @@ afterAll(async () => {
   await Promise.all(Object.values(skerries ?? {}).map((skerry) => skerry.stop()));
 });
 
+/** What the environment controller tells of itself. */
+const SELF = ['info', 'ping', 'liveliness', 'readiness', 'started'];
+
 /** All that the API says of itself, with parameters filled in. */
 async function describedOperations(api: HttpClient): Promise<Operation[]> {
   const { paths } = (await api.get('openapi.json')).body as {
-    paths: Record<string, Record<string, { tags: string[]; security: object[] }>>;
+    paths: Record<string, Record<string, { tags: string[]; 'x-skerry-access'?: object }>>;
   };
   return Object.entries(paths).flatMap(([path, methods]) =>
-    Object.entries(methods).map(([method, { tags, security }]) => ({
+    Object.entries(methods).map(([method, { tags, 'x-skerry-access': access }]) => ({
       method: method.toUpperCase(),
       path: path.replaceAll(/\{\w+\}/g, 'thing'),
-      isOpen: security.length === 0 && !tags.includes('legacy'),
-      isLegacy: tags.includes('legacy'),
+      isOpen: access === undefined,
+      isLegacy: access !== undefined && tags.includes('legacy'),
     })),
   );
 }
@@ -69,10 +72,15 @@ describe('outside local mode', () => {
       '/liveness',
       '/readiness',
       '/health',
+      ...SELF.map((name) => `/api/v1/self/${name}`),
     ]);
     for (const { url } of Object.values(skerries)) {
       for (const path of ['health/live', 'health/ready', '/liveness', '/readiness', '/health']) {
         expect((await connect(url).get(path)).status).toBe(200);
+      }
+      for (const name of SELF) {
+        const answer = await connect(url).get(`self/${name}`, { accept: 'application/json' });
+        expect(answer.status, name).toBe(200);
       }
       expectProblem(await connect(url).get('webhook-consents/thing/thing'), 404);
       expectProblem(await connect(url).post('webhook-consents/thing/thing'), 404);
@@ -132,6 +140,9 @@ describe('outside local mode', () => {
     expect((await anyone.put('/app/dm', { name: 'dm', config: {} })).status).toBe(200);
     expect((await anyone.get('/app/dm')).status).toBe(200);
     expect((await anyone.get('/registry/list')).status).toBe(200);
+    const made = await anyone.put('environment', { _key: 'e', name: 'E' }, { accept: 'application/json' });
+    expect(made.status).toBe(201);
+    expectProblem(await anyone.get('environments/e'), 401);
     expect(await holder.get('apps/dm')).toMatchObject({ status: 200, body: { name: 'dm' } });
   });
 

@@ -1,30 +1,49 @@
 import type { InvocationContext } from '@azure/functions';
+import { z } from 'zod';
 import { type Command, commandEventSchema } from '../../shared/operations/index.ts';
 import { isRefusal } from '../../shared/platform/errors.ts';
-import { checkInput } from '../../shared/platform/http/index.ts';
+import { checkInput, nameSchema } from '../../shared/platform/http/index.ts';
 import type { Services } from '../services.ts';
 
 const DEFAULT_NAMESPACE = 'default';
 
+/** What a message must have to be known again, and so to be an operation, be it one that has failed. */
+const namedSchema = z.object({
+  id: commandEventSchema.shape.id,
+  source: commandEventSchema.shape.source,
+  type: z.string().max(128).catch(''),
+  ns: nameSchema.catch(DEFAULT_NAMESPACE),
+  data: z.unknown(),
+});
+
 /**
- * Takes a command that somebody sent to the bus: it is an operation then, and what is to be done about it is other messages' business. What is
- * no command at all, and so has no id that an operation could have, is logged and gone: a function cannot put a message among the dead letters.
+ * Takes a command that somebody sent to the bus: it is an operation then, and what is to be done about it is other messages' business. What
+ * is no command, or cannot be done, is an operation that has failed; what does not even have an id is logged and gone, for a function cannot
+ * put a message among the dead letters.
  */
 export async function takeCommand(
   body: unknown,
   context: InvocationContext,
   { commands }: Pick<Services, 'commands'>,
 ): Promise<void> {
+  const event = readBody(body);
+  const session = sessionOf(context);
   let command: Command;
   try {
-    const event = checkInput(commandEventSchema, readBody(body), 'field');
-    command = { ...event, ns: event.ns ?? DEFAULT_NAMESPACE, actor: `bus:${event.source}` };
+    const known = checkInput(commandEventSchema, event, 'field');
+    command = { ...known, ns: known.ns ?? DEFAULT_NAMESPACE, actor: `bus:${known.source}` };
   } catch (error) {
     if (!isRefusal(error)) throw error;
-    context.error(`A message of the queue "commands" is no command: ${error.message}`);
+    const named = namedSchema.safeParse(event);
+    if (named.success) {
+      const actor = `bus:${named.data.source}`;
+      await commands.refuse({ specversion: '1.0', ...named.data, actor }, session ?? '', error);
+    } else {
+      context.error(`A message of the queue "commands" is no command: ${error.message}`);
+    }
     return;
   }
-  await commands.accept(command, sessionOf(context));
+  await commands.accept(command, session);
 }
 
 /** The host hands bodies over as objects where they are JSON, and as text where nobody says so. */

@@ -146,7 +146,7 @@ export class Commands {
       }
     } catch (error) {
       if (!isRefusal(error)) throw error;
-      return await this.#refuse(command, session ?? '', error);
+      return await this.refuse(command, session ?? '', error);
     }
     if (!isOver(accepted.state)) {
       const message = { task: 'advance', ns, operation: id, occasion: random.id() } as const;
@@ -227,8 +227,8 @@ export class Commands {
     return { ...created, ...(prepared?.secret !== undefined && { callbackSecret: prepared.secret }) };
   }
 
-  /** An operation that has failed before it began; one that somebody else has accepted meanwhile stays as it is. */
-  async #refuse(command: Command, session: string, { message }: SkerryError): Promise<Operation> {
+  /** Makes a failed operation of a command from the bus, which never began; one that somebody else has accepted meanwhile stays as it is. */
+  async refuse(command: Command, session: string, { message }: SkerryError): Promise<Operation> {
     const prepared = await this.#prepare(command).catch(unlessItPasses);
     const error = { reason: message.slice(0, MAX_REASON_CHARACTERS) };
     const data = (command.data ?? null) as Json;

@@ -1,0 +1,48 @@
+import type { InvocationContext } from '@azure/functions';
+import { expect, it } from 'vitest';
+import { takeCommand } from '../../../functions/servicebus/take-command.ts';
+import type { Commands } from '../../../shared/operations/index.ts';
+
+const VALID = { specversion: '1.0', id: '1', source: '/ci', type: 'test.build', data: { a: 1 } };
+
+/** What becomes of a message. */
+async function take(body: unknown): Promise<readonly unknown[]> {
+  const told: unknown[] = [];
+  const commands = {
+    accept: async (command: object, session: string) => told.push(['accept', command, session]),
+    refuse: async (command: object, session: string, { message }: Error) =>
+      told.push(['refuse', command, session, message]),
+  } as unknown as Commands;
+  const context = {
+    triggerMetadata: { sessionId: 'place' },
+    error: () => told.push(['logged']),
+  } as unknown as InvocationContext;
+  await takeCommand(body, context, { commands });
+  return told[0] as readonly unknown[];
+}
+
+it.each([
+  ['an object', VALID],
+  ['text', JSON.stringify(VALID)],
+  ['bytes', Buffer.from(JSON.stringify(VALID))],
+])(
+  'accepts a command that comes as %s, for the default namespace and the source as actor',
+  async (_how, body) => {
+    expect(await take(body)).toEqual(['accept', { ...VALID, ns: 'default', actor: 'bus:/ci' }, 'place']);
+  },
+);
+
+it('makes a failed operation of what is no command but has an id, and logs the rest', async () => {
+  const [what, command, session, reason] = await take({
+    ...VALID,
+    specversion: '0.3',
+    ns: 'no name',
+    type: 7,
+  });
+  expect([what, session]).toEqual(['refuse', 'place']);
+  expect(command).toMatchObject({ id: '1', source: '/ci', type: '', ns: 'default', actor: 'bus:/ci' });
+  expect(reason).toContain('specversion');
+  for (const body of ['no JSON', 7, null, { ...VALID, id: undefined }, { ...VALID, source: '' }]) {
+    expect(await take(body)).toEqual(['logged']);
+  }
+});

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Ended, type Running, runInProcess, startCommand } from './command-line.ts';
+import { runGuide } from './run-guide.ts';
 import { shareSkerry } from './share-skerry.ts';
 
 const NS = 'command-line';
@@ -287,6 +288,24 @@ describe('webhooks', () => {
 });
 
 describe('environments', () => {
+  it('are what the guide to them says', async () => {
+    const told = await runGuide('environments.md', skerry.url);
+    for (const promised of [
+      'version 1 of shop\n',
+      '2 to create, 0 to update, 0 to destroy, 0 to keep',
+      /succeeded {2}create {3}shop\.settings {2}config {2}.*\n(.*\n)*succeeded {2}create {3}shop\.door/,
+      '"currency":"SEK"',
+      '0 to create, 1 to update, 0 to destroy, 1 to keep',
+      'state      Deployed-OK',
+      'forgot north',
+      'environment  would create     north',
+      'environment  create           north  op_',
+      'environment  nothing          north\n',
+    ]) {
+      expect(told).toEqual(expect.stringMatching(promised));
+    }
+  });
+
   it('fail with what a step said, and an exit code', async () => {
     const template = {
       name: 'Broken',

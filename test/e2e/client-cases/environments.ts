@@ -56,6 +56,7 @@ describe('an environment', () => {
     expect(updates.at(-1)?.operation).toMatchObject({ state: 'succeeded', progress: { done: 2, total: 2 } });
     const ends = updates.flatMap(({ changed }) => changed.filter(({ endedAt }) => endedAt !== undefined));
     expect(ends.map(({ resource }) => resource)).toEqual(['chain.a', 'chain.b']);
+    expect(await environments.wait('meadow')).toMatchObject({ state: 'Deployed-OK' });
     // The same request again is the same operation.
     expect(await environments.create(wanted, { idempotencyKey: 'meadow-1' })).toMatchObject({
       id: created.id,
@@ -73,7 +74,7 @@ describe('an environment', () => {
     await client.store('made').delete('meadow/chain.b');
     const ran = await environments.refresh('meadow');
     expect(await operations.wait(ran.id)).toMatchObject({ state: 'succeeded' });
-    expect((await environments.get('meadow'))?.drift).toMatchObject([{ resource: 'chain.b' }]);
+    expect((await environments.wait('meadow'))?.drift).toMatchObject([{ resource: 'chain.b' }]);
     const made = await Array.fromAsync(resources.list({ environment: 'meadow' }));
     expect(made.map(({ id, status }) => [id, status])).toEqual([
       ['chain.a', 'ok'],

@@ -1,11 +1,12 @@
 import { tmpdir } from 'node:os';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { SkerryClient } from '../../client/index.ts';
 import { runInProcess } from './command-line.ts';
 import { connect, expectProblem, type HttpClient } from './http.ts';
 import { shareSkerry } from './share-skerry.ts';
 
 const NS = 'search';
+const DEADLINE = { timeout: 20_000, interval: 50 };
 
 let api: HttpClient;
 let client: SkerryClient;
@@ -143,6 +144,49 @@ describe('the command line', () => {
 });
 
 describe('graphs over HTTP', () => {
+  it('come as JSON and as drawings, whatever things are called', async () => {
+    const evil = 'Drawn "]; drop';
+    expect((await api.post('environments', { id: 'drawn', name: evil })).status).toBe(202);
+    await vi.waitFor(async () => expect((await api.get('environments/drawn')).status).toBe(200), DEADLINE);
+    const net = { name: 'net', dependencies: [{ external: 'dns' }] };
+    expect((await api.put('resources/drawn/net', net)).status).toBe(201);
+    expect(await client.graph.get('environment', 'drawn')).toEqual({
+      root: 'environment/drawn',
+      nodes: [
+        { id: 'environment/drawn', kind: 'environment', name: evil },
+        { id: 'resource/drawn/net', kind: 'resource', name: 'net' },
+        { id: 'external/dns', kind: 'external', name: 'dns' },
+      ],
+      edges: [
+        { from: 'environment/drawn', to: 'resource/drawn/net', type: 'contains' },
+        { from: 'resource/drawn/net', to: 'external/dns', type: 'depends-on' },
+      ],
+      limit: 1000,
+    });
+    const found = await client.search.page({ text: 'drawn', kinds: ['environment', 'resource'] });
+    expect(found.items.map(({ id, score }) => [id, score])).toEqual([
+      ['drawn', 6],
+      ['drawn/net', 5],
+    ]);
+    const mermaid = await api.get('graph/resource/drawn/net?direction=dependents', {
+      accept: 'text/x-mermaid',
+    });
+    expect(mermaid.headers).toMatchObject({
+      'content-type': 'text/x-mermaid; charset=utf-8',
+      vary: 'Accept',
+    });
+    expect(mermaid.text).toContain('n1["Drawn #34;#93;#59; drop (environment)"]');
+    const { out } = await runInProcess(['graph', 'environment', 'drawn', '--as', 'dot', '--depth', '1'], {
+      url: skerryUrl,
+      ns: NS,
+      folder: tmpdir(),
+    });
+    expect(out).toContain(
+      String.raw`n0 [label="Drawn \"]; drop\nenvironment", tooltip="environment/drawn", shape=house];`,
+    );
+    expect(out).not.toContain('dns');
+  });
+
   it('are refused where there is nothing, or no such form', async () => {
     expectProblem(await api.get('graph/environment/nobody'), 404);
     expectProblem(await api.get('graph/resource/nobody/at/all'), 404);

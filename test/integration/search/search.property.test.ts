@@ -1,5 +1,6 @@
+import type { Container } from '@azure/cosmos';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { systemRandom } from '../../../shared/platform/random.ts';
 import { COSMOS_CONTAINERS } from '../../../shared/platform/topology.ts';
 import { type Decision, type Json, Leases, Records, SessionLeases } from '../../../shared/records/index.ts';
@@ -200,16 +201,42 @@ async function findAll(search: Search, ns: string, request: SearchRequest): Prom
   return all;
 }
 
+/** A container whose queries answer with what they found before `gate`, and tell when they have. */
+function heldAfter(container: Container, tell: () => void, gate: Promise<void>): Container {
+  const items: Container['items'] = Object.create(container.items, {
+    query: {
+      value: (...given: Parameters<Container['items']['query']>) => {
+        const pages = container.items.query(...given);
+        return {
+          hasMoreResults: () => pages.hasMoreResults(),
+          async fetchNext() {
+            const page = await pages.fetchNext();
+            tell();
+            await gate;
+            return page;
+          },
+        };
+      },
+    },
+  });
+  return Object.create(container, { items: { value: items } });
+}
+
 describe('search', () => {
   it('finds what a scan of everything would, right after each write of any process', async () => {
     const clock = new ShiftedClock();
     const processes = [openProcess(clock), openProcess(clock)] as const;
     const processOf = (number: number) => processes[number === 0 ? 0 : 1];
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { minLength: 4, maxLength: 24 }), async (steps) => {
+      fc.asyncProperty(fc.array(step, { minLength: 8, maxLength: 24, size: 'max' }), async (steps) => {
         samples += 1;
         const ns = `n${samples}`;
         const kept = new Map<string, Kept>();
+        const check = async (process: number, question: Omit<SearchRequest, 'limit'>, limit: number) => {
+          const found = await findAll(processOf(process).search, ns, { ...question, limit });
+          const expected = scan(kept.values(), question, clock.now());
+          expect(found.map(({ key, score }) => [key, score])).toEqual(expected);
+        };
         for (const taken of steps) {
           if (taken.kind === 'wait') {
             clock.advance(1000 * taken.seconds);
@@ -219,12 +246,7 @@ describe('search', () => {
               ...(taken.only && { kinds: [taken.only as 'app'] }),
               ...(taken.tag && { tags: [taken.tag] }),
             };
-            const found = await findAll(processOf(taken.process).search, ns, {
-              ...question,
-              limit: taken.limit,
-            });
-            const expected = scan(kept.values(), question, clock.now());
-            expect(found.map(({ key, score }) => [key, score])).toEqual(expected);
+            await check(taken.process, question, taken.limit);
           } else {
             const { place, process, act, name, description, tag, texts, lasts } = taken;
             kept.delete(place.key);
@@ -249,27 +271,69 @@ describe('search', () => {
             kept.set(place.key, { place, value, endsAt: endsAt ?? Number.POSITIVE_INFINITY });
           }
         }
+        clock.advance(4_000);
+        for (const [number, text] of QUESTIONS.entries()) await check(number % 2, { text }, 4);
       }),
       { numRuns: runs(10, 300), seed: printedSeed('search') },
     );
   });
 
-  it('finds what is written while others ask and the index is made', async () => {
+  it('finds what is written while the records are read for the index', async () => {
+    const clock = new ShiftedClock();
+    const writer = openProcess(clock);
+    const { promise: gate, resolve: open } = Promise.withResolvers<void>();
+    let reads = 0;
+    const container = cosmos.connect().container(COSMOS_CONTAINERS.records.id);
+    const asker = new Search({
+      records: writer.records,
+      container: heldAfter(container, () => (reads += 1), gate),
+      clock,
+    });
+    const put = (id: string, name: string) =>
+      write(
+        writer.records,
+        'busy',
+        { scope: 'env', name: id, key: `/env/${id}` },
+        { type: 'put', value: { name } },
+      );
+    await put('changed', 'old thing');
+    await put('removed', 'old thing');
+    const asked = asker.find('busy', { text: 'thing', limit: 9 });
+    await vi.waitFor(() => expect(reads).toBe(1), { timeout: 10_000, interval: 5 });
+    await put('changed', 'new thing');
+    await put('added', 'new thing');
+    const removed = { scope: 'env', name: 'removed', key: '/env/removed' };
+    await write(writer.records, 'busy', removed, { type: 'delete' });
+    // It reads the feed before it comes to its own records.
+    const other = asker.find('other', { text: 'thing', limit: 9 });
+    await vi.waitFor(() => expect(reads).toBe(2), { timeout: 10_000, interval: 5 });
+    open();
+    for (const { items } of [await asked, await asker.find('busy', { text: 'thing', limit: 9 })]) {
+      expect(items.map(({ id, name }) => [id, name])).toEqual([
+        ['added', 'new thing'],
+        ['changed', 'new thing'],
+      ]);
+    }
+    expect((await other).items).toEqual([]);
+  });
+
+  it('finds what others wrote while nobody asked for long', async () => {
     const clock = new ShiftedClock();
     const [writer, asker] = [openProcess(clock), openProcess(clock)];
-    for (let number = 0; number < 20; number += 1) {
-      const place = { scope: 'env', name: `e${number % 5}`, key: `/env/e${number % 5}/resources/r${number}` };
-      const written = write(writer.records, 'busy', place, {
-        type: 'put',
-        value: { name: `thing ${number}` },
-      });
-      const asked = asker.search.find('busy', { text: 'thing', limit: 100 });
-      await written;
-      const { items } = await asker.search.find('busy', { text: 'thing', limit: 100 });
-      expect(items.map(({ id }) => id)).toContain(`e${number % 5}/r${number}`);
-      expect(items).toHaveLength(number + 1);
-      await asked;
-    }
+    const put = (key: string) =>
+      write(
+        writer.records,
+        'quiet',
+        { scope: 'app', name: '', key },
+        { type: 'put', value: { config: 'quiet' } },
+      );
+    await put('/app/one');
+    const find = async () =>
+      (await asker.search.find('quiet', { text: 'quiet', limit: 9 })).items.map(({ id }) => id);
+    expect(await find()).toEqual(['one']);
+    await put('/app/two');
+    clock.advance(700_000);
+    expect(await find()).toEqual(['one', 'two']);
   });
 
   it('finds a service as long as it has instances, and a key as long as its session lives', async () => {

@@ -290,6 +290,12 @@ describe('a plan', () => {
         });
         const change = planChanges(second, state.recorded(first));
         waits(change.steps);
+        const changed = new Set([...change.create, ...change.update].filter((id) => !id.includes(':')));
+        if (modulus % 2 === 1) {
+          state.apply(change, second, ({ verb, resource }) => verb !== 'destroy' && resource !== undefined);
+          const again = planChanges(second, state.recorded(second));
+          expect(new Set([...again.create, ...again.update])).toEqual(changed);
+        }
         expect(new Set([...change.create, ...change.update, ...change.keep]).size).toBe(
           change.create.length + change.update.length + change.keep.length,
         );
@@ -299,6 +305,31 @@ describe('a plan', () => {
       }),
       parameters,
     );
+  });
+
+  it('destroys only what nothing depends on any more, and does again what failed', () => {
+    const version = (number: number, resources: TemplateDefinition['resources']): Wanted => {
+      const lists = { tags: [], actions: [], resourceGroups: [], dependsOn: [], entrypoints: [] };
+      const definition = { name: 'a', parameters: {}, resources, ...lists };
+      return toWanted(new Map([['a', { version: number, definition }]]));
+    };
+    const first = version(1, [{ id: 'x' }, { id: 'm', dependsOn: ['x'] }, { id: 'y', dependsOn: ['m'] }]);
+    const second = version(2, [{ id: 'y' }, { id: 'z' }]);
+    const state = new State();
+    state.apply(planChanges(first, state.recorded(NOTHING_WANTED)), first);
+    const change = planChanges(second, state.recorded(first));
+    expect(change.steps.map(({ id, dependsOn }) => [id, dependsOn])).toEqual([
+      ['update-a.y', []],
+      ['create-a.z', []],
+      ['destroy-a.m', ['update-a.y']],
+      ['destroy-a.x', ['destroy-a.m']],
+    ]);
+    state.apply(change, second, ({ id }) => id === 'update-a.y' || id === 'create-a.z');
+    // What failed to be changed is as it was by its record alone.
+    const back = planChanges(first, state.recorded(first));
+    expect([back.create, back.update, back.destroy]).toEqual([['a.x', 'a.m'], ['a.y'], ['a.z']]);
+    const forth = planChanges(second, state.recorded(second));
+    expect([forth.create, forth.update]).toEqual([['a.z'], ['a.y']]);
   });
 
   it('names a circle where there is one, and it is one', () => {

@@ -337,7 +337,7 @@ describe.concurrent('commands', () => {
     data,
   });
 
-  it('tell their callback how it goes, signed; and what they made is well once its status endpoint says so', async () => {
+  it('tell their callback how it goes, signed; and what they made is well once its status endpoint says so, and gone when that is planned', async () => {
     const ns = 'callbacks';
     const calls: { readonly headers: Record<string, string>; readonly text: string }[] = [];
     let status = 503;
@@ -394,6 +394,17 @@ describe.concurrent('commands', () => {
         expect(changed.state).toBe('Deployed-OK');
         expect(changed).not.toHaveProperty('health');
       },
+      { timeout: 20_000, interval: 50 },
+    );
+    const destructionPlannedOn = new Date(Date.now() + 2_000).toISOString();
+    await finish(await api.put(`environments/e?ns=${ns}`, { destructionPlannedOn }));
+    await vi.waitFor(
+      async () =>
+        expect(await environmentOf(ns, 'e')).toMatchObject({
+          state: 'Destroyed',
+          destructionWarnedOn: expect.any(String),
+          destructionOperation: expect.stringMatching(/^op_/),
+        }),
       { timeout: 20_000, interval: 50 },
     );
     server.close();

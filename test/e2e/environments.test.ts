@@ -150,6 +150,10 @@ describe.concurrent('an environment', () => {
       state: expect.stringMatching(/^Deployed-(Validating|OK)$/),
       templates: [{ id: 'net', version: 1, parameters: { size: 3, owner: 'sea' } }],
     });
+    await vi.waitFor(
+      async () => expect(await environmentOf(ns, 'prod')).toMatchObject({ state: 'Deployed-OK', drift: [] }),
+      { timeout: 20_000, interval: 50 },
+    );
     expect((await api.get(`kv/env-e2e/prod?ns=${ns}`)).body).toEqual({ size: 3 });
     expect((await api.get(`resources?environment=prod&ns=${ns}`)).body).toMatchObject({
       items: all.map((id) => ({ id, environment: 'prod', status: 'ok', template: { id: 'net' } })),
@@ -270,6 +274,7 @@ describe.concurrent('an environment', () => {
         expectProblem(await api.post(path + query, body), status, field === undefined ? {} : { field });
       }
     }
+    expectProblem(await api.put(`environments/none?ns=${ns}`, { tags: [] }), 400, { field: 'name' });
     for (const [method, route] of [
       ['DELETE', 'environments/none'],
       ['DELETE', 'environments/none?dryRun'],

@@ -66,6 +66,12 @@ const putEnvironment = endpoint({
     }
     const environment = { ...body, id: params.id };
     const isThere = (await services.environments.find(ns, params.id)) !== undefined;
+    if (!isThere && body.name === undefined) {
+      throw invalid(`There is no environment "${params.id}" yet, and the field "name" is missing.`, {
+        field: 'name',
+        fix: 'Add it to create the environment.',
+      });
+    }
     const types = isThere
       ? (['environment.update', 'environment.create'] as const)
       : (['environment.create', 'environment.update'] as const);

@@ -10,13 +10,7 @@ import { GossipRegistry } from '../shared/federation/index.ts';
 import { Compactor, Retention } from '../shared/history/index.ts';
 import { isPublic } from '../shared/keyspace/index.ts';
 import { KeyValues } from '../shared/kv/index.ts';
-import {
-  Callbacks,
-  NotificationDeliveries,
-  NotificationTopic,
-  Replies,
-} from '../shared/notifications/index.ts';
-import type { CommandRule, FindExecutor, OperationCallbacks } from '../shared/operations/index.ts';
+import type { CommandRule, FindExecutor } from '../shared/operations/index.ts';
 import { connectBlob } from '../shared/platform/blob.ts';
 import { type Clock, systemClock } from '../shared/platform/clock.ts';
 import { openDatabase } from '../shared/platform/cosmos.ts';
@@ -25,12 +19,7 @@ import { Readiness } from '../shared/platform/readiness.ts';
 import { Sealer } from '../shared/platform/sealer.ts';
 import { connectServiceBus } from '../shared/platform/servicebus.ts';
 import { readSettings, type Settings } from '../shared/platform/settings.ts';
-import {
-  CONNECTIONS,
-  COSMOS_CONTAINERS,
-  SERVICE_BUS_QUEUES,
-  SERVICE_BUS_TOPICS,
-} from '../shared/platform/topology.ts';
+import { CONNECTIONS, COSMOS_CONTAINERS, SERVICE_BUS_QUEUES } from '../shared/platform/topology.ts';
 import {
   Alarms,
   AttachedRecords,
@@ -66,7 +55,6 @@ import {
   NesoiHooks,
   NextAttempts,
   OrderedDeliveries,
-  type Publication,
   Recovery,
   Repair,
   Replays,
@@ -83,10 +71,19 @@ import {
   environmentServices,
 } from './environment-services.ts';
 import { lazily } from './lazily.ts';
+import {
+  type NotificationParts,
+  type NotificationServices,
+  notificationServices,
+} from './notification-services.ts';
 import { type OperationParts, type OperationServices, operationServices } from './operation-services.ts';
 
 /** What handlers and triggers work with. Every member is made at its first use, so that nothing connects at import. */
-export interface Services extends BundleServices, EnvironmentServices, OperationServices {
+export interface Services
+  extends BundleServices,
+    EnvironmentServices,
+    NotificationServices,
+    OperationServices {
   readonly settings: Settings;
   readonly clock: Clock;
   readonly random: Random;
@@ -114,7 +111,6 @@ export interface Services extends BundleServices, EnvironmentServices, Operation
   readonly nesoiHooks: NesoiHooks;
   readonly fanOut: FanOut;
   readonly deliveries: Deliveries;
-  readonly notificationDeliveries: NotificationDeliveries;
   readonly ordered: OrderedDeliveries;
   readonly activation: Activation;
   readonly consents: Consents;
@@ -125,7 +121,6 @@ export interface Services extends BundleServices, EnvironmentServices, Operation
   readonly statistics: Statistics;
   readonly deadLetters: DeadLetters;
   readonly brokerDeadLetters: BrokerDeadLetters;
-  readonly operationCallbacks: OperationCallbacks;
 }
 
 let ofThisProcess: Services | undefined;
@@ -141,7 +136,7 @@ export function services(): Services {
 }
 
 /** What only other services work with. */
-interface Parts extends Services, BundleParts, EnvironmentParts, OperationParts {
+interface Parts extends Services, BundleParts, EnvironmentParts, NotificationParts, OperationParts {
   readonly leases: Leases;
   readonly alarms: Alarms;
   readonly exchange: Exchange;
@@ -156,8 +151,6 @@ interface Parts extends Services, BundleParts, EnvironmentParts, OperationParts 
   readonly endpointGate: EndpointGate;
   readonly endpointStorage: EndpointStorage;
   readonly deliverySender: Promise<ServiceBusSender>;
-  readonly notificationSender: Promise<ServiceBusSender>;
-  readonly publications: readonly Publication[];
 }
 
 /** The services over some settings. */
@@ -226,6 +219,7 @@ export function composeServices(settings: Settings): Services {
 
     ...bundleServices(endpointPolicy),
     ...environmentServices(),
+    ...notificationServices(),
     ...operationServices(),
     exchange: () => createExchange(endpointPolicy),
     findExecutor: () =>
@@ -304,36 +298,6 @@ export function composeServices(settings: Settings): Services {
     deliveryStorage: () => new DeliveryStorage(app.database.container(COSMOS_CONTAINERS.deliveries.id)),
     deliverySender: async () => (await app.serviceBus).createSender(SERVICE_BUS_QUEUES.deliveries.name),
     deliveryQueue: () => new ServiceBusDeliveryQueue(() => app.deliverySender),
-    notificationSender: async () =>
-      (await app.serviceBus).createSender(SERVICE_BUS_TOPICS.notifications.name),
-    publications: () => {
-      const publicUrl = settings.SKERRY_PUBLIC_URL;
-      return [
-        new NotificationTopic({ sender: () => app.notificationSender, publicUrl }),
-        new Replies({
-          records: app.records,
-          open: async (target) => (await app.serviceBus).createSender(target),
-          publicUrl,
-        }),
-      ];
-    },
-    notificationDeliveries: () =>
-      new NotificationDeliveries({
-        records: app.records,
-        publications: app.publications,
-        storage: app.deliveryStorage,
-        queue: app.deliveryQueue,
-        clock,
-        random,
-        retrySeconds: settings.SKERRY_WEBHOOK_RETRY_SECONDS,
-      }),
-    operationCallbacks: () =>
-      new Callbacks({
-        subscriptions: app.subscriptions,
-        consents: app.consents,
-        clock,
-        baseUrl: settings.SKERRY_PUBLIC_URL ?? `https://${settings.WEBSITE_HOSTNAME}`,
-      }),
     fanOut: () =>
       new FanOut({
         ordered: app.ordered,

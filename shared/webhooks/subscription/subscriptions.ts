@@ -20,6 +20,7 @@ import type { EndpointPolicy } from '../endpoint/endpoint-policy.ts';
 import { removeFailingEndpoint } from '../endpoint/failing-endpoints.ts';
 import { withOrdering } from './ordering.ts';
 import { checkHeaders, headersPlace, sealHeaders } from './own-headers.ts';
+import { checkHookInput, checkSignature } from './replaceable.ts';
 import { newSigningKey, signingKeyPlace, withNewKey, withoutExpiredKeys } from './signing-keys.ts';
 import {
   currentValue,
@@ -392,28 +393,6 @@ function existing(
   }
   checkPrecondition(precondition, current);
   return current;
-}
-
-/** Nesoi addresses its hooks by resource and name, and knows one format. */
-function checkHookInput({ name, key }: SubscriptionValue, input: SubscriptionInput): void {
-  const { name: _, key: __, endpoint: ___, ...others } = input;
-  const [other] = Object.entries(others).find(([, value]) => value !== undefined) ?? [];
-  const field = name !== input.name ? 'name' : key !== input.key ? 'key' : other;
-  if (field !== undefined) {
-    throw conflict('A hook that was registered through /app or /srv keeps all but its endpoint.', {
-      field,
-      fix: 'Leave out all but name, key and endpoint, of which only the endpoint may change; or create another subscription, and delete this one.',
-    });
-  }
-}
-
-function checkSignature(id: string, { signing }: SubscriptionValue, { signature }: SubscriptionInput): void {
-  if (signature !== undefined && signature !== signing?.[0]?.version) {
-    throw conflict('Replacing a subscription does not change how it is signed.', {
-      field: 'signature',
-      fix: `Leave it out, or change it by POST /api/v1/subscriptions/${id}/rotate-secret.`,
-    });
-  }
 }
 
 function noSubscription(id: string): SkerryError {

@@ -2,9 +2,11 @@ import type { Writable } from 'node:stream';
 
 /** The last lines of a terminal, which are drawn anew in their place; what is printed goes above them and stays. */
 export interface LiveRegion {
-  print(lines: readonly string[]): void;
-  /** Shows these lines instead of those that it showed; no more of them than the terminal has room for. */
-  draw(lines: readonly string[]): void;
+  /**
+   * @param printed stay.
+   * @param live are shown instead of those before, as far as the terminal has room for them.
+   */
+  show(printed: readonly string[], live: readonly string[]): void;
 }
 
 interface Terminal extends Writable {
@@ -19,21 +21,15 @@ const DEFAULT_ROWS = 24;
 export function openLiveRegion(out: Terminal, isTerminal: boolean): LiveRegion {
   let drawn: readonly string[] = [];
   return {
-    print(lines) {
-      write(lines, drawn);
-    },
-    draw(lines) {
-      if (isTerminal) write([], lines.slice(0, (out.rows || DEFAULT_ROWS) - 1));
+    show(printed, live) {
+      const shown = isTerminal ? live.slice(0, (out.rows || DEFAULT_ROWS) - 1).map(fit) : [];
+      if (printed.length === 0 && shown.join('\n') === drawn.join('\n')) return;
+      // Up to the first line of the region, and everything below it is cleared.
+      const back = drawn.length === 0 ? '' : `\u001b[${drawn.length}A\r\u001b[J`;
+      drawn = shown;
+      out.write(back + [...printed, ...shown].map((line) => `${line}\n`).join(''));
     },
   };
-
-  function write(printed: readonly string[], live: readonly string[]): void {
-    // Up to the first line of the region, and everything below it is cleared.
-    const back = drawn.length === 0 ? '' : `\u001b[${drawn.length}A\r\u001b[J`;
-    drawn = live.map((line) => fit(line));
-    const text = [...printed, ...drawn].map((line) => `${line}\n`).join('');
-    if (back !== '' || text !== '') out.write(`${back}${text}`);
-  }
 
   /** A line that wraps would be two, and the next picture would leave one of them. */
   function fit(line: string): string {

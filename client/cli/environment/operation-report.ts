@@ -29,19 +29,19 @@ export class OperationReport {
       this.#output.event({ operation: facts, changed }, () => '');
       return;
     }
-    if (!this.#isIntroduced) this.#region.print([introduce(operation)]);
-    this.#isIntroduced = true;
     const width = nameWidthOf(steps);
-    const print = (step: OperationStep) => this.#paint(step, showStep(step, width));
+    const lineOf = (step: OperationStep) => showStep(step, width);
     const isLive = this.#output.isTerminal;
     const news = changed.filter((step) => isToldOnce(step, isLive) && this.#isNews(step));
-    this.#region.print(news.flatMap((step) => [print(step), ...logOf(step)]));
-    if (operation.endedAt === undefined) {
-      this.#region.draw([...steps.filter(isUnderWay).map(print), summarize(operation, steps)]);
-    } else {
-      this.#region.draw([]);
-      this.#region.print([conclude(operation)]);
-    }
+    const isOver = operation.endedAt !== undefined;
+    const printed = [
+      ...(this.#isIntroduced ? [] : [introduce(operation)]),
+      ...news.flatMap((step) => [this.#paint(step, lineOf(step)), ...logOf(step)]),
+      ...(isOver ? [conclude(operation)] : []),
+    ];
+    this.#isIntroduced = true;
+    const live = isOver ? [] : [...steps.filter(isUnderWay).map(lineOf), summarize(operation, steps)];
+    this.#region.show(printed, live);
   }
 
   /** What a line would repeat is not told again, such as a step that is looked after while it runs. */

@@ -57,12 +57,10 @@ export class Advance {
         continue;
       }
       if (operation !== undefined) {
+        await this.#concluded(operation);
         await this.end(operation, await this.#endOf(operation, active));
       }
       await this.#moveOn(lane, seen);
-      if (operation !== undefined) {
-        await this.#concluded(operation);
-      }
     }
   }
 

@@ -46,7 +46,7 @@ export interface CommandRule<Data = Json> {
    * What the sweep is to look at from now on (shared/records/leases/alarms.ts): its alarm is raised before `begin` is committed.
    */
   alarms?(operation: Operation<Data>): readonly { readonly scope: Scope; readonly key: string }[];
-  /** Goes on with what `conclude` left to be done, once the lane is free. What it throws is logged alone: an alarm comes to it later. */
+  /** Goes on with what `conclude` left to be done, before the operation counts as over: of some seconds at most. What it throws is logged alone, as an alarm comes to it later. */
   concluded?(operation: Operation<Data>): Promise<void>;
   /**
    * What becoming active changes.

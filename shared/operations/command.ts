@@ -2,15 +2,18 @@ import { z } from 'zod';
 import { nameSchema } from '../platform/http/name.ts';
 import { webUrlSchema } from '../platform/http/web-url.ts';
 
+/** Operation ids part them by line feeds (operation-id.ts); CloudEvents have no control characters in texts anyway. */
+const ONE_LINE = /^[^\r\n]+$/;
+
 /** Attributes of a command as a CloudEvent 1.0 in structured JSON; `data` is checked by the rule of the type. */
 export const commandEventSchema = z.looseObject({
   specversion: z.literal('1.0'),
   id: z
     .string()
-    .min(1)
     .max(256)
+    .regex(ONE_LINE, 'must be one line of text')
     .describe('With `source` it names the command for ever: sent twice, it is done once.'),
-  source: z.string().min(1).max(512),
+  source: z.string().max(512).regex(ONE_LINE, 'must be one line of text'),
   type: z.string().max(128),
   datacontenttype: z.string().optional(),
   time: z.iso.datetime({ offset: true }).optional(),

@@ -42,7 +42,12 @@ it('makes a failed operation of what is no command but has an id, and logs the r
   expect([what, session]).toEqual(['refuse', 'place']);
   expect(command).toMatchObject({ id: '1', source: '/ci', type: '', ns: 'default', actor: 'bus:/ci' });
   expect(reason).toContain('specversion');
-  for (const body of ['no JSON', 7, null, { ...VALID, id: undefined }, { ...VALID, source: '' }]) {
+  const unnamed = [
+    { ...VALID, id: undefined },
+    { ...VALID, source: '' },
+    { ...VALID, source: '/ci\n1' },
+  ];
+  for (const body of ['no JSON', 7, null, ...unnamed]) {
     expect(await take(body)).toEqual(['logged']);
   }
 });

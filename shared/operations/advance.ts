@@ -1,6 +1,6 @@
 import type { Clock } from '../platform/clock.ts';
 import { toTimestamp } from '../platform/clock.ts';
-import { isRefusal, SkerryError, unprocessable } from '../platform/errors.ts';
+import { isRefusal, isUnavailable, SkerryError, unprocessable } from '../platform/errors.ts';
 import type { Records } from '../records/index.ts';
 import { checkPlan } from './check-plan.ts';
 import type { Operation, OperationEnd } from './command-rule.ts';
@@ -112,7 +112,20 @@ export class Advance {
       over.add(id);
       operation = undefined;
     }
-    await this.#options.lanes.moveOn(lane, seen, { over, operation });
+    const refusal = operation && (await this.#refusalOf(operation));
+    await this.#options.lanes.moveOn(lane, seen, { over, operation, refusal });
+  }
+
+  /** Why an operation whose turn has come cannot be done as things stand. */
+  async #refusalOf({ ns, type, data }: Operation): Promise<SkerryError | undefined> {
+    try {
+      await this.#options.rules.get(type).check(ns, data);
+      return undefined;
+    } catch (error) {
+      if (isUnavailable(error)) throw error;
+      // A fault of Skerry itself shows once more, and is told of, when the plan is made.
+      return isRefusal(error) ? error : undefined;
+    }
   }
 
   /** Works on the active operation; false while its steps are under way. */

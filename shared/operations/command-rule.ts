@@ -35,7 +35,8 @@ export interface CommandRule<Data = Json> {
   readonly schema: z.ZodType<Data>;
   lane(ns: string, data: Data): Lane;
   /**
-   * Whether it can be done as things stand, asked when the command comes and before it is accepted over HTTP.
+   * Whether it can be done as things stand: asked when the command comes, unless it is to wait on the bus, and again when it has waited. What it
+   * refuses fails, or over HTTP is not accepted, and nothing was written.
    *
    * @throws SkerryError with what is wrong.
    */

@@ -10,7 +10,7 @@ import type { Advance } from './advance.ts';
 import type { Command } from './command.ts';
 import type { Operation } from './command-rule.ts';
 import type { CommandRules, KnownCommand } from './command-rules.ts';
-import type { Lane } from './lane.ts';
+import { isFree, type Lane } from './lane.ts';
 import { checkRoom, type Lanes } from './lanes.ts';
 import { MAX_REASON_CHARACTERS } from './limits.ts';
 import {
@@ -139,7 +139,12 @@ export class Commands {
     try {
       if (standing === undefined) {
         const known = rules.check(command);
-        checkSession(known.rule.lane(ns, known.data), session);
+        const lane = known.rule.lane(ns, known.data);
+        checkSession(lane, session);
+        // Who has to wait is asked when the turn comes: others change meanwhile what there is.
+        if (isFree(await this.#options.lanes.read(lane))) {
+          await known.rule.check(ns, known.data);
+        }
         accepted = await this.#take(command, known);
       } else {
         accepted = await this.resume(standing);

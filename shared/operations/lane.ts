@@ -32,6 +32,11 @@ export const FREE_LANE: LaneValue = { waiting: [], fence: 0 };
 /** Operations that wait in a lane at the most. */
 export const MAX_WAITING = 100;
 
+/** Whether who comes now is the next. */
+export function isFree({ active, waiting }: LaneValue): boolean {
+  return active === undefined && waiting.length === 0;
+}
+
 /** Whether the operation has the lane, or waits for it. */
 export function isInLane({ active, waiting }: LaneValue, operation: string): boolean {
   return active?.operation === operation || waiting.includes(operation);

@@ -3,7 +3,15 @@ import { SkerryError, tooManyRequests, unavailable } from '../platform/errors.ts
 import type { Alarms, Decisions, Json, RaisedAlarm, Records } from '../records/index.ts';
 import type { CommandRule, Current, Operation, OperationEnd, Writes } from './command-rule.ts';
 import type { CommandRules } from './command-rules.ts';
-import { type ActiveOperation, FREE_LANE, isInLane, type Lane, type LaneValue, MAX_WAITING } from './lane.ts';
+import {
+  type ActiveOperation,
+  FREE_LANE,
+  isFree,
+  isInLane,
+  type Lane,
+  type LaneValue,
+  MAX_WAITING,
+} from './lane.ts';
 import type { StepValue } from './operation.ts';
 
 /*
@@ -16,7 +24,7 @@ import type { StepValue } from './operation.ts';
  * 2. What an operation changes of its lane's scope is decided with the lane, and only while the operation is the active one.
  * 3. An end is decided in the lane, with what `conclude` changes; then the operation's record says so; only then the lane is let go of, and the
  *    next becomes active, in one transaction. So whoever sees an operation over sees what came of it, and there is always at most one active.
- * 4. What `begin` refuses becomes active all the same, with its end decided: nobody can begin it while its record is being written.
+ * 4. What `check` or `begin` refuses becomes active all the same, with its end decided: nobody can begin it while its record is being written.
  */
 
 const AUTHOR = { actor: 'system:operations' };
@@ -60,8 +68,8 @@ export class Lanes {
         if (isInLane(value, operation.id)) {
           return { writes: [], found: undefined };
         }
-        const { active, waiting, fence } = value;
-        if (active === undefined && waiting.length === 0 && fence === seen.fence) {
+        const { waiting, fence } = value;
+        if (isFree(value) && fence === seen.fence) {
           return { ...this.#begun(lane, value, { operation, rule, alarms, current }), found: undefined };
         }
         checkRoom(value);
@@ -76,14 +84,19 @@ export class Lanes {
    * @param seen the lane, read before the records of those that wait.
    * @param next.over those that are over.
    * @param next.operation the first of the others.
+   * @param next.refusal why that cannot be done as things stand.
    * @returns whether it went as seen.
    */
   async moveOn(
     lane: Lane,
     seen: LaneValue,
-    next: { readonly over: ReadonlySet<string>; readonly operation?: Operation | undefined },
+    next: {
+      readonly over: ReadonlySet<string>;
+      readonly operation?: Operation | undefined;
+      readonly refusal?: SkerryError | undefined;
+    },
   ): Promise<boolean> {
-    const { operation } = next;
+    const { operation, refusal } = next;
     const move = async (keys: readonly string[], begin: (value: LaneValue, current: Current) => Writes) =>
       await this.#transact<boolean>(lane, keys, (value, current) => {
         if (value.fence !== seen.fence || value.active?.operation !== seen.active?.operation) {
@@ -103,7 +116,7 @@ export class Lanes {
             ? this.#begun(
                 lane,
                 { ...value, waiting: value.waiting.slice(1) },
-                { operation, rule, alarms, current },
+                { operation, rule, alarms, current, refusal },
               ).writes
             : [put(lane, value)],
         ),
@@ -155,7 +168,11 @@ export class Lanes {
   }
 
   /** The lane that an operation has made its own, with what that changes; or with the reason why not. */
-  #begun(lane: Lane, value: LaneValue, { operation, rule, alarms, current }: Beginning): { writes: Writes } {
+  #begun(
+    lane: Lane,
+    value: LaneValue,
+    { operation, rule, alarms, current, refusal }: Beginning,
+  ): { writes: Writes } {
     if (!alarms.every((alarm) => alarm.isRecent())) {
       throw new NeedsAlarms();
     }
@@ -167,6 +184,7 @@ export class Lanes {
       return { writes: [withActive({ outcome: 'cancelled' })] };
     }
     try {
+      if (refusal !== undefined) throw refusal;
       const writes = rule.begin({ ...operation, fence }, current, this.#options.clock.now());
       return { writes: [...writes, withActive({})] };
     } catch (error) {
@@ -214,6 +232,7 @@ interface Beginning {
   readonly rule: CommandRule;
   readonly alarms: readonly RaisedAlarm[];
   readonly current: Current;
+  readonly refusal?: SkerryError | undefined;
 }
 
 function put({ key }: Lane, value: LaneValue): Writes[number] {

@@ -9,14 +9,14 @@ import {
 import { readFlatXml } from './read-flat-xml.ts';
 
 /** What the controller's source calls the members in XML. */
-const XML_NAMES: Readonly<Record<string, string>> = {
-  ID: '_key',
-  Name: 'name',
-  Description: 'description',
-  CreatedOn: 'created_on',
-  DestroyedOn: 'destroyed_on',
-  DestructionPlannedOn: 'destruction_planned_on',
-};
+const XML_NAMES: ReadonlyMap<string, string> = new Map([
+  ['ID', '_key'],
+  ['Name', 'name'],
+  ['Description', 'description'],
+  ['CreatedOn', 'created_on'],
+  ['DestroyedOn', 'destroyed_on'],
+  ['DestructionPlannedOn', 'destruction_planned_on'],
+]);
 
 const text = z.string().max(2_000);
 const time = z.iso.datetime({ offset: true }).nullable().default(null);
@@ -53,7 +53,7 @@ function readMembers({ bytes, contentType }: RawContent): unknown {
       throw invalid(`The body is a "${root}", not an "Environment".`, { fix: 'Send an Environment.' });
     }
     const given = members.filter(([, value]) => value !== '');
-    return Object.fromEntries(given.map(([name, value]) => [XML_NAMES[name] ?? name, value]));
+    return Object.fromEntries(given.map(([name, value]) => [XML_NAMES.get(name) ?? name, value]));
   }
   throw new SkerryError('unsupported-media-type', 'The Content-Type is neither JSON nor XML.', {
     field: 'Content-Type',

@@ -13,7 +13,15 @@ const OPEN = /<([A-Za-z_][\w.-]{0,99})\s*(\/?)>/y;
 const CLOSE = /<\/([A-Za-z_][\w.-]{0,99})\s*>/y;
 const TEXT = /[^<]*/y;
 const REFERENCE = /&(?:#x([0-9A-Fa-f]{1,6})|#(\d{1,7})|(\w{1,9}));|&/g;
-const ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
+const ENTITIES: ReadonlyMap<string, string> = new Map([
+  ['amp', '&'],
+  ['lt', '<'],
+  ['gt', '>'],
+  ['quot', '"'],
+  ['apos', "'"],
+]);
+/** What XML can hold (XML 1.0, section 2.2). */
+const CHARACTER = /^[\t\n\r\u{20}-\u{D7FF}\u{E000}-\u{FFFD}\u{10000}-\u{10FFFF}]$/u;
 
 /**
  * Reads XML that is no more than a list of named texts: without attributes, document types and elements in elements, so that nothing in it
@@ -58,11 +66,11 @@ export function readFlatXml(bytes: Uint8Array): FlatXml {
 
 function readText(text: string, position: number): string {
   return text.replace(REFERENCE, (_, hex?: string, decimal?: string, name?: string) => {
-    const known = name === undefined ? undefined : ENTITIES[name];
     const code = hex === undefined ? Number(decimal) : Number.parseInt(hex, 16);
-    if (known !== undefined) return known;
-    if (!(code <= 0x10_ff_ff)) throw malformed(position);
-    return String.fromCodePoint(code);
+    const character = code <= 0x10_ff_ff ? String.fromCodePoint(code) : '';
+    const meant = name === undefined ? character : ENTITIES.get(name);
+    if (meant === undefined || !CHARACTER.test(meant)) throw malformed(position);
+    return meant;
   });
 }
 

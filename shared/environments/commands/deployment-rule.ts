@@ -88,6 +88,7 @@ abstract class DeploymentRule<Data extends { readonly environment: EnvironmentCh
     const { id } = operation.data.environment;
     const value = environmentIn(current, id);
     this.checkStanding(operation.ns, id, value);
+    checkDestruction(operation.data.environment, now);
     return putEnvironment(current, id, this.begun(operation, value, now));
   }
 
@@ -213,19 +214,21 @@ function withDestruction(value: EnvironmentValue, plannedOn: string | null): Env
   return { ...rest, ...(planned !== undefined && { destructionPlannedOn: planned }) };
 }
 
+/** The last that can be written as RFC 3339 in UTC. */
+const LAST_TIME = Date.parse('9999-12-31T23:59:59.999Z');
+
 function checkDestruction({ destructionPlannedOn }: EnvironmentChange, now: number): void {
-  const isPast = destructionPlannedOn != null && Date.parse(destructionPlannedOn) <= now;
-  refuseFaults(
-    isPast
-      ? [
-          {
-            path: ['destructionPlannedOn'],
-            detail: `${destructionPlannedOn} is over.`,
-            fix: 'Plan it for later, or destroy the environment now.',
-          },
-        ]
-      : [],
-  );
+  if (destructionPlannedOn == null) return;
+  const planned = Date.parse(destructionPlannedOn);
+  const path = ['destructionPlannedOn'];
+  if (planned <= now) {
+    const fix = 'Plan it for later, or destroy the environment now.';
+    refuseFaults([{ path, detail: `${destructionPlannedOn} is over.`, fix }]);
+  }
+  if (planned > LAST_TIME) {
+    const fix = 'Plan it for earlier, or not at all.';
+    refuseFaults([{ path, detail: `${destructionPlannedOn} is after the year 9999.`, fix }]);
+  }
 }
 
 function checkActive(record: StoredRecord<Json> | undefined, operation: string): void {

@@ -239,6 +239,24 @@ describe('an environment', () => {
     expect([again.kind, again.fix]).toEqual(['conflict', expect.stringContaining('forget=true')]);
   });
 
+  it.each([
+    ['2001-01-01T00:00:00+02:00', 'is over'],
+    ['9999-12-31T23:59:59-12:00', 'after the year 9999'],
+  ])(
+    'is not planned to be destroyed on %s, also where nobody asked before its turn came',
+    async (destructionPlannedOn, word) => {
+      for (const type of ['environment.create', 'environment.update']) {
+        const rule = rules.get(type);
+        const data = { environment: { id: 'dated', name: 'D', destructionPlannedOn } };
+        const operation = { id: 'op_1', ns: NS, type, data, actor: 'test' } as unknown as Operation;
+        const value = { state: 'Deployed-OK' };
+        const standing = new Map([[environmentKey('dated'), { value }]]) as unknown as Current;
+        const current = type === 'environment.create' ? new Map() : standing;
+        expect(() => rule?.begin(operation, current, systemClock.now())).toThrow(word);
+      }
+    },
+  );
+
   it('that fails on the way is made whole by an update, which makes what was never made', async () => {
     await put('shop', {
       actions: [ACTION].map((action) => ({

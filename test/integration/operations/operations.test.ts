@@ -149,6 +149,7 @@ it('makes a failed operation of a command from the bus that cannot be done, and 
     [{ ...buildCommand('type', {}), type: 'test.nothing' }, place, 'test.nothing'],
     [buildCommand('data', { place, steps: 1 }), place, 'data.steps'],
     [buildCommand('session', { place, steps: [] }), 'elsewhere', 'session'],
+    [buildCommand('bus-check', { place, steps: [], refusedBy: 'check' }), place, 'refused by check'],
   ] as const;
   for (const [command, session, word] of cases) {
     const failed = await process.commands.accept(command, session);
@@ -164,6 +165,22 @@ it('makes a failed operation of a command from the bus that cannot be done, and 
   await expect(process.commands.send(refused)).rejects.toMatchObject({ kind: 'unprocessable' });
   await run();
   expect((await process.lanes.read(laneOf(place))).fence).toBe(0);
+});
+
+it('asks again whether it can be done when a command has waited, and changes nothing where it cannot', async () => {
+  const { process, run, built } = newWorld();
+  const place = newPlace();
+  const first = buildCommand('first', { place, steps: chain('a'), refusedBy: 'begin' });
+  const second = buildCommand('second', { place, steps: chain('a'), refusedBy: 'check' });
+  await process.commands.send(first);
+  const { id, state } = await process.commands.accept(second, place);
+  expect(state).toBe('queued');
+  await run();
+  expect(await process.operations.get(NS, id)).toMatchObject({
+    state: 'failed',
+    error: { reason: 'It is refused by check.' },
+  });
+  expect(await built(place)).toBeUndefined();
 });
 
 it('fails what begin or plan refuses, and lets the next one begin; begin leaves nothing behind', async () => {

@@ -31,6 +31,10 @@ describe('XML of one element with texts in it', () => {
     ['<a><b>&c;</b></a>', 6],
     ['<a><b>&</b></a>', 6],
     ['<a><b>&#x110000;</b></a>', 6],
+    ['<a><b>&#0;</b></a>', 6],
+    ['<a><b>&#xD800;</b></a>', 6],
+    ['<a><b>&valueOf;</b></a>', 6],
+    ['<a><b>&__proto__;</b></a>', 6],
     ['<a/><a/>', 4],
   ])('is refused with the place of the fault: %s', (text, position) => {
     expect(() => read(text)).toThrow(`(at position ${position})`);

@@ -1,13 +1,7 @@
 import { z } from 'zod';
-import { nameSchema } from '../platform/http/index.ts';
+import { nameSchema, webUrlSchema } from '../platform/http/index.ts';
 import type { Json } from '../records/index.ts';
-import {
-  ANY_RESOURCE_ID_PATTERN,
-  MEMBER_ID_PATTERN,
-  partIdSchema,
-  tagSchema,
-  WEB_URL_PATTERN,
-} from './name.ts';
+import { ANY_RESOURCE_ID_PATTERN, MEMBER_ID_PATTERN, partIdSchema, tagSchema } from './name.ts';
 import { MAX_TEMPLATE_VERSION } from './templates/template.ts';
 
 /** Not a record, which would lose a member named `__proto__` without a word, rather than to refuse it. */
@@ -18,9 +12,7 @@ export const parameterValuesSchema = z
   )
   .meta({ type: 'object', additionalProperties: true, description: 'Values of parameters by name.' });
 
-const urlsSchema = z
-  .array(z.string().max(2_000).regex(WEB_URL_PATTERN, 'must be an http or https URL without a user in it'))
-  .max(50);
+export const urlsSchema = z.array(webUrlSchema).max(50);
 
 /** The members of an environment as they are sent. */
 export const environmentShape = {

@@ -20,11 +20,3 @@ export const GROUP_PREFIX = 'group:';
 
 /** Of a resource, also of one that was written down by hand, which has no dot. */
 export const ANY_RESOURCE_ID_PATTERN = /^[0-9A-Za-z_-]{1,60}(?:\.[0-9A-Za-z_-]{1,60})?$/;
-
-/** Of an http or https URL, without a user in it; says nothing of whether the port is one. */
-export const WEB_URL_PATTERN =
-  /^[Hh][Tt][Tt][Pp][Ss]?:\/\/(?:\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._~-]+)(?::[0-9]{1,5})?(?:[/?#][^\s]*)?$/;
-
-export function isWebUrl(text: string): boolean {
-  return WEB_URL_PATTERN.test(text) && URL.canParse(text);
-}

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ENVIRONMENT_STATES } from '../../../shared/environments/index.ts';
-import { list, webUrlSchema } from '../../../shared/platform/http/index.ts';
+import { list, revisionTag } from '../../../shared/platform/http/index.ts';
 import { jsonValueSchema } from '../json-value.ts';
 
 /** What is written down by hand has no dot: nothing that a template makes is ever called so. */
@@ -21,8 +21,6 @@ export const inputTagsSchema = z
   .array(z.strictObject({ name: z.string().min(1).max(128), value: z.string().max(256) }))
   .max(50)
   .default([]);
-
-export const urlsSchema = z.array(webUrlSchema).max(50);
 
 export const tagFilter = list(z.string().min(1).max(400)).describe(
   '`NAME:VALUE`; given repeatedly, those that have all of them.',
@@ -110,3 +108,8 @@ export const resourceGroupSchema = z.strictObject({
   dependencies: dependenciesSchema,
   ...dates,
 });
+
+/** What the headers of an answer say of the item in it. */
+export function factsOf({ revision }: { readonly revision: number }) {
+  return { etag: revisionTag(revision), revision };
+}

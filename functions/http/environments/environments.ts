@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { ENVIRONMENT_STATES, unknownEnvironment } from '../../../shared/environments/index.ts';
-import { answerRead, json, paging, revisionTag } from '../../../shared/platform/http/index.ts';
+import { answerRead, json, paging } from '../../../shared/platform/http/index.ts';
 import { endpoint } from '../endpoint.ts';
-import { environmentSchema, tagFilter } from './environment-shape.ts';
+import { environmentSchema, factsOf, tagFilter } from './environment-shape.ts';
 
 const listEnvironments = endpoint({
   name: 'listEnvironments',
@@ -48,7 +48,7 @@ const getEnvironment = endpoint({
       throw unknownEnvironment(ns, params.id);
     }
     const { environment, revision } = found;
-    return answerRead(headers, { etag: revisionTag(revision), revision }, () => environment);
+    return answerRead(headers, factsOf({ revision }), () => environment);
   },
 });
 

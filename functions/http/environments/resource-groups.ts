@@ -7,11 +7,11 @@ import {
   noContent,
   paging,
   readPrecondition,
-  revisionTag,
 } from '../../../shared/platform/http/index.ts';
 import { endpoint } from '../endpoint.ts';
 import {
   dependenciesSchema,
+  factsOf,
   handIdSchema,
   inputTagsSchema,
   resourceGroupSchema,
@@ -123,7 +123,3 @@ export const resourceGroupEndpoints = [
   putResourceGroup,
   deleteResourceGroup,
 ];
-
-function factsOf({ revision }: { readonly revision: number }) {
-  return { etag: revisionTag(revision), revision };
-}

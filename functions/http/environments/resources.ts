@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { urlsSchema } from '../../../shared/environments/index.ts';
 import {
   answerRead,
   canonicalLocation,
@@ -7,17 +8,16 @@ import {
   noContent,
   paging,
   readPrecondition,
-  revisionTag,
 } from '../../../shared/platform/http/index.ts';
 import { endpoint } from '../endpoint.ts';
 import {
   dependenciesSchema,
+  factsOf,
   handIdSchema,
   inputTagsSchema,
   resourceIdSchema,
   resourceSchema,
   tagFilter,
-  urlsSchema,
 } from './environment-shape.ts';
 
 const STATUSES = ['deploying', 'ok', 'failed', 'destroying'] as const;
@@ -126,7 +126,3 @@ const deleteResource = endpoint({
 });
 
 export const resourceEndpoints = [listResources, getResource, putResource, deleteResource];
-
-function factsOf({ revision }: { readonly revision: number }) {
-  return { etag: revisionTag(revision), revision };
-}

@@ -14,10 +14,10 @@ import {
   noContent,
   paging,
   readPrecondition,
-  revisionTag,
   wholeNumber,
 } from '../../../shared/platform/http/index.ts';
 import { endpoint } from '../endpoint.ts';
+import { factsOf } from './environment-shape.ts';
 
 /** Bytes; room for what JSON that is written for people has beside 256 KiB of content. */
 const MAX_BODY_BYTES = 512 * 1024;
@@ -182,7 +182,3 @@ export const templateEndpoints = [
   putTemplate,
   deleteTemplate,
 ];
-
-function factsOf({ revision }: { readonly revision: number }) {
-  return { etag: revisionTag(revision), revision };
-}

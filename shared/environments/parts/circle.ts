@@ -1,6 +1,6 @@
+import { sortTopologically } from '../../platform/sort-topologically.ts';
 import type { Dependency, ResourceGroupValue, ResourceValue } from '../environment.ts';
 import { GROUP_PREFIX } from '../name.ts';
-import { sortTopologically } from '../planning/graph.ts';
 
 /** What an environment is made of, by ids. */
 export interface PartsOfEnvironment {

@@ -1,5 +1,5 @@
+import { type Graph, sortTopologically } from '../../platform/sort-topologically.ts';
 import { GROUP_PREFIX } from '../name.ts';
-import { type Graph, sortTopologically } from './graph.ts';
 
 /** What there is to order. Ids are those of an environment: `TEMPLATE.ID`. */
 export interface GraphParts {

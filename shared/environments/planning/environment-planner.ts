@@ -1,9 +1,9 @@
 import type { PlannedStep } from '../../operations/index.ts';
+import { isWebUrl } from '../../platform/http/index.ts';
 import type { Records } from '../../records/index.ts';
 import type { EnvironmentValue, TemplateUse } from '../environment.ts';
 import type { EnvironmentChange } from '../environment-schema.ts';
 import { type Fault, refuseFaults } from '../faults.ts';
-import { isWebUrl } from '../name.ts';
 import { destroyed, readEnvironment, standing, unknownResource } from '../standing.ts';
 import { MAX_RESOURCES } from '../templates/template-schema.ts';
 import type { Templates } from '../templates/templates.ts';

@@ -1,8 +1,9 @@
 import type { PlannedAction } from '../../operations/index.ts';
+import { isWebUrl } from '../../platform/http/index.ts';
 import type { Json } from '../../records/index.ts';
 import type { Dependency, Tag, TemplateUse } from '../environment.ts';
 import type { Fault } from '../faults.ts';
-import { GROUP_PREFIX, isWebUrl } from '../name.ts';
+import { GROUP_PREFIX } from '../name.ts';
 import type { Action, ResourceDefinition, TemplateDefinition } from '../templates/template.ts';
 import {
   fillIn,

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { PlannedAction, PlannedStep, StepVerb } from '../../operations/index.ts';
 import { jsonEquals } from '../../platform/json-equals.ts';
+import { type Graph, reverse, sortTopologically } from '../../platform/sort-topologically.ts';
 import type { Json } from '../../records/index.ts';
 import type { ResourceGroupValue, ResourceValue, TemplateUse } from '../environment.ts';
 import { dependencyGraph, type GraphParts, groupNode } from './dependency-graph.ts';
 import type { ExpandedGroup, ExpandedResource, ResourceFacts } from './expand-template.ts';
-import { type Graph, reverse, sortTopologically } from './graph.ts';
 
 /** What an environment is to be made of; its graph has no circle, and names nothing that is not there. */
 export interface Wanted {

@@ -1,7 +1,8 @@
+import { isWebUrl } from '../../platform/http/index.ts';
 import type { Json } from '../../records/index.ts';
 import type { Dependency } from '../environment.ts';
 import { type Fault, namesOf } from '../faults.ts';
-import { GROUP_PREFIX, isWebUrl } from '../name.ts';
+import { GROUP_PREFIX } from '../name.ts';
 import { circleIn, dependencyGraph } from '../planning/dependency-graph.ts';
 import { namesIn, outputsUsed, resourcesUsedBy } from '../planning/expand-template.ts';
 import { InterpolationError, type Reference, referencesIn, write } from '../planning/interpolation.ts';

@@ -38,4 +38,4 @@ export {
   redirect,
   text,
 } from './response.ts';
-export { webUrlSchema } from './web-url.ts';
+export { isWebUrl, webUrlSchema } from './web-url.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { reverse, sortTopologically } from '../../../shared/environments/planning/graph.ts';
+import { reverse, sortTopologically } from '../../../shared/platform/sort-topologically.ts';
 import { printedSeed, runs } from '../../integration/seeded-runs.ts';
 
 const NODES = 12;

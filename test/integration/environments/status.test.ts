@@ -22,7 +22,7 @@ import { Actor, type Gate } from '../interleaving.ts';
 import { MemoryBus } from '../operations/memory-bus.ts';
 import { NS, OperationProcess } from '../operations/operation-process.ts';
 import { TestClock } from '../registry/registry-fixture.ts';
-import { runs } from '../seeded-runs.ts';
+import { printedSeed, runs } from '../seeded-runs.ts';
 import { gatedContainer } from '../sessions/gated-container.ts';
 
 const HOUR = 3_600;
@@ -302,7 +302,7 @@ describe('polling', () => {
     const world = new World();
     await world.seed({ state: 'Deployed-OK' }, ['a']);
     world.statuses.set(endpointOf('a'), 500);
-    await world.minutes(60);
+    await world.minutes(35);
     world.asked = [];
     await world.minutes(60);
     expect(world.asked.length).toBeGreaterThanOrEqual(4);
@@ -426,7 +426,8 @@ describe('the planned destruction', () => {
   });
 
   test('happens once whichever process dies where', async () => {
-    for (let killedAt = 1; ; killedAt += runs(3, 1)) {
+    const stride = runs(5, 1);
+    for (let killedAt = 1 + (printedSeed('planned destruction') % stride); ; killedAt += stride) {
       const world = new World();
       await world.seed({ state: 'Deployed-OK', destructionPlannedOn: at(world, -1) }, ['a']);
       const actor = new Actor();

@@ -37,7 +37,7 @@ function faultsError(first: Fault, faults: readonly Fault[]): SkerryError {
 
 /** Names for the end of a sentence: which there are, or that there are none. */
 export function namesOf(names: Iterable<string>): string {
-  const all = [...names];
+  const all = [...new Set(names)];
   const shown = all.slice(0, 10).map((name) => `"${name}"`);
   return all.length === 0 ? 'there is none' : `there are ${shown.join(', ')}${all.length > 10 ? ', …' : ''}`;
 }

@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { EnvironmentInput } from '../../environments/environment.ts';
 import type { Resource, ResourceInput } from '../../environments/resource.ts';
@@ -9,8 +10,10 @@ import {
   bringEnvironment,
   compareEnvironment,
   isWork,
+  templateIdsOf,
 } from '../environment/bring-environment.ts';
 import { followOperation, WAIT_FLAG } from '../environment/follow-operation.ts';
+import { nameFile } from '../environment/name-file.ts';
 import { pushTemplate, readTemplate } from '../environment/push-template.ts';
 import { isRemote, type Repository, withRepository } from '../environment/repository.ts';
 import { EXIT } from '../exit-code.ts';
@@ -45,7 +48,7 @@ export const bootstrapCommand = defineCommand({
         );
       }
       const bootstrap = new Bootstrap(context, isDry);
-      await bootstrap.recordOwn(environment, { location, repository: place });
+      await bootstrap.recordOwn(environment, { location, repository: describePlace(place, context.folder) });
       await bootstrap.pushTemplates(repository);
       return await bootstrap.bringEnvironments(repository, wait);
     });
@@ -55,7 +58,7 @@ export const bootstrapCommand = defineCommand({
 class Bootstrap {
   readonly #context: Omit<Context, 'readInput'>;
   readonly #isDry: boolean;
-  readonly #staleTemplates = new Set<string>();
+  readonly #staleTemplates = new Set<unknown>();
 
   constructor(context: Omit<Context, 'readInput'>, isDry: boolean) {
     this.#context = context;
@@ -99,7 +102,7 @@ class Bootstrap {
       const input = await readTemplate(definition, { folder, commit: undefined, signal });
       const isSame = this.#isDry
         ? isSameTemplate(await client.templates.get(id, { signal }), input)
-        : (await pushTemplate(client, id, input, signal)).unchanged;
+        : (await nameFile(definition.file, pushTemplate(client, id, input, signal))).unchanged;
       if (!isSame) this.#staleTemplates.add(id);
       this.#tell('template', id, isSame ? 'nothing' : 'push');
     }
@@ -109,15 +112,15 @@ class Bootstrap {
   async bringEnvironments({ environments }: Repository, wait: true | undefined): Promise<number | undefined> {
     const { client, signal } = this.#context;
     const operations: string[] = [];
-    for (const { id, content } of environments) {
+    for (const { id, content, file } of environments) {
       // Skerry says what is wrong with it.
       const input = { ...content, id } as unknown as EnvironmentInput;
-      const bringing = await this.#compare(input);
+      const bringing = await nameFile(file, this.#compare(input));
       if (!isWork(bringing) || this.#isDry) {
         this.#tell('environment', id, bringing);
         continue;
       }
-      const operation = await bringEnvironment(client, input, bringing, signal);
+      const operation = await nameFile(file, bringEnvironment(client, input, bringing, signal));
       this.#tell('environment', id, bringing, operation.id);
       operations.push(operation.id);
     }
@@ -130,9 +133,13 @@ class Bootstrap {
   /** A plan over templates that are not pushed yet cannot be made. */
   async #compare(input: EnvironmentInput): Promise<Bringing> {
     const { client, signal } = this.#context;
-    const isAhead = this.#isDry && (input.templates ?? []).some(({ id }) => this.#staleTemplates.has(id));
-    if (!isAhead) return await compareEnvironment(client, input, signal);
-    return (await client.environments.get(input.id, { signal })) === undefined ? 'create' : 'update';
+    if (this.#isDry && templateIdsOf(input).some((id) => this.#staleTemplates.has(id))) {
+      return (await client.environments.get(input.id, { signal })) === undefined ? 'create' : 'update';
+    }
+    const bringing = await compareEnvironment(client, input, signal);
+    // What would be refused is so now.
+    if (this.#isDry && isWork(bringing)) await client.environments.plan(input, { signal });
+    return bringing;
   }
 
   async #record(environment: string, id: string, input: ResourceInput): Promise<void> {
@@ -151,6 +158,16 @@ class Bootstrap {
         .trimEnd(),
     );
   }
+}
+
+/** A place as everybody may read it, wherever they are: a folder by its whole path, a URL without its password. */
+function describePlace(place: string, folder: string): string {
+  if (!isRemote(place)) return path.resolve(folder, place);
+  const url = URL.parse(place);
+  if (url === null || url.password === '') return place;
+  url.username = '';
+  url.password = '';
+  return url.href;
 }
 
 const IDLE: ReadonlySet<string> = new Set(['nothing', 'leave destroyed'] satisfies Bringing[]);

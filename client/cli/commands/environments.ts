@@ -183,9 +183,9 @@ function describe(environment: Environment, resources: readonly Resource[]): str
     entrypoints: orNone(entrypoints),
     'to be destroyed': environment.destructionPlannedOn,
     destroyed: environment.destroyedOn,
-    drift: orNone((environment.drift ?? []).map(({ resource = id }) => resource)),
+    health: environment.health && `${environment.health.state} since ${environment.health.since}`,
   });
-  if (resources.length === 0) return facts;
+  const drift = (environment.drift ?? []).map((one) => [one.resource, one.expected, one.observed]);
   const rows = resources.map(({ status, statusSince, health, detail, ...resource }) => [
     resource.id,
     status,
@@ -193,7 +193,11 @@ function describe(environment: Environment, resources: readonly Resource[]): str
     health?.state,
     detail ?? health?.detail ?? resource.drift,
   ]);
-  return `${facts}\n\n${formatTable(['RESOURCE', 'STATUS', 'SINCE', 'HEALTH', 'DETAIL'], rows)}`;
+  const tables = [
+    ...(rows.length === 0 ? [] : [formatTable(['RESOURCE', 'STATUS', 'SINCE', 'HEALTH', 'DETAIL'], rows)]),
+    ...(drift.length === 0 ? [] : [formatTable(['DRIFT OF', 'EXPECTED', 'OBSERVED'], drift)]),
+  ];
+  return [facts, ...tables].join('\n\n');
 }
 
 function orNone(texts: readonly string[]): string | undefined {

@@ -92,7 +92,11 @@ const cancel = defineCommand({
   examples: ['skerry op cancel op_3q2w8z6v1n5c7k4j9h0gdfbtyr'],
   async run({ args: { id }, client, output, signal }) {
     const operation = await client.operations.cancel(id, { signal });
-    output.document(operation, () => conclude(operation));
+    output.document(operation, () =>
+      operation.endedAt === undefined
+        ? `${id} is asked to end; "skerry op follow ${id}" shows how it does`
+        : conclude(operation),
+    );
     return undefined;
   },
 });

@@ -1,16 +1,19 @@
 import { collect } from '../collect.ts';
 import { defineCommand } from '../command.ts';
+import { nameFile } from '../environment/name-file.ts';
 import { type PushedTemplate, pushTemplate, readTemplate } from '../environment/push-template.ts';
 import { readDefinition } from '../environment/read-definition.ts';
+import { inOrder, refuseTwins } from '../environment/repository.ts';
 import { formatTable } from '../format-table.ts';
 import { notFound } from '../not-found.ts';
+import type { Output } from '../output.ts';
 import { showFacts } from '../show-facts.ts';
 
 const push = defineCommand({
   name: 'template push',
   summary: 'Makes versions of templates from files',
   notes:
-    'FILE is JSON or YAML, as docs/environments.md has it; without "id" its name is the id. Content that the newest version has makes no new one. Templates that others depend on come first. The commit is the last one that changed the file, where git has the file as it is.',
+    'FILE is JSON or YAML, as docs/environments.md has it; without "id" its name is the id. Content that the newest version has makes no new one. Templates are pushed behind those that they depend on, in whichever order the files are named. The commit is the last one that changed the file, where git has the file as it is.',
   args: ['<file...>'],
   flags: { commit: { placeholder: 'COMMIT', summary: 'say that the templates are from this commit' } },
   examples: ['skerry template push templates/network.yaml templates/cluster.yaml'],
@@ -18,14 +21,17 @@ const push = defineCommand({
     const definitions = await Promise.all(
       args.file.map((file) => readDefinition(file, { folder, readInput })),
     );
+    refuseTwins(definitions);
     const items: PushedTemplate[] = [];
-    for (const definition of definitions) {
-      const input = await readTemplate(definition, { folder, commit, signal });
-      items.push(await pushTemplate(client, definition.id, input, signal));
+    try {
+      for (const definition of inOrder(definitions)) {
+        const input = await readTemplate(definition, { folder, commit, signal });
+        items.push(await nameFile(definition.file, pushTemplate(client, definition.id, input, signal)));
+      }
+    } finally {
+      // Those that came before one that is refused are there all the same.
+      if (items.length > 0) tellPushed(items, output);
     }
-    output.document({ items: items.map(({ template, unchanged }) => ({ ...template, unchanged })) }, () =>
-      items.map(({ template: { id, version }, unchanged }) => tellPushed(id, version, unchanged)).join('\n'),
-    );
     return undefined;
   },
 });
@@ -108,6 +114,12 @@ function shorten(commit: string | undefined): string | undefined {
   return commit?.slice(0, 12);
 }
 
-function tellPushed(id: string, version: number, unchanged: boolean): string {
-  return unchanged ? `version ${version} of ${id} is the same already` : `version ${version} of ${id}`;
+function tellPushed(items: readonly PushedTemplate[], output: Output): void {
+  output.document({ items: items.map(({ template, unchanged }) => ({ ...template, unchanged })) }, () =>
+    items
+      .map(({ template: { id, version }, unchanged }) =>
+        unchanged ? `version ${version} of ${id} is the same already` : `version ${version} of ${id}`,
+      )
+      .join('\n'),
+  );
 }

@@ -37,11 +37,16 @@ export function isWork(bringing: Bringing): bringing is 'create' | 'update' {
   return bringing === 'create' || bringing === 'update';
 }
 
+/** Which templates an environment names; that of a file may be anything, and Skerry says what is wrong with it. */
+export function templateIdsOf({ templates }: { readonly templates?: unknown }): readonly unknown[] {
+  const uses: readonly unknown[] = Array.isArray(templates) ? templates : [];
+  return uses.map((use) => (typeof use === 'object' && use !== null && 'id' in use ? use.id : undefined));
+}
+
 /** Whether it is as it is wanted, but for its templates, which a plan compares. */
 function hasFacts(present: Environment, { templates, ...wanted }: EnvironmentInput): boolean {
-  const ids = (uses: readonly { readonly id: string }[]) => uses.map(({ id }) => id);
   return (
-    isDeepStrictEqual(ids(present.templates), ids(templates ?? present.templates)) &&
+    isDeepStrictEqual(templateIdsOf(present), templateIdsOf({ templates: templates ?? present.templates })) &&
     Object.entries(wanted).every(([name, value]) => hasFact(present, name as keyof EnvironmentInput, value))
   );
 }

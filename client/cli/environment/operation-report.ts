@@ -59,13 +59,17 @@ export class OperationReport {
 }
 
 /** How an operation ended, or how it stands, in one line. */
-export function conclude(operation: LongRunningOperation): string {
-  const { id, state, error, progress, startedAt, endedAt } = operation;
+export function conclude(
+  operation: LongRunningOperation & { readonly steps?: readonly OperationStep[] },
+): string {
+  const { id, state, error, progress, steps = [], startedAt, endedAt } = operation;
   const time =
     startedAt === undefined || endedAt === undefined ? '' : ` after ${showDuration(startedAt, endedAt)}`;
   const where = error?.step === undefined ? '' : ` (step ${error.step})`;
+  const skipped = steps.filter((step) => step.state === 'skipped').length;
+  const count = `${countSteps(progress)}${skipped === 0 ? '' : `, ${skipped} of them skipped`}`;
   const why = error === undefined ? '' : `: ${oneLine(error.reason)}${where}`;
-  return `${id} ${state}${time}, ${countSteps(progress)}${why}`;
+  return `${id} ${state}${time}, ${count}${why}`;
 }
 
 function introduce({ id, type, session, state }: LongRunningOperation): string {

@@ -32,12 +32,12 @@ export async function readDefinition(
   { folder, readInput }: DefinitionSource,
 ): Promise<Definition> {
   const isInput = file === '-' && readInput !== undefined;
-  const text = String(isInput ? await readInput() : await readFile(path.resolve(folder, file)));
+  const text = String(isInput ? await readInput() : await readDefinitionFile(file, folder));
   const extension = path.extname(file).toLowerCase();
   // YAML is a superset of JSON, and what is piped in has no extension.
   const value: unknown = extension === '.json' ? parseJson(text, file) : parseDocument(text, file);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new UsageError(`${file} does not hold an object.`);
+    throw new UsageError(`${file} does not hold an object: begin with "name: …".`);
   }
   const { id = isInput ? undefined : path.basename(file, path.extname(file)), ...content } =
     value as Readonly<Record<string, unknown>>;
@@ -46,14 +46,28 @@ export async function readDefinition(
   return { id, content, file };
 }
 
+async function readDefinitionFile(file: string, folder: string): Promise<Buffer> {
+  try {
+    return await readFile(path.resolve(folder, file));
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') throw new UsageError(`There is no file ${file}.`);
+    if (code === 'EISDIR') throw new UsageError(`${file} is a folder: name the files that it holds.`);
+    throw error;
+  }
+}
+
 function parseDocument(text: string, file: string): unknown {
   try {
     // Dates stay as they are written, and what JSON cannot say becomes what it would.
     return JSON.parse(JSON.stringify(parseYaml(text, { logLevel: 'error', schema: 'core' })) ?? 'null');
   } catch (error) {
     if (error instanceof YAMLError || error instanceof ReferenceError || error instanceof SyntaxError) {
+      if (error instanceof YAMLError && error.code === 'MULTIPLE_DOCS') {
+        throw new UsageError(`${file} holds several documents: give each a file of its own.`);
+      }
       // The first line says what and where; those below quote the file.
-      throw new UsageError(`${file} is not YAML: ${error.message.split('\n')[0]}`);
+      throw new UsageError(`${file} is not YAML: ${error.message.split(/:?\n/)[0]}`);
     }
     throw error;
   }

@@ -85,13 +85,22 @@ async function readFolder(root: string, name: string): Promise<readonly Definiti
     .map((file) => `${name}/${file}`);
   if (files === undefined) return undefined;
   const definitions = await Promise.all(files.map((file) => readDefinition(file, { folder: root })));
+  refuseTwins(definitions);
+  return definitions;
+}
+
+/** @throws UsageError where two files define one thing. */
+export function refuseTwins(definitions: readonly Definition[]): void {
   const known = new Map<string, string>();
   for (const { id, file } of definitions) {
     const other = known.get(id);
-    if (other !== undefined) throw new UsageError(`${other} and ${file} both define "${id}".`);
+    if (other !== undefined) {
+      throw new UsageError(
+        `${other} and ${file} both define "${id}": leave one out, or give it another "id".`,
+      );
+    }
     known.set(id, file);
   }
-  return definitions;
 }
 
 /** Templates behind those that they depend on; where they do so in a circle Skerry says which one. */

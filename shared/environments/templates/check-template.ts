@@ -117,7 +117,7 @@ function checkActions(
             {
               path: [...path, 'executor'],
               detail: `There is no executor "${action.executor}".`,
-              fix: 'Use one that docs/environments.md describes, such as "config" or "http".',
+              fix: 'Use one that docs/executors.md describes, such as "config" or "http".',
             },
           ]),
       ...checkTexts(action.command, id, definition, place('command')),

@@ -52,6 +52,11 @@ function describeFault(issues: readonly Issue[], part: InputPart): SkerryError {
 /** Of the branches of a union the one that got furthest into the input says most about what was meant. */
 function mostTelling(issues: readonly Issue[]): Issue | undefined {
   const [issue] = issues;
+  if (issue?.code === 'invalid_key') {
+    // What is wrong with the name of a member stands below it, and without saying where that is.
+    const [fault = issue] = issue.issues;
+    return { ...fault, path: issue.path };
+  }
   if (issue?.code !== 'invalid_union') {
     return issue;
   }

@@ -143,6 +143,24 @@ describe('a command line', () => {
     expect(JSON.parse(err)).toEqual(body);
   });
 
+  it('tells people all faults of what was refused, and which file it is in', async () => {
+    const faults = [
+      { field: 'a', detail: 'It is so.', fix: 'Do that.' },
+      { field: 'b', detail: 'That too.', fix: 'Do this.' },
+    ];
+    const body = {
+      type: 'about:blank',
+      title: 'It breaks rules',
+      status: 422,
+      ...faults[0],
+      detail: 'It is so.',
+    };
+    const refused = new SkerryProblem({ ...body, faults, file: 'templates/a.yaml', requestId: 'r1' });
+    expect((await run(['fail'], [failing(refused)])).err).toBe(
+      'skerry: templates/a.yaml: It breaks rules:\n- It is so. (a)\n  Do that.\n- That too. (b)\n  Do this.\n  request r1\n',
+    );
+  });
+
   it('tells by its exit code that there was no clear answer, or that something failed here', async () => {
     expect((await run(['fail'], [failing(new SkerryUnreachable('far'))])).code).toBe(EXIT.unreachable);
     expect((await run(['fail'], [failing(new SkerryUncertain('lost'))])).code).toBe(EXIT.unreachable);

@@ -67,7 +67,7 @@ describe('the report of an operation', () => {
         'failed     create   net.a  http  1 min 5 s  attempt 2  refused [2J',
         '    one',
         '    two',
-        'op_1 failed after 1 min 5 s, 2 of 2 steps over: refused (step a)',
+        'op_1 failed after 1 min 5 s, 2 of 2 steps over, 1 of them skipped: refused (step a)',
         '',
       ].join('\n'),
     );

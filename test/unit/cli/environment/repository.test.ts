@@ -55,6 +55,7 @@ describe('a repository', () => {
     ['an id twice', { 'templates/a.yaml': 'name: A', 'templates/b.yaml': 'id: a' }, 'both define "a"'],
     ['no object', { 'templates/a.yaml': '- 1' }, 'does not hold an object'],
     ['no YAML', { 'templates/a.yaml': 'a: [' }, 'templates/a.yaml is not YAML'],
+    ['several documents', { 'templates/a.yaml': 'name: A\n---\nname: B' }, 'holds several documents'],
     ['no JSON', { 'environments/a.json': '{' }, 'environments/a.json is not JSON'],
     ['an id that is no text', { 'templates/a.yaml': 'id: 1' }, 'names no "id"'],
   ])('with %s is refused', async (_, files, message) => {
@@ -85,6 +86,12 @@ describe('a repository', () => {
     expect(fetched).toEqual({ names: ['A', 'B'], commits: [first, git('rev-parse', 'HEAD')] });
     await expect(read(`file://${folder}/nowhere`)).rejects.toThrow('cannot be fetched');
   });
+});
+
+it('a definition is in a file, and not in a folder', async () => {
+  await write('templates/a.yaml', 'name: A');
+  await expect(readDefinition('b.yaml', { folder })).rejects.toThrow('There is no file b.yaml.');
+  await expect(readDefinition('templates', { folder })).rejects.toThrow('templates is a folder');
 });
 
 it('a definition that is piped in names its id', async () => {

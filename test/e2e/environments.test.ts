@@ -114,6 +114,29 @@ const send = (method: string, path: string, body: unknown, key?: string) =>
   api.send(method, path, { body, ...(key !== undefined && { headers: { 'idempotency-key': key } }) });
 
 describe.concurrent('an environment', () => {
+  it('is left alone by whoever knows an older state of it, but not by the same request once more', async () => {
+    const ns = await useNamespace('guarded');
+    const path = `environments/e?ns=${ns}`;
+    await finish(await api.post(`environments?ns=${ns}`, { id: 'e', name: 'E' }));
+    const tag = String((await api.get(path)).headers.etag);
+    const send = async (method: string, where: string, body: object | undefined, headers: object) =>
+      await api.send(method, where, { ...(body && { body }), headers: { ...headers } });
+    const stale = { 'if-match': '"999999"' };
+    for (const suffix of ['', '&dryRun=true']) {
+      expectProblem(await send('PUT', path + suffix, { name: 'F' }, stale), 412);
+      expectProblem(await send('PUT', path + suffix, { name: 'F' }, { 'if-none-match': '*' }), 412);
+      expectProblem(await send('DELETE', path + suffix, undefined, stale), 412);
+      const other = { id: 'other', name: 'O' };
+      expectProblem(await send('POST', `environments?ns=${ns}${suffix}`, other, { 'if-match': '*' }), 412);
+    }
+    expectProblem(await send('POST', `environments/e/refresh?ns=${ns}`, {}, stale), 412);
+    const guarded = { 'if-match': tag, 'idempotency-key': 'guarded' };
+    const { id } = await finish(await send('PUT', path, { name: 'F' }, guarded));
+    const again = await send('PUT', path, { name: 'F' }, guarded);
+    expect(again).toMatchObject({ status: 202, body: { id } });
+    expect(await environmentOf(ns, 'e')).toMatchObject({ name: 'F', state: 'Deployed-OK' });
+  });
+
   it('is planned, created, updated, destroyed and forgotten, and seen in its new state once the operation is over', async () => {
     const ns = await useNamespace('life');
     const path = `environments/prod?ns=${ns}`;

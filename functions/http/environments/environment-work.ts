@@ -7,7 +7,16 @@ import {
   runDataSchema,
 } from '../../../shared/environments/index.ts';
 import { invalid } from '../../../shared/platform/errors.ts';
-import { flag, type HttpResponse, json, nameSchema, noContent } from '../../../shared/platform/http/index.ts';
+import {
+  checkPrecondition,
+  flag,
+  type HeaderReader,
+  type HttpResponse,
+  json,
+  nameSchema,
+  noContent,
+  readPrecondition,
+} from '../../../shared/platform/http/index.ts';
 import type { Services } from '../../services.ts';
 import { endpoint } from '../endpoint.ts';
 import { planSchema, showPlan } from './plan-shape.ts';
@@ -29,19 +38,19 @@ const createEnvironment = endpoint({
   access: { verb: 'write', keys: '/env' },
   query: { dryRun },
   body: z.strictObject({ id: nameSchema, ...environmentShape }),
-  requestHeaders: ['Idempotency-Key'],
+  requestHeaders: ['Idempotency-Key', 'If-Match', 'If-None-Match'],
   responses: withPlan,
   errors,
   async handle(request, services) {
     const { ns, query, body } = request;
     const data = { environment: body };
-    return query.dryRun
-      ? await answerPlan(ns, 'environment.create', data, services, (planner) => planner.plan(ns, body))
-      : await startWork(request, services, {
-          types: ['environment.create'],
-          data,
-          about: `environments/${body.id}`,
-        });
+    const allow = () => checkTag(request, services, body.id);
+    if (query.dryRun) {
+      await allow();
+      return await answerPlan(ns, 'environment.create', data, services, (planner) => planner.plan(ns, body));
+    }
+    const about = `environments/${body.id}`;
+    return await startWork(request, services, { types: ['environment.create'], data, about, allow });
   },
 });
 
@@ -53,7 +62,7 @@ const putEnvironment = endpoint({
   access: { verb: 'write', keys: KEY },
   query: { dryRun },
   body: z.strictObject({ id: nameSchema.optional(), ...environmentChangeShape }),
-  requestHeaders: ['Idempotency-Key'],
+  requestHeaders: ['Idempotency-Key', 'If-Match', 'If-None-Match'],
   responses: withPlan,
   errors,
   async handle(request, services) {
@@ -75,13 +84,13 @@ const putEnvironment = endpoint({
     const types = isThere
       ? (['environment.update', 'environment.create'] as const)
       : (['environment.create', 'environment.update'] as const);
-    return query.dryRun
-      ? await answerPlan(ns, types[0], { environment }, services, (planner) => planner.plan(ns, environment))
-      : await startWork(request, services, {
-          types,
-          data: { environment },
-          about: `environments/${params.id}`,
-        });
+    const data = { environment };
+    const allow = () => checkTag(request, services, params.id);
+    if (query.dryRun) {
+      await allow();
+      return await answerPlan(ns, types[0], data, services, (planner) => planner.plan(ns, environment));
+    }
+    return await startWork(request, services, { types, data, about: `environments/${params.id}`, allow });
   },
 });
 
@@ -93,7 +102,7 @@ const deleteEnvironment = endpoint({
     'Destroys what an environment consists of; with `forget`, removes all that is known of a destroyed one',
   access: { verb: 'delete', keys: KEY },
   query: { dryRun, forget: flag().describe('Removes the records of an environment that is destroyed.') },
-  requestHeaders: ['Idempotency-Key'],
+  requestHeaders: ['Idempotency-Key', 'If-Match', 'If-None-Match'],
   responses: { ...withPlan, 204: { description: 'With `forget`: it is forgotten.' } },
   errors,
   async handle(request, services) {
@@ -102,20 +111,19 @@ const deleteEnvironment = endpoint({
     if (query.forget && query.dryRun) {
       throw invalid('Forgetting has no plan.', { field: 'dryRun', fix: 'Leave one of them out.' });
     }
+    const allow = () => checkTag(request, services, id);
     if (query.forget) {
+      await allow();
       await services.environments.forget(ns, id, author);
       return noContent();
     }
+    const type = 'environment.destroy';
     const data = { environment: id };
-    return query.dryRun
-      ? await answerPlan(ns, 'environment.destroy', data, services, (planner) =>
-          planner.planDestruction(ns, id),
-        )
-      : await startWork(request, services, {
-          types: ['environment.destroy'],
-          data,
-          about: `environments/${id}`,
-        });
+    if (query.dryRun) {
+      await allow();
+      return await answerPlan(ns, type, data, services, (planner) => planner.planDestruction(ns, id));
+    }
+    return await startWork(request, services, { types: [type], data, about: `environments/${id}`, allow });
   },
 });
 
@@ -126,7 +134,7 @@ const runAction = endpoint({
   summary: "Runs an action of one of an environment's templates, `TEMPLATE.ACTION`",
   access: { verb: 'write', keys: KEY },
   body: runDataSchema.pick({ resource: true, parameters: true }).prefault({}),
-  requestHeaders: ['Idempotency-Key'],
+  requestHeaders: ['Idempotency-Key', 'If-Match', 'If-None-Match'],
   responses: startedWork,
   errors,
   async handle(request, services) {
@@ -135,6 +143,7 @@ const runAction = endpoint({
       types: ['action.run'],
       data: { environment: params.id, action: params.action, ...body },
       about: `environments/${params.id}`,
+      allow: () => checkTag(request, services, params.id),
     });
   },
 });
@@ -146,7 +155,7 @@ const refreshEnvironment = endpoint({
   summary: 'Looks at what is really there, of all resources or of one',
   access: { verb: 'write', keys: KEY },
   body: refreshDataSchema.pick({ resource: true }).prefault({}),
-  requestHeaders: ['Idempotency-Key'],
+  requestHeaders: ['Idempotency-Key', 'If-Match', 'If-None-Match'],
   responses: startedWork,
   errors,
   async handle(request, services) {
@@ -155,6 +164,7 @@ const refreshEnvironment = endpoint({
       types: ['resource.refresh'],
       data: { environment: params.id, ...body },
       about: `environments/${params.id}`,
+      allow: () => checkTag(request, services, params.id),
     });
   },
 });
@@ -166,6 +176,22 @@ export const environmentWorkEndpoints = [
   runAction,
   refreshEnvironment,
 ];
+
+/**
+ * Holds an environment against the caller's precondition, as it stands when the request comes.
+ *
+ * @throws SkerryError `precondition-failed`.
+ */
+async function checkTag(
+  { ns, headers }: { readonly ns: string; readonly headers: HeaderReader },
+  { environments }: Services,
+  id: string,
+): Promise<void> {
+  const precondition = readPrecondition(headers);
+  if (precondition !== undefined) {
+    checkPrecondition(precondition, await environments.get(ns, id));
+  }
+}
 
 /** Refuses what the command would refuse, and else tells its plan. */
 async function answerPlan(

@@ -24,6 +24,8 @@ export interface Work {
   readonly data: object;
   /** Path below the API of what is worked on. */
   readonly about?: string;
+  /** Throws where it is not to be done as things stand; not asked where the same request has begun it already. */
+  readonly allow?: () => Promise<void>;
 }
 
 interface WorkRequest {
@@ -55,6 +57,7 @@ export async function startWork(request: WorkRequest, services: Services, work: 
   }
   let operation: Operation;
   try {
+    await work.allow?.();
     operation = await services.commands.request({ ns, type, data, author, idempotencyKey });
   } catch (error) {
     // Where the same request came first in the meantime, what it began is what this one asks for, however that stands in its way.

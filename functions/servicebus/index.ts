@@ -3,6 +3,7 @@ import { parseStepMessage } from '../../shared/operations/index.ts';
 import { CONNECTIONS, SERVICE_BUS_QUEUES } from '../../shared/platform/topology.ts';
 import { isOnBus, parseQueueMessage } from '../../shared/webhooks/index.ts';
 import { services } from '../services.ts';
+import { outlast } from './outlast.ts';
 import { takeCommand } from './take-command.ts';
 
 app.serviceBusQueue('servicebus-deliver', {
@@ -11,12 +12,12 @@ app.serviceBusQueue('servicebus-deliver', {
   handler: deliver,
 });
 
-/** What belongs to one session is taken one after the other. */
+/** What belongs to one session is taken one after the other. No record tells of a command before it is taken: so it waits for the database. */
 app.serviceBusQueue('servicebus-commands', {
   connection: CONNECTIONS.serviceBus,
   queueName: SERVICE_BUS_QUEUES.commands.name,
   isSessionsEnabled: SERVICE_BUS_QUEUES.commands.hasSessions,
-  handler: (body, context) => takeCommand(body, context, services()),
+  handler: (body, context) => outlast(() => takeCommand(body, context, services()), services().clock),
 });
 
 app.serviceBusQueue('servicebus-steps', {
@@ -47,6 +48,9 @@ async function deliver(body: unknown, context: InvocationContext): Promise<void>
 
 async function takeStep(body: unknown): Promise<void> {
   const message = parseStepMessage(body);
-  const { advance, attempts } = services();
-  await (message.task === 'advance' ? advance.operation(message) : attempts.handle(message));
+  const { advance, attempts, clock } = services();
+  await outlast(
+    () => (message.task === 'advance' ? advance.operation(message) : attempts.handle(message)),
+    clock,
+  );
 }

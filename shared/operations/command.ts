@@ -12,7 +12,9 @@ export const commandEventSchema = z.looseObject({
     .string()
     .max(256)
     .regex(ONE_LINE, 'must be one line of text')
-    .describe('With `source` it names the command for ever: sent twice, it is done once.'),
+    .describe(
+      'With `source` it names the command: sent twice, it is done once, for as long as its operation is kept (30 days after its end, unless configured).',
+    ),
   source: z.string().max(512).regex(ONE_LINE, 'must be one line of text'),
   type: z.string().max(128),
   datacontenttype: z.string().optional(),

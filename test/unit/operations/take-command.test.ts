@@ -1,7 +1,9 @@
 import type { InvocationContext } from '@azure/functions';
 import { expect, it } from 'vitest';
+import { outlast } from '../../../functions/servicebus/outlast.ts';
 import { takeCommand } from '../../../functions/servicebus/take-command.ts';
 import type { Commands } from '../../../shared/operations/index.ts';
+import { notFound, unavailable } from '../../../shared/platform/errors.ts';
 
 const VALID = { specversion: '1.0', id: '1', source: '/ci', type: 'test.build', data: { a: 1 } };
 
@@ -50,4 +52,32 @@ it('makes a failed operation of what is no command but has an id, and logs the r
   for (const body of ['no JSON', 7, null, ...unnamed]) {
     expect(await take(body)).toEqual(['logged']);
   }
+});
+
+it('outlasts what is out of reach for a while, and nothing else: a delivery takes minutes, of which the broker makes a hundred', async () => {
+  let now = 0;
+  const clock = {
+    now: () => now,
+    sleep: async (milliseconds: number) => {
+      now += milliseconds;
+    },
+  };
+  let tries = 0;
+  const failsUntil = (end: number, error: Error) =>
+    outlast(async () => {
+      tries += 1;
+      if (now < end) throw error;
+    }, clock);
+  await failsUntil(60_000, unavailable('The database does not answer.'));
+  expect(now).toBeGreaterThanOrEqual(60_000);
+  expect(tries).toBeLessThan(15);
+
+  const since = now;
+  await expect(failsUntil(Number.POSITIVE_INFINITY, unavailable('It is away.'))).rejects.toThrow('away');
+  expect(now - since).toBeGreaterThan(150_000);
+  expect(now - since).toBeLessThan(240_000);
+
+  tries = 0;
+  await expect(failsUntil(Number.POSITIVE_INFINITY, notFound('There is none.'))).rejects.toThrow('none');
+  expect(tries).toBe(1);
 });

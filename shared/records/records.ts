@@ -168,10 +168,14 @@ export class Records {
     const oldest = this.#options.clock.now() - 1000 * (options.maxAgeSeconds ?? -1);
     const needsStorage = isPinned(options);
     if (state.snapshot === undefined || needsStorage || state.provenAt < oldest) {
+      const askedAt = this.#options.clock.now();
       if (state.snapshot === undefined && (await state.loadedSnapshot()) !== undefined) {
         this.#dropExcessSnapshots(state);
       }
-      await state.prove();
+      // What was loaded since is proven, as a rule.
+      if (state.provenAt <= askedAt) {
+        await state.prove();
+      }
     }
     const ageSeconds = Math.max(0, Math.floor((this.#options.clock.now() - state.provenAt) / 1000));
     const snapshot = needsStorage ? undefined : state.snapshot;

@@ -206,6 +206,15 @@ export class ScopeState<Value> {
       }
     }
     do {
+      // Most often nothing has changed meanwhile, which one point read tells; see catchUp.
+      const wouldBeThere = snapshot.revision === this.#position && this.isProofValid;
+      const startedAt = this.#clock.now();
+      const isNewest =
+        wouldBeThere && (await this.#storage.readChange<Value>(snapshot.revision + 1)) === undefined;
+      if (isNewest) {
+        this.#noteProof(startedAt);
+        continue;
+      }
       const changes = await this.#storage.readChangesAfter<Value>(snapshot.revision);
       for (const change of changes) {
         snapshot.fold(change);

@@ -13,7 +13,7 @@ const namedSchema = z.object({
   source: commandEventSchema.shape.source,
   type: z.string().max(128).catch(''),
   ns: nameSchema.catch(DEFAULT_NAMESPACE),
-  data: z.unknown(),
+  data: z.unknown().optional(),
 });
 
 /**
@@ -36,8 +36,9 @@ export async function takeCommand(
     if (!isRefusal(error)) throw error;
     const named = namedSchema.safeParse(event);
     if (named.success) {
-      const actor = `bus:${named.data.source}`;
-      await commands.refuse({ specversion: '1.0', ...named.data, actor }, session ?? '', error);
+      const { data, ...attributes } = named.data;
+      const actor = `bus:${attributes.source}`;
+      await commands.refuse({ specversion: '1.0', ...attributes, data, actor }, session ?? '', error);
     } else {
       context.error(`A message of the queue "commands" is no command: ${error.message}`);
     }

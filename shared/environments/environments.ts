@@ -170,9 +170,9 @@ export function unknownEnvironment(ns: string, id: string): SkerryError {
   });
 }
 
-/** Whether there are all of some tags, each written `NAME:VALUE`. */
+/** Whether there are all of some tags, each written `NAME:VALUE`, or `NAME` where any value will do. */
 export function hasTags(tags: readonly Tag[], wanted: readonly string[]): boolean {
-  return wanted.every((one) => tags.some(({ name, value }) => `${name}:${value}` === one));
+  return wanted.every((one) => tags.some(({ name, value }) => name === one || `${name}:${value}` === one));
 }
 
 function toEnvironment(id: string, record: StoredRecord<EnvironmentValue>): Environment {

@@ -23,7 +23,7 @@ export const inputTagsSchema = z
   .default([]);
 
 export const tagFilter = list(z.string().min(1).max(400)).describe(
-  '`NAME:VALUE`; given repeatedly, those that have all of them.',
+  '`NAME:VALUE`, or `NAME` for any value; given repeatedly, those that have all of them.',
 );
 
 const templateUseSchema = z.strictObject({

@@ -103,13 +103,14 @@ const cancelOperation = endpoint({
   params,
   responses: startedWork,
   errors: ['not-found', 'conflict'],
-  async handle(request, { commands }) {
+  async handle(request, { commands, operations }) {
     const {
       ns,
       params: { id },
       author,
     } = request;
-    return answerStarted(request, await commands.cancel(ns, id, author));
+    const operation = await commands.cancel(ns, id, author);
+    return answerStarted(request, operation, { steps: await operations.steps(ns, id) });
   },
 });
 

@@ -1,4 +1,10 @@
-import { isOver, type Operation, operationIdOf, sourceOf } from '../../../shared/operations/index.ts';
+import {
+  isOver,
+  type Operation,
+  operationIdOf,
+  type StepValue,
+  sourceOf,
+} from '../../../shared/operations/index.ts';
 import { invalid, SkerryError, unprocessable } from '../../../shared/platform/errors.ts';
 import {
   type Author,
@@ -80,10 +86,15 @@ export function answerStarted(
   operation: Operation,
   {
     about,
+    steps,
     ...more
-  }: { readonly about?: string | undefined; readonly callbackSecret?: string | undefined } = {},
+  }: {
+    readonly about?: string | undefined;
+    readonly steps?: readonly StepValue[];
+    readonly callbackSecret?: string | undefined;
+  } = {},
 ): HttpResponse {
-  const shown = showOperation(operation, progressOf(operation));
+  const shown = showOperation(operation, progressOf(operation, steps));
   return json(
     202,
     { ...shown, ...more },

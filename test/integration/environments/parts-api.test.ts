@@ -138,6 +138,7 @@ describe('environments', () => {
     expect(await list('state=Deployed-OK')).toEqual(['b', 'c']);
     expect(await list('tag=color:red')).toEqual(['a', 'b']);
     expect(await list('tag=color:red&tag=size:a:b')).toEqual(['b']);
+    expect(await list('tag=size')).toEqual(['b', 'c']);
     const first = await call('GET', `/environments?ns=${ns}&limit=2`);
     expect(ids(first)).toEqual(['a', 'b']);
     const second = await call('GET', `/environments?ns=${ns}&limit=2&after=${first.json.next}`);

@@ -44,6 +44,13 @@ it('makes a failed operation of what is no command but has an id, and logs the r
   expect([what, session]).toEqual(['refuse', 'place']);
   expect(command).toMatchObject({ id: '1', source: '/ci', type: '', ns: 'default', actor: 'bus:/ci' });
   expect(reason).toContain('specversion');
+  const { data: _, ...withoutData } = VALID;
+  expect(await take(withoutData)).toMatchObject([
+    'refuse',
+    { id: '1' },
+    'place',
+    expect.stringContaining('data'),
+  ]);
   const unnamed = [
     { ...VALID, id: undefined },
     { ...VALID, source: '' },

@@ -22,6 +22,8 @@ export interface LaneValue {
 export interface ActiveOperation {
   readonly operation: string;
   readonly fence: number;
+  /** Whether its rule has written down from what the plan is made: so that all who make it make the same. */
+  readonly isPinned?: boolean;
   /** How it ended, once that is decided; it is let go of when its own record says so too. */
   readonly outcome?: OperationOutcome;
   readonly error?: OperationError;

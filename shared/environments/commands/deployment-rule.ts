@@ -12,7 +12,7 @@ import type {
 import { toTimestamp } from '../../platform/clock.ts';
 import { conflict } from '../../platform/errors.ts';
 import { canonicalPath } from '../../platform/http/index.ts';
-import type { Json, StoredRecord } from '../../records/index.ts';
+import type { Decisions, Json, StoredRecord } from '../../records/index.ts';
 import {
   type EnvironmentValue,
   environmentKey,
@@ -37,7 +37,11 @@ import {
   fillInStep,
 } from './environment-rule.ts';
 import { stepChanges, stepKeys } from './step-changes.ts';
-import { environmentIn, putEnvironment } from './write-record.ts';
+import { environmentIn, putEnvironment, putRecord } from './write-record.ts';
+
+interface Pinned extends Decisions<Json> {
+  readonly isFirst: boolean;
+}
 
 /** `environment.create` and `environment.update`: steps make the environment what it is wanted to be. */
 abstract class DeploymentRule<Data extends { readonly environment: EnvironmentChange }>
@@ -92,26 +96,59 @@ abstract class DeploymentRule<Data extends { readonly environment: EnvironmentCh
     return putEnvironment(current, id, this.begun(operation, value, now));
   }
 
+  /** Whoever plans it, and however often: in the versions of the templates that were written down first. */
   async plan(operation: Operation<Data>): Promise<readonly PlannedStep[]> {
-    const plan = await this.parts.environmentPlanner.plan(operation.ns, operation.data.environment);
-    await this.#pin(operation, plan);
+    const { ns, data } = operation;
+    const templates = await this.#pinned(operation);
+    const plan = await this.parts.environmentPlanner.plan(ns, {
+      ...data.environment,
+      ...(templates !== undefined && { templates: [...templates] }),
+    });
+    if (templates === undefined && !(await this.#pin(operation, plan))) {
+      return await this.plan(operation);
+    }
     return plan.steps;
   }
 
-  /** Writes down which versions of the templates it is, before anything is made from them. */
-  async #pin(operation: Operation<Data>, { templates, entrypoints }: EnvironmentPlan): Promise<void> {
+  /** What was written down for this operation; undefined where nothing was. */
+  async #pinned({
+    ns,
+    id: operation,
+    data,
+  }: Operation<Data>): Promise<EnvironmentValue['templates'] | undefined> {
+    const { records } = this.parts;
+    const { id } = data.environment;
+    const lane = await records.get<LaneValue>(environmentScope(ns, id), environmentLaneKey(id));
+    const { active } = lane?.value ?? {};
+    return active?.operation === operation && active.isPinned
+      ? (await readEnvironment(records, ns, id))?.templates
+      : undefined;
+  }
+
+  /** Writes down which versions of the templates it is, before anything is made from them; false where that has been done. */
+  async #pin(operation: Operation<Data>, { templates, entrypoints }: EnvironmentPlan): Promise<boolean> {
     const { ns, data, actor } = operation;
     const { id } = data.environment;
-    const [key, lane] = [environmentKey(id), environmentLaneKey(id)];
-    await this.parts.records.transact<Json>(environmentScope(ns, id), {
-      keys: [key, lane],
+    const [key, laneKey] = [environmentKey(id), environmentLaneKey(id)];
+    const { decided } = await this.parts.records.transact<Json, Pinned>(environmentScope(ns, id), {
+      keys: [key, laneKey],
       actor,
       decide: (current) => {
-        checkActive(current.get(lane), operation.id);
+        const [lane, active] = activeIn(current.get(laneKey), operation.id);
+        if (active.isPinned) {
+          return { isFirst: false, writes: [] };
+        }
         const value = standing(ns, id, environmentIn(current, id));
-        return { writes: putEnvironment(current, id, { ...value, templates, entrypoints }) };
+        return {
+          isFirst: true,
+          writes: [
+            ...putEnvironment(current, id, { ...value, templates, entrypoints }),
+            ...putRecord(current, laneKey, { ...lane, active: { ...active, isPinned: true } }),
+          ],
+        };
       },
     });
+    return decided.isFirst;
   }
 
   fillIn(operation: Operation<Data>, step: StepValue) {
@@ -231,11 +268,16 @@ function checkDestruction({ destructionPlannedOn }: EnvironmentChange, now: numb
   }
 }
 
-function checkActive(record: StoredRecord<Json> | undefined, operation: string): void {
+/** @throws SkerryError `conflict` where the operation is not the active one, or has come to its end. */
+function activeIn(
+  record: StoredRecord<Json> | undefined,
+  operation: string,
+): readonly [LaneValue, NonNullable<LaneValue['active']>] {
   const lane = record?.value as LaneValue | undefined;
-  if (lane?.active?.operation !== operation) {
+  if (lane?.active?.operation !== operation || lane.active.outcome !== undefined) {
     throw conflict('The operation is no longer the one that works on the environment.');
   }
+  return [lane, lane.active];
 }
 
 function inUtc(time: string): string {

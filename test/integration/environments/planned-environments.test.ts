@@ -37,15 +37,13 @@ beforeAll(async () => {
   records = new Records({ container, clock: systemClock, random: systemRandom });
   templates = new Templates({ records, isExecutor: (name) => name === 'config' });
   planner = new EnvironmentPlanner({ records, templates });
-  const parts = {
-    records,
-    templates,
-    environmentPlanner: planner,
-    clock: systemClock,
-    versions: {} as Versions,
-  };
-  rules = new Map(environmentRules(parts).map((rule) => [rule.type, rule]));
+  rules = rulesWith(planner);
 });
+
+function rulesWith(environmentPlanner: EnvironmentPlanner): ReadonlyMap<string, CommandRule> {
+  const parts = { records, templates, environmentPlanner, clock: systemClock, versions: {} as Versions };
+  return new Map(environmentRules(parts).map((rule) => [rule.type, rule]));
+}
 
 afterAll(() => cosmos.stop());
 
@@ -134,8 +132,8 @@ describe('templates', () => {
   });
 });
 
-/** Does with an operation what the engine does, all of it at once. */
-async function perform(type: string, data: object, fails?: string): Promise<StepValue[]> {
+/** Has an operation become the active one. */
+async function begin(type: string, data: object) {
   const rule = rules.get(type);
   if (rule === undefined) throw new Error(type);
   await rule.check(NS, data as Json);
@@ -153,6 +151,12 @@ async function perform(type: string, data: object, fails?: string): Promise<Step
     decide: () => ({ type: 'put', value: { active: { operation: id, fence: 1 }, waiting: [], fence: 1 } }),
   });
   await transact(rule.keys(operation), (current) => rule.begin(operation, current, systemClock.now()));
+  return { rule, operation, transact };
+}
+
+/** Does with an operation what the engine does, all of it at once. */
+async function perform(type: string, data: object, fails?: string): Promise<StepValue[]> {
+  const { rule, operation, transact } = await begin(type, data);
   const ended: StepValue[] = [];
   for (const planned of await rule.plan(operation)) {
     const filledIn =
@@ -256,6 +260,42 @@ describe('an environment', () => {
       }
     },
   );
+
+  it('is planned in one version of its templates, whoever plans it and whichever comes meanwhile', async () => {
+    await put('moving', NET);
+    const input = create('raced', { templates: [{ id: 'moving' }] });
+    const { rule, operation, transact } = await begin('environment.create', input);
+    const sizesOf = async (one: CommandRule | undefined) =>
+      (await one?.plan(operation))?.map(({ action }) => action?.command);
+    let others: unknown;
+    class SlowPlanner extends EnvironmentPlanner {
+      override async plan(...given: Parameters<EnvironmentPlanner['plan']>) {
+        const plan = await super.plan(...given);
+        if (others === undefined) {
+          await put('moving', { ...NET, parameters: { size: { type: 'integer', default: 4 } } });
+          others = await sizesOf(rule);
+        }
+        return plan;
+      }
+    }
+    const slow = rulesWith(new SlowPlanner({ records, templates })).get('environment.create');
+    const own = await sizesOf(slow);
+    expect(others).toEqual([{ apps: { 'moving.vnet': 4 } }, { apps: { 'moving.gw': 4 } }, undefined]);
+    expect(own).toEqual(others);
+
+    await put('moving', NET);
+    expect(await sizesOf(rule)).toEqual(others);
+    expect((await environment('raced'))?.templates).toMatchObject([{ id: 'moving', version: 2 }]);
+
+    await transact(rule.keys(operation), (current) =>
+      rule.conclude(operation, { outcome: 'succeeded' }, current, systemClock.now()),
+    );
+    const next = await begin('environment.update', {
+      environment: { id: 'raced', templates: [{ id: 'net' }] },
+    });
+    expect((await rule.plan(next.operation)).length).toBeGreaterThan(0);
+    expect((await environment('raced'))?.templates).toMatchObject([{ id: 'net' }]);
+  });
 
   it('that fails on the way is made whole by an update, which makes what was never made', async () => {
     await put('shop', {

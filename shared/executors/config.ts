@@ -40,7 +40,7 @@ const commandSchema = z.strictObject({
 });
 type Command = z.output<typeof commandSchema>;
 
-/** Keys of records that an earlier step wrote, with their revisions then. */
+/** Keys of records that an earlier step wrote, with their revisions then; 0 where it was not told whether it did. */
 const writtenSchema = z.record(z.string(), z.int()).catch({});
 
 /** One record that the command is about. */
@@ -67,30 +67,26 @@ export class ConfigExecutor implements Executor {
   }
 
   start(request: StepRequest): Promise<StepOutcome> {
+    const written = new Map(Object.entries(writtenSchema.parse(request.outputs.written)));
+    const standing = () => boundOutputs([['written', Object.fromEntries(written)]]);
     return outcomeOf(async () => {
       const entries = this.#entriesOf(request);
-      const written = new Map(Object.entries(writtenSchema.parse(request.outputs.written)));
       if (request.verb === 'destroy') {
         const removed = await this.#remove(request, [...entries.keys(), ...written.keys()], written);
         return { state: 'succeeded', outputs: {}, log: [`Removed ${removed.join(', ') || 'nothing'}.`] };
       }
-      const revisions = await mapConcurrently([...entries.values()], AT_ONCE, (entry) =>
-        this.#write(request, entry),
-      );
+      await this.#writeAll(request, [...entries.values()], written);
       const isRun = request.verb === 'run';
       const stale = isRun ? [] : [...written.keys()].filter((key) => !entries.has(key));
       const removed = await this.#remove(request, stale, written);
-      const all = [
-        ...(isRun ? written : []),
-        ...[...entries.keys()].map((key, index) => [key, revisions[index] ?? 0] as const),
-      ];
-      const { outputs, log } = boundOutputs([['written', Object.fromEntries(all)]]);
+      for (const key of stale) written.delete(key);
+      const { outputs, log } = standing();
       return {
         state: 'succeeded',
         outputs,
         log: [`Wrote ${entries.size} records, removed ${removed.length}.`, ...log],
       };
-    });
+    }, standing);
   }
 
   async observe(request: StepRequest): Promise<Observation> {
@@ -157,6 +153,26 @@ export class ConfigExecutor implements Executor {
     };
   }
 
+  /** Adds to `written` what it begins to write. Where it fails, nothing is being written any more. */
+  async #writeAll(
+    request: StepRequest,
+    entries: readonly Entry[],
+    written: Map<string, number>,
+  ): Promise<void> {
+    const faults: unknown[] = [];
+    await mapConcurrently(entries, AT_ONCE, async (entry) => {
+      if (faults.length > 0) return;
+      try {
+        // Who is not told whether it was written finds out by its trace.
+        written.set(entry.key, written.get(entry.key) ?? 0);
+        written.set(entry.key, await this.#write(request, entry));
+      } catch (fault) {
+        faults.push(fault);
+      }
+    });
+    if (faults.length > 0) throw faults[0];
+  }
+
   async #write(request: StepRequest, { key, write }: Entry): Promise<number> {
     request.signal.throwIfAborted();
     try {
@@ -174,9 +190,13 @@ export class ConfigExecutor implements Executor {
   ): Promise<string[]> {
     const removed = await mapConcurrently([...new Set(keys)], AT_ONCE, async (key) => {
       request.signal.throwIfAborted();
-      const record = await this.#find(request.ns, key);
-      const isOwn = record !== undefined && (await this.#isOwn(request, record, written.get(key)));
-      return isOwn && (await this.#removeRevision(request, key, record.revision)) ? [key] : [];
+      try {
+        const record = await this.#find(request.ns, key);
+        const isOwn = record !== undefined && (await this.#isOwn(request, record, written.get(key)));
+        return isOwn && (await this.#removeRevision(request, key, record.revision)) ? [key] : [];
+      } catch (error) {
+        throw failureOf(error, key);
+      }
     });
     return removed.flat();
   }
@@ -209,7 +229,7 @@ export class ConfigExecutor implements Executor {
       ) {
         return false;
       }
-      throw failureOf(error, key);
+      throw error;
     }
   }
 

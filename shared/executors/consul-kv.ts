@@ -8,7 +8,7 @@ import { appUrl, readCommand } from './command.ts';
 import { differenceOf } from './difference.ts';
 import type { ExecutorParts } from './index.ts';
 import { type Answer, failureOf, isSuccess, parse, readBody, sentenceIn } from './outbound/index.ts';
-import { finalFailure, outcomeOf } from './step-failure.ts';
+import { finalFailure, outcomeOf, StepFailure } from './step-failure.ts';
 
 /** Limits of a transaction ("Transaction" in the HTTP API of Consul; `txn_max_req_len` is 512 KiB unless raised). */
 const MAX_OPERATIONS = 64;
@@ -27,7 +27,7 @@ const commandSchema = z.strictObject({
 });
 type Command = z.output<typeof commandSchema>;
 
-/** Which keys an earlier step wrote. */
+/** Which keys an earlier step wrote, or may have written. */
 const writtenSchema = z.array(z.string()).catch([]);
 
 const transactionSchema = z.looseObject({
@@ -53,18 +53,18 @@ export class ConsulKvExecutor implements Executor {
   }
 
   start(request: StepRequest): Promise<StepOutcome> {
+    const written = new Set(writtenSchema.parse(request.outputs.keys));
+    const standing = () => boundOutputs([['keys', [...written]]]);
     return outcomeOf(async () => {
       const command = readCommand(request, commandSchema);
       const wanted = wantedValues(command);
-      const written = writtenSchema.parse(request.outputs.keys);
       if (request.verb === 'destroy') {
         const keys = new Set([...wanted.keys(), ...written]);
-        await this.#transact(request, command, [...keys].map(deletion(command)));
+        await this.#transact(request, command, [...keys].map(deletion(command)), written);
         return { state: 'succeeded', log: [`Removed ${keys.size} keys.`] };
       }
       // An action that is run besides adds to what the resource has.
-      const others = written.filter((key) => !wanted.has(key));
-      const [stale, kept] = request.verb === 'run' ? [[], others] : [others, []];
+      const stale = request.verb === 'run' ? [] : [...written].filter((key) => !wanted.has(key));
       const sets = [...wanted].map(([Key, value]) => ({
         Verb: 'set' as const,
         Key,
@@ -72,14 +72,14 @@ export class ConsulKvExecutor implements Executor {
         Flags: command.flags,
         ...inNamespace(command),
       }));
-      await this.#transact(request, command, [...sets, ...stale.map(deletion(command))]);
-      const { outputs, log } = boundOutputs([['keys', [...wanted.keys(), ...kept]]]);
+      await this.#transact(request, command, [...sets, ...stale.map(deletion(command))], written);
+      const { outputs, log } = standing();
       return {
         state: 'succeeded',
         outputs,
         log: [`Wrote ${sets.length} keys, removed ${stale.length}.`, ...log],
       };
-    });
+    }, standing);
   }
 
   async observe(request: StepRequest): Promise<Observation> {
@@ -96,18 +96,43 @@ export class ConsulKvExecutor implements Executor {
     };
   }
 
-  /** In one transaction where it fits, else in several, one after the other: repeated as a whole they come to the same. */
-  async #transact(request: StepRequest, command: Command, operations: readonly KvOperation[]): Promise<void> {
-    for (const body of transactions(operations)) {
-      const answer = await this.#call(request, command, 'PUT', '/v1/txn', body);
-      if (answer.status === 409) {
-        // Only rules of access and of keys roll back what neither checks nor locks.
-        throw finalFailure(
-          `Consul rolled the transaction back: ${sentenceIn(parse(answer.text)) ?? 'it does not say why.'}`,
-        );
+  /**
+   * In one transaction where it fits, else in several, one after the other: repeated as a whole they come to the same. Keeps `written` as it is then,
+   * with what may have been written where that was not told.
+   */
+  async #transact(
+    request: StepRequest,
+    command: Command,
+    operations: readonly KvOperation[],
+    written: Set<string>,
+  ): Promise<void> {
+    for (const transaction of transactions(operations)) {
+      const sets = transaction.filter(({ Verb }) => Verb === 'set');
+      try {
+        await this.#commit(request, command, transaction);
+      } catch (fault) {
+        if (fault instanceof StepFailure && fault.isPassing) {
+          for (const { Key } of sets) written.add(Key);
+        }
+        throw fault;
       }
-      readBody(answer, transactionSchema, 'PUT /v1/txn');
+      for (const { Verb, Key } of transaction) {
+        if (Verb === 'set') written.add(Key);
+        else written.delete(Key);
+      }
     }
+  }
+
+  async #commit(request: StepRequest, command: Command, transaction: readonly KvOperation[]): Promise<void> {
+    const body = JSON.stringify(transaction.map((operation) => ({ KV: operation })));
+    const answer = await this.#call(request, command, 'PUT', '/v1/txn', body);
+    if (answer.status === 409) {
+      // Only rules of access and of keys roll back what neither checks nor locks.
+      throw finalFailure(
+        `Consul rolled the transaction back: ${sentenceIn(parse(answer.text)) ?? 'it does not say why.'}`,
+      );
+    }
+    readBody(answer, transactionSchema, 'PUT /v1/txn');
   }
 
   async #read(request: StepRequest, command: Command, key: string) {
@@ -176,30 +201,29 @@ function inNamespace({ namespace }: Command): { readonly Namespace?: string } {
 }
 
 /**
- * Bodies of transactions that are within the limits.
+ * Transactions whose bodies are within the limits.
  *
  * @throws StepFailure, final, for a value that does not fit into one.
  */
-function* transactions(operations: readonly KvOperation[]): Generator<string> {
-  let batch: string[] = [];
+function* transactions(operations: readonly KvOperation[]): Generator<readonly KvOperation[]> {
+  let batch: KvOperation[] = [];
   let bytes = 2;
   for (const operation of operations) {
-    const text = JSON.stringify({ KV: operation });
-    const size = Buffer.byteLength(text) + 1;
+    const size = Buffer.byteLength(JSON.stringify({ KV: operation })) + 1;
     if (size + 2 > MAX_BODY_BYTES) {
       throw finalFailure(
         `The value of the key ${operation.Key} does not fit into a transaction of ${MAX_BODY_BYTES / 1024} KiB.`,
       );
     }
     if (batch.length === MAX_OPERATIONS || bytes + size > MAX_BODY_BYTES) {
-      yield `[${batch.join(',')}]`;
+      yield batch;
       [batch, bytes] = [[], 2];
     }
-    batch.push(text);
+    batch.push(operation);
     bytes += size;
   }
   if (batch.length > 0) {
-    yield `[${batch.join(',')}]`;
+    yield batch;
   }
 }
 

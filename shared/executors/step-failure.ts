@@ -1,6 +1,7 @@
 import type { StepOutcome } from '../operations/index.ts';
 import { SkerryError } from '../platform/errors.ts';
 import type { Json } from '../records/index.ts';
+import type { BoundedOutputs } from './bounded-outputs.ts';
 
 export interface FailureDetails {
   /** Whether another attempt may succeed. */
@@ -41,12 +42,19 @@ export function passingFailure(reason: string, cause?: unknown): StepFailure {
 const POLL_AFTER_FAILURE_SECONDS = 10;
 const MAX_POLL_SECONDS = 3_600;
 
-/** What came of the work: failures that are thrown are outcomes, other faults are thrown on. */
-export async function outcomeOf(work: () => Promise<StepOutcome>): Promise<StepOutcome> {
+/**
+ * What came of the work: failures that are thrown are outcomes, other faults are thrown on.
+ *
+ * @param standing what stands although the work failed.
+ */
+export async function outcomeOf(
+  work: () => Promise<StepOutcome>,
+  standing?: () => BoundedOutputs,
+): Promise<StepOutcome> {
   try {
     return await work();
   } catch (fault) {
-    return failed(asFailure(fault));
+    return { ...failed(asFailure(fault)), ...standing?.() };
   }
 }
 

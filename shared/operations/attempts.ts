@@ -157,9 +157,9 @@ export class Attempts {
       return (await lanes.endStep(lane, operation, ended, isStillMine)) ? ended : undefined;
     } catch (error) {
       if (!isRefusal(error)) throw error;
-      const { outputs: _, ...rest } = ended;
+      const { outputs, ...rest } = ended;
       const failed: StepValue = { ...rest, state: 'failed', error: error.message };
-      if (ended.state === 'failed') return failed;
+      if (ended.state === 'failed' && outputs === undefined) return failed;
       return await this.#endInLane(lane, operation, claimed, failed);
     }
   }

@@ -17,7 +17,7 @@ export interface StepRequest {
   readonly environment?: string;
   readonly resource?: string;
   readonly action: PlannedAction;
-  /** Outputs of the resource as an earlier step left them. */
+  /** Outputs of the resource as an earlier step left them, and on top of them those of this step's attempts that failed. */
   readonly outputs: Readonly<Record<string, Json>>;
   readonly actor: string;
   /** Aborted when the attempt's time is over; it is some seconds, so what lasts longer has to be `pending`. */
@@ -37,6 +37,8 @@ export type StepOutcome =
       readonly reason: string;
       /** Whether another attempt may succeed. */
       readonly isPassing: boolean;
+      /** What stands all the same, for whoever goes on or takes it away; bounded as above. Those that it does not name stay. */
+      readonly outputs?: Readonly<Record<string, Json>>;
       readonly log?: readonly string[];
     }
   | {

@@ -69,6 +69,7 @@ export interface StepValue extends PlannedStep {
   readonly nextAt?: string;
   /** What the executor needs to ask after work that goes on elsewhere. */
   readonly handle?: Json;
+  /** Also of what failed, and of attempts so far: what stands all the same. */
   readonly outputs?: Readonly<Record<string, Json>>;
   /** What was found by a step that looks (`refresh`); absent where its executor cannot. */
   readonly observation?: Observation;

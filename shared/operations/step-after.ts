@@ -51,6 +51,10 @@ export function stepAfter(claimed: StepValue, outcome: AttemptOutcome, facts: Af
       nextAt: toTimestamp(now + 1000 * seconds),
     };
   }
+  const stands =
+    outcome.state === 'failed' && outcome.outputs !== undefined
+      ? { outputs: { ...claimed.outputs, ...outcome.outputs } }
+      : {};
   const error = outcome.state === 'failed' ? outcome.reason : 'It was still going on.';
   const mayGoOn = outcome.state === 'failed' && outcome.mayGoOn === true && handle !== undefined;
   const isPassing = outcome.state === 'failed' && outcome.isPassing;
@@ -59,12 +63,12 @@ export function stepAfter(claimed: StepValue, outcome: AttemptOutcome, facts: Af
       isPassing && isLate
         ? withLastError(`It was not done within ${timeoutSeconds} s`, { ...claimed, error })
         : error;
-    return { ...ended, state: 'failed', error: reason.slice(0, MAX_REASON_CHARACTERS) };
+    return { ...ended, ...stands, state: 'failed', error: reason.slice(0, MAX_REASON_CHARACTERS) };
   }
   const nextAt = toTimestamp(now + pauseAfter(claimed.attempts, facts));
   return mayGoOn
-    ? { ...rest, log, state: 'running', handle, error, nextAt }
-    : { ...rest, log, state: 'waiting', error, nextAt };
+    ? { ...rest, ...stands, log, state: 'running', handle, error, nextAt }
+    : { ...rest, ...stands, log, state: 'waiting', error, nextAt };
 }
 
 function pauseAfter(attempts: number, { pauses, jitter }: AfterFacts): number {

@@ -94,6 +94,7 @@ export class StepWorker {
       ...workOf(operation, step, signal),
       ...(step.resource !== undefined && { resource: step.resource }),
       ...filledIn,
+      outputs: { ...filledIn.outputs, ...step.outputs },
       actor: operation.actor,
     };
   }
@@ -138,12 +139,12 @@ function workOf({ id, fence = 0 }: Operation, step: StepValue, signal: AbortSign
 /** What is kept of it is bounded. */
 function checked(outcome: AttemptOutcome): AttemptOutcome {
   const log = (outcome.log ?? []).map((line) => line.slice(0, MAX_LINE_CHARACTERS));
-  if (outcome.state === 'failed') {
-    return { ...outcome, reason: outcome.reason.slice(0, MAX_REASON_CHARACTERS), log };
-  }
   const kept = outcome.state === 'pending' ? outcome.handle : outcome.outputs;
-  return Buffer.byteLength(JSON.stringify(kept ?? null)) > MAX_OUTPUT_BYTES
-    ? failure(`The executor answered more than ${MAX_OUTPUT_BYTES / 1024} KiB.`, false, log)
+  if (Buffer.byteLength(JSON.stringify(kept ?? null)) > MAX_OUTPUT_BYTES) {
+    return failure(`The executor answered more than ${MAX_OUTPUT_BYTES / 1024} KiB.`, false, log);
+  }
+  return outcome.state === 'failed'
+    ? { ...outcome, reason: outcome.reason.slice(0, MAX_REASON_CHARACTERS), log }
     : { ...outcome, log };
 }
 

@@ -62,7 +62,7 @@ function groupChanges(
   return putRecord(current, key, { ...value, template });
 }
 
-/** The resource as it is made or changed. What failed to be changed stays what it was. */
+/** The resource as it is made or changed. What failed to be changed stays what it was, with what the step left behind all the same. */
 function made(
   environment: string,
   { resource, template }: Extract<StepMemo, { readonly template: string }>,
@@ -72,7 +72,7 @@ function made(
   now: number,
 ): ResourceValue | undefined {
   if (isFailure(step) && standing !== undefined) {
-    return standing;
+    return withOutputs(standing, step);
   }
   const outputs = step.outputs ?? standing?.outputs;
   const isMade = step.state === 'succeeded';
@@ -99,17 +99,16 @@ function failed(value: ResourceValue | undefined, step: StepValue, now: number):
   );
 }
 
+function withOutputs(standing: ResourceValue, { outputs }: StepValue): ResourceValue {
+  return outputs === undefined ? standing : { ...standing, outputs: { ...standing.outputs, ...outputs } };
+}
+
 /** The resource after an action was run on it, or it was looked at. */
 function looked(standing: ResourceValue | undefined, step: StepValue): ResourceValue | undefined {
-  if (standing === undefined || step.state !== 'succeeded') {
-    return standing;
+  if (standing !== undefined && step.verb === 'run') {
+    return withOutputs(standing, step);
   }
-  if (step.verb === 'run') {
-    return step.outputs === undefined
-      ? standing
-      : { ...standing, outputs: { ...standing.outputs, ...step.outputs } };
-  }
-  if (step.observation === undefined) {
+  if (standing === undefined || step.state !== 'succeeded' || step.observation === undefined) {
     return standing;
   }
   const { drift: _, ...rest } = standing;

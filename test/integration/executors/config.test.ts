@@ -5,7 +5,7 @@ import { ConfigExecutor } from '../../../shared/executors/config.ts';
 import { KeyValues } from '../../../shared/kv/index.ts';
 import type { StepOutcome, StepRequest } from '../../../shared/operations/index.ts';
 import { systemClock } from '../../../shared/platform/clock.ts';
-import { unavailable } from '../../../shared/platform/errors.ts';
+import { notFound, unavailable } from '../../../shared/platform/errors.ts';
 import { systemRandom } from '../../../shared/platform/random.ts';
 import { COSMOS_CONTAINERS } from '../../../shared/platform/topology.ts';
 import { type Json, Records } from '../../../shared/records/index.ts';
@@ -36,6 +36,7 @@ beforeAll(async () => {
       { version }: { version: string },
       { author }: typeof by,
     ) {
+      if (name === 'none') throw notFound('There is no bundle none.');
       const { revision } = await records.commit<Json>(scope(ns, name), {
         ...{ key: key(name, channel), ...author },
         decide: () => ({ type: 'put', value: { version: Number(version) } }),
@@ -140,6 +141,39 @@ describe('the executor of configurations', () => {
     expect(await standing(ns)).toEqual(['/kv/s/c', '/kv/s/new']);
     await start('destroy', ns, {}, updated.outputs);
     expect(await standing(ns)).toEqual(['/kv/s/c']);
+  });
+
+  it('that fails midway tells what stands all the same, for whoever takes it away', async () => {
+    const ns = 'midway';
+    const { outputs } = await start('create', ns, { keys: { 's/c': 1 } });
+    // The refusal comes first, while the others are being written.
+    const command = { channels: { 'none/x': 1 }, apps: COMMAND.apps, keys: { 's/a/b': 2, 's/new': 3 } };
+    const failed = await executor.start(stepRequest('update', command, { ns, outputs: outputs ?? {} }));
+    expect(failed).toMatchObject({ state: 'failed', isPassing: false });
+    expect(await standing(ns)).toEqual(['/app/web', '/kv/s/a/b', '/kv/s/c', '/kv/s/new']);
+    const left = failed.state === 'failed' ? failed.outputs : undefined;
+    await start('destroy', ns, { keys: { 's/c': 1 } }, left);
+    expect(await standing(ns)).toEqual([]);
+  });
+
+  it('that does not know whether it wrote tells so too, and leaves alone what somebody else wrote', async () => {
+    const ns = 'unknown';
+    await keyValues.put(ns, 's', 'new', { value: 'of somebody else' }, by);
+    const lossy = {
+      put: async (...args: Parameters<KeyValues['put']>) => {
+        if (args[2] !== 'new') await keyValues.put(...args);
+        throw unavailable('Away.');
+      },
+    } as unknown as KeyValues;
+    const stores = { records, applications, keyValues: lossy, channels, versions: {} as Versions };
+    const command = { keys: { 's/c': 1, 's/new': 1 } };
+    const failed = await new ConfigExecutor({ stores, publicUrl: undefined }).start(
+      stepRequest('update', command, { ns }),
+    );
+    expect(failed).toMatchObject({ state: 'failed', isPassing: true });
+    expect(await standing(ns)).toEqual(['/kv/s/c', '/kv/s/new']);
+    await start('destroy', ns, {}, failed.state === 'failed' ? failed.outputs : undefined);
+    expect(await standing(ns)).toEqual(['/kv/s/new']);
   });
 
   it('tells how it differs from what is there', async () => {

@@ -58,7 +58,7 @@ describe('keys', () => {
     await executor.start(request('create'));
     const command = { values: { 'apps/extra': '1' } };
     expect(await executor.start(request('run', command, { outputs: { keys: KEYS } }))).toMatchObject({
-      outputs: { keys: ['apps/extra', ...KEYS] },
+      outputs: { keys: [...KEYS, 'apps/extra'] },
       log: ['Wrote 1 keys, removed 0.'],
     });
     expect(Object.keys(consul.contents())).toHaveLength(4);
@@ -164,9 +164,34 @@ describe('a failure', () => {
       state: 'failed',
       reason: 'Consul rolled the transaction back: Permission denied',
       isPassing: false,
+      outputs: { keys: [] },
+      log: [],
     });
     expect(consul.contents()).toEqual({});
   });
+
+  test.each([
+    ['a refusal', { status: 403, body: 'ACL not found' }, 65],
+    ['a lost answer', 'lose', 129],
+  ] as const)(
+    'after the first of several transactions tells what stands all the same: %s',
+    async (_, interference, stand) => {
+      const many = Object.fromEntries(Array.from({ length: 140 }, (_, nth) => [`key${nth}`, '1']));
+      let sent = 0;
+      consul.interfere = () => {
+        sent += 1;
+        return sent > 1 ? interference : undefined;
+      };
+      const failed = await executor.start(
+        request('update', { values: many }, { outputs: { keys: ['old'] } }),
+      );
+      const keys = ['old', ...Object.keys(many)].slice(0, stand);
+      expect(failed).toMatchObject({ state: 'failed', outputs: { keys } });
+      consul.interfere = () => undefined;
+      await executor.start(request('destroy', { values: {} }, { outputs: { keys } }));
+      expect(consul.contents()).toEqual({});
+    },
+  );
 
   test.each([
     [{ values: { a: 'x'.repeat(400_000) } }, 'The value of the key a does not fit'],

@@ -236,6 +236,40 @@ it('tries a step again after growing pauses, and fails the operation with its la
   expect(ended[1]?.log).toEqual(['l1', 'l2', 'l3']);
 });
 
+it('keeps what stands although a step failed, for its next attempt and for what comes after it', async () => {
+  const world = newWorld();
+  const { process, clock, run, requests } = world;
+  const place = newPlace();
+  const answers: Pick<Extract<StepOutcome, { state: 'failed' }>, 'outputs' | 'isPassing'>[] = [
+    { isPassing: true, outputs: { a: 1, b: 1 } },
+    { isPassing: true, outputs: { b: 2 } },
+    { isPassing: false },
+  ];
+  world.work = ({ attempt }) => ({
+    ...{ state: 'failed', reason: 'No.', isPassing: false },
+    ...answers[attempt - 1],
+  });
+  const { id } = await process.commands.send(buildCommand('stands', { place, steps: chain('x') }));
+  await run();
+  for (const seconds of [3, 13]) {
+    clock.advance(seconds);
+    await run();
+  }
+  expect(requests.map(({ outputs }) => outputs)).toEqual([{}, { a: 1, b: 1 }, { a: 1, b: 2 }]);
+  const [step] = await process.operations.steps(NS, id);
+  expect(step).toMatchObject({ state: 'failed', error: 'No.', outputs: { a: 1, b: 2 } });
+
+  world.work = () => ({
+    ...{ state: 'failed', reason: 'No.', isPassing: true },
+    outputs: { x: 'x'.repeat(16 * 1024) },
+  });
+  const large = await process.commands.send(buildCommand('stands large', { place, steps: chain('x') }));
+  await run();
+  const [bounded] = await process.operations.steps(NS, large.id);
+  expect(bounded).toMatchObject({ state: 'failed', error: 'The executor answered more than 16 KiB.' });
+  expect(bounded).not.toHaveProperty('outputs');
+});
+
 it('asks after work that goes on elsewhere, until it is done or its time is over', async () => {
   const world = newWorld();
   const { process, clock, run, requests, cancelled } = world;

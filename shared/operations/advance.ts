@@ -29,6 +29,8 @@ export interface AdvanceOptions {
   readonly log: (message: string, error: unknown) => void;
 }
 
+type RecordedEnd = OperationEnd & Pick<OperationValue, 'result'>;
+
 /** Does what is next of lanes and operations, from what the records say: any number may do so at a time, and repeat it. All methods throw SkerryError `unavailable`. */
 export class Advance {
   readonly #options: AdvanceOptions;
@@ -74,16 +76,26 @@ export class Advance {
   }
 
   /** Has an operation's record say how it ended, unless it does. */
-  async end(
+  async end(operation: Operation, end: RecordedEnd): Promise<Operation> {
+    return await this.#end(operation, end, ({ state }) => !isOver(state));
+  }
+
+  /** Ends an operation that has not begun; one that has meanwhile goes on, and ends with its steps. */
+  async callOff(operation: Operation, end: OperationEnd): Promise<Operation> {
+    return await this.#end(operation, end, ({ state }) => state === 'queued');
+  }
+
+  async #end(
     { ns, id }: Operation,
-    { outcome, error, result }: OperationEnd & Pick<OperationValue, 'result'>,
+    { outcome, error, result }: RecordedEnd,
+    isToEnd: (value: OperationValue) => boolean,
   ): Promise<Operation> {
     const { records, clock, callbacks } = this.#options;
     const { record } = await records.commit<OperationValue>(operationScope(ns, id), {
       key: operationKey(id),
       ...AUTHOR,
       decide: (current) => {
-        if (current === undefined || isOver(current.value.state)) {
+        if (current === undefined || !isToEnd(current.value)) {
           return { type: 'keep' };
         }
         const { planning: _, ...value } = current.value;
@@ -97,9 +109,9 @@ export class Advance {
       },
     });
     if (record === undefined) throw unknownOperation(id);
-    const ended = toOperation(ns, record);
-    await callbacks?.ended(ended);
-    return ended;
+    const newest = toOperation(ns, record);
+    if (isOver(newest.state)) await callbacks?.ended(newest);
+    return newest;
   }
 
   /** Lets go of what has ended, and lets the first of those that wait begin. */
@@ -180,10 +192,7 @@ export class Advance {
     }
   }
 
-  async #endOf(
-    operation: Operation,
-    { outcome = 'failed', error }: ActiveOperation,
-  ): Promise<OperationEnd & Pick<OperationValue, 'result'>> {
+  async #endOf(operation: Operation, { outcome = 'failed', error }: ActiveOperation): Promise<RecordedEnd> {
     const end = { outcome, ...(error !== undefined && { error }) };
     const rule = this.#options.rules.get(operation.type);
     if (outcome !== 'succeeded' || rule.result === undefined) {

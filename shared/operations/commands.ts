@@ -206,7 +206,7 @@ export class Commands {
       return newest;
     }
     const isOut = (await lanes.withdraw(lane, newest.id)) || !seen.waiting.includes(newest.id);
-    return isOut ? await advance.end(newest, { outcome: 'cancelled' }) : newest;
+    return isOut ? await advance.callOff(newest, { outcome: 'cancelled' }) : newest;
   }
 
   /** Steps 1 to 3 above. */
@@ -226,8 +226,8 @@ export class Commands {
       await lanes.enter(lane, created, seen);
     } catch (error) {
       if (!isRefusal(error)) throw error;
-      await advance.end(created, { outcome: 'failed', error: { reason: error.message } });
-      throw error;
+      const end = { outcome: 'failed', error: { reason: error.message } } as const;
+      if (isOver((await advance.callOff(created, end)).state)) throw error;
     }
     return { ...created, ...(prepared?.secret !== undefined && { callbackSecret: prepared.secret }) };
   }

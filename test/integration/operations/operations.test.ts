@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import {
   type Executor,
   type OperationLimits,
@@ -9,6 +9,7 @@ import {
   stepKey,
 } from '../../../shared/operations/index.ts';
 import { MAX_WAITING } from '../../../shared/operations/lane.ts';
+import { tooManyRequests } from '../../../shared/platform/errors.ts';
 import { type CosmosFixture, startCosmos } from '../cosmos-fixture.ts';
 import type { Gate } from '../interleaving.ts';
 import { TestClock } from '../registry/registry-fixture.ts';
@@ -460,4 +461,55 @@ it('lets an executor have no longer than an attempt may take, and takes what it 
   world.clock.advance(3);
   await run();
   expect(await process.operations.get(NS, id)).toMatchObject({ state: 'succeeded' });
+});
+
+/** An operation whose process died before it entered the lane. */
+async function stranded(world: World, place: string) {
+  const mortal = world.open();
+  vi.spyOn(mortal.lanes, 'enter').mockRejectedValueOnce(new Error('It dies here.'));
+  const command = buildCommand(`stranded in ${place}`, { place, steps: chain('a') });
+  await expect(mortal.commands.send(command)).rejects.toThrow('It dies here.');
+  const [operation] = (await mortal.operations.list(NS, { session: place, limit: 1 })).items;
+  if (operation === undefined) throw new Error('It is not there.');
+  return { command, operation };
+}
+
+it('does not end as cancelled what has begun since the lane was read: that ends with its steps', async () => {
+  const world = newWorld();
+  const { process, run, cancelled } = world;
+  const place = newPlace();
+  world.work = () => ({ state: 'pending', handle: 1, pollAfterSeconds: 600 });
+  const { command, operation } = await stranded(world, place);
+  const late = world.open();
+  const read = late.lanes.read.bind(late.lanes);
+  vi.spyOn(late.lanes, 'read').mockImplementationOnce(async (lane) => {
+    const seen = await read(lane);
+    await process.commands.accept(command, place);
+    await run();
+    await process.commands.cancel(NS, operation.id, AUTHOR);
+    return seen;
+  });
+  expect((await late.commands.resume(operation)).state).toBe('running');
+  await run();
+  expect(await process.operations.whole(NS, operation.id)).toMatchObject({
+    operation: { state: 'cancelled' },
+    steps: [{ state: 'cancelled' }],
+  });
+  expect(cancelled).toEqual(['a']);
+});
+
+it('does not end as one too many what another process has let in and begun', async () => {
+  const world = newWorld();
+  const { process, run } = world;
+  const place = newPlace();
+  world.work = () => ({ state: 'pending', handle: 1, pollAfterSeconds: 600 });
+  const command = buildCommand('one too many', { place, steps: chain('a') });
+  const late = world.open();
+  vi.spyOn(late.lanes, 'enter').mockImplementationOnce(async () => {
+    await process.commands.accept(command, place);
+    await run();
+    throw tooManyRequests('100 operations wait already.');
+  });
+  const { id } = await late.commands.send(command);
+  expect((await process.operations.get(NS, id)).state).toBe('running');
 });

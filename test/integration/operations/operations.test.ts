@@ -513,3 +513,48 @@ it('does not end as one too many what another process has let in and begun', asy
   const { id } = await late.commands.send(command);
   expect((await process.operations.get(NS, id)).state).toBe('running');
 });
+
+it('lets an executor that hung write nothing of a step that another process took over and ended', async () => {
+  const world = newWorld();
+  const { process, clock } = world;
+  const place = newPlace();
+  const late = Promise.withResolvers<StepOutcome>();
+  const begun = Promise.withResolvers<void>();
+  world.work = ({ attempt }) => {
+    if (attempt > 1) return done;
+    begun.resolve();
+    return late.promise;
+  };
+  const { id } = await process.commands.send(buildCommand('hung', { place, steps: chain('a', 'b') }));
+  await process.advance.operation({ ns: NS, operation: id });
+  const message = { task: 'attempt', ns: NS, operation: id, step: 'a', attempt: 1 } as const;
+  const hung = world.open().attempts.handle(message);
+  await begun.promise;
+  clock.advance(36);
+  await process.attempts.handle(message);
+  const steps = await process.operations.steps(NS, id);
+  expect(steps[0]).toMatchObject({ id: 'a', state: 'succeeded', attempts: 2 });
+  late.resolve({ state: 'pending', handle: 'late', pollAfterSeconds: 30 });
+  await hung;
+  expect(await process.operations.steps(NS, id)).toEqual(steps);
+});
+
+it('is not begun again by who read the lane before it ran, and comes to enter it after it has ended', async () => {
+  const world = newWorld();
+  const { process, run, requests } = world;
+  const place = newPlace();
+  const { command, operation } = await stranded(world, place);
+  const late = world.open();
+  const enter = late.lanes.enter.bind(late.lanes);
+  vi.spyOn(late.lanes, 'enter').mockImplementationOnce(async (...seen) => {
+    await process.commands.accept(command, place);
+    await run();
+    await enter(...seen);
+  });
+  await late.commands.resume(operation);
+  expect(await world.built(place)).toBe('succeeded');
+  await process.advance.lane(laneOf(place));
+  expect(await process.lanes.read(laneOf(place))).toEqual({ waiting: [], fence: 1 });
+  expect(await world.built(place)).toBe('succeeded');
+  expect(requests).toHaveLength(1);
+});

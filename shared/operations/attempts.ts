@@ -79,7 +79,7 @@ export class Attempts {
   }
 
   async #claim(ns: string, id: string, step: string): Promise<Claim> {
-    const { records, limits, clock } = this.#options;
+    const { records, rules, limits, clock } = this.#options;
     const { decided } = await records.transact<
       OperationRecord,
       Decisions<OperationRecord> & { claim: Claim }
@@ -88,8 +88,10 @@ export class Attempts {
       ...AUTHOR,
       decide: (current) => {
         const value = current.get(operationKey(id))?.value as OperationValue | undefined;
+        // What only another version of Skerry knows is left for it, and asked for again by the alarm.
+        const isKnown = value !== undefined && rules.find(value.type) !== undefined;
         const claim = decideClaim(
-          value && { ...value, ns, id },
+          isKnown ? { ...value, ns, id } : undefined,
           current.get(stepKey(id, step))?.value as StepValue | undefined,
           { now: clock.now(), attemptTime: limits.attemptTime },
         );

@@ -1,4 +1,4 @@
-import { SkerryError, unprocessable } from '../platform/errors.ts';
+import { SkerryError, unavailable, unprocessable } from '../platform/errors.ts';
 import { checkInput } from '../platform/http/index.ts';
 import type { Json } from '../records/index.ts';
 import type { CommandRule, Operation } from './command-rule.ts';
@@ -28,11 +28,17 @@ export class CommandRules {
     return this.#rules.get(type);
   }
 
-  /** The rule of an operation, which was accepted by it. */
+  /**
+   * The rule of an operation, which was accepted by it.
+   *
+   * @throws SkerryError `unavailable` for a type that only another version of Skerry knows: its operations wait for that.
+   */
   get(type: string): CommandRule {
     const rule = this.#rules.get(type);
     if (rule === undefined) {
-      throw new Error(`There is no rule for commands of the type "${type}".`);
+      throw unavailable(`This version of Skerry does not know operations of the type "${type}".`, {
+        fix: 'Run the version that accepted the operation, or a newer one, and try again.',
+      });
     }
     return rule;
   }

@@ -163,10 +163,10 @@ export class Commands {
   /**
    * Has an operation come to an end: at once where it waits for its turn, and otherwise once the steps that run have ended.
    *
-   * @throws SkerryError `not-found`; `conflict` when it is over.
+   * @throws SkerryError `not-found`; `conflict` when it is over; `unavailable` where only another version of Skerry knows how to end it.
    */
   async cancel(ns: string, id: string, author: Author): Promise<Operation> {
-    const { records, clock, queues, random } = this.#options;
+    const { records, rules, clock, queues, random } = this.#options;
     const { record } = await records.commit<OperationValue>(operationScope(ns, id), {
       key: operationKey(id),
       ...author,
@@ -176,6 +176,7 @@ export class Commands {
         if (isOver(value.state)) {
           throw conflict(`The operation is over: it is ${value.state}.`);
         }
+        rules.get(value.type); // Nothing is asked for that this version cannot do.
         return value.cancelRequestedAt === undefined
           ? putOperation(id, { ...value, cancelRequestedAt: toTimestamp(clock.now()) })
           : { type: 'keep' };
@@ -193,9 +194,11 @@ export class Commands {
 
   /** Sees to it that an operation that is not over is in its lane; or takes it out, where it is to be cancelled and has not begun. */
   async resume(operation: Operation): Promise<Operation> {
-    if (isOver(operation.state)) return operation;
     const { lanes, rules, advance } = this.#options;
-    const lane = rules.get(operation.type).lane(operation.ns, operation.data);
+    const rule = rules.find(operation.type);
+    // What only another version knows waits for it, and keeps no message from being done with.
+    if (isOver(operation.state) || rule === undefined) return operation;
+    const lane = rule.lane(operation.ns, operation.data);
     const seen = await lanes.read(lane);
     const newest = await this.#options.operations.get(operation.ns, operation.id);
     if (isOver(newest.state) || seen.active?.operation === newest.id) {

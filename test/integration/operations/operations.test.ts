@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import {
+  type CommandRule,
   type Executor,
   type OperationLimits,
   operationScope,
@@ -54,7 +55,7 @@ class World {
     this.process = this.open();
   }
 
-  open(gate?: Gate): OperationProcess {
+  open(gate?: Gate, rules?: readonly CommandRule[]): OperationProcess {
     const { clock, bus, executor } = this;
     const limits = this.#limits;
     return new OperationProcess({
@@ -64,6 +65,7 @@ class World {
       executor,
       limits,
       ...(gate !== undefined && { gate }),
+      ...(rules !== undefined && { rules }),
     });
   }
 
@@ -557,4 +559,31 @@ it('is not begun again by who read the lane before it ran, and comes to enter it
   expect(await process.lanes.read(laneOf(place))).toEqual({ waiting: [], fence: 1 });
   expect(await world.built(place)).toBe('succeeded');
   expect(requests).toHaveLength(1);
+});
+
+it('leaves alone what a newer version accepted, refuses to cancel it, and uses up none of its attempts', async () => {
+  const world = newWorld();
+  const { process, bus, run } = world;
+  const place = newPlace();
+  const older = world.open(undefined, []);
+  const command = buildCommand('newer', { place, steps: chain('a') });
+  const { id } = await process.commands.send(command);
+  await process.advance.operation({ ns: NS, operation: id });
+  const whole = await process.operations.whole(NS, id);
+  expect(whole.steps).toMatchObject([{ state: 'ready', attempts: 0 }]);
+  const message = { task: 'attempt', ns: NS, operation: id, step: 'a', attempt: 1 } as const;
+  await older.attempts.handle(message);
+  await older.advance.operation({ ns: NS, operation: id });
+  expect(await older.commands.accept(command, place)).toMatchObject({ id, state: 'running' });
+  await expect(older.commands.cancel(NS, id, AUTHOR)).rejects.toMatchObject({
+    kind: 'unavailable',
+    message: expect.stringContaining('"test.build"'),
+  });
+  expect(await process.operations.whole(NS, id)).toEqual(whole);
+  bus.deliverAgain(message);
+  await run();
+  expect(await process.operations.whole(NS, id)).toMatchObject({
+    operation: { state: 'succeeded' },
+    steps: [{ attempts: 1 }],
+  });
 });

@@ -3,16 +3,11 @@ import { createTimedRunner, isOutOfTime } from '../../../shared/platform/timed-r
 
 const STILL = new Int32Array(new SharedArrayBuffer(4));
 
-it('stops work that computes for too long, at its first try', () => {
-  let tries = 0;
-  const answer = createTimedRunner(50)(
-    () => {
-      tries += 1;
-      for (;;);
-    },
-    (fault) => isOutOfTime(fault),
-  );
-  expect([answer, tries]).toEqual([true, 1]);
+it('stops work that computes for too long', () => {
+  const endless = () => {
+    for (;;);
+  };
+  expect(createTimedRunner(50)(endless, isOutOfTime)).toBe(true);
 });
 
 it('begins work again for which the machine left no time, and gives up at last', () => {

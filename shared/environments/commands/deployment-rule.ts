@@ -1,12 +1,10 @@
 import type { z } from 'zod';
 import type {
-  CommandRule,
   Current,
   LaneValue,
   Operation,
   OperationEnd,
   PlannedStep,
-  StepValue,
   Writes,
 } from '../../operations/index.ts';
 import { toTimestamp } from '../../platform/clock.ts';
@@ -30,13 +28,7 @@ import { refuseFaults } from '../faults.ts';
 import type { EnvironmentPlan } from '../planning/environment-planner.ts';
 import { destroyed, readEnvironment, standing } from '../standing.ts';
 import { FIRST_STATE, transition } from '../state-machine.ts';
-import {
-  type EnvironmentRuleParts,
-  environmentAlarm,
-  environmentLane,
-  fillInStep,
-} from './environment-rule.ts';
-import { stepChanges, stepKeys } from './step-changes.ts';
+import { EnvironmentRule, environmentAlarm } from './environment-rule.ts';
 import { environmentIn, putEnvironment, putRecord } from './write-record.ts';
 
 interface Pinned extends Decisions<Json> {
@@ -44,18 +36,9 @@ interface Pinned extends Decisions<Json> {
 }
 
 /** `environment.create` and `environment.update`: steps make the environment what it is wanted to be. */
-abstract class DeploymentRule<Data extends { readonly environment: EnvironmentChange }>
-  implements CommandRule<Data>
-{
-  abstract readonly type: string;
-  abstract readonly summary: string;
-  abstract readonly schema: z.ZodType<Data>;
-  protected readonly parts: EnvironmentRuleParts;
-
-  constructor(parts: EnvironmentRuleParts) {
-    this.parts = parts;
-  }
-
+abstract class DeploymentRule<
+  Data extends { readonly environment: EnvironmentChange },
+> extends EnvironmentRule<Data> {
   /** The environment as it begins to be deployed. */
   protected abstract begun(
     operation: Operation<Data>,
@@ -65,8 +48,8 @@ abstract class DeploymentRule<Data extends { readonly environment: EnvironmentCh
 
   protected abstract checkStanding(ns: string, id: string, value: EnvironmentValue | undefined): void;
 
-  lane(ns: string, { environment }: Data) {
-    return environmentLane(ns, environment.id);
+  protected environmentOf({ environment }: Data): string {
+    return environment.id;
   }
 
   async check(ns: string, { environment }: Data): Promise<void> {
@@ -74,10 +57,6 @@ abstract class DeploymentRule<Data extends { readonly environment: EnvironmentCh
     this.checkStanding(ns, environment.id, await readEnvironment(records, ns, environment.id));
     checkDestruction(environment, clock.now());
     await environmentPlanner.plan(ns, environment);
-  }
-
-  keys({ data }: Operation<Data>): string[] {
-    return [environmentKey(data.environment.id)];
   }
 
   alarms({ ns, data }: Operation<Data>) {
@@ -149,18 +128,6 @@ abstract class DeploymentRule<Data extends { readonly environment: EnvironmentCh
       },
     });
     return decided.isFirst;
-  }
-
-  fillIn(operation: Operation<Data>, step: StepValue) {
-    return fillInStep(this.parts.records, operation.data.environment.id, operation, step);
-  }
-
-  stepKeys({ data }: Operation<Data>, step: StepValue): string[] {
-    return stepKeys(data.environment.id, step);
-  }
-
-  stepEnded({ data }: Operation<Data>, step: StepValue, current: Current, now: number): Writes {
-    return stepChanges(data.environment.id, step, current, now);
   }
 
   conclude({ data }: Operation<Data>, end: OperationEnd, current: Current, now: number): Writes {

@@ -1,44 +1,26 @@
 import type { z } from 'zod';
-import type {
-  CommandRule,
-  Current,
-  Operation,
-  OperationEnd,
-  PlannedStep,
-  StepValue,
-  Writes,
-} from '../../operations/index.ts';
+import type { Current, Operation, OperationEnd, PlannedStep, Writes } from '../../operations/index.ts';
 import { toTimestamp } from '../../platform/clock.ts';
 import { conflict } from '../../platform/errors.ts';
-import { type EnvironmentValue, environmentKey } from '../environment.ts';
+import type { EnvironmentValue } from '../environment.ts';
 import { type DestroyData, destroyDataSchema } from '../environment-schema.ts';
 import { readEnvironment, standing } from '../standing.ts';
 import { transition } from '../state-machine.ts';
-import { type EnvironmentRuleParts, environmentLane, fillInStep } from './environment-rule.ts';
-import { stepChanges, stepKeys } from './step-changes.ts';
+import { EnvironmentRule } from './environment-rule.ts';
 import { environmentIn, putEnvironment } from './write-record.ts';
 
 /** `environment.destroy`: steps take away all that templates made. */
-export class DestructionRule implements CommandRule<DestroyData> {
+export class DestructionRule extends EnvironmentRule<DestroyData> {
   readonly type = 'environment.destroy';
   readonly summary = 'Destroys all that templates made of an environment, in reverse.';
   readonly schema: z.ZodType<DestroyData> = destroyDataSchema;
-  readonly #parts: EnvironmentRuleParts;
 
-  constructor(parts: EnvironmentRuleParts) {
-    this.#parts = parts;
-  }
-
-  lane(ns: string, { environment }: DestroyData) {
-    return environmentLane(ns, environment);
+  protected environmentOf({ environment }: DestroyData): string {
+    return environment;
   }
 
   async check(ns: string, { environment }: DestroyData): Promise<void> {
-    standing(ns, environment, await readEnvironment(this.#parts.records, ns, environment));
-  }
-
-  keys({ data }: Operation<DestroyData>): string[] {
-    return [environmentKey(data.environment)];
+    standing(ns, environment, await readEnvironment(this.parts.records, ns, environment));
   }
 
   begin({ ns, data }: Operation<DestroyData>, current: Current, now: number): Writes {
@@ -49,19 +31,7 @@ export class DestructionRule implements CommandRule<DestroyData> {
   }
 
   async plan({ ns, data }: Operation<DestroyData>): Promise<readonly PlannedStep[]> {
-    return (await this.#parts.environmentPlanner.planDestruction(ns, data.environment)).steps;
-  }
-
-  fillIn(operation: Operation<DestroyData>, step: StepValue) {
-    return fillInStep(this.#parts.records, operation.data.environment, operation, step);
-  }
-
-  stepKeys({ data }: Operation<DestroyData>, step: StepValue): string[] {
-    return stepKeys(data.environment, step);
-  }
-
-  stepEnded({ data }: Operation<DestroyData>, step: StepValue, current: Current, now: number): Writes {
-    return stepChanges(data.environment, step, current, now);
+    return (await this.parts.environmentPlanner.planDestruction(ns, data.environment)).steps;
   }
 
   conclude({ data }: Operation<DestroyData>, end: OperationEnd, current: Current, now: number): Writes {

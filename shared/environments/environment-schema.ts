@@ -5,7 +5,7 @@ import { ANY_RESOURCE_ID_PATTERN, MEMBER_ID_PATTERN, partIdSchema, tagSchema } f
 import { MAX_TEMPLATE_VERSION } from './templates/template.ts';
 
 /** Not a record, which would lose a member named `__proto__` without a word, rather than to refuse it. */
-export const parameterValuesSchema = z
+const parameterValuesSchema = z
   .custom<Record<string, Json>>(
     (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
     'must be an object',

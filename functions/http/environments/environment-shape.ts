@@ -1,26 +1,27 @@
 import { z } from 'zod';
-import { ENVIRONMENT_STATES } from '../../../shared/environments/index.ts';
+import {
+  ANY_RESOURCE_ID_PATTERN,
+  ENVIRONMENT_STATES,
+  tagSchema as givenTagSchema,
+  type ResourceStatus,
+} from '../../../shared/environments/index.ts';
 import { list, revisionTag } from '../../../shared/platform/http/index.ts';
 import { jsonValueSchema } from '../json-value.ts';
 
-/** What is written down by hand has no dot: nothing that a template makes is ever called so. */
-export const handIdSchema = z
-  .string()
-  .regex(/^[0-9A-Za-z_-]{1,60}$/, 'must be 1 to 60 letters, digits, hyphens or underscores');
-
 export const resourceIdSchema = z
   .string()
-  .regex(
-    /^[0-9A-Za-z_-]{1,60}(?:\.[0-9A-Za-z_-]{1,60})?$/,
-    'must be an id such as NAME, or TEMPLATE.NAME where a template made it',
-  );
+  .regex(ANY_RESOURCE_ID_PATTERN, 'must be an id such as NAME, or TEMPLATE.NAME where a template made it');
+
+export const RESOURCE_STATUSES = [
+  'deploying',
+  'ok',
+  'failed',
+  'destroying',
+] as const satisfies readonly ResourceStatus[];
 
 export const tagSchema = z.strictObject({ name: z.string(), value: z.string() });
 
-export const inputTagsSchema = z
-  .array(z.strictObject({ name: z.string().min(1).max(128), value: z.string().max(256) }))
-  .max(50)
-  .default([]);
+export const inputTagsSchema = z.array(givenTagSchema).max(50).default([]);
 
 export const tagFilter = list(z.string().min(1).max(400)).describe(
   '`NAME:VALUE`, or `NAME` for any value; given repeatedly, those that have all of them.',
@@ -86,7 +87,7 @@ export const resourceSchema = z.strictObject({
   template: templateUseSchema.optional().describe('What made it; absent where it was written down by hand.'),
   count: z.int(),
   createdOn: z.iso.datetime().optional(),
-  status: z.enum(['deploying', 'ok', 'failed', 'destroying']),
+  status: z.enum(RESOURCE_STATUSES),
   statusSince: z.iso.datetime(),
   detail: z.string().optional(),
   links: z.array(z.string()),

@@ -1,23 +1,15 @@
 import { z } from 'zod';
-import {
-  answerRead,
-  canonicalLocation,
-  json,
-  nameSchema,
-  noContent,
-  paging,
-  readPrecondition,
-} from '../../../shared/platform/http/index.ts';
+import { partIdSchema } from '../../../shared/environments/index.ts';
+import { json, nameSchema, paging } from '../../../shared/platform/http/index.ts';
 import { endpoint } from '../endpoint.ts';
 import {
   dependenciesSchema,
-  factsOf,
-  handIdSchema,
   inputTagsSchema,
   resourceGroupSchema,
   resourceIdSchema,
   tagFilter,
 } from './environment-shape.ts';
+import { answerPart, answerRemoved, answerWritten } from './part-answers.ts';
 
 const ROUTE = 'api/v1/resource-groups/{environment}/{id}';
 const KEY = '/env/{environment}/groups/{id}';
@@ -60,13 +52,7 @@ const getResourceGroup = endpoint({
     304: { description: 'The group is as the caller knows it.', headers: ['ETag'] },
   },
   errors: ['not-found'],
-  async handle({ ns, params, headers }, { resourceGroups }) {
-    const group = await resourceGroups.get({ ns, ...params });
-    if (group === undefined) {
-      throw resourceGroups.unknown({ ns, ...params });
-    }
-    return answerRead(headers, factsOf(group), () => group);
-  },
+  handle: (request, { resourceGroups }) => answerPart(request, resourceGroups),
 });
 
 const putResourceGroup = endpoint({
@@ -75,7 +61,7 @@ const putResourceGroup = endpoint({
   route: ROUTE,
   summary: 'Writes a group down by hand; what a template made changes by commands alone',
   access: { verb: 'write', keys: KEY },
-  params: { id: handIdSchema },
+  params: { id: partIdSchema },
   body: z.strictObject({
     name: z.string().min(1).max(200),
     tags: inputTagsSchema,
@@ -93,11 +79,10 @@ const putResourceGroup = endpoint({
   },
   errors: ['not-found', 'conflict', 'unprocessable'],
   async handle(request, { resourceGroups }) {
-    const { ns, params, body, author, headers } = request;
-    const options = { author, precondition: readPrecondition(headers) };
-    const { part, created } = await resourceGroups.write({ ns, ...params }, body, options);
-    const location = canonicalLocation(request, `resource-groups/${params.environment}/${params.id}`);
-    return created ? json(201, part, { ...factsOf(part), location }) : json(200, part, factsOf(part));
+    const { ns, params, body } = request;
+    return await answerWritten(request, 'resource-groups', (options) =>
+      resourceGroups.write({ ns, ...params }, body, options),
+    );
   },
 });
 
@@ -111,10 +96,7 @@ const deleteResourceGroup = endpoint({
   requestHeaders: ['If-Match'],
   responses: { 204: { description: 'The group is gone.', headers: ['X-Skerry-Revision'] } },
   errors: ['not-found', 'conflict'],
-  async handle({ ns, params, author, headers }, { resourceGroups }) {
-    const options = { author, precondition: readPrecondition(headers) };
-    return noContent({ revision: await resourceGroups.delete({ ns, ...params }, options) });
-  },
+  handle: (request, { resourceGroups }) => answerRemoved(request, resourceGroups),
 });
 
 export const resourceGroupEndpoints = [

@@ -1,26 +1,17 @@
 import { z } from 'zod';
-import { urlsSchema } from '../../../shared/environments/index.ts';
-import {
-  answerRead,
-  canonicalLocation,
-  json,
-  nameSchema,
-  noContent,
-  paging,
-  readPrecondition,
-} from '../../../shared/platform/http/index.ts';
+import { partIdSchema, urlsSchema } from '../../../shared/environments/index.ts';
+import { json, nameSchema, paging } from '../../../shared/platform/http/index.ts';
 import { endpoint } from '../endpoint.ts';
 import {
   dependenciesSchema,
-  factsOf,
-  handIdSchema,
   inputTagsSchema,
+  RESOURCE_STATUSES,
   resourceIdSchema,
   resourceSchema,
   tagFilter,
 } from './environment-shape.ts';
+import { answerPart, answerRemoved, answerWritten } from './part-answers.ts';
 
-const STATUSES = ['deploying', 'ok', 'failed', 'destroying'] as const;
 const ROUTE = 'api/v1/resources/{environment}/{id}';
 const KEY = '/env/{environment}/resources/{id}';
 
@@ -34,7 +25,7 @@ const listResources = endpoint({
   access: { verb: 'list', keys: '/env' },
   query: {
     environment: nameSchema.optional(),
-    status: z.enum(STATUSES).optional(),
+    status: z.enum(RESOURCE_STATUSES).optional(),
     tag: tagFilter,
     ...paging,
   },
@@ -64,13 +55,7 @@ const getResource = endpoint({
     304: { description: 'The resource is as the caller knows it.', headers: ['ETag'] },
   },
   errors: ['not-found'],
-  async handle({ ns, params, headers }, { resources }) {
-    const resource = await resources.get({ ns, ...params });
-    if (resource === undefined) {
-      throw resources.unknown({ ns, ...params });
-    }
-    return answerRead(headers, factsOf(resource), () => resource);
-  },
+  handle: (request, { resources }) => answerPart(request, resources),
 });
 
 const putResource = endpoint({
@@ -79,13 +64,13 @@ const putResource = endpoint({
   route: ROUTE,
   summary: 'Writes a resource down by hand; what a template made changes by commands alone',
   access: { verb: 'write', keys: KEY },
-  params: { id: handIdSchema },
+  params: { id: partIdSchema },
   body: z.strictObject({
     name: z.string().min(1).max(200),
     description: z.string().max(2_000).optional(),
     tags: inputTagsSchema,
     count: z.int().min(0).max(1_000_000).default(1),
-    status: z.enum(STATUSES).default('ok'),
+    status: z.enum(RESOURCE_STATUSES).default('ok'),
     links: z.array(z.string().min(1).max(2_000)).max(50).default([]),
     statusEndpoints: urlsSchema.default([]).describe('URLs that are asked how it is.'),
     dependencies: dependenciesSchema.default([]),
@@ -101,11 +86,10 @@ const putResource = endpoint({
   },
   errors: ['not-found', 'conflict', 'unprocessable'],
   async handle(request, { resources }) {
-    const { ns, params, body, author, headers } = request;
-    const options = { author, precondition: readPrecondition(headers) };
-    const { part, created } = await resources.write({ ns, ...params }, body, options);
-    const location = canonicalLocation(request, `resources/${params.environment}/${params.id}`);
-    return created ? json(201, part, { ...factsOf(part), location }) : json(200, part, factsOf(part));
+    const { ns, params, body } = request;
+    return await answerWritten(request, 'resources', (options) =>
+      resources.write({ ns, ...params }, body, options),
+    );
   },
 });
 
@@ -119,10 +103,7 @@ const deleteResource = endpoint({
   requestHeaders: ['If-Match'],
   responses: { 204: { description: 'The resource is gone.', headers: ['X-Skerry-Revision'] } },
   errors: ['not-found', 'conflict'],
-  async handle({ ns, params, author, headers }, { resources }) {
-    const options = { author, precondition: readPrecondition(headers) };
-    return noContent({ revision: await resources.delete({ ns, ...params }, options) });
-  },
+  handle: (request, { resources }) => answerRemoved(request, resources),
 });
 
 export const resourceEndpoints = [listResources, getResource, putResource, deleteResource];

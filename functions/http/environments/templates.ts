@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import {
   MAX_TEMPLATE_VERSION,
+  partIdSchema,
   templateDefinitionSchema,
-  templateIdSchema,
   templateShape,
   toDefinition,
   unknownTemplate,
@@ -24,7 +24,7 @@ const MAX_BODY_BYTES = 512 * 1024;
 const ROUTE = 'api/v1/templates/{id}';
 const KEY = '/tpl/{id}';
 
-const params = { id: templateIdSchema };
+const params = { id: partIdSchema };
 
 const dates = { revision: z.int(), createdAt: z.iso.datetime(), updatedAt: z.iso.datetime() };
 

@@ -24,7 +24,7 @@ import { hasTags, unknownEnvironment } from '../environments.ts';
 import { findCircle, type PartsOfEnvironment } from './circle.ts';
 
 /** What resources and groups have in common. */
-interface PartValue {
+export interface PartValue {
   readonly tags: readonly Tag[];
   /** Of what a template made. */
   readonly template?: TemplateUse;
@@ -38,6 +38,12 @@ export type Part<Value> = Value & {
   readonly createdAt: string;
   readonly updatedAt: string;
 };
+
+/** A part as it stands after it was written. */
+export interface WrittenPart<Value> {
+  readonly part: Part<Value>;
+  readonly created: boolean;
+}
 
 export interface PartAddress {
   readonly ns: string;
@@ -132,7 +138,7 @@ export class EnvironmentParts<Value extends PartValue> {
     address: PartAddress,
     decideValue: (current: Value | undefined) => Value,
     { author, precondition }: WriteOptions,
-  ): Promise<{ readonly part: Part<Value>; readonly created: boolean }> {
+  ): Promise<WrittenPart<Value>> {
     const { environment, id } = address;
     const key = this.#kind.prefix(environment) + id;
     const { commits } = await this.#change(address, author, (current) => {

@@ -1,3 +1,3 @@
 /** The way out that executors share. */
 export { type Answer, failureOf, isPassingStatus, isSuccess, parse, readBody, sentenceIn } from './answer.ts';
-export { Outbound, type OutboundCall, type OutboundOptions, originOf, withoutQuery } from './outbound.ts';
+export { Outbound, type OutboundCall, type OutboundOptions, originOf } from './outbound.ts';

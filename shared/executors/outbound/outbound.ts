@@ -153,6 +153,6 @@ export function originOf(url: string): string {
 }
 
 /** Queries may hold what is not for everybody's eyes. */
-export function withoutQuery(url: string): string {
+function withoutQuery(url: string): string {
   return url.replace(/[?#].*$/s, '');
 }

@@ -44,7 +44,11 @@ async function zipOf(files: Parameters<typeof filesOf>[0]): Promise<Buffer> {
 }
 
 async function publish(name: string, files: Parameters<typeof filesOf>[0], query = '') {
-  return await api.put(`bundles/${name}/versions${query}`, await zipOf(files), ZIP);
+  const answer = await api.put(`bundles/${name}/versions${query}`, await zipOf(files), ZIP);
+  expect(answer, answer.text).toMatchObject({
+    status: expect.toSatisfy((status) => status === 200 || status === 201),
+  });
+  return answer;
 }
 
 /** As `api.get`, with the bytes of the body, and without following redirects. */

@@ -9,7 +9,7 @@ import { COSMOS_CONTAINERS, COSMOS_DATABASE } from '../../shared/platform/topolo
 import { FREE_PORTS, type Launcher, launch } from './skerry.ts';
 
 const [, , ...SERVER_PORTS] = FREE_PORTS;
-const DEADLINE = { timeout: 20_000, interval: 20 };
+const DEADLINE = { timeout: 45_000, interval: 20 };
 
 let folder: string;
 const started: Launcher[] = [];

@@ -7,7 +7,7 @@ import { runGuide } from './run-guide.ts';
 import { shareSkerry } from './share-skerry.ts';
 
 const NS = 'command-line';
-const DEADLINE = { timeout: 15_000, interval: 30 };
+const DEADLINE = { timeout: 45_000, interval: 30 };
 
 let skerry: { readonly url: string };
 let folder: string;

@@ -224,7 +224,7 @@ describe.concurrent('the listing', () => {
         async () =>
           expect((await api.get(`apps?ns=${ns}`, { 'cache-control': cacheControl })).headers.age).toBe('1'),
         {
-          timeout: 10_000,
+          timeout: 45_000,
           interval: 100,
         },
       );

@@ -13,7 +13,7 @@ beforeAll(async () => {
   skerry = await shareSkerry('swept');
   api = connect(skerry.url);
   // On a busy machine the first questions to its dependencies take longer than a probe waits.
-  await vi.waitFor(async () => expect((await api.get('health/ready')).status).toBe(200), 30_000);
+  await vi.waitFor(async () => expect((await api.get('health/ready')).status).toBe(200), 45_000);
 });
 
 const get = (path: string, accept = JSON_TYPE) => api.get(path, { accept });
@@ -102,7 +102,7 @@ describe("the controller's environments", () => {
         expect((await api.get('environments/ctl-life')).body).toMatchObject({
           state: 'Deployed-OK',
         }),
-      { timeout: 20_000, interval: 100 },
+      { timeout: 45_000, interval: 100 },
     );
 
     const destroyed = await api.delete('environment/ctl-life', { accept: JSON_TYPE });
@@ -116,7 +116,7 @@ describe("the controller's environments", () => {
         expect((await get('environment/ctl-life')).body).toEqual(
           shown('ctl-life', { destroyed_on: expect.stringMatching(TIME) }),
         ),
-      { timeout: 20_000, interval: 100 },
+      { timeout: 45_000, interval: 100 },
     );
     expect((await api.delete('environment/ctl-life', { accept: JSON_TYPE })).status).toBe(202);
     expect((await put(sent)).status).toBe(409);

@@ -110,7 +110,7 @@ describe('kill -9 at any moment', () => {
               expect(load.told.length).toBeGreaterThan(told);
               expect(load.bundles.acknowledged.size).toBeGreaterThan(versions);
             },
-            { timeout: 20_000, interval: 5 },
+            { timeout: 45_000, interval: 5 },
           );
         }
         await sleep(life);

@@ -175,7 +175,7 @@ describe.concurrent('an environment', () => {
     });
     await vi.waitFor(
       async () => expect(await environmentOf(ns, 'prod')).toMatchObject({ state: 'Deployed-OK', drift: [] }),
-      { timeout: 20_000, interval: 50 },
+      { timeout: 45_000, interval: 50 },
     );
     expect((await api.get(`kv/env-e2e/prod?ns=${ns}`)).body).toEqual({ size: 3 });
     expect((await api.get(`resources?environment=prod&ns=${ns}`)).body).toMatchObject({
@@ -328,7 +328,7 @@ describe.concurrent('an environment', () => {
     const input = { id: 'e', name: 'E', templates: [{ id: 'endless' }] };
     const first = await api.post(`environments?ns=${ns}`, input);
     const { id } = first.body as ShownOperation;
-    await vi.waitFor(() => expect(elsewhere.begun).toBe(1), 20_000);
+    await vi.waitFor(() => expect(elsewhere.begun).toBe(1), 45_000);
     expect(await environmentOf(ns, 'e')).toMatchObject({ state: 'Deploying', operation: id });
     expect((await api.get(`operations?state=running&ns=${ns}`)).body).toMatchObject({
       items: [{ id, progress: { done: 0, total: 2 } }],
@@ -394,7 +394,7 @@ describe.concurrent('commands', () => {
         expect(states).toContainEqual([`/op/${id}`, 'queued']);
         expect(states).toContainEqual([`/op/${id}`, 'succeeded']);
       },
-      { timeout: 20_000, interval: 50 },
+      { timeout: 45_000, interval: 50 },
     );
     expect((await api.get(`subscriptions?ns=${ns}`)).body).toMatchObject({
       items: [{ name: id, key: `/op/${id}`, endpoint: url, expiresAt: expect.any(String) }],
@@ -408,12 +408,12 @@ describe.concurrent('commands', () => {
           health: { state: 'unhealthy' },
           drift: [{ expected: 'healthy', observed: `${url}: HTTP 503` }],
         }),
-      { timeout: 20_000, interval: 50 },
+      { timeout: 45_000, interval: 50 },
     );
     status = 200;
     await vi.waitFor(
       async () => expect(await environmentOf(ns, 'e')).toMatchObject({ state: 'Deployed-OK', drift: [] }),
-      { timeout: 20_000, interval: 50 },
+      { timeout: 45_000, interval: 50 },
     );
     await finish(await api.put(`environments/e?ns=${ns}`, { statusEndpoints: [] }));
     await vi.waitFor(
@@ -422,7 +422,7 @@ describe.concurrent('commands', () => {
         expect(changed.state).toBe('Deployed-OK');
         expect(changed).not.toHaveProperty('health');
       },
-      { timeout: 20_000, interval: 50 },
+      { timeout: 45_000, interval: 50 },
     );
     const destructionPlannedOn = new Date(Date.now() + 2_000).toISOString();
     await finish(await api.put(`environments/e?ns=${ns}`, { destructionPlannedOn }));
@@ -433,7 +433,7 @@ describe.concurrent('commands', () => {
           destructionWarnedOn: expect.any(String),
           destructionOperation: expect.stringMatching(/^op_/),
         }),
-      { timeout: 20_000, interval: 50 },
+      { timeout: 45_000, interval: 50 },
     );
     server.close();
   });

@@ -12,7 +12,7 @@ import { makeUserFolder } from './user-folder.ts';
 
 const COMMAND_LINE = path.resolve(import.meta.dirname, '../../dist/client/skerry.js');
 const EXAMPLES = path.resolve(import.meta.dirname, '../../examples');
-const DEADLINE = { timeout: 15_000, interval: 50 };
+const DEADLINE = { timeout: 45_000, interval: 50 };
 
 /** An example program, run as a user would: a process of its own. */
 interface Program {

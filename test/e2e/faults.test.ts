@@ -4,7 +4,7 @@ import { type Receiver, startReceiver, toldBy } from '../integration/webhooks/re
 import { type Answer, connect, expectProblem, type HttpClient } from './http.ts';
 import { type Skerry, startSkerry } from './skerry.ts';
 
-const DEADLINE = { timeout: 15_000, interval: 50 };
+const DEADLINE = { timeout: 45_000, interval: 50 };
 /** A caller waits no longer for a 503: 5 s for one question to the database, and as long for a second one where it takes two. */
 const PATIENCE_MILLISECONDS = 12_000;
 

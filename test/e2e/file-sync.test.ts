@@ -9,7 +9,7 @@ import { openLine } from './interrupted-line.ts';
 import { shareSkerry } from './share-skerry.ts';
 
 const NS = 'file-sync';
-const DEADLINE = { timeout: 20_000, interval: 30 };
+const DEADLINE = { timeout: 60_000, interval: 30 };
 
 let skerry: { readonly url: string };
 let client: SkerryClient;
@@ -189,7 +189,7 @@ describe('skerry sync', () => {
     const way = await openLine(skerry.url);
     try {
       await write('a.json', { a: 1, b: 1 });
-      const running = start(['db', '--watch', '--timeout', '1'], way.url);
+      const running = start(['db', '--watch', '--timeout', '5'], way.url);
       await expect.poll(() => held(), DEADLINE).toEqual({ a: 1, b: 1 });
       way.cut();
       await write('a.json', { a: 2, c: 2 });

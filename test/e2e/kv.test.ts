@@ -174,7 +174,7 @@ describe.concurrent('a key', () => {
     const { expiresAt = '' } = put.body as { expiresAt?: string };
     expect(Date.parse(expiresAt)).toBeGreaterThan(Date.now() - 60_000);
     const before = await api.get('kv/ttl/');
-    await vi.waitFor(async () => expect((await api.get('kv/ttl/goes')).status).toBe(404), 10_000);
+    await vi.waitFor(async () => expect((await api.get('kv/ttl/goes')).status).toBe(404), 45_000);
     expect(Date.now()).toBeGreaterThanOrEqual(Date.parse(expiresAt));
     const after = await api.get('kv/ttl/', { 'if-none-match': before.headers.etag ?? '' });
     expect([keys(before), keys(after)]).toEqual([['goes', 'stays'], ['stays']]);

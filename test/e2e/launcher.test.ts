@@ -170,7 +170,7 @@ describe('npm start', () => {
     if (azurite === undefined || host === undefined) throw new Error('A child is missing.');
     process.kill(host.pid, 'SIGSTOP');
     await vi.waitUntil(() => launcher.process.exitCode !== null || !launcher.process.kill('SIGINT'), {
-      timeout: 5_000,
+      timeout: 45_000,
       interval: 100,
     });
     expect(await launcher.exitCode()).toBe(1);

@@ -4,7 +4,7 @@ import { shareSkerry } from './share-skerry.ts';
 
 /** `2011-08-29 11:46:35.739202` */
 const TIME = '\\d{4}-\\d{2}-\\d{2} \\d{2}:\\d{2}:\\d{2}\\.\\d{6}';
-const DEADLINE = { timeout: 15_000, interval: 20 };
+const DEADLINE = { timeout: 45_000, interval: 20 };
 
 let skerry: { readonly url: string };
 let receiver: HookReceiver;

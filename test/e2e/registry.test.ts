@@ -5,7 +5,7 @@ import { type Answer, connect, expectProblem, type HttpClient } from './http.ts'
 import { shareSkerry } from './share-skerry.ts';
 import { type Skerry, startSkerry } from './skerry.ts';
 
-const DEADLINE = { timeout: 15_000, interval: 50 };
+const DEADLINE = { timeout: 45_000, interval: 50 };
 /** Between two looks at what changes with time. */
 const PAUSE_MILLISECONDS = 20;
 /** What a busy machine may need for a request. */

@@ -6,7 +6,7 @@ import { connect, expectProblem, type HttpClient } from './http.ts';
 import { shareSkerry } from './share-skerry.ts';
 
 const NS = 'search';
-const DEADLINE = { timeout: 20_000, interval: 50 };
+const DEADLINE = { timeout: 45_000, interval: 50 };
 
 let api: HttpClient;
 let client: SkerryClient;

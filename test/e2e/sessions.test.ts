@@ -129,7 +129,7 @@ describe('keys that are attached to a client lease', () => {
     // biome-ignore lint/suspicious/noThenProperty: the word of the API.
     expect((await api.post('kv-transactions/l1', { then: operations })).status).toBe(200);
     expect((await api.get(`kv-leases/l1/${long}`)).body).toMatchObject({ keys: ['d'] });
-    await expect.poll(() => keysOf('l1'), { timeout: 15_000 }).toEqual(['d', 'e']);
+    await expect.poll(() => keysOf('l1'), { timeout: 45_000 }).toEqual(['d', 'e']);
     expectProblem(await api.get('kv/l1/a'), 404);
     expectProblem(await api.put(`kv/l1/a?lease=${short}`, 1), 404, {
       detail: expect.stringContaining(short),

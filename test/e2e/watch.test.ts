@@ -299,7 +299,7 @@ describe('an event stream', () => {
           expect(other.status).toBe('fulfilled');
         }
       },
-      { timeout: 15_000, interval: 500 },
+      { timeout: 45_000, interval: 500 },
     );
   });
 });

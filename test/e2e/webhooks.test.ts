@@ -8,7 +8,7 @@ import { type Answer, connect, expectProblem, type HttpClient } from './http.ts'
 import { type Skerry, startSkerry } from './skerry.ts';
 import { type Delivery, type Issued, type Listener, startListener } from './webhook-listener.ts';
 
-const DEADLINE = { timeout: 15_000, interval: 20 };
+const DEADLINE = { timeout: 45_000, interval: 20 };
 
 let skerry: Skerry;
 let api: HttpClient;

@@ -136,7 +136,7 @@ describe('databases and containers', () => {
     expect(resource).toMatchObject({ defaultTtl: -1, _rid: before.resource?._rid });
     expect(resource?._etag).not.toBe(before.resource?._etag);
     expect((await container.read()).resource?.indexingPolicy).toMatchObject(definition.indexingPolicy);
-    await vi.waitFor(async () => expect(await byRevision()).toEqual(['i2', 'i3']), 30_000);
+    await vi.waitFor(async () => expect(await byRevision()).toEqual(['i2', 'i3']), 45_000);
     await container.items.create({ id: 'i4', scope: 's', type: 'change', revision: 4, ttl: 60 });
     await container.item('i2', 's').delete();
     expect(await byRevision()).toEqual(['i3', 'i4']);

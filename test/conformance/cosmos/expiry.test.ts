@@ -2,7 +2,7 @@ import { ChangeFeedStartFrom, type Container } from '@azure/cosmos';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { openAccount, refusal, type TestAccount } from './account.ts';
 
-const DEADLINE = { timeout: 10_000, interval: 50 };
+const DEADLINE = { timeout: 45_000, interval: 50 };
 
 let account: TestAccount;
 

@@ -4,7 +4,7 @@ import { indexOnly, isEmulator, openAccount, type TestAccount } from './account.
 
 /** Long enough that no test outlives it; short enough in the one that waits for it. */
 const FAR_BEHIND_MS = 60_000;
-const DEADLINE = { timeout: 10_000, interval: 20 };
+const DEADLINE = { timeout: 45_000, interval: 20 };
 
 let account: TestAccount;
 let strong: Container;

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, 
 import { type CosmosServer, startCosmosServer } from '../../../infra/local/cosmos/server.ts';
 import { type HostProcess, HostStartError, startHost } from './host-process.ts';
 
-const QUICKLY = { timeout: 10_000, interval: 20 };
+const QUICKLY = { timeout: 45_000, interval: 20 };
 
 let dataFolder: string;
 let cosmos: CosmosServer;
@@ -309,7 +309,7 @@ describe('a Cosmos DB', () => {
       expect(await status()).toMatchObject({
         errors: expect.arrayContaining([`Cosmos DB container 'db/${leases}' does not exist.`]) as string[],
       });
-    });
+    }, 45_000);
     await containers.create({ id: leases, partitionKey: '/id' });
     await vi.waitFor(async () => {
       await items.items.upsert({ id: id('after'), pk: 'p' });

@@ -17,7 +17,7 @@ const ownCases = describe.skipIf(FUNCTIONS_STREAM_BASE_URL !== undefined);
 const MEGABYTE = 1_000_000;
 
 /** Waits for what takes its time on a busy machine. */
-const eventually = (check: () => unknown) => vi.waitFor(check, 15_000);
+const eventually = (check: () => unknown) => vi.waitFor(check, 45_000);
 
 let host: HttpTarget;
 

@@ -89,12 +89,12 @@ describe('the answer of a function', () => {
     expect((await host.get('/answer/negotiated')).status).toBe(500);
     await vi.waitFor(() => {
       expect(host.process?.output()).toContain('content negotiation, which is not supported here');
-    });
+    }, 45_000);
   });
 
   own('keeps the details of a failure in the log', async () => {
     const line = /fail Function\.answer: Executed 'Functions\.answer' \(Failed, .*secret detail/;
-    await vi.waitFor(() => expect(host.process?.output()).toMatch(line));
+    await vi.waitFor(() => expect(host.process?.output()).toMatch(line), 45_000);
   });
 
   it('keeps bytes as they are and gives them no content type', async () => {
@@ -198,7 +198,7 @@ describe('the request that a function gets', () => {
     await vi.waitFor(() => {
       expect(host.process?.output()).toContain('without Content-Length');
       expect(host.process?.output()).toContain('Discarding the body of the incoming GET request');
-    });
+    }, 45_000);
   });
 
   it('has a large body byte for byte', async () => {
@@ -271,7 +271,7 @@ describe('the request that a function gets', () => {
     socket.write(
       'POST /digest HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n',
     );
-    await vi.waitFor(() => expect(received()).toBe('HTTP/1.1 100 Continue\r\n\r\n'));
+    await vi.waitFor(() => expect(received()).toBe('HTTP/1.1 100 Continue\r\n\r\n'), 45_000);
     socket.write('body');
     await once(socket, 'close');
     expect(received()).toContain('{"length":4,');
@@ -442,8 +442,9 @@ describe('the admin endpoints', () => {
   own('accept an input for an HTTP function, which fails for want of a request', async () => {
     const init = { method: 'POST', body: '{"input":"x"}', headers: { 'content-type': 'application/json' } };
     expect((await getAdmin('functions/answer', init)).status).toBe(202);
-    await vi.waitFor(() =>
-      expect(host.process?.output()).toContain("'Functions.answer' (Failed): an HTTP function"),
+    await vi.waitFor(
+      () => expect(host.process?.output()).toContain("'Functions.answer' (Failed): an HTTP function"),
+      45_000,
     );
   });
 

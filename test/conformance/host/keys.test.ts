@@ -97,7 +97,7 @@ describe('an admin endpoint', () => {
   });
 
   it('has run the function that it was asked to', async () => {
-    await vi.waitFor(() => expect(host.reports.map(({ event }) => event)).toContain('tick'));
+    await vi.waitFor(() => expect(host.reports.map(({ event }) => event)).toContain('tick'), 45_000);
   });
 });
 
@@ -108,8 +108,9 @@ describe('a host without keys', () => {
     for (const route of ['/api/function', '/api/guarded', '/admin/host/status']) {
       expect([route, (await fetch(open.url + route)).status]).toEqual([route, 200]);
     }
-    await vi.waitFor(() =>
-      expect(open.output()).toMatch(/warn .*No keys are checked.*function, guarded, other/),
+    await vi.waitFor(
+      () => expect(open.output()).toMatch(/warn .*No keys are checked.*function, guarded, other/),
+      45_000,
     );
     expect(open.output().match(/No keys are checked/g)).toHaveLength(1);
   });

@@ -24,12 +24,14 @@ describe('a hook that throws', () => {
   it('fails the invocation before it, and counts for nothing in the log', async () => {
     const host = await start('lifecycle');
     expect((await fetch(`${host.url}/api/refused`)).status).toBe(500);
-    await vi.waitFor(() =>
-      expect(host.output()).toMatch(/Functions\.refused' \(Failed, .*refused by a hook/),
+    await vi.waitFor(
+      () => expect(host.output()).toMatch(/Functions\.refused' \(Failed, .*refused by a hook/),
+      45_000,
     );
     expect((await fetch(`${host.url}/api/throwing-log`)).status).toBe(200);
-    await vi.waitFor(() =>
-      expect(host.output()).toContain('info Function.throwing-log.User: logged all the same'),
+    await vi.waitFor(
+      () => expect(host.output()).toContain('info Function.throwing-log.User: logged all the same'),
+      45_000,
     );
   });
 });
@@ -38,11 +40,14 @@ describe('log hooks', () => {
   it("may change level and message of the app's own lines, but not of the system's", async () => {
     const host = await start('lifecycle');
     expect((await fetch(`${host.url}/api/logs`)).status).toBe(204);
-    await vi.waitFor(() => expect(host.output()).toContain('info Function.logs.User: hooked as it is'));
+    await vi.waitFor(
+      () => expect(host.output()).toContain('info Function.logs.User: hooked as it is'),
+      45_000,
+    );
     await vi.waitFor(() => {
       expect(host.output()).toContain('fail Function.logs.User: hooked make it an error');
       expect(host.output()).toContain('info Host.Worker: of the system');
-    });
+    }, 45_000);
   });
 });
 
@@ -77,10 +82,10 @@ describe('requests', () => {
   it('wait for room, and are turned away beyond the limit', async () => {
     const host = await start('lifecycle');
     const running = fetch(`${host.url}/api/held`);
-    await vi.waitFor(() => expect(eventsOf(host)).toEqual(['held']));
+    await vi.waitFor(() => expect(eventsOf(host)).toEqual(['held']), 45_000);
     const waiting = fetch(`${host.url}/api/late`);
     const status = async () => (await fetch(`${host.url}/api/late`)).status;
-    await vi.waitFor(async () => expect(await status()).toBe(429));
+    await vi.waitFor(async () => expect(await status()).toBe(429), 45_000);
     const refused = await fetch(`${host.url}/api/nowhere`);
     expect([refused.status, refused.headers.get('x-function-scaleout'), await refused.text()]).toEqual([
       429,
@@ -103,7 +108,7 @@ describe('a host that is told to stop', () => {
     async (how) => {
       const host = await start('lifecycle');
       const running = fetch(`${host.url}/api/held`);
-      await vi.waitFor(() => expect(eventsOf(host)).toEqual(['held']));
+      await vi.waitFor(() => expect(eventsOf(host)).toEqual(['held']), 45_000);
       if (how === 'stop') host.send({ type: 'stop' });
       else host.signal(how);
       await vi.waitFor(() => expect(fetch(`${host.url}/admin/host/ping`)).rejects.toThrow(), PATIENCE);
@@ -130,7 +135,7 @@ describe('a host whose parent is gone', () => {
   it('exits at once, whatever runs', async () => {
     const host = await start('lifecycle');
     void fetch(`${host.url}/api/held`).catch(() => undefined);
-    await vi.waitFor(() => expect(eventsOf(host)).toEqual(['held']));
+    await vi.waitFor(() => expect(eventsOf(host)).toEqual(['held']), 45_000);
     host.disconnect();
     expect(await host.exited).toBe(1);
   });

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 
 import { type ServiceBusServer, startServiceBusServer } from '../../../infra/local/servicebus/server.ts';
 import { type HostProcess, startHost } from './host-process.ts';
 
-const QUICKLY = { timeout: 15_000, interval: 20 };
+const QUICKLY = { timeout: 45_000, interval: 20 };
 /** For what is asked of the bus itself, by links of its own. */
 const IN_TIME = { timeout: 40_000, interval: 200 };
 const LOCK_SECONDS = 5;
@@ -168,7 +168,7 @@ describe('a session', () => {
     await send('a', ['hold', 'later']);
     await vi.waitFor(() => expect(ordering(host, 'started')).toEqual(['hold']), QUICKLY);
     host.signal('SIGTERM');
-    await vi.waitFor(() => expect(fetch(host.url)).rejects.toThrow());
+    await vi.waitFor(() => expect(fetch(host.url)).rejects.toThrow(), 45_000);
     host.send({ type: 'let go' });
     expect(await host.exited).toBe(0);
     expect(host.output()).not.toContain('did not end');

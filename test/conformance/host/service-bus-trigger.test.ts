@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 
 import { type ServiceBusServer, startServiceBusServer } from '../../../infra/local/servicebus/server.ts';
 import { type HostProcess, startHost } from './host-process.ts';
 
-const QUICKLY = { timeout: 10_000, interval: 20 };
+const QUICKLY = { timeout: 45_000, interval: 20 };
 
 let dataFolder: string;
 let bus: ServiceBusServer;
@@ -239,7 +239,7 @@ describe('messages', () => {
     await send({ body: { hold: 'running' } });
     await vi.waitFor(() => expect(messagesOf(host, 'started')).toHaveLength(1), QUICKLY);
     host.signal('SIGTERM');
-    await vi.waitFor(() => expect(fetch(host.url)).rejects.toThrow());
+    await vi.waitFor(() => expect(fetch(host.url)).rejects.toThrow(), 45_000);
     await send({ body: 'later' });
     host.send({ type: 'let go' });
     expect(await host.exited).toBe(0);

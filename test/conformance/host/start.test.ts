@@ -203,7 +203,7 @@ describe('a host that cannot start', () => {
   it('says that the port is taken', async () => {
     const other = createServer().listen(0, '127.0.0.1');
     onTestFinished(() => void other.close());
-    await vi.waitFor(() => expect(other.address()).not.toBeNull());
+    await vi.waitFor(() => expect(other.address()).not.toBeNull(), 45_000);
     const { port } = other.address() as { port: number };
     expect(await refusal({ code: http('') }, ['--port', String(port)])).toContain('--port');
   });

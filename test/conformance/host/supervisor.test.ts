@@ -6,7 +6,7 @@ import { describe, expect, it, type TestContext, vi } from 'vitest';
 import { isRunning } from '../../../infra/local/launch/process-identity.ts';
 import { type HostProcess, HostStartError, startHost } from './host-process.ts';
 
-const PATIENCE = { timeout: 20_000, interval: 20 };
+const PATIENCE = { timeout: 45_000, interval: 20 };
 
 async function start(
   test: TestContext,
@@ -259,7 +259,10 @@ describe.concurrent('draining', () => {
     const ticks = reportsOf(host, 'tick').length;
     host.send({ type: 'let go' });
     expect((await Promise.all(held)).map(({ status }) => status)).toEqual([200, 200]);
-    await vi.waitFor(async () => expect(await drainStatus(host)).toEqual({ ...none, state: 'Completed' }));
+    await vi.waitFor(
+      async () => expect(await drainStatus(host)).toEqual({ ...none, state: 'Completed' }),
+      45_000,
+    );
     // HTTP goes on; a successor of a worker that dies starts no listeners either.
     const [pid = 0] = await workersOf(host, 2);
     process.kill(pid, 'SIGKILL');

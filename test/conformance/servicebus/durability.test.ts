@@ -89,11 +89,11 @@ describe.skipIf(process.env.SERVICEBUS_CONNECTION_STRING)('what was acknowledged
     });
     const sender = client.createSender('receiving');
     await sender.sendMessages({ body: 'before' });
-    await vi.waitFor(() => expect(handled).toEqual(['before']), { timeout: 5_000 });
+    await vi.waitFor(() => expect(handled).toEqual(['before']), { timeout: 45_000 });
     await emulator.killProcess();
     await emulator.start({ port: emulator.port });
     await sender.sendMessages({ body: 'after' });
-    await vi.waitFor(() => expect(handled).toContain('after'), { timeout: 10_000 });
+    await vi.waitFor(() => expect(handled).toContain('after'), { timeout: 45_000 });
   });
 
   it('because it ends when it can no longer write, instead of going on without', async () => {

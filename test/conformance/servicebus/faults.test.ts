@@ -168,9 +168,9 @@ describe.skipIf(process.env.SERVICEBUS_CONNECTION_STRING)('injected faults', () 
       await inject({ match: { operation: 'receive' }, count: 1, action: { kind } });
       const sender = namespace.client.createSender(QUEUE);
       await sender.sendMessages({ body: 'undelivered' });
-      await vi.waitFor(async () => expect(await firedCounts()).toEqual([1]));
+      await vi.waitFor(async () => expect(await firedCounts()).toEqual([1]), 45_000);
       await sender.sendMessages({ body: 'delivered' });
-      await vi.waitFor(() => expect(handled).toEqual(['delivered']), { timeout: 10_000 });
+      await vi.waitFor(() => expect(handled).toEqual(['delivered']), { timeout: 45_000 });
       // What could not be delivered is locked as if it had been.
       expect(await peekedBodies()).toContain('undelivered');
     });
@@ -235,7 +235,7 @@ describe.skipIf(process.env.SERVICEBUS_CONNECTION_STRING)('injected faults', () 
       await receiveOne(receiver);
       await inject({ match: { operation: 'renewSessionLock' }, count: 1, action: { kind: 'lock-lost' } });
       await expect(receiver.renewSessionLock()).rejects.toMatchObject({ code: 'SessionLockLost' });
-      await vi.waitFor(() => expect(receiver.isClosed).toBe(true));
+      await vi.waitFor(() => expect(receiver.isClosed).toBe(true), 45_000);
       const next = await client.acceptSession(SESSIONS, sessionId);
       const message = await receiveOne(next);
       expect(message.deliveryCount).toBe(1);

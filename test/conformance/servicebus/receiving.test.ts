@@ -93,7 +93,7 @@ describe('receiving from a queue', () => {
       },
       { maxConcurrentCalls: 50 },
     );
-    await vi.waitFor(() => expect(received).toBe(MANY), { timeout: 15_000, interval: 20 });
+    await vi.waitFor(() => expect(received).toBe(MANY), { timeout: 45_000, interval: 20 });
     await receiver.close();
   });
 
@@ -134,7 +134,7 @@ describe('receiving from a queue', () => {
         await send('streaming', ['x', 'y', 'z', 'w']);
         expect(Math.min(...counts)).toBeGreaterThan(0);
       },
-      { timeout: 10_000 },
+      { timeout: 45_000 },
     );
     await Promise.all(receivers.map((receiver) => receiver.close()));
     const rest = client.createReceiver('streaming', { receiveMode: 'receiveAndDelete' });

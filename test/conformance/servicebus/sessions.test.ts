@@ -213,7 +213,7 @@ describe('sessions', () => {
       const message = await receiveOne(receiver);
       const lockedUntil = receiver.sessionLockedUntilUtc.getTime();
       await vi.waitFor(() => expect(Date.now()).toBeGreaterThan(lockedUntil + 500), {
-        timeout: 20_000,
+        timeout: 45_000,
         interval: 100,
       });
       await receiver.completeMessage(message);
@@ -410,11 +410,11 @@ describe('sessions', () => {
           errors.push(error.message);
         },
       });
-      await vi.waitFor(() => expect(handled).toHaveLength(4), { timeout: 10_000 });
+      await vi.waitFor(() => expect(handled).toHaveLength(4), { timeout: 45_000 });
       expect(handled).toEqual([1, 2, 2, 3]);
       expect(most).toBe(1);
       expect(errors).toEqual(['not yet']);
-      await vi.waitFor(async () => expect(await bodiesIn(receiver)).toEqual([]), { timeout: 10_000 });
+      await vi.waitFor(async () => expect(await bodiesIn(receiver)).toEqual([]), { timeout: 45_000 });
     });
 
     it('are told that the lock was lost', async () => {
@@ -427,7 +427,7 @@ describe('sessions', () => {
           codes.push('code' in error ? error.code : error.message);
         },
       });
-      await vi.waitFor(() => expect(codes).toEqual(['SessionLockLost']), { timeout: 15_000, interval: 50 });
+      await vi.waitFor(() => expect(codes).toEqual(['SessionLockLost']), { timeout: 45_000, interval: 50 });
     });
 
     it('stop when the subscription is closed, and another may begin', async () => {
@@ -440,7 +440,7 @@ describe('sessions', () => {
       };
       const subscription = receiver.subscribe(handlers);
       await send(QUEUE, sessionId, 'before');
-      await vi.waitFor(() => expect(handled).toEqual(['before']), { timeout: 10_000 });
+      await vi.waitFor(() => expect(handled).toEqual(['before']), { timeout: 45_000 });
       await subscription.close();
       await send(QUEUE, sessionId, 'after');
       await delay(100);

@@ -286,7 +286,7 @@ describe('receiving from a subscription', () => {
     const sender = namespace.client.createSender('Publishing');
     const sent = Array.from({ length: 200 }, (_, index) => index);
     await sender.sendMessages(sent.map((body) => ({ body })));
-    await vi.waitFor(() => expect(bodies).toHaveLength(sent.length), { timeout: 10_000 });
+    await vi.waitFor(() => expect(bodies).toHaveLength(sent.length), { timeout: 45_000 });
     expect(bodies).toEqual(sent);
     await receiver.close();
     expect((await drain()).everything).toEqual([]);

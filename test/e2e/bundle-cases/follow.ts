@@ -7,7 +7,7 @@ import { type Running, startCommand } from '../command-line.ts';
 import type { HttpClient } from '../http.ts';
 import { openLine } from '../interrupted-line.ts';
 
-const DEADLINE = { timeout: 20_000, interval: 100 };
+const DEADLINE = { timeout: 45_000, interval: 100 };
 
 /** Followers of bundles as processes; where they may die is tested without any. */
 export function followCases(api: () => HttpClient, url: () => string): void {

@@ -7,7 +7,7 @@ import { shareSkerry } from '../share-skerry.ts';
 
 /** The namespace of all cases. */
 export const NS = 'client';
-export const DEADLINE = { timeout: 15_000, interval: 20 };
+export const DEADLINE = { timeout: 45_000, interval: 20 };
 
 let skerry: { readonly url: string };
 

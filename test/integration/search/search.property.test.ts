@@ -301,7 +301,7 @@ describe('search', () => {
     for (const name of names) await put(`changed-${name}`, 'old thing');
     for (const name of names) await put(`removed-${name}`, 'old thing');
     const asked = asker.find('busy', { text: 'thing', limit: 99 });
-    await vi.waitFor(() => expect(reads).toBe(1), { timeout: 10_000, interval: 5 });
+    await vi.waitFor(() => expect(reads).toBe(1), { timeout: 45_000, interval: 5 });
     for (const name of names) {
       await put(`changed-${name}`, 'new thing');
       await put(`added-${name}`, 'new thing');
@@ -310,7 +310,7 @@ describe('search', () => {
     }
     // It reads the feed before it comes to its own records.
     const other = asker.find('other', { text: 'thing', limit: 9 });
-    await vi.waitFor(() => expect(reads).toBe(2), { timeout: 10_000, interval: 5 });
+    await vi.waitFor(() => expect(reads).toBe(2), { timeout: 45_000, interval: 5 });
     open();
     const expected = ['added', 'changed'].flatMap((what) =>
       names.map((name) => [`${what}-${name}`, 'new thing']),

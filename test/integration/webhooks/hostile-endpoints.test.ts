@@ -185,7 +185,7 @@ describe('a name', () => {
       const result = await post(safe, 'https://rebind.example.com');
       expect(result.error).toBe('rebind.example.com resolves to an address that is not public.');
       expect(result.isFinal).toBeUndefined();
-    });
+    }, 45_000);
     expect(connected).toHaveLength(1);
     expect(accepted).toBe(1);
   });

@@ -247,7 +247,7 @@ export async function startWebhooks(
 
 /** Waits for something to become so. */
 export async function eventually<Result>(check: () => Result | Promise<Result>): Promise<Result> {
-  return await vi.waitFor(check, { timeout: 15_000, interval: 10 });
+  return await vi.waitFor(check, { timeout: 60_000, interval: 10 });
 }
 
 /** Hands over what is written from now on, and a batch again until it is taken. */

@@ -74,7 +74,7 @@ describe('a supervised program', () => {
     });
     const url = await supervised.ready;
     process.kill(programs[0]?.pid ?? 0, 'SIGKILL');
-    await vi.waitFor(() => expect(news).toHaveBeenCalledWith(`The program answers again at ${url}.`), 5_000);
+    await vi.waitFor(() => expect(news).toHaveBeenCalledWith(`The program answers again at ${url}.`), 45_000);
     expect(complaints).toHaveBeenCalledWith('The program ended (signal SIGKILL); it is started again.');
     await supervised.stop();
     expect(programs).toHaveLength(2);
@@ -103,7 +103,7 @@ describe('a supervised program', () => {
     });
     await supervised.ready;
     const waiting = 'The program ended (exit code 1); it is started again in 1 s.';
-    await vi.waitFor(() => expect(console.error).toHaveBeenCalledWith(waiting), 5_000);
+    await vi.waitFor(() => expect(console.error).toHaveBeenCalledWith(waiting), 45_000);
     await supervised.stop();
     expect(starts).toBe(2);
   });

@@ -100,6 +100,8 @@ describe('a body that is made when it is read', () => {
   });
 });
 
+const MiB = 1024 * 1024;
+
 describe('bodies under a budget', () => {
   const release = Promise.withResolvers<void>();
   const held = defineEndpoint<object>()({
@@ -108,7 +110,7 @@ describe('bodies under a budget', () => {
     route: 'held/{name}',
     summary: 'Holds a body',
     access: { verb: 'write', keys: '/held' },
-    body: rawContent(60, { budget: new BodyBudget(100), fix: 'Use another way.' }),
+    body: rawContent(60 * MiB, { budget: new BodyBudget(100 * MiB), fix: 'Use another way.' }),
     responses: {},
     handle: async ({ params, body }) => {
       if (params.name === 'slow') await release.promise;
@@ -124,14 +126,15 @@ describe('bodies under a budget', () => {
     });
 
   it('are refused before they are read while others are held, by what they declare', async () => {
-    const slow = send('slow', 50);
-    expect(await send('fast', 51)).toMatchObject({ status: 429, headers: { 'Retry-After': '5' } });
+    const slow = send('slow', 50 * MiB);
+    expect(await send('fast', 51 * MiB)).toMatchObject({ status: 429, headers: { 'Retry-After': '5' } });
+    expect(await send('fast', 1_000)).toMatchObject({ status: 200 });
     // Without a length it counts as the largest.
     expect(await send('fast', 1, false)).toMatchObject({ status: 429 });
-    expect(await send('fast', 50)).toMatchObject({ status: 200, text: '50' });
-    expect(problemOf(await send('fast', 61))).toMatchObject({ status: 413, fix: 'Use another way.' });
+    expect(await send('fast', 50 * MiB)).toMatchObject({ status: 200, text: String(50 * MiB) });
+    expect(problemOf(await send('fast', 61 * MiB))).toMatchObject({ status: 413, fix: 'Use another way.' });
     release.resolve();
     expect(await slow).toMatchObject({ status: 200 });
-    expect(await send('fast', 60)).toMatchObject({ status: 200 });
+    expect(await send('fast', 60 * MiB)).toMatchObject({ status: 200 });
   });
 });

@@ -48,6 +48,20 @@ export class MemoryGate {
     };
   }
 
+  /**
+   * Runs, once there is room, what holds so much memory until it is over.
+   *
+   * @throws SkerryError `too-many-requests`, and whatever the work throws.
+   */
+  async hold<Answer>(bytes: number, work: () => Promise<Answer>): Promise<Answer> {
+    const leave = await this.enter(bytes);
+    try {
+      return await work();
+    } finally {
+      leave();
+    }
+  }
+
   #hasRoom(bytes: number): boolean {
     return this.#held === 0 || this.#held + bytes <= this.#options.maxBytes;
   }

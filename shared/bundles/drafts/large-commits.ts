@@ -35,11 +35,6 @@ export class LargeCommits {
    */
   async hold<Answer>(bytes: number, commit: () => Promise<Answer>): Promise<Answer> {
     if (bytes <= LARGE_BYTES) return await commit();
-    const leave = await this.#gate.enter(HELD_BYTES);
-    try {
-      return await commit();
-    } finally {
-      leave();
-    }
+    return await this.#gate.hold(HELD_BYTES, commit);
   }
 }

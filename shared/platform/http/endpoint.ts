@@ -4,7 +4,7 @@ import { MAX_BODY_BYTES } from './body-bytes.ts';
 import { checkInput } from './check.ts';
 import { nameSchema } from './name.ts';
 import type { RawQuery } from './query.ts';
-import { type BodyOf, isRawBody, type RawBody, type RawContent, withinBudget } from './raw-body.ts';
+import { type BodyOf, isRawBody, type RawBody, type RawContent, whereThereIsRoom } from './raw-body.ts';
 import { CheckedRequest, type EndpointRequest, type HeaderReader, type RequestContext } from './request.ts';
 import type { HttpResponse } from './response.ts';
 import { type ParameterNames, parseRoute, type RouteTemplate } from './route.ts';
@@ -207,7 +207,7 @@ export function defineEndpoint<Services>() {
           return await declaration.handle(request, services);
         };
         return body !== undefined && isRawBody(body)
-          ? await withinBudget(body, context.headers, handle)
+          ? await whereThereIsRoom(body, context.headers, handle)
           : await handle();
       },
     };

@@ -1,5 +1,4 @@
 export { preferredType } from './accept.ts';
-export { BodyBudget } from './body-budget.ts';
 export { answerRange, type ByteRange, readByteRange } from './byte-range.ts';
 export { checkInput } from './check.ts';
 export {

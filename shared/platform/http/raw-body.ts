@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { invalid, SkerryError } from '../errors.ts';
-import type { BodyBudget } from './body-budget.ts';
+import type { MemoryGate } from '../memory-gate.ts';
 import { readBodyBytes } from './body-bytes.ts';
 import type { HeaderReader, IncomingRequest } from './request.ts';
 
@@ -15,7 +15,7 @@ export interface RawContent {
 export interface RawBody {
   readonly maxBytes: number;
   /** Bounds how much of such bodies the process holds at a time. */
-  readonly budget?: BodyBudget;
+  readonly gate?: MemoryGate;
   /** What to do with a body that is too large. */
   readonly fix?: string;
 }
@@ -28,14 +28,14 @@ export function rawContent(maxBytes: number, options: Omit<RawBody, 'maxBytes'> 
 }
 
 /** Runs what reads a body and works with it, where there is memory for it. */
-export async function withinBudget<Answer>(
-  { maxBytes, budget }: RawBody,
+export async function whereThereIsRoom<Answer>(
+  { maxBytes, gate }: RawBody,
   headers: HeaderReader,
   work: () => Promise<Answer>,
 ): Promise<Answer> {
-  if (budget === undefined) return await work();
+  if (gate === undefined) return await work();
   const declared = Number(headers.get('content-length') ?? maxBytes);
-  return await budget.hold(declared <= maxBytes ? declared : 0, work);
+  return await gate.hold(declared <= maxBytes ? declared : 0, work);
 }
 
 export function isRawBody(body: z.ZodType | RawBody): body is RawBody {

@@ -42,4 +42,21 @@ describe('the gate to memory', () => {
     leave();
     await gate.enter(100 * MB);
   });
+
+  it('holds for as long as the work takes, also where that fails, and without patience lets nobody wait', async () => {
+    const gate = gateOf(0);
+    const first = Promise.withResolvers<string>();
+    const held = gate.hold(60 * MB, () => first.promise);
+    await expect(gate.hold(41 * MB, () => Promise.resolve('late'))).rejects.toMatchObject({
+      kind: 'too-many-requests',
+      retryAfterSeconds: 5,
+    });
+    const small = () => gate.hold(1_000, () => Promise.resolve('small'));
+    expect(await gate.hold(40 * MB, small)).toBe('small');
+    expect(await gate.hold(40 * MB, () => Promise.resolve('fits'))).toBe('fits');
+    first.resolve('done');
+    expect(await held).toBe('done');
+    await expect(gate.hold(500 * MB, () => Promise.reject(new Error('broken')))).rejects.toThrow('broken');
+    expect(await gate.hold(500 * MB, () => Promise.resolve('alone'))).toBe('alone');
+  });
 });

@@ -2,11 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { notFound } from '../../../../shared/platform/errors.ts';
 import {
   type Body,
-  BodyBudget,
   createRouteHandlers,
   defineEndpoint,
   rawContent,
 } from '../../../../shared/platform/http/index.ts';
+import { MemoryGate } from '../../../../shared/platform/memory-gate.ts';
 import { systemRandom } from '../../../../shared/platform/random.ts';
 import { caller, LOCAL, problemOf } from './call.ts';
 
@@ -110,7 +110,10 @@ describe('bodies under a budget', () => {
     route: 'held/{name}',
     summary: 'Holds a body',
     access: { verb: 'write', keys: '/held' },
-    body: rawContent(60 * MiB, { budget: new BodyBudget(100 * MiB), fix: 'Use another way.' }),
+    body: rawContent(60 * MiB, {
+      gate: new MemoryGate({ maxBytes: 100 * MiB, patience: 0, refusal: 'Too much is held.' }),
+      fix: 'Use another way.',
+    }),
     responses: {},
     handle: async ({ params, body }) => {
       if (params.name === 'slow') await release.promise;

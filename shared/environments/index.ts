@@ -6,7 +6,7 @@ export { environmentRules } from './commands/environment-rules.ts';
 export * from './environment.ts';
 export * from './environment-schema.ts';
 export { type Environment, Environments, unknownEnvironment } from './environments.ts';
-export { ANY_RESOURCE_ID_PATTERN, partIdSchema, tagSchema } from './name.ts';
+export { ANY_RESOURCE_ID_PATTERN, GROUP_PREFIX, partIdSchema, tagSchema } from './name.ts';
 export type { EnvironmentParts, PartValue, WriteOptions, WrittenPart } from './parts/environment-parts.ts';
 export { type ResourceGroup, ResourceGroups } from './parts/resource-groups.ts';
 export { type Resource, Resources } from './parts/resources.ts';

@@ -7,7 +7,7 @@ import { boundOutputs } from './bounded-outputs.ts';
 import { appUrl, readCommand } from './command.ts';
 import { differenceOf } from './difference.ts';
 import type { ExecutorParts } from './index.ts';
-import { type Answer, failureOf, isSuccess, parse, readBody, sentenceIn } from './outbound/index.ts';
+import { type Answer, parse, readBody, sentenceIn } from './outbound/index.ts';
 import { finalFailure, outcomeOf, StepFailure } from './step-failure.ts';
 
 /** Limits of a transaction ("Transaction" in the HTTP API of Consul; `txn_max_req_len` is 512 KiB unless raised). */
@@ -140,9 +140,6 @@ export class ConsulKvExecutor implements Executor {
     const answer = await this.#call(request, command, 'GET', path);
     if (answer.status === 404) {
       return undefined;
-    }
-    if (!isSuccess(answer)) {
-      throw failureOf(answer, 'GET /v1/kv');
     }
     return readBody(answer, entriesSchema, 'GET /v1/kv')[0];
   }

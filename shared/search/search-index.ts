@@ -71,10 +71,6 @@ export class SearchIndex implements View {
     return this.#bytes;
   }
 
-  get size(): number {
-    return this.#entries.size;
-  }
-
   /** Whether something was left out. */
   get isFull(): boolean {
     return this.#isFull;

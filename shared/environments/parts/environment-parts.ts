@@ -21,6 +21,7 @@ import {
   type TemplateUse,
 } from '../environment.ts';
 import { hasTags, unknownEnvironment } from '../environments.ts';
+import { GROUP_PREFIX } from '../name.ts';
 import { findCircle, type PartsOfEnvironment } from './circle.ts';
 
 /** What resources and groups have in common. */
@@ -312,7 +313,7 @@ function checkUnreferenced({ resources, groups }: PartsOfEnvironment, reference:
     ...[...resources].filter(([, { dependencies }]) => dependencies.includes(reference)).map(([id]) => id),
     ...[...groups]
       .filter(([, group]) => group.dependencies.includes(reference) || group.resources.includes(reference))
-      .map(([id]) => `group:${id}`),
+      .map(([id]) => GROUP_PREFIX + id),
   ];
   if (users.length > 0) {
     throw conflict(`It is needed by ${users.slice(0, 10).join(', ')}.`, {

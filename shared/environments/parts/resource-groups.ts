@@ -1,5 +1,6 @@
 import type { Records } from '../../records/index.ts';
 import { type Dependency, groupsPrefix, type ResourceGroupValue, type Tag } from '../environment.ts';
+import { GROUP_PREFIX } from '../name.ts';
 import { unknownDependencies } from './circle.ts';
 import { EnvironmentParts, type Part, type PartAddress, type WriteOptions } from './environment-parts.ts';
 
@@ -20,7 +21,7 @@ export class ResourceGroups extends EnvironmentParts<ResourceGroupValue> {
       noun: 'resource group',
       path: 'resource-groups',
       prefix: groupsPrefix,
-      reference: (id) => `group:${id}`,
+      reference: (id) => GROUP_PREFIX + id,
       withPart: ({ resources, groups }, id, value) => ({
         resources,
         groups: new Map([...groups, [id, value]]),

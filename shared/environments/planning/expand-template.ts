@@ -1,6 +1,5 @@
 import type { PlannedAction } from '../../operations/index.ts';
 import { isWebUrl } from '../../platform/http/index.ts';
-import type { Json } from '../../records/index.ts';
 import type { Dependency, Tag, TemplateUse } from '../environment.ts';
 import type { Fault } from '../faults.ts';
 import { GROUP_PREFIX } from '../name.ts';
@@ -12,6 +11,7 @@ import {
   Later,
   type Reference,
   referencesIn,
+  toText,
 } from './interpolation.ts';
 import { absoluteReference, outputReference, type Values, valueAt } from './references.ts';
 
@@ -269,10 +269,6 @@ function expandUrls(texts: readonly string[], place: string, values: Values, rep
     }
     return url;
   });
-}
-
-function toText(value: Json): string {
-  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 /** What `work` answers; where a text cannot be filled in, that is reported. */

@@ -145,7 +145,8 @@ function map(value: Json, text: (text: string) => Json): Json {
   return value;
 }
 
-function toText(value: Json): string {
+/** A value within a text: what is a text itself as it stands, all else as JSON. */
+export function toText(value: Json): string {
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
 

@@ -4,6 +4,7 @@ import {
   type EnvironmentValue,
   environmentKey,
   environmentScope,
+  GROUP_PREFIX,
   groupsPrefix,
   type ResourceGroupValue,
   type ResourceValue,
@@ -194,8 +195,8 @@ function dependencyId(environment: string, dependency: Dependency): string {
   if (typeof dependency !== 'string') {
     return nodeId('external', dependency.external);
   }
-  return dependency.startsWith('group:')
-    ? nodeId('resource-group', `${environment}/${dependency.slice('group:'.length)}`)
+  return dependency.startsWith(GROUP_PREFIX)
+    ? nodeId('resource-group', `${environment}/${dependency.slice(GROUP_PREFIX.length)}`)
     : nodeId('resource', `${environment}/${dependency}`);
 }
 

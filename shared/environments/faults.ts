@@ -13,6 +13,8 @@ export interface Fault {
 
 /** Most faults that are told at once. */
 const MAX_FAULTS = 50;
+/** Most names that a fault tells. */
+const MAX_NAMES = 10;
 
 /** @throws SkerryError `unprocessable` with all faults, told by the first of them, where there are some. */
 export function refuseFaults(faults: readonly Fault[]): void {
@@ -37,7 +39,13 @@ function faultsError(first: Fault, faults: readonly Fault[]): SkerryError {
 
 /** Names for the end of a sentence: which there are, or that there are none. */
 export function namesOf(names: Iterable<string>): string {
-  const all = [...new Set(names)];
-  const shown = all.slice(0, 10).map((name) => `"${name}"`);
-  return all.length === 0 ? 'there is none' : `there are ${shown.join(', ')}${all.length > 10 ? ', …' : ''}`;
+  const first = new Set<string>();
+  for (const name of names) {
+    first.add(name);
+    if (first.size > MAX_NAMES) break; // There may be thousands, and thousands of faults that tell of them.
+  }
+  const shown = [...first].slice(0, MAX_NAMES).map((name) => `"${name}"`);
+  return first.size === 0
+    ? 'there is none'
+    : `there are ${shown.join(', ')}${first.size > MAX_NAMES ? ', …' : ''}`;
 }

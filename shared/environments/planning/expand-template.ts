@@ -93,13 +93,14 @@ export function expandTemplate(
     });
   };
   const used = outputsUsed(definition.actions, use.id);
+  const actions = new Map(definition.actions.map((action) => [action.name, action]));
   const resources: ExpandedResource[] = [];
   let length = 0;
   for (const [index, resource] of definition.resources.entries()) {
     const reportHere: Report = (place, detail, fix) => {
       report(`resources[${index}].${place}`, detail, fix);
     };
-    const expanded = expandResource(resource, { actions: definition.actions, used }, values, reportHere);
+    const expanded = expandResource(resource, { actions, used }, values, reportHere);
     resources.push(expanded);
     length += JSON.stringify(expanded.actions).length;
     if (length > MAX_ACTIONS_LENGTH) {
@@ -132,7 +133,7 @@ type Report = (place: string, detail: string, fix: string) => void;
 
 function expandResource(
   resource: ResourceDefinition,
-  { actions, used }: { readonly actions: readonly Action[]; readonly used: OutputsUsed },
+  { actions, used }: { readonly actions: ReadonlyMap<string, Action>; readonly used: OutputsUsed },
   values: Values,
   report: Report,
 ): ExpandedResource {
@@ -142,7 +143,7 @@ function expandResource(
   const name = expandText(resource.name ?? resource.id, 'name', values, report);
   const own: Values = { ...values, resource: { id, name, count } };
   const actionOf = (verb: 'create' | 'update' | 'destroy') => {
-    const action = actions.find((one) => one.name === resource.actions?.[verb]);
+    const action = actions.get(resource.actions?.[verb] ?? '');
     return action && attempt(`actions.${verb}`, report, () => planAction(action, own));
   };
   const { description, tags = [], links = [], statusEndpoints = [], dependsOn } = resource;

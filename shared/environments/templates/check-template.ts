@@ -8,10 +8,20 @@ import { namesIn, outputsUsed, resourcesUsedBy } from '../planning/expand-templa
 import { InterpolationError, type Reference, referencesIn, write } from '../planning/interpolation.ts';
 import { checkParameters } from '../planning/parameters.ts';
 import { outputReference } from '../planning/references.ts';
-import type { ResourceDefinition, TemplateDefinition } from './template.ts';
+import type { Parameter, ResourceDefinition, TemplateDefinition } from './template.ts';
 import { MAX_PARAMETERS, MAX_RESOURCES } from './template-schema.ts';
 
 type Path = Fault['path'];
+
+/** What there is in a template, gathered once for all that names it. */
+interface Known {
+  /** Of the template. */
+  readonly id: string;
+  readonly parameters: ReadonlyMap<string, Parameter>;
+  readonly resources: ReadonlySet<string>;
+  readonly groups: ReadonlySet<string>;
+  readonly actions: ReadonlySet<string>;
+}
 
 /** What a text may refer to. */
 interface Place {
@@ -30,16 +40,23 @@ export function checkTemplate(
   definition: TemplateDefinition,
   isExecutor: (name: string) => boolean,
 ): Fault[] {
+  const known: Known = {
+    id,
+    parameters: new Map(Object.entries(definition.parameters)),
+    resources: new Set(definition.resources.map((one) => one.id)),
+    groups: new Set(definition.resourceGroups.map((one) => one.id)),
+    actions: new Set(definition.actions.map(({ name }) => name)),
+  };
   const faults = [
     ...checkNumbers(definition),
     ...checkParameters(definition.parameters, ['parameters']),
-    ...checkActions(id, definition, isExecutor),
+    ...checkActions(definition, known, isExecutor),
     ...definition.resources.flatMap((resource, index) =>
-      checkResource(id, resource, definition, ['resources', index]),
+      checkResource(resource, known, ['resources', index]),
     ),
-    ...checkGroups(id, definition),
+    ...checkGroups(definition, known),
     ...definition.entrypoints.flatMap((text, index) =>
-      checkUrl(text, id, definition, {
+      checkUrl(text, known, {
         path: ['entrypoints', index],
         hasResource: false,
         runsLater: false,
@@ -103,11 +120,11 @@ function doubles(names: readonly string[], list: string, member: string): Fault[
 }
 
 function checkActions(
-  id: string,
-  definition: TemplateDefinition,
+  { actions }: TemplateDefinition,
+  known: Known,
   isExecutor: (name: string) => boolean,
 ): Fault[] {
-  return definition.actions.flatMap((action, index) => {
+  return actions.flatMap((action, index) => {
     const path = ['actions', index] as const;
     const place = (member: string) => ({ path: [...path, member], hasResource: true, runsLater: true });
     return [
@@ -120,19 +137,13 @@ function checkActions(
               fix: 'Use one that docs/executors.md describes, such as "config" or "http".',
             },
           ]),
-      ...checkTexts(action.command, id, definition, place('command')),
-      ...checkTexts({ ...action.app }, id, definition, place('app')),
+      ...checkTexts(action.command, known, place('command')),
+      ...checkTexts({ ...action.app }, known, place('app')),
     ];
   });
 }
 
-function checkResource(
-  id: string,
-  resource: ResourceDefinition,
-  definition: TemplateDefinition,
-  path: Path,
-): Fault[] {
-  const actionNames = new Set(definition.actions.map(({ name }) => name));
+function checkResource(resource: ResourceDefinition, known: Known, path: Path): Fault[] {
   const place = (...rest: (string | number)[]) => ({
     path: [...path, ...rest],
     hasResource: true,
@@ -147,23 +158,21 @@ function checkResource(
   ];
   return [
     ...Object.entries(actions).flatMap(([verb, name]) =>
-      name === undefined || actionNames.has(name)
+      name === undefined || known.actions.has(name)
         ? []
         : [
             {
               path: [...path, 'actions', verb],
               detail: `The template has no action "${name}".`,
-              fix: `Correct the name, or add the action: ${namesOf(actionNames)}.`,
+              fix: `Correct the name, or add the action: ${namesOf(known.actions)}.`,
             },
           ],
     ),
-    ...texts.flatMap(([text, at]) => checkTexts(text, id, definition, at)),
+    ...texts.flatMap(([text, at]) => checkTexts(text, known, at)),
     ...checkCount(resource.count, place('count').path),
-    ...links.flatMap((text, index) => checkUrl(text, id, definition, place('links', index))),
-    ...statusEndpoints.flatMap((text, index) =>
-      checkUrl(text, id, definition, place('statusEndpoints', index)),
-    ),
-    ...checkDependencies(resource.dependsOn, id, definition, [...path, 'dependsOn']),
+    ...links.flatMap((text, index) => checkUrl(text, known, place('links', index))),
+    ...statusEndpoints.flatMap((text, index) => checkUrl(text, known, place('statusEndpoints', index))),
+    ...checkDependencies(resource.dependsOn, known, [...path, 'dependsOn']),
   ];
 }
 
@@ -173,28 +182,26 @@ function checkCount(count: number | string | undefined, path: Path): Fault[] {
     : [];
 }
 
-function checkGroups(id: string, definition: TemplateDefinition): Fault[] {
-  const resourceIds = new Set(definition.resources.map((one) => one.id));
-  return definition.resourceGroups.flatMap((group, index) => [
+function checkGroups({ resourceGroups }: TemplateDefinition, known: Known): Fault[] {
+  return resourceGroups.flatMap((group, index) => [
     ...group.resources.flatMap((name, place) =>
-      resourceIds.has(name)
+      known.resources.has(name)
         ? []
         : [
             {
               path: ['resourceGroups', index, 'resources', place],
               detail: `The template has no resource "${name}".`,
-              fix: `Correct the id, or add the resource: ${namesOf(resourceIds)}.`,
+              fix: `Correct the id, or add the resource: ${namesOf(known.resources)}.`,
             },
           ],
     ),
-    ...checkDependencies(group.dependsOn, id, definition, ['resourceGroups', index, 'dependsOn']),
+    ...checkDependencies(group.dependsOn, known, ['resourceGroups', index, 'dependsOn']),
   ]);
 }
 
 function checkDependencies(
   dependencies: readonly Dependency[] | undefined,
-  id: string,
-  { resources, resourceGroups }: TemplateDefinition,
+  { id, resources, groups }: Known,
   path: Path,
 ): Fault[] {
   return (dependencies ?? []).flatMap((dependency, index) => {
@@ -204,8 +211,8 @@ function checkDependencies(
     }
     const isGroup = name.startsWith(GROUP_PREFIX);
     const local = localName(isGroup ? name.slice(GROUP_PREFIX.length) : name, id);
-    const known = (isGroup ? resourceGroups : resources).map((one) => one.id);
-    if (local === undefined || known.includes(local)) {
+    const names = isGroup ? groups : resources;
+    if (local === undefined || names.has(local)) {
       return [];
     }
     const kind = isGroup ? 'resource group' : 'resource';
@@ -213,7 +220,7 @@ function checkDependencies(
       {
         path: [...path, index],
         detail: `The template has no ${kind} "${local}".`,
-        fix: `Name one of this template (${namesOf(known)}), "TEMPLATE.ID" for one of another, "group:ID", or {"external": "…"}.`,
+        fix: `Name one of this template (${namesOf(names)}), "TEMPLATE.ID" for one of another, "group:ID", or {"external": "…"}.`,
       },
     ];
   });
@@ -224,20 +231,15 @@ function localName(name: string, template: string): string | undefined {
   return name.startsWith(`${template}.`) ? name.slice(template.length + 1) : undefined;
 }
 
-function checkUrl(text: string, id: string, definition: TemplateDefinition, place: Place): Fault[] {
+function checkUrl(text: string, known: Known, place: Place): Fault[] {
   return text.includes('${') || isWebUrl(text)
-    ? checkTexts(text, id, definition, place)
+    ? checkTexts(text, known, place)
     : [{ path: place.path, detail: `"${text}" is no http or https URL.`, fix: 'Write it in full.' }];
 }
 
-function checkTexts(
-  value: Json | undefined,
-  id: string,
-  definition: TemplateDefinition,
-  place: Place,
-): Fault[] {
+function checkTexts(value: Json | undefined, known: Known, place: Place): Fault[] {
   try {
-    return [...referencesIn(value)].flatMap((reference) => checkReference(reference, id, definition, place));
+    return [...referencesIn(value)].flatMap((reference) => checkReference(reference, known, place));
   } catch (error) {
     if (!(error instanceof InterpolationError)) {
       throw error;
@@ -248,8 +250,7 @@ function checkTexts(
 
 function checkReference(
   reference: Reference,
-  id: string,
-  { parameters, resources }: TemplateDefinition,
+  { id, parameters, resources }: Known,
   { path, hasResource, runsLater }: Place,
 ): Fault[] {
   const [root, name = '', ...members] = reference;
@@ -263,22 +264,21 @@ function checkReference(
         'Use it in the command or the app of an action only.',
       );
     }
-    const known = resources.map((one) => one.id);
-    return local === undefined || known.includes(local)
+    return local === undefined || resources.has(local)
       ? []
       : fault(
           `"${write(reference)}" names no resource of the template.`,
-          `Correct the id: ${namesOf(known)}; one of another template is "resources.TEMPLATE.ID.outputs.NAME".`,
+          `Correct the id: ${namesOf(resources)}; one of another template is "resources.TEMPLATE.ID.outputs.NAME".`,
         );
   }
   if (root === 'parameters') {
-    const parameter = Object.hasOwn(parameters, name) ? parameters[name] : undefined;
+    const parameter = parameters.get(name);
     const isContainer = parameter?.type === 'object' || parameter?.type === 'array';
     return parameter !== undefined && (members.length === 0 || isContainer)
       ? []
       : fault(
           `"${write(reference)}" names no parameter of the template.`,
-          `Declare it, or correct the name: ${namesOf(Object.keys(parameters))}.`,
+          `Declare it, or correct the name: ${namesOf(parameters.keys())}.`,
         );
   }
   const allowed = [

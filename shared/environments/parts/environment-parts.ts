@@ -1,5 +1,5 @@
 import { readCursor, writeCursor } from '../../platform/cursor.ts';
-import { conflict, notFound, unprocessable } from '../../platform/errors.ts';
+import { conflict, notFound, unavailable, unprocessable } from '../../platform/errors.ts';
 import {
   type Author,
   canonicalPath,
@@ -7,7 +7,7 @@ import {
   type Precondition,
 } from '../../platform/http/index.ts';
 import { jsonEquals } from '../../platform/json-equals.ts';
-import type { Listing, Records, StoredRecord } from '../../records/index.ts';
+import type { Listing, RaisedAlarm, Records, StoredRecord } from '../../records/index.ts';
 import {
   ENVIRONMENT_KIND,
   type EnvironmentValue,
@@ -79,12 +79,18 @@ export interface PartKind<Value> {
   withPart(parts: PartsOfEnvironment, id: string, value: Value): PartsOfEnvironment;
   /** Names that the value refers to and the environment does not have. */
   unknownNames(value: Value, parts: PartsOfEnvironment): readonly string[];
+  /** Has the sweep look at the environment, where what is written changes how that is. */
+  raise?(ns: string, environment: string): Promise<RaisedAlarm>;
 }
 
 /** Environments that are looked at for one page. */
 const MAX_LOOKED_AT = 100;
 /** Records of one environment. */
 const MAX_PARTS = 5_000;
+/** How often a write may find that it comes too late for the alarm that was raised for it. */
+const MAX_ATTEMPTS = 10;
+
+class NeedsAlarm extends Error {}
 
 /** The resources of environments, or their groups: those that templates made, which commands change, and those that somebody wrote down. */
 export class EnvironmentParts<Value extends PartValue> {
@@ -190,14 +196,27 @@ export class EnvironmentParts<Value extends PartValue> {
     });
   }
 
-  async #change(
-    { ns, environment, id }: PartAddress,
-    author: Author,
-    decide: (current: ReadonlyMap<string, StoredRecord<unknown>>) => readonly {
-      readonly key: string;
-      readonly decision: { readonly type: 'put'; readonly value: unknown } | { readonly type: 'delete' };
-    }[],
-  ) {
+  /** Runs a change, decided soon enough after the alarm that it needs was raised. */
+  async #change(address: PartAddress, author: Author, decide: Decide) {
+    const { ns, environment } = address;
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
+      const alarm = await this.#kind.raise?.(ns, environment);
+      try {
+        return await this.#transact(address, author, (current) => {
+          const writes = decide(current);
+          if (writes.length > 0 && alarm?.isRecent() === false) {
+            throw new NeedsAlarm();
+          }
+          return writes;
+        });
+      } catch (error) {
+        if (!(error instanceof NeedsAlarm)) throw error;
+      }
+    }
+    throw unavailable(`Writes of the environment "${environment}" take too long at the moment.`);
+  }
+
+  async #transact({ ns, environment, id }: PartAddress, author: Author, decide: Decide) {
     const key = environmentKey(environment);
     return await this.#records.transact<unknown>(environmentScope(ns, environment), {
       ...author,
@@ -281,6 +300,11 @@ export class EnvironmentParts<Value extends PartValue> {
     } while (after !== undefined);
   }
 }
+
+type Decide = (current: ReadonlyMap<string, StoredRecord<unknown>>) => readonly {
+  readonly key: string;
+  readonly decision: { readonly type: 'put'; readonly value: unknown } | { readonly type: 'delete' };
+}[];
 
 function toPart<Value>(environment: string, id: string, record: StoredRecord<Value>): Part<Value> {
   const { value, revision, createdAt, updatedAt } = record;

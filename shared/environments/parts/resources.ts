@@ -35,7 +35,6 @@ export interface ResourcesOptions {
 /** Resources, and those written down by hand: what an environment has beside what its templates make, so that it may be depended on. */
 export class Resources extends EnvironmentParts<ResourceValue> {
   readonly #clock: Clock;
-  readonly #alarms: Alarms;
 
   constructor({ records, clock, alarms }: ResourcesOptions) {
     super(records, {
@@ -48,17 +47,15 @@ export class Resources extends EnvironmentParts<ResourceValue> {
         groups,
       }),
       unknownNames: ({ dependencies }, parts) => unknownDependencies(dependencies, parts),
+      raise: (ns, environment) =>
+        alarms.raise(environmentScope(ns, environment), environmentKey(environment)),
     });
     this.#clock = clock;
-    this.#alarms = alarms;
   }
 
   /** Writes a resource down; see `EnvironmentParts.put`. Its status is what is said here, its health what its endpoints say. */
   async write(address: PartAddress, input: ResourceInput, options: WriteOptions) {
-    const { ns, environment } = address;
     const now = toTimestamp(this.#clock.now());
-    // The sweep is to ask its endpoints from now on.
-    await this.#alarms.raise(environmentScope(ns, environment), environmentKey(environment));
     return await this.put(address, (current) => resourceByHand(input, current, now), options);
   }
 }

@@ -102,7 +102,7 @@ export function nextRoundAt(
         return isPolled ? now + terms.interval : undefined;
       }
       if (!isPolled && environment.state === 'Deployed-Fail') {
-        // What executors said of its resources is changed by operations alone.
+        // What executors said of its resources is changed by operations alone; what was written down by hand, with an alarm.
         return undefined;
       }
       const youngest = Math.max(...complaints.map((complaint) => complaint.since), isUnknown ? now : 0);

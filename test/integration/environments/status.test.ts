@@ -8,6 +8,7 @@ import {
   environmentRules,
   environmentScope,
   PlannedDestructions,
+  Resources,
   type ResourceValue,
   resourceKey,
   StatusPolls,
@@ -112,6 +113,7 @@ class World {
       alarms,
       leases,
       operations,
+      resources: new Resources({ records, clock, alarms }),
       sweep: new Sweep({ records, leases, clock, sweepers: [own] }),
     };
   }
@@ -237,6 +239,10 @@ function resourceWith(endpoint: string, at: string): ResourceValue {
   };
 }
 
+function byHand(status: ResourceValue['status']) {
+  return { name: 'Mail', tags: [], count: 1, status, links: [], statusEndpoints: [], dependencies: [] };
+}
+
 describe('polling', () => {
   test('a deployment is validated, fails, recovers and is well again, by as few changes as that takes', async () => {
     const world = new World();
@@ -331,6 +337,50 @@ describe('polling', () => {
     world.meanwhile = () => {};
     await world.minutes(1);
     expect(await world.resource('a')).toMatchObject({ health: { state: 'healthy' } });
+  });
+
+  test('what is wrong with a resource that was written down by hand is over when that is removed', async () => {
+    const world = new World();
+    const { resources, leases } = world.process;
+    await world.seed({ state: 'Deployed-OK' });
+    const address = { ns: NS, environment: world.id, id: 'mail' };
+    await resources.write(address, byHand('failed'), { author: { actor: 'test' } });
+    await world.minutes(5);
+    expect(await world.environment()).toMatchObject({ state: 'Deployed-Fail', failedBy: 'health' });
+    expect(await leases.read(world.scope, environmentKey(world.id))).toBeUndefined();
+    await resources.delete(address, { author: { actor: 'test' } });
+    await world.minutes(1);
+    expect(await world.state()).toBe('Deployed-OK');
+  });
+
+  test('a resource is written or removed only soon after its environment was said to be looked at', async () => {
+    const world = new World();
+    await world.seed({ state: 'Deployed-OK' });
+    const address = { ns: NS, environment: world.id, id: 'mail' };
+    let slowSteps = 0;
+    const gate: Gate = (step, run) => {
+      if (step.startsWith('leases') && slowSteps > 0) {
+        slowSteps -= 1;
+        world.clock.advance(21);
+      }
+      return run();
+    };
+    const works = [
+      () => world.open(gate).resources.write(address, byHand('ok'), { author: { actor: 'test' } }),
+      () => world.open(gate).resources.delete(address, { author: { actor: 'test' } }),
+    ];
+    for (const work of works) {
+      slowSteps = Number.POSITIVE_INFINITY;
+      const position = await world.process.records.position(world.scope);
+      await expect(work()).rejects.toMatchObject({ kind: 'unavailable' });
+      expect(await world.process.records.position(world.scope)).toBe(position);
+      slowSteps = 1;
+      await work();
+      expect(slowSteps).toBe(0);
+      expect(await world.process.records.position(world.scope)).toBe(position + 1);
+      const held = await world.process.leases.read(world.scope, environmentKey(world.id));
+      expect(held?.lease.renewedAt).toBe(world.clock.now());
+    }
   });
 
   test('one sweep asks for a quarter of a minute and no longer; over some of them all get their turn', async () => {

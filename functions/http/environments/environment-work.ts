@@ -20,7 +20,7 @@ import {
 import type { Services } from '../../services.ts';
 import { endpoint } from '../endpoint.ts';
 import { planSchema, showPlan } from './plan-shape.ts';
-import { startedWork, startWork } from './started-work.ts';
+import { startedWork, startWork, type Work, type WorkRequest } from './started-work.ts';
 
 const KEY = '/env/{id}';
 const dryRun = flag().describe('Answers what would be done, and in which order; nothing changes.');
@@ -42,15 +42,13 @@ const createEnvironment = endpoint({
   responses: withPlan,
   errors,
   async handle(request, services) {
-    const { ns, query, body } = request;
-    const data = { environment: body };
-    const allow = () => checkTag(request, services, body.id);
-    if (query.dryRun) {
-      await allow();
-      return await answerPlan(ns, 'environment.create', data, services, (planner) => planner.plan(ns, body));
-    }
-    const about = `environments/${body.id}`;
-    return await startWork(request, services, { types: ['environment.create'], data, about, allow });
+    const { ns, body } = request;
+    return await workOn(request, services, {
+      id: body.id,
+      types: ['environment.create'],
+      data: { environment: body },
+      plan: (planner) => planner.plan(ns, body),
+    });
   },
 });
 
@@ -66,7 +64,7 @@ const putEnvironment = endpoint({
   responses: withPlan,
   errors,
   async handle(request, services) {
-    const { ns, params, query, body } = request;
+    const { ns, params, body } = request;
     if (body.id !== undefined && body.id !== params.id) {
       throw invalid(`The body is about "${body.id}", the URL about "${params.id}".`, {
         field: 'id',
@@ -84,13 +82,12 @@ const putEnvironment = endpoint({
     const types = isThere
       ? (['environment.update', 'environment.create'] as const)
       : (['environment.create', 'environment.update'] as const);
-    const data = { environment };
-    const allow = () => checkTag(request, services, params.id);
-    if (query.dryRun) {
-      await allow();
-      return await answerPlan(ns, types[0], data, services, (planner) => planner.plan(ns, environment));
-    }
-    return await startWork(request, services, { types, data, about: `environments/${params.id}`, allow });
+    return await workOn(request, services, {
+      id: params.id,
+      types,
+      data: { environment },
+      plan: (planner) => planner.plan(ns, environment),
+    });
   },
 });
 
@@ -111,19 +108,17 @@ const deleteEnvironment = endpoint({
     if (query.forget && query.dryRun) {
       throw invalid('Forgetting has no plan.', { field: 'dryRun', fix: 'Leave one of them out.' });
     }
-    const allow = () => checkTag(request, services, id);
     if (query.forget) {
-      await allow();
+      await checkTag(request, services, id);
       await services.environments.forget(ns, id, author);
       return noContent();
     }
-    const type = 'environment.destroy';
-    const data = { environment: id };
-    if (query.dryRun) {
-      await allow();
-      return await answerPlan(ns, type, data, services, (planner) => planner.planDestruction(ns, id));
-    }
-    return await startWork(request, services, { types: [type], data, about: `environments/${id}`, allow });
+    return await workOn(request, services, {
+      id,
+      types: ['environment.destroy'],
+      data: { environment: id },
+      plan: (planner) => planner.planDestruction(ns, id),
+    });
   },
 });
 
@@ -139,11 +134,10 @@ const runAction = endpoint({
   errors,
   async handle(request, services) {
     const { params, body } = request;
-    return await startWork(request, services, {
+    return await workOn(request, services, {
+      id: params.id,
       types: ['action.run'],
       data: { environment: params.id, action: params.action, ...body },
-      about: `environments/${params.id}`,
-      allow: () => checkTag(request, services, params.id),
     });
   },
 });
@@ -160,11 +154,10 @@ const refreshEnvironment = endpoint({
   errors,
   async handle(request, services) {
     const { params, body } = request;
-    return await startWork(request, services, {
+    return await workOn(request, services, {
+      id: params.id,
       types: ['resource.refresh'],
       data: { environment: params.id, ...body },
-      about: `environments/${params.id}`,
-      allow: () => checkTag(request, services, params.id),
     });
   },
 });
@@ -176,6 +169,34 @@ export const environmentWorkEndpoints = [
   runAction,
   refreshEnvironment,
 ];
+
+interface EnvironmentWork extends Pick<Work, 'types' | 'data'> {
+  /** Of the environment. */
+  readonly id: string;
+  /** Where the request may ask for the plan alone. */
+  readonly plan?: (planner: Services['environmentPlanner']) => Promise<Plan>;
+}
+
+/**
+ * Starts work on an environment as it stands; or, with `dryRun`, refuses what the command would refuse, and else tells its plan.
+ *
+ * @throws SkerryError `precondition-failed`, and what the command or its plan is refused with.
+ */
+async function workOn(
+  request: WorkRequest & { readonly query: { readonly dryRun?: boolean | undefined } },
+  services: Services,
+  { id, types, data, plan }: EnvironmentWork,
+): Promise<HttpResponse> {
+  const allow = () => checkTag(request, services, id);
+  if (plan === undefined || !request.query.dryRun) {
+    return await startWork(request, services, { types, data, about: `environments/${id}`, allow });
+  }
+  await allow();
+  const { commandRules, environmentPlanner } = services;
+  const known = commandRules.check({ type: types[0], data });
+  await known.rule.check(request.ns, known.data);
+  return json(200, { plan: showPlan(await plan(environmentPlanner)) });
+}
 
 /**
  * Holds an environment against the caller's precondition, as it stands when the request comes.
@@ -191,17 +212,4 @@ async function checkTag(
   if (precondition !== undefined) {
     checkPrecondition(precondition, await environments.get(ns, id));
   }
-}
-
-/** Refuses what the command would refuse, and else tells its plan. */
-async function answerPlan(
-  ns: string,
-  type: string,
-  data: object,
-  { commandRules, environmentPlanner }: Services,
-  plan: (planner: Services['environmentPlanner']) => Promise<Plan>,
-): Promise<HttpResponse> {
-  const known = commandRules.check({ type, data });
-  await known.rule.check(ns, known.data);
-  return json(200, { plan: showPlan(await plan(environmentPlanner)) });
 }

@@ -34,7 +34,8 @@ export interface Work {
   readonly allow?: () => Promise<void>;
 }
 
-interface WorkRequest {
+/** What `startWork` needs of a request. */
+export interface WorkRequest {
   readonly ns: string;
   readonly author: Author;
   readonly baseUrl: string;

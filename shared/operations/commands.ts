@@ -1,6 +1,6 @@
 import type { Clock } from '../platform/clock.ts';
 import { toTimestamp } from '../platform/clock.ts';
-import { conflict, isRefusal, isUnavailable, type SkerryError, unprocessable } from '../platform/errors.ts';
+import { conflict, isRefusal, type SkerryError, unprocessable } from '../platform/errors.ts';
 import type { Author } from '../platform/http/index.ts';
 import { jsonEquals } from '../platform/json-equals.ts';
 import type { Random } from '../platform/random.ts';
@@ -22,7 +22,7 @@ import {
 } from './operation.ts';
 import type { OperationCallbacks, PreparedCallback } from './operation-callbacks.ts';
 import { operationIdOf } from './operation-id.ts';
-import type { OperationQueues } from './operation-queues.ts';
+import { leftToTheAlarm, type OperationQueues } from './operation-queues.ts';
 import { putOperation, toOperation, unknownOperation } from './operation-record.ts';
 import type { Operations } from './operations.ts';
 
@@ -131,7 +131,7 @@ export class Commands {
    * @param session of the message.
    */
   async accept(command: Command, session?: string): Promise<AcceptedOperation> {
-    const { rules, operations, queues, random } = this.#options;
+    const { rules, operations } = this.#options;
     const { ns } = command;
     const id = operationIdOf(ns, command.source, command.id);
     const standing = await operations.find(ns, id);
@@ -153,10 +153,7 @@ export class Commands {
       if (!isRefusal(error)) throw error;
       return await this.refuse(command, session ?? '', error);
     }
-    if (!isOver(accepted.state)) {
-      const message = { task: 'advance', ns, operation: id, occasion: random.id() } as const;
-      await queues.send([message]).catch(leftToTheAlarm);
-    }
+    await this.#hasten(accepted);
     return accepted;
   }
 
@@ -166,7 +163,7 @@ export class Commands {
    * @throws SkerryError `not-found`; `conflict` when it is over; `unavailable` where only another version of Skerry knows how to end it.
    */
   async cancel(ns: string, id: string, author: Author): Promise<Operation> {
-    const { records, rules, clock, queues, random } = this.#options;
+    const { records, rules, clock } = this.#options;
     const { record } = await records.commit<OperationValue>(operationScope(ns, id), {
       key: operationKey(id),
       ...author,
@@ -185,10 +182,7 @@ export class Commands {
     if (record === undefined) throw unknownOperation(id);
     const operation = toOperation(ns, record);
     const ended = await this.resume(operation);
-    if (!isOver(ended.state)) {
-      const message = { task: 'advance', ns, operation: id, occasion: random.id() } as const;
-      await queues.send([message]).catch(leftToTheAlarm);
-    }
+    await this.#hasten(ended);
     return ended;
   }
 
@@ -210,6 +204,14 @@ export class Commands {
     }
     const isOut = (await lanes.withdraw(lane, newest.id)) || !seen.waiting.includes(newest.id);
     return isOut ? await advance.callOff(newest, { outcome: 'cancelled' }) : newest;
+  }
+
+  /** Has what is next of an operation done at once, unless it is over. */
+  async #hasten({ ns, id, state }: Operation): Promise<void> {
+    if (isOver(state)) return;
+    const { queues, random } = this.#options;
+    const message = { task: 'advance', ns, operation: id, occasion: random.id() } as const;
+    await queues.send([message]).catch(leftToTheAlarm);
   }
 
   /** Steps 1 to 3 above. */
@@ -316,11 +318,6 @@ function checkSession({ session: expected }: Lane, session: string | undefined):
 /** Who may not be told is not; that is what is wrong with the command, or one of the things. */
 function unlessItPasses(error: unknown): undefined {
   if (!isRefusal(error)) throw error;
-}
-
-/** What a message would have hastened happens all the same. */
-function leftToTheAlarm(error: unknown): void {
-  if (!isUnavailable(error)) throw error;
 }
 
 function definedMembers<Value extends object>(value: Value): Value {

@@ -1,13 +1,12 @@
 import type { Clock } from '../platform/clock.ts';
 import { toTimestamp } from '../platform/clock.ts';
-import { isUnavailable } from '../platform/errors.ts';
 import type { Decisions, Records } from '../records/index.ts';
 import type { Operation, OperationEnd } from './command-rule.ts';
 import type { Lane } from './lane.ts';
 import type { Lanes } from './lanes.ts';
 import type { OperationLimits } from './limits.ts';
 import { operationScope, type StepValue, stepKey } from './operation.ts';
-import type { OperationQueues } from './operation-queues.ts';
+import { leftToTheAlarm, type OperationQueues } from './operation-queues.ts';
 import { type OperationRecord, putStep } from './operation-record.ts';
 import type { Operations } from './operations.ts';
 import { hasBegun, isClosing, isEnded, isUnderWay, wakeTime } from './progress.ts';
@@ -77,7 +76,9 @@ export class Steps {
     if (underWay.length === 0) {
       return endOf(operation, untouched);
     }
-    await this.#send(operation, underWay, occasion);
+    const now = this.#options.clock.now();
+    const due = underWay.filter((step) => step.state === 'ready' || wakeTime(step) + LATENESS <= now);
+    await this.wake(operation, due, occasion);
     return undefined;
   }
 
@@ -146,31 +147,18 @@ export class Steps {
     });
   }
 
-  /** Messages are sent as well as that goes: the alarm has them sent again. */
-  async #send(
-    operation: Operation,
-    steps: readonly StepValue[],
-    occasion: string | undefined,
-  ): Promise<void> {
-    const now = this.#options.clock.now();
-    const due = steps.filter((step) => step.state === 'ready' || wakeTime(step) + LATENESS <= now);
-    await this.#options.queues
-      .send(due.map((step) => messageFor(operation, step, occasion)))
-      .catch(unlessUnavailable);
-  }
-
   /** Sends messages for steps whose turn it is. */
-  async wake(operation: Operation, steps: readonly StepValue[]): Promise<void> {
+  async wake(operation: Operation, steps: readonly StepValue[], occasion?: string): Promise<void> {
     await this.#options.queues
-      .send(steps.map((step) => messageFor(operation, step)))
-      .catch(unlessUnavailable);
+      .send(steps.map((step) => messageFor(operation, step, occasion)))
+      .catch(leftToTheAlarm);
   }
 
   /** Has a step looked at when something is to be done about it. */
   async wakeLater(operation: Operation, step: StepValue, occasion?: string): Promise<void> {
     await this.#options.queues
       .schedule(messageFor(operation, step, occasion), wakeTime(step))
-      .catch(unlessUnavailable);
+      .catch(leftToTheAlarm);
   }
 }
 
@@ -199,8 +187,4 @@ function endOf({ cancelRequestedAt, error }: Operation, left: number): Operation
   return left === 0
     ? { outcome: 'succeeded' }
     : { outcome: 'failed', error: { reason: `${left} steps wait for what did not succeed.` } };
-}
-
-function unlessUnavailable(error: unknown): void {
-  if (!isUnavailable(error)) throw error;
 }

@@ -35,10 +35,8 @@ export const commandEventSchema = z.looseObject({
   data: z.unknown(),
 });
 
-export type CommandEvent = z.output<typeof commandEventSchema>;
-
 /** A command that can be done, by somebody who is known. */
-export interface Command extends CommandEvent {
+export interface Command extends z.output<typeof commandEventSchema> {
   readonly ns: string;
   readonly actor: string;
 }

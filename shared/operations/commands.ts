@@ -5,7 +5,7 @@ import type { Author } from '../platform/http/index.ts';
 import { jsonEquals } from '../platform/json-equals.ts';
 import type { Random } from '../platform/random.ts';
 import { createUlid } from '../platform/ulid.ts';
-import type { Alarms, Decision, Json, RaisedAlarm, Records } from '../records/index.ts';
+import type { Alarms, Decision, Json, Records } from '../records/index.ts';
 import type { Advance } from './advance.ts';
 import type { Command } from './command.ts';
 import type { Operation } from './command-rule.ts';
@@ -48,9 +48,6 @@ export interface CommandRequest {
   readonly author: Author;
   /** The header `Idempotency-Key`: with the same one, the same actor's command is the same operation. */
   readonly idempotencyKey?: string | undefined;
-  readonly replyto?: string | undefined;
-  readonly callback?: string | undefined;
-  readonly callbacksecret?: string | undefined;
 }
 
 export interface AcceptedOperation extends Operation {
@@ -94,9 +91,9 @@ export class Commands {
       id,
       source,
       actor,
-      ...definedMembers(event),
+      ...event,
       ...(traceparent !== undefined && { traceparent }),
-    } as Command);
+    });
   }
 
   /**
@@ -277,7 +274,7 @@ export class Commands {
             ...(isOver(own.state) && { endedAt: at }),
             ...prepared?.told,
           };
-          return current === undefined && isRecent(alarm) ? putOperation(id, value) : { type: 'keep' };
+          return current === undefined && alarm.isRecent() ? putOperation(id, value) : { type: 'keep' };
         },
       });
       if (record !== undefined) return toOperation(ns, record);
@@ -288,10 +285,6 @@ export class Commands {
 /** The source of commands that somebody asks for over HTTP. */
 export function sourceOf({ actor }: Author): string {
   return `/api/v1/${actor}`;
-}
-
-function isRecent(alarm: RaisedAlarm): boolean {
-  return alarm.isRecent();
 }
 
 /** @throws SkerryError `conflict` where the operation is another command's. */
@@ -318,8 +311,4 @@ function checkSession({ session: expected }: Lane, session: string | undefined):
 /** Who may not be told is not; that is what is wrong with the command, or one of the things. */
 function unlessItPasses(error: unknown): undefined {
   if (!isRefusal(error)) throw error;
-}
-
-function definedMembers<Value extends object>(value: Value): Value {
-  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as Value;
 }

@@ -79,13 +79,12 @@ export class Lanes {
   }
 
   /**
-   * Lets go of an operation that is over, and makes the next one active.
+   * Lets go of an operation that is over, and makes the next one active; nothing where the lane is not as seen any more.
    *
    * @param seen the lane, read before the records of those that wait.
    * @param next.over those that are over.
    * @param next.operation the first of the others.
    * @param next.refusal why that cannot be done as things stand.
-   * @returns whether it went as seen.
    */
   async moveOn(
     lane: Lane,
@@ -95,20 +94,21 @@ export class Lanes {
       readonly operation?: Operation | undefined;
       readonly refusal?: SkerryError | undefined;
     },
-  ): Promise<boolean> {
+  ): Promise<void> {
     const { operation, refusal } = next;
     const move = async (keys: readonly string[], begin: (value: LaneValue, current: Current) => Writes) =>
-      await this.#transact<boolean>(lane, keys, (value, current) => {
+      await this.#transact(lane, keys, (value, current) => {
         if (value.fence !== seen.fence || value.active?.operation !== seen.active?.operation) {
-          return { writes: [], found: false };
+          return { writes: [], found: undefined };
         }
         const waiting = value.waiting.filter((id) => !next.over.has(id));
-        return { writes: begin({ waiting, fence: value.fence }, current), found: true };
+        return { writes: begin({ waiting, fence: value.fence }, current), found: undefined };
       });
     if (operation === undefined) {
-      return await move([], (value) => [put(lane, value)]);
+      await move([], (value) => [put(lane, value)]);
+      return;
     }
-    return await this.#beginning(
+    await this.#beginning(
       operation,
       async (rule, alarms) =>
         await move(rule.keys(operation), (value, current) =>
@@ -194,10 +194,10 @@ export class Lanes {
   }
 
   /** Runs what lets an operation begin, with the alarms that it needs. */
-  async #beginning<Answer>(
+  async #beginning(
     operation: Operation,
-    run: (rule: CommandRule, alarms: readonly RaisedAlarm[]) => Promise<Answer>,
-  ): Promise<Answer> {
+    run: (rule: CommandRule, alarms: readonly RaisedAlarm[]) => Promise<void>,
+  ): Promise<void> {
     const rule = this.#options.rules.get(operation.type);
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
       const wanted = rule.alarms?.(operation) ?? [];
@@ -205,7 +205,8 @@ export class Lanes {
         wanted.map(({ scope, key }) => this.#options.alarms.raise(scope, key)),
       );
       try {
-        return await run(rule, alarms);
+        await run(rule, alarms);
+        return;
       } catch (error) {
         if (!(error instanceof NeedsAlarms)) throw error;
       }

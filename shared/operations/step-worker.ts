@@ -1,4 +1,4 @@
-import { isUnavailable, SkerryError } from '../platform/errors.ts';
+import { isRefusal } from '../platform/errors.ts';
 import type { Json } from '../records/index.ts';
 import type { FilledIn, Operation } from './command-rule.ts';
 import type { CommandRules } from './command-rules.ts';
@@ -43,7 +43,7 @@ export class StepWorker {
       );
     } catch (error) {
       const mayGoOn = step.handle !== undefined;
-      return { ...failure(messageOf(error), isPassing(error)), ...(mayGoOn && { mayGoOn }) };
+      return { ...failure(messageOf(error), !isRefusal(error)), ...(mayGoOn && { mayGoOn }) };
     }
   }
 
@@ -154,10 +154,6 @@ function failure(
   log: readonly string[] = [],
 ): Extract<StepOutcome, { state: 'failed' }> {
   return { state: 'failed', reason, isPassing, log };
-}
-
-function isPassing(error: unknown): boolean {
-  return !(error instanceof SkerryError) || isUnavailable(error);
 }
 
 function messageOf(error: unknown): string {

@@ -1,5 +1,12 @@
 import type { Clock } from '../platform/clock.ts';
-import { isUnavailable, notFound, SkerryError, tooLarge, unavailable } from '../platform/errors.ts';
+import {
+  isRefusal,
+  isUnavailable,
+  notFound,
+  type SkerryError,
+  tooLarge,
+  unavailable,
+} from '../platform/errors.ts';
 import { type Author, canonicalPath, checkPrecondition, type Precondition } from '../platform/http/index.ts';
 import {
   type Commit,
@@ -251,7 +258,7 @@ export class Registrar {
 
   /** A write that was refused after its lease had been written: puts the lease right for what stands there. */
   async #realign(address: InstanceAddress, written: StoredLease, error: unknown): Promise<void> {
-    if (!(error instanceof SkerryError) || error.kind === 'unavailable') {
+    if (!isRefusal(error)) {
       return;
     }
     const record = await this.#records.get<InstanceValue>(instanceScope(address), instanceKey(address));

@@ -1,4 +1,4 @@
-import { isUnavailable, SkerryError, unavailable } from '../../platform/errors.ts';
+import { isRefusal, unavailable } from '../../platform/errors.ts';
 import { type Author, checkPrecondition, type Precondition } from '../../platform/http/index.ts';
 import type { CommitSet, Decisions, Records, StoredRecord } from '../../records/index.ts';
 import {
@@ -204,10 +204,6 @@ export class Publisher {
     if (found === undefined) throw unknownVersion(ns, name, String(version));
     return found;
   }
-}
-
-function isRefusal(error: unknown): boolean {
-  return error instanceof SkerryError && !isUnavailable(error);
 }
 
 function keysOf({ name, source, options }: Attempt, { latest, room, unlike }: Outlook): string[] {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { notFound, SkerryError } from '../errors.ts';
+import { isRefusal, notFound, SkerryError } from '../errors.ts';
 import type { Random } from '../random.ts';
 import type { Settings } from '../settings.ts';
 import { type AccessControl, type AccessSettings, createAccessControl } from './access.ts';
@@ -120,7 +120,8 @@ class Dispatcher<Services> {
     try {
       return withRequestId(await complete(await work(requestId)), requestId);
     } catch (error) {
-      if (isOurFault(error)) {
+      // What a caller cannot set right is worth a line in the log.
+      if (!isRefusal(error)) {
         logFailure(error);
       }
       const form = { show: showRefusal, headers: request.headers };
@@ -241,11 +242,6 @@ function noSuchResource(request: IncomingRequest): SkerryError {
   return notFound(`There is nothing at ${pathOf(request.url)}.`, {
     fix: 'The resources of the API are described at /api/v1/openapi.json.',
   });
-}
-
-/** What a caller cannot set right is worth a line in the log. */
-function isOurFault(error: unknown): boolean {
-  return !(error instanceof SkerryError) || error.kind === 'unavailable';
 }
 
 /** An outage meets every request, so that each says no more than what does not answer and why. */

@@ -1,5 +1,5 @@
 import type { Clock } from '../../platform/clock.ts';
-import { SkerryError, tooManyRequests } from '../../platform/errors.ts';
+import { isUnavailable, tooManyRequests } from '../../platform/errors.ts';
 import type { Change } from '../change.ts';
 import type { FollowedScope, Records } from '../records.ts';
 import { type Scope, scopeId } from '../scope.ts';
@@ -255,7 +255,7 @@ export class WatchHub {
       return await this.#askScopes(this.#waited());
     } catch (error) {
       this.#reader = undefined;
-      if (!(error instanceof SkerryError) || error.kind !== 'unavailable') {
+      if (!isUnavailable(error)) {
         this.window.clear();
       }
       return false;

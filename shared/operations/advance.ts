@@ -10,12 +10,10 @@ import type { Lanes } from './lanes.ts';
 import { MAX_REASON_CHARACTERS } from './limits.ts';
 import { isOver, type OperationValue, operationKey, operationScope, type PlannedStep } from './operation.ts';
 import type { OperationCallbacks } from './operation-callbacks.ts';
-import { putOperation, toOperation, unknownOperation } from './operation-record.ts';
+import { AUTHOR, putOperation, toOperation, unknownOperation } from './operation-record.ts';
 import type { Operations } from './operations.ts';
 import type { PlanWriter } from './plan-writer.ts';
 import type { Steps } from './steps.ts';
-
-const AUTHOR = { actor: 'system:operations' };
 
 export interface AdvanceOptions {
   readonly records: Records;

@@ -10,7 +10,13 @@ import type { Lane } from './lane.ts';
 import type { Lanes } from './lanes.ts';
 import type { OperationLimits } from './limits.ts';
 import { type OperationValue, operationKey, operationScope, type StepValue, stepKey } from './operation.ts';
-import { type OperationRecord, type OperationWrites, putOperation, putStep } from './operation-record.ts';
+import {
+  AUTHOR,
+  type OperationRecord,
+  type OperationWrites,
+  putOperation,
+  putStep,
+} from './operation-record.ts';
 import { isClosing, isEnded, wakeTime } from './progress.ts';
 import { stepAfter } from './step-after.ts';
 import type { StepBoards } from './step-boards.ts';
@@ -36,8 +42,6 @@ import type { Steps } from './steps.ts';
  * Claims go by the clock: those of two processes may be as far apart as the margin of a claim (limits.ts). Beyond that, an attempt that lasted
  * longer than it was allowed could leave what it changed of its environment after another one has ended the step.
  */
-
-const AUTHOR = { actor: 'system:operations' };
 
 export interface AttemptsOptions {
   readonly records: Records;

@@ -2,7 +2,7 @@ import { toTimestamp } from '../platform/clock.ts';
 import type { Operation } from './command-rule.ts';
 import { CLAIM_MARGIN, DEFAULT_MAX_ATTEMPTS, DEFAULT_TIMEOUT_SECONDS } from './limits.ts';
 import { isOver, type StepValue } from './operation.ts';
-import { hasBegun, isClosing, isEnded, wakeTime } from './progress.ts';
+import { hasBegun, isClosing, isEnded, isUntouched, wakeTime } from './progress.ts';
 
 /** Milliseconds by which a message may come before its time. */
 const TOLERANCE = 1_000;
@@ -34,7 +34,7 @@ export function decideClaim(
   if (!isPlanned || step === undefined || isEnded(step) || isNotToBegin(operation, step)) {
     return { kind: 'nothing', operation };
   }
-  if (step.state === 'waiting' && !hasBegun(step)) {
+  if (isUntouched(step)) {
     return { kind: 'nothing', operation };
   }
   if (wakeTime(step) > now + TOLERANCE) {

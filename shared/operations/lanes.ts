@@ -13,6 +13,7 @@ import {
   MAX_WAITING,
 } from './lane.ts';
 import type { StepValue } from './operation.ts';
+import { AUTHOR } from './operation-record.ts';
 
 /*
  * How operations take turns. Who follows these rules may die between any two steps, and anybody goes on:
@@ -27,7 +28,6 @@ import type { StepValue } from './operation.ts';
  * 4. What `check` or `begin` refuses becomes active all the same, with its end decided: nobody can begin it while its record is being written.
  */
 
-const AUTHOR = { actor: 'system:operations' };
 /** How often a decision may find its alarms too old. */
 const MAX_ATTEMPTS = 5;
 

@@ -16,6 +16,8 @@ export interface OperationLimits {
 export const CLAIM_MARGIN = 15_000;
 /** Of a plan; its records have to fit into one snapshot (shared/records). */
 export const MAX_STEPS = 4_000;
+/** Steps that one transaction writes or removes: a batch holds 49 changes, and may hold one of the operation's record too. */
+export const STEPS_PER_TRANSACTION = 45;
 /** What a step gets that names no action. */
 export const DEFAULT_TIMEOUT_SECONDS = 3600;
 export const DEFAULT_MAX_ATTEMPTS = 5;

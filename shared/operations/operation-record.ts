@@ -3,6 +3,9 @@ import type { Decision, Decisions, StoredRecord } from '../records/index.ts';
 import type { Operation } from './command-rule.ts';
 import { type OperationValue, type StepValue, stepKey } from './operation.ts';
 
+/** Of what operations write by themselves. */
+export const AUTHOR = { actor: 'system:operations' };
+
 /** What the scope of an operation holds. */
 export type OperationRecord = OperationValue | StepValue;
 export type OperationWrites = Decisions<OperationRecord>['writes'];

@@ -7,14 +7,12 @@ import type { CommandRules } from './command-rules.ts';
 import type { Commands } from './commands.ts';
 import { isInLane } from './lane.ts';
 import type { Lanes } from './lanes.ts';
-import type { OperationLimits } from './limits.ts';
-import { isOver, OPERATION_KIND, operationKey, stepsPrefix } from './operation.ts';
+import { type OperationLimits, STEPS_PER_TRANSACTION } from './limits.ts';
+import { isOver, OPERATION_KIND, operationKey, operationScope, stepsPrefix } from './operation.ts';
 import type { OperationCallbacks } from './operation-callbacks.ts';
 import type { Operations } from './operations.ts';
 
 const AUTHOR = { actor: 'system:retention' };
-/** Records that one transaction removes. */
-const REMOVED_AT_ONCE = 45;
 const AT_ONCE = 8;
 
 export interface OperationSweeperOptions {
@@ -89,11 +87,11 @@ export class OperationSweeper implements Sweeper {
   }
 
   async #remove({ ns, id }: Operation): Promise<void> {
-    const scope = { ns, kind: OPERATION_KIND, name: id };
+    const scope = operationScope(ns, id);
     for (;;) {
       const { records } = await this.#options.records.list(scope, {
         prefix: stepsPrefix(id),
-        limit: REMOVED_AT_ONCE,
+        limit: STEPS_PER_TRANSACTION,
       });
       const keys = records.length === 0 ? [operationKey(id)] : records.map(({ key }) => key);
       await this.#options.records.transact(scope, {

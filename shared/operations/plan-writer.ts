@@ -3,6 +3,7 @@ import { toTimestamp } from '../platform/clock.ts';
 import type { Random } from '../platform/random.ts';
 import type { Records } from '../records/index.ts';
 import type { Operation } from './command-rule.ts';
+import { STEPS_PER_TRANSACTION } from './limits.ts';
 import {
   isOver,
   type OperationValue,
@@ -13,7 +14,13 @@ import {
   stepKey,
   stepsPrefix,
 } from './operation.ts';
-import { type OperationRecord, type OperationWrites, putOperation, putStep } from './operation-record.ts';
+import {
+  AUTHOR,
+  type OperationRecord,
+  type OperationWrites,
+  putOperation,
+  putStep,
+} from './operation-record.ts';
 
 /*
  * How a plan is written down. It is there when the operation's record says `running`, with a count of its steps; until then it is made anew by
@@ -26,11 +33,9 @@ import { type OperationRecord, type OperationWrites, putOperation, putStep } fro
  * 3. Who has the name first looks what others left behind, and removes what is not in the new plan.
  */
 
-const AUTHOR = { actor: 'system:operations' };
 /** How long, in milliseconds, one process may write alone. */
 const PLANNING_TIME = 60_000;
-/** Records of one transaction, and bytes of JSON in them: what a batch holds (49 changes, 1.5 MB with each value twice), and some to spare. */
-const MAX_RECORDS = 45;
+/** Bytes of JSON in one transaction: what a batch holds (1.5 MB with each value twice), and some to spare. */
 const MAX_BYTES = 500_000;
 
 export interface PlanWriterOptions {
@@ -63,9 +68,9 @@ export class PlanWriter {
       return false;
     }
     const stale = isAlone ? [] : await this.#keysBesides(operation, steps);
-    for (let at = 0; at < stale.length; at += MAX_RECORDS) {
+    for (let at = 0; at < stale.length; at += STEPS_PER_TRANSACTION) {
       const removals = stale
-        .slice(at, at + MAX_RECORDS)
+        .slice(at, at + STEPS_PER_TRANSACTION)
         .map((key) => ({ key, decision: { type: 'delete' } as const }));
       if (!(await this.#append(operation, name, removals))) return false;
     }
@@ -184,7 +189,7 @@ function toBatches(steps: readonly StepValue[]): readonly (readonly StepValue[])
   for (const step of steps) {
     const size = Buffer.byteLength(JSON.stringify(step));
     const batch = batches.at(-1);
-    if (batch === undefined || batch.length === MAX_RECORDS || bytes + size > MAX_BYTES) {
+    if (batch === undefined || batch.length === STEPS_PER_TRANSACTION || bytes + size > MAX_BYTES) {
       batches.push([step]);
       bytes = size;
     } else {

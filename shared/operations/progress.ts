@@ -10,6 +10,11 @@ export function hasBegun({ attempts }: Pick<StepValue, 'attempts'>): boolean {
   return attempts > 0;
 }
 
+/** Whether it waits and has not begun. */
+export function isUntouched(step: Pick<StepValue, 'state' | 'attempts'>): boolean {
+  return step.state === 'waiting' && !hasBegun(step);
+}
+
 /** Whether its turn has come and it is not done: it counts among those that are under way at a time. */
 export function isUnderWay(step: Pick<StepValue, 'state' | 'attempts'>): boolean {
   return step.state === 'ready' || step.state === 'running' || (step.state === 'waiting' && hasBegun(step));

@@ -1,5 +1,5 @@
 import type { StepValue } from './operation.ts';
-import { hasBegun, isUnderWay } from './progress.ts';
+import { isUnderWay, isUntouched } from './progress.ts';
 
 interface Place {
   readonly step: Pick<StepValue, 'id' | 'state' | 'attempts'>;
@@ -112,8 +112,4 @@ export class StepBoard {
     }
     return low;
   }
-}
-
-function isUntouched(step: Pick<StepValue, 'state' | 'attempts'>): boolean {
-  return step.state === 'waiting' && !hasBegun(step);
 }

@@ -1,7 +1,7 @@
 import type { StoredRecord } from '../records/index.ts';
 import { type OperationValue, operationKey, type StepValue, stepKey } from './operation.ts';
 import type { OperationRecord } from './operation-record.ts';
-import { hasBegun, isClosing, isUnderWay } from './progress.ts';
+import { isClosing, isUnderWay, isUntouched } from './progress.ts';
 import type { StepBoard } from './step-board.ts';
 
 /*
@@ -42,7 +42,7 @@ export function markSteps(operation: string, board: StepBoard, limit: number, su
       const value = current.get(operationKey(operation))?.value as OperationValue | undefined;
       if (value?.state !== 'running' || isClosing(value)) return [];
       const stepOf = (id: string) => current.get(stepKey(operation, id))?.value as StepValue | undefined;
-      const steps = ids.map(stepOf).filter((step) => step?.state === 'waiting' && !hasBegun(step));
+      const steps = ids.map(stepOf).filter((step) => step !== undefined && isUntouched(step));
       const isAsKnown = steps.length === ids.length && others.every((id) => isStillUnderWay(stepOf(id)));
       return isAsKnown
         ? steps.flatMap((step) => step ?? []).map((step) => ({ ...step, state: 'ready' }))

@@ -4,10 +4,10 @@ import type { Decisions, Records } from '../records/index.ts';
 import type { Operation, OperationEnd } from './command-rule.ts';
 import type { Lane } from './lane.ts';
 import type { Lanes } from './lanes.ts';
-import type { OperationLimits } from './limits.ts';
+import { type OperationLimits, STEPS_PER_TRANSACTION } from './limits.ts';
 import { operationScope, type StepValue, stepKey } from './operation.ts';
 import { leftToTheAlarm, type OperationQueues } from './operation-queues.ts';
-import { type OperationRecord, putStep } from './operation-record.ts';
+import { AUTHOR, type OperationRecord, putStep } from './operation-record.ts';
 import type { Operations } from './operations.ts';
 import { hasBegun, isClosing, isEnded, isUnderWay, wakeTime } from './progress.ts';
 import type { StepBoard } from './step-board.ts';
@@ -16,9 +16,6 @@ import { markSteps } from './step-marks.ts';
 import type { AttemptMessage } from './step-message.ts';
 import type { StepWorker } from './step-worker.ts';
 
-const AUTHOR = { actor: 'system:operations' };
-/** Changes of one transaction. */
-const MAX_CHANGES = 45;
 /** How long, in milliseconds, a message that was sent for a time may be late before it counts as lost. */
 const LATENESS = 5_000;
 
@@ -98,8 +95,8 @@ export class Steps {
   async #close(lane: Lane, operation: Operation, steps: readonly StepValue[]): Promise<boolean> {
     const open = steps.filter((step) => !isEnded(step));
     const untouched = open.filter((step) => !hasBegun(step));
-    for (let at = 0; at < untouched.length; at += MAX_CHANGES) {
-      await this.#skip(operation, untouched.slice(at, at + MAX_CHANGES));
+    for (let at = 0; at < untouched.length; at += STEPS_PER_TRANSACTION) {
+      await this.#skip(operation, untouched.slice(at, at + STEPS_PER_TRANSACTION));
     }
     const idle =
       operation.cancelRequestedAt === undefined

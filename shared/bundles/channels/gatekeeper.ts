@@ -1,8 +1,8 @@
-import packageJson from '../../../package.json' with { type: 'json' };
 import { ConfigChecker } from '../../config/index.ts';
 import { invalid, SkerryError, unprocessable } from '../../platform/errors.ts';
 import { canonicalPath } from '../../platform/http/index.ts';
 import { mapConcurrently } from '../../platform/map-concurrently.ts';
+import { USER_AGENT } from '../../platform/user-agent.ts';
 import { checkEndpoint, type EndpointPolicy, type PostWebhook } from '../../webhooks/index.ts';
 import { normalizePath } from '../content/bundle-path.ts';
 import type { BundleFile } from '../content/manifest.ts';
@@ -176,10 +176,7 @@ export class Gatekeeper {
     const { ns, name, channel, version, ownUrl } = candidate;
     const { status, error, body, isCut } = await this.#options.post({
       endpoint: webhook,
-      headers: {
-        'content-type': 'application/json',
-        'user-agent': `Skerry/${packageJson.version}`,
-      },
+      headers: { 'content-type': 'application/json', 'user-agent': USER_AGENT },
       body: JSON.stringify({
         bundle: name,
         ns,

@@ -1,7 +1,7 @@
-import packageJson from '../../../package.json' with { type: 'json' };
 import type { Clock } from '../../platform/clock.ts';
 import { mapConcurrently } from '../../platform/map-concurrently.ts';
 import type { Random } from '../../platform/random.ts';
+import { USER_AGENT } from '../../platform/user-agent.ts';
 import { describeFault, type Exchange } from '../../webhooks/index.ts';
 
 export interface StatusPollsOptions {
@@ -51,7 +51,7 @@ export class StatusPolls {
       const { status } = await this.#options.exchange({
         method: 'GET',
         endpoint,
-        headers: { 'user-agent': `Skerry/${packageJson.version}` },
+        headers: { 'user-agent': USER_AGENT },
         timeoutMilliseconds: TIMEOUT_MILLISECONDS,
         maxBytes: MAX_BYTES,
       });

@@ -1,7 +1,7 @@
-import packageJson from '../../../package.json' with { type: 'json' };
 import type { Clock } from '../../platform/clock.ts';
 import { SkerryError } from '../../platform/errors.ts';
 import type { Credential, OriginCredentials } from '../../platform/origin-credentials.ts';
+import { USER_AGENT } from '../../platform/user-agent.ts';
 import {
   describeFault,
   type Exchange,
@@ -88,7 +88,7 @@ export class Outbound {
     const { exchange, timeoutMilliseconds } = this.#options;
     const credential = this.credentialOf(url);
     const shown = credential === undefined ? {} : (call.authenticate?.(credential) ?? {});
-    const headers = { ...call.headers, ...shown, 'user-agent': `Skerry/${packageJson.version}` };
+    const headers = { ...call.headers, ...shown, 'user-agent': USER_AGENT };
     try {
       const answer = await exchange({
         method,

@@ -1,5 +1,4 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import packageJson from '../../../package.json' with { type: 'json' };
 import { type Clock, toTimestamp } from '../../platform/clock.ts';
 import { conflict, invalid, isUnavailable, notFound } from '../../platform/errors.ts';
 import type { Precondition } from '../../platform/http/precondition.ts';
@@ -7,6 +6,7 @@ import type { Author } from '../../platform/http/request.ts';
 import { canonicalLocation } from '../../platform/http/response.ts';
 import type { Random } from '../../platform/random.ts';
 import type { Sealer } from '../../platform/sealer.ts';
+import { USER_AGENT } from '../../platform/user-agent.ts';
 import type { DeliveryQueue } from '../delivery/delivery-queue.ts';
 import { postpone } from '../delivery/postpone.ts';
 import type { ConsentMessage } from '../delivery/queue-message.ts';
@@ -224,7 +224,7 @@ export class Consents {
     const answer = await askForConsent({
       endpoint,
       headers: {
-        'user-agent': `Skerry/${packageJson.version}`,
+        'user-agent': USER_AGENT,
         'webhook-request-origin': origin,
         'webhook-request-callback': canonicalLocation({ baseUrl, ns }, `webhook-consents/${id}/${token}`),
         'webhook-request-rate': String(REQUESTED_RATE_PER_MINUTE),

@@ -1,7 +1,7 @@
-import packageJson from '../../../package.json' with { type: 'json' };
 import { toTimestamp } from '../../platform/clock.ts';
 import { RecentMap } from '../../platform/recent-map.ts';
 import type { Sealer } from '../../platform/sealer.ts';
+import { USER_AGENT } from '../../platform/user-agent.ts';
 import { type Change, type Json, parseScopeId, scopeId } from '../../records/index.ts';
 import { headersPlace } from '../subscription/own-headers.ts';
 import { isInUse, signingKeyPlace } from '../subscription/signing-keys.ts';
@@ -128,7 +128,7 @@ export class RequestWriter {
       headers: {
         ...ownHeaders,
         ...headers,
-        'user-agent': `Skerry/${packageJson.version}`,
+        'user-agent': USER_AGENT,
         'webhook-id': delivery,
         'webhook-timestamp': String(timestamp),
         ...(signatures.length > 0 && { 'webhook-signature': signatures.join(' ') }),

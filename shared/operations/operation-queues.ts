@@ -1,6 +1,6 @@
 import type { ServiceBusMessage, ServiceBusSender } from '@azure/service-bus';
 import { isUnavailable } from '../platform/errors.ts';
-import { askServiceBus, sendDeadline, sendInBatches } from '../platform/servicebus.ts';
+import { askServiceBus, scheduleMessage, sendDeadline, sendInBatches } from '../platform/servicebus.ts';
 import type { Command } from './command.ts';
 import { type StepMessage, stepMessageId } from './step-message.ts';
 
@@ -32,10 +32,7 @@ export class ServiceBusOperationQueues implements OperationQueues {
   }
 
   async schedule(message: StepMessage, at: number): Promise<void> {
-    await askServiceBus(async () => {
-      const sender = await this.#options.steps();
-      await sender.scheduleMessages(toServiceBusMessage(message), new Date(at), sendDeadline());
-    });
+    await askServiceBus(() => scheduleMessage(this.#options.steps, toServiceBusMessage(message), at));
   }
 
   async sendCommand(

@@ -107,6 +107,20 @@ export async function sendInBatches<Item>(
   return refused;
 }
 
+/**
+ * Sends a message that arrives no earlier than `at`, in milliseconds since the Unix epoch.
+ *
+ * @throws what the bus throws when it does not answer or refuses.
+ */
+export async function scheduleMessage(
+  sender: () => Promise<ServiceBusSender>,
+  message: ServiceBusMessage,
+  at: number,
+): Promise<void> {
+  const open = await sender();
+  await open.scheduleMessages(message, new Date(at), sendDeadline());
+}
+
 function rethrow(error: unknown): void {
   throw error;
 }

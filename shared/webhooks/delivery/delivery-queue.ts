@@ -1,5 +1,5 @@
 import type { ServiceBusMessage, ServiceBusSender } from '@azure/service-bus';
-import { askServiceBus, sendDeadline, sendInBatches } from '../../platform/servicebus.ts';
+import { askServiceBus, scheduleMessage, sendInBatches } from '../../platform/servicebus.ts';
 import { messageId, type QueueMessage } from './queue-message.ts';
 
 /** The way of deliveries over the bus. All methods throw SkerryError `unavailable` when the bus does not answer. */
@@ -27,10 +27,7 @@ export class ServiceBusDeliveryQueue implements DeliveryQueue {
   }
 
   async schedule(message: QueueMessage, at: number): Promise<void> {
-    await askServiceBus(async () => {
-      const sender = await this.#sender();
-      await sender.scheduleMessages(toServiceBusMessage(message), new Date(at), sendDeadline());
-    });
+    await askServiceBus(() => scheduleMessage(this.#sender, toServiceBusMessage(message), at));
   }
 }
 

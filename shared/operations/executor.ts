@@ -63,7 +63,10 @@ export interface Executor {
   start(request: StepRequest): Promise<StepOutcome>;
   /** Asks after work that was pending. */
   poll?(request: StepRequest, handle: Json): Promise<StepOutcome>;
-  /** Stops work that is pending, as well as that goes. */
+  /**
+   * Stops work that is pending, as well as that goes. Calls are repeated after a crash, and several processes may call at a time: so it
+   * may be called again, also while another call of it is under way, and when the work is over.
+   */
   cancel?(request: StepRequest, handle: Json): Promise<void>;
   /** Looks at what is there; for `resource.refresh`. */
   observe?(request: StepRequest): Promise<Observation>;

@@ -60,7 +60,7 @@ export class Environments {
     ns: string,
     id: string,
   ): Promise<{ readonly environment: Environment; readonly revision: number } | undefined> {
-    const { records, revision } = await this.#readScope(ns, id);
+    const { records, revision } = await this.#records.listAll<unknown>(environmentScope(ns, id));
     const record = records.find(({ key }) => key === environmentKey(id));
     if (record === undefined) {
       return undefined;
@@ -146,20 +146,6 @@ export class Environments {
       });
       isGone = decided.isLast;
     }
-  }
-
-  async #readScope(ns: string, id: string): Promise<{ records: StoredRecord<unknown>[]; revision: number }> {
-    const scope = environmentScope(ns, id);
-    const all: StoredRecord<unknown>[] = [];
-    let after: string | undefined;
-    let revision: number;
-    do {
-      const page = await this.#records.list<unknown>(scope, { after });
-      all.push(...page.records);
-      revision = page.revision;
-      after = page.next;
-    } while (after !== undefined);
-    return { records: all, revision };
   }
 }
 

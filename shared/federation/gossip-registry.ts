@@ -21,14 +21,8 @@ export class GossipRegistry {
 
   /** All nodes in the order of their addresses. */
   async list(): Promise<readonly GossipEntry[]> {
-    const entries: GossipEntry[] = [];
-    let after: string | undefined;
-    do {
-      const page = await this.#records.list<GossipEntry>(SCOPE, { after });
-      entries.push(...page.records.map(({ value }) => value));
-      after = page.next;
-    } while (after !== undefined);
-    return entries;
+    const { records } = await this.#records.listAll<GossipEntry>(SCOPE);
+    return records.map(({ value }) => value);
   }
 
   /** Adds a node, or raises its `lastUpdate` where the entry is newer than what is known; else does nothing. */

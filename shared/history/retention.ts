@@ -101,14 +101,8 @@ export class Retention {
   async ruledScopes(): Promise<Scope[]> {
     const scopes: Scope[] = [];
     for (const home of await this.#records.scopesEverywhere(KIND)) {
-      let after: string | undefined;
-      do {
-        const page = await this.#records.list<RetentionPolicy>(home, { after });
-        scopes.push(
-          ...page.records.flatMap(({ key }) => scopeOfPrefix(home.ns, key.slice(KIND.length + 1)) ?? []),
-        );
-        after = page.next;
-      } while (after !== undefined);
+      const { records } = await this.#records.listAll<RetentionPolicy>(home);
+      scopes.push(...records.flatMap(({ key }) => scopeOfPrefix(home.ns, key.slice(KIND.length + 1)) ?? []));
     }
     return scopes;
   }

@@ -58,7 +58,10 @@ export class Operations {
 
   /** @throws SkerryError `not-found`. */
   async whole(ns: string, id: string): Promise<WholeOperation> {
-    const { records, revision } = await this.#all<OperationValue | StepValue>(ns, id, operationKey(id));
+    const { records, revision } = await this.#records.listAll<OperationValue | StepValue>(
+      operationScope(ns, id),
+      { prefix: operationKey(id) },
+    );
     const own = records.find(({ key }) => key === operationKey(id)) as
       | StoredRecord<OperationValue>
       | undefined;
@@ -69,13 +72,10 @@ export class Operations {
     return { operation: toOperation(ns, own), steps: steps.map(({ value }) => value as StepValue), revision };
   }
 
-  /**
-   * In the order of their ids; none for an operation that has not been planned.
-   *
-   * @param maxAgeSeconds how old they may be; without it they are proven current.
-   */
-  async steps(ns: string, id: string, maxAgeSeconds?: number): Promise<readonly StepValue[]> {
-    const { records } = await this.#all<StepValue>(ns, id, stepsPrefix(id), maxAgeSeconds);
+  /** In the order of their ids; none for an operation that has not been planned. */
+  async steps(ns: string, id: string): Promise<readonly StepValue[]> {
+    const prefix = stepsPrefix(id);
+    const { records } = await this.#records.listAll<StepValue>(operationScope(ns, id), { prefix });
     return records.map(({ value }) => value);
   }
 
@@ -101,17 +101,5 @@ export class Operations {
     });
     const items = page.records.map(({ record }) => toOperation(ns, record));
     return { items, ...(page.next !== undefined && { next: page.next }) };
-  }
-
-  async #all<Value>(ns: string, id: string, prefix: string, maxAgeSeconds?: number) {
-    const scope = operationScope(ns, id);
-    const first = await this.#records.list<Value>(scope, { prefix, maxAgeSeconds });
-    const records = [...first.records];
-    for (let after = first.next; after !== undefined; ) {
-      const page = await this.#records.list<Value>(scope, { prefix, after, maxAgeSeconds });
-      records.push(...page.records);
-      after = page.next;
-    }
-    return { records, revision: first.revision };
   }
 }

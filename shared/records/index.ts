@@ -20,7 +20,7 @@ export { leaseIsOver, type SessionLease, SessionLeases } from './leases/session-
 export { Sweep, type Sweeper, type SweepSummary } from './leases/sweep.ts';
 export { MAX_VALUE_BYTES } from './log/commit-queue.ts';
 export type { ListedPage, ListedRequest } from './log/listed.ts';
-export type { Listing, PageRequest } from './log/listing.ts';
+export type { Listing, PageRequest, WholeListing } from './log/listing.ts';
 export { type ListOptions, Records, type RecordsOptions } from './records.ts';
 export { parseScopeId, type Scope, scopeId } from './scope.ts';
 export * from './watch/index.ts';

@@ -15,9 +15,11 @@ import { type ListedPage, type ListedRequest, readListed } from './log/listed.ts
 import {
   isPinned,
   type Listing,
+  listAllPages,
   listFromSnapshot,
   listFromStorage,
   type PageRequest,
+  type WholeListing,
 } from './log/listing.ts';
 import { LogStorage } from './log/log-storage.ts';
 import { RecentChanges } from './log/recent-changes.ts';
@@ -185,6 +187,14 @@ export class Records {
         : listFromSnapshot(snapshot, options, isGone),
     );
     return { ...(listing as Omit<Listing<Value>, 'ageSeconds'>), ageSeconds };
+  }
+
+  /** All pages of `list`, with the revision and the age of the first. */
+  async listAll<Value>(
+    scope: Scope,
+    options: Omit<ListOptions, 'after' | 'limit'> = {},
+  ): Promise<WholeListing<Value>> {
+    return await listAllPages((after) => this.list<Value>(scope, { ...options, after }));
   }
 
   /**

@@ -116,7 +116,10 @@ export class ServiceReader {
     options: ReadOptions & InstanceFilter = {},
   ): Promise<ServiceView | undefined> {
     const scope = serviceScope(ns, name);
-    const { records, revision, ageSeconds } = await this.#allRecords(scope, options.maxAgeSeconds);
+    const { maxAgeSeconds } = options;
+    const { records, revision, ageSeconds } = await this.#records.listAll<InstanceValue>(scope, {
+      maxAgeSeconds,
+    });
     if (records.length === 0) {
       return undefined;
     }
@@ -194,17 +197,6 @@ export class ServiceReader {
       ageSeconds: Math.max(ageSeconds, ...services.map((service) => service.ageSeconds)),
       ...(hasMore && { next: names[position - 1] ?? '' }),
     };
-  }
-
-  async #allRecords(scope: Scope, maxAgeSeconds: number | undefined) {
-    const first = await this.#records.list<InstanceValue>(scope, { maxAgeSeconds });
-    const records = [...first.records];
-    for (let after = first.next; after !== undefined; ) {
-      const page = await this.#records.list<InstanceValue>(scope, { maxAgeSeconds, after });
-      records.push(...page.records);
-      after = page.next;
-    }
-    return { records, revision: first.revision, ageSeconds: first.ageSeconds };
   }
 }
 

@@ -1,14 +1,7 @@
 import type { ContainerClient } from '@azure/storage-blob';
 import { type Clock, toTimestamp } from '../../platform/clock.ts';
 import { mapConcurrently } from '../../platform/map-concurrently.ts';
-import {
-  type Decisions,
-  isUnder,
-  type ListOptions,
-  type Records,
-  type Scope,
-  type StoredRecord,
-} from '../../records/index.ts';
+import { type Decisions, isUnder, type Records, type Scope, type StoredRecord } from '../../records/index.ts';
 import {
   type BundleValue,
   bundleKey,
@@ -64,7 +57,8 @@ export class VersionRemoval {
 
   /** All versions of a bundle, those that were taken away too, the oldest first. */
   async versionsOf(scope: Scope): Promise<readonly VersionRecord[]> {
-    return await this.#listAll<VersionValue>(scope, { prefix: versionsPrefix(scope.name) });
+    const prefix = versionsPrefix(scope.name);
+    return (await this.#options.records.listAll<VersionValue>(scope, { prefix })).records;
   }
 
   /** Takes away from readers what the rule of the bundle does not keep; answers how many versions those were. */
@@ -181,24 +175,13 @@ export class VersionRemoval {
    */
   async #pinnedByReaders(scope: Scope): Promise<readonly number[]> {
     const [consumers, used] = await Promise.all([
-      this.#listAll<ConsumerValue>(scope, { prefix: consumersPrefix(scope.name) }),
+      this.#options.records.listAll<ConsumerValue>(scope, { prefix: consumersPrefix(scope.name) }),
       this.#options.uses.usedKeys(scope),
     ]);
     return [
-      ...consumers.flatMap(({ value }) => value.version ?? []),
+      ...consumers.records.flatMap(({ value }) => value.version ?? []),
       ...[...used].map((key) => Number(key.slice(versionsPrefix(scope.name).length))),
     ];
-  }
-
-  async #listAll<Listed>(scope: Scope, options: ListOptions): Promise<readonly StoredRecord<Listed>[]> {
-    const records: StoredRecord<Listed>[] = [];
-    let after: string | undefined;
-    do {
-      const page = await this.#options.records.list<Listed>(scope, { ...options, after });
-      records.push(...page.records);
-      after = page.next;
-    } while (after !== undefined);
-    return records;
   }
 }
 

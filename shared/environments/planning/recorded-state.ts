@@ -1,6 +1,6 @@
 import { unprocessable } from '../../platform/errors.ts';
 import { mapConcurrently } from '../../platform/map-concurrently.ts';
-import type { Records, StoredRecord } from '../../records/index.ts';
+import type { Records } from '../../records/index.ts';
 import {
   environmentScope,
   groupsPrefix,
@@ -68,14 +68,8 @@ async function readMade<Value extends { readonly template?: TemplateUse }>(
   environment: string,
   prefix: string,
 ): Promise<{ readonly id: string; readonly value: Made<Value> }[]> {
-  const found: StoredRecord<Value>[] = [];
-  let after: string | undefined;
-  do {
-    const page = await records.list<Value>(environmentScope(ns, environment), { prefix, after });
-    found.push(...page.records);
-    after = page.next;
-  } while (after !== undefined);
-  return found.flatMap(({ key, value }) =>
+  const found = await records.listAll<Value>(environmentScope(ns, environment), { prefix });
+  return found.records.flatMap(({ key, value }) =>
     value.template === undefined ? [] : [{ id: key.slice(prefix.length), value: value as Made<Value> }],
   );
 }

@@ -71,17 +71,8 @@ export class EnvironmentStatus {
   }
 
   async #resources(scope: Scope): Promise<readonly StoredRecord<ResourceValue>[]> {
-    const resources: StoredRecord<ResourceValue>[] = [];
-    let after: string | undefined;
-    do {
-      const page = await this.#options.records.list<ResourceValue>(scope, {
-        prefix: resourcesPrefix(scope.name),
-        after,
-      });
-      resources.push(...page.records);
-      after = page.next;
-    } while (after !== undefined);
-    return resources;
+    const prefix = resourcesPrefix(scope.name);
+    return (await this.#options.records.listAll<ResourceValue>(scope, { prefix })).records;
   }
 
   async #round(

@@ -33,6 +33,9 @@ export interface Listing<Value> {
   readonly next?: string;
 }
 
+/** All records of a listing. */
+export type WholeListing<Value> = Pick<Listing<Value>, 'records' | 'revision' | 'ageSeconds'>;
+
 const MAX_PAGE = 5_000;
 
 /** Where a page begins and, for scopes that are listed from storage, the revision that all pages show. */
@@ -126,6 +129,24 @@ async function readUndone<Value>(
     }
   }
   return undone;
+}
+
+/**
+ * All pages of a listing. Revision and age are those of the first: what was written between two pages may be in it already, and whoever
+ * asks whether that revision is current is told that it is not.
+ */
+export async function listAllPages<Value>(
+  list: (after: string | undefined) => Promise<Listing<Value>>,
+): Promise<WholeListing<Value>> {
+  const { revision, ageSeconds, ...first } = await list(undefined);
+  const records = [...first.records];
+  let after = first.next;
+  while (after !== undefined) {
+    const page: Listing<Value> = await list(after);
+    records.push(...page.records);
+    after = page.next;
+  }
+  return { records, revision, ageSeconds };
 }
 
 function toPage<Value>(

@@ -13,7 +13,7 @@ import {
   type TemplateVersionValue,
   templateScope,
 } from '../../environments/index.ts';
-import type { Listing, Records, Scope, StoredRecord } from '../../records/index.ts';
+import type { Records } from '../../records/index.ts';
 import {
   type EdgeType,
   type GraphEdge,
@@ -78,7 +78,9 @@ export class KnownGraph {
   }
 
   async #readTemplates(): Promise<void> {
-    const records = await this.#listAll<TemplateValue | TemplateVersionValue>(templateScope(this.#ns));
+    const { records } = await this.#records.listAll<TemplateValue | TemplateVersionValue>(
+      templateScope(this.#ns),
+    );
     const latest = new Map<string, number>();
     for (const { key, value } of records) {
       const [, , id = '', ...rest] = key.split('/');
@@ -116,7 +118,7 @@ export class KnownGraph {
   }
 
   async #readEnvironment(id: string): Promise<void> {
-    const records = await this.#listAll<unknown>(environmentScope(this.#ns, id));
+    const { records } = await this.#records.listAll<unknown>(environmentScope(this.#ns, id));
     for (const { key, value } of records) {
       if (key === environmentKey(id)) {
         this.#addEnvironment(id, value as EnvironmentValue);
@@ -176,17 +178,6 @@ export class KnownGraph {
     this.#edges.set(key, edge);
     addTo(this.#from, from, edge);
     addTo(this.#to, to, edge);
-  }
-
-  async #listAll<Value>(scope: Scope): Promise<StoredRecord<Value>[]> {
-    const all: StoredRecord<Value>[] = [];
-    let after: string | undefined;
-    do {
-      const page: Listing<Value> = await this.#records.list<Value>(scope, { after });
-      all.push(...page.records);
-      after = page.next;
-    } while (after !== undefined);
-    return all;
   }
 }
 

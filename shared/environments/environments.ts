@@ -23,12 +23,22 @@ export interface Environment extends EnvironmentValue {
   readonly id: string;
   /** Which one works on it; not told by a listing. */
   readonly operation?: string;
-  /** How it differs from what it should be; not told by a listing. */
+  /** How it differs from what it should be; told only where it is asked for. */
   readonly drift?: readonly Drift[];
   /** Of its own record. */
   readonly revision: number;
   readonly createdAt: string;
   readonly updatedAt: string;
+}
+
+/** An environment with all that belongs to it, as it stood together. */
+export interface WholeEnvironment {
+  /** Without its drift. */
+  readonly environment: Environment;
+  /** Of its scope: it differs whenever anything that is told of it does, its drift too. */
+  readonly revision: number;
+  /** The environment with its drift, for which the versions of its templates are read. */
+  withDrift(): Promise<Environment>;
 }
 
 export interface EnvironmentSelection {
@@ -51,15 +61,8 @@ export class Environments {
     this.#templates = templates;
   }
 
-  /**
-   * One environment; undefined where there is none.
-   *
-   * @returns also the revision of its scope, which covers all that is told of it.
-   */
-  async get(
-    ns: string,
-    id: string,
-  ): Promise<{ readonly environment: Environment; readonly revision: number } | undefined> {
+  /** One environment; undefined where there is none. */
+  async get(ns: string, id: string): Promise<WholeEnvironment | undefined> {
     const { records, revision } = await this.#records.listAll<unknown>(environmentScope(ns, id));
     const record = records.find(({ key }) => key === environmentKey(id));
     if (record === undefined) {
@@ -68,17 +71,17 @@ export class Environments {
     const lane = records.find(({ key }) => key === environmentLaneKey(id));
     const active = (lane?.value as LaneValue | undefined)?.active;
     const operation = active?.outcome === undefined ? active?.operation : undefined;
-    const resources = records
-      .filter(({ key }) => key.startsWith(resourcesPrefix(id)))
-      .map(({ key, value }) => [key.slice(resourcesPrefix(id).length), value as ResourceValue] as const);
-    const environment = toEnvironment(id, record as StoredRecord<EnvironmentValue>);
+    const environment = {
+      ...toEnvironment(id, record as StoredRecord<EnvironmentValue>),
+      ...(operation !== undefined && { operation }),
+    };
     return {
-      environment: {
-        ...environment,
-        ...(operation !== undefined && { operation }),
-        drift: driftOf(environment, new Map(resources), await this.#definitions(ns, environment.templates)),
-      },
+      environment,
       revision,
+      withDrift: async () => {
+        const definitions = await this.#definitions(ns, environment.templates);
+        return { ...environment, drift: driftOf(environment, resourcesIn(records, id), definitions) };
+      },
     };
   }
 
@@ -159,6 +162,15 @@ export function unknownEnvironment(ns: string, id: string): SkerryError {
 /** Whether there are all of some tags, each written `NAME:VALUE`, or `NAME` where any value will do. */
 export function hasTags(tags: readonly Tag[], wanted: readonly string[]): boolean {
   return wanted.every((one) => tags.some(({ name, value }) => name === one || `${name}:${value}` === one));
+}
+
+function resourcesIn(records: readonly StoredRecord<unknown>[], id: string): Map<string, ResourceValue> {
+  const prefix = resourcesPrefix(id);
+  return new Map(
+    records
+      .filter(({ key }) => key.startsWith(prefix))
+      .map(({ key, value }) => [key.slice(prefix.length), value as ResourceValue]),
+  );
 }
 
 function toEnvironment(id: string, record: StoredRecord<EnvironmentValue>): Environment {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ENVIRONMENT_STATES, unknownEnvironment } from '../../../shared/environments/index.ts';
-import { answerRead, json, paging } from '../../../shared/platform/http/index.ts';
+import { answerReadWith, json, paging } from '../../../shared/platform/http/index.ts';
 import { endpoint } from '../endpoint.ts';
 import { environmentSchema, factsOf, tagFilter } from './environment-shape.ts';
 
@@ -47,8 +47,8 @@ const getEnvironment = endpoint({
     if (found === undefined) {
       throw unknownEnvironment(ns, params.id);
     }
-    const { environment, revision } = found;
-    return answerRead(headers, factsOf({ revision }), () => environment);
+    const facts = factsOf(found);
+    return await answerReadWith(headers, facts, async () => json(200, await found.withDrift(), facts));
   },
 });
 

@@ -1,5 +1,4 @@
 import type { LaneValue } from '../../operations/index.ts';
-import { readCursor, writeCursor } from '../../platform/cursor.ts';
 import { conflict, notFound, tooLarge, unavailable } from '../../platform/errors.ts';
 import {
   type Author,
@@ -30,8 +29,6 @@ import {
 export const MAX_TEMPLATE_BYTES = 256 * 1024;
 /** Environments that are read at a time. */
 const AT_ONCE = 16;
-/** Records that are read at a time for a listing, which shows some of them. */
-const LISTED_AT_ONCE = 500;
 /** How often a write may find that somebody else came first. */
 const MAX_ATTEMPTS = 10;
 
@@ -107,22 +104,10 @@ export class Templates {
     return record && { id, ...record.value, ...datesOf(record) };
   }
 
-  /** A page of the templates, in the order of their ids. */
-  async list(ns: string, { after, limit }: Page): Promise<{ items: TemplateSummary[]; next?: string }> {
-    const prefix = `/${TEMPLATE_KIND}/`;
-    const items: TemplateSummary[] = [];
-    let cursor = after === undefined ? undefined : writeCursor([templateKey(readId(after))]);
-    do {
-      const page = await this.#records.list<TemplateValue>(templateScope(ns), {
-        prefix,
-        limit: LISTED_AT_ONCE,
-        after: cursor,
-      });
-      items.push(...page.records.filter(({ key }) => !key.slice(prefix.length).includes('/')).map(toSummary));
-      cursor = page.next;
-    } while (cursor !== undefined && items.length <= limit);
-    const shown = items.slice(0, limit);
-    return { items: shown, ...(items.length > limit && { next: writeCursor([shown.at(-1)?.id ?? '']) }) };
+  /** A page of the templates, in the order of their ids; each is as it is when it is read. */
+  async list(ns: string, page: Page): Promise<{ items: TemplateSummary[]; next?: string }> {
+    const { records, next } = await this.#records.listed<TemplateValue>(ns, TEMPLATE_KIND, page);
+    return { items: records.map(({ record }) => toSummary(record)), ...(next !== undefined && { next }) };
   }
 
   /**
@@ -228,7 +213,10 @@ export class Templates {
         return {
           writes: [
             { key: next, decision: { type: 'put', value: value as unknown as Json } },
-            { key: head, decision: { type: 'put', value: { ...headOf(definition), latest: latest + 1 } } },
+            {
+              key: head,
+              decision: { type: 'put', value: { ...headOf(definition), latest: latest + 1 }, listed: id },
+            },
           ],
           version: latest + 1,
         };
@@ -307,7 +295,7 @@ export class Templates {
 interface PutDecision {
   readonly writes: readonly {
     readonly key: string;
-    readonly decision: { readonly type: 'put'; readonly value: Json };
+    readonly decision: { readonly type: 'put'; readonly value: Json; readonly listed?: string };
   }[];
   /** The one that stands then; undefined where another came first. */
   readonly version: number | undefined;
@@ -347,8 +335,4 @@ function toSummary(record: StoredRecord<TemplateValue>): TemplateSummary {
 
 function datesOf({ revision, createdAt, updatedAt }: StoredRecord<unknown>): Dates {
   return { revision, createdAt, updatedAt };
-}
-
-function readId(cursor: string): string {
-  return readCursor(cursor, ([id]) => (typeof id === 'string' ? id : undefined));
 }

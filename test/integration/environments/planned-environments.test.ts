@@ -106,14 +106,21 @@ describe('templates', () => {
     const ns = 'listing';
     for (const id of ['b', 'a', 'a-b', 'a_b', 'c']) await put(id, {}, ns);
     await put('a', { commit: 'c' }, ns);
-    const ids: string[] = [];
-    let after: string | undefined;
-    do {
-      const page = await templates.list(ns, { limit: 2, after });
-      ids.push(...page.items.map(({ id, version }) => `${id}@${version}`));
-      after = page.next;
-    } while (after !== undefined);
-    expect(ids).toEqual(['a@2', 'a-b@1', 'a_b@1', 'b@1', 'c@1']);
+    const listed = async () => {
+      const ids: string[] = [];
+      let after: string | undefined;
+      do {
+        const page = await templates.list(ns, { limit: 2, after });
+        ids.push(...page.items.map(({ id, version }) => `${id}@${version}`));
+        after = page.next;
+      } while (after !== undefined);
+      return ids;
+    };
+    expect(await listed()).toEqual(['a@2', 'a-b@1', 'a_b@1', 'b@1', 'c@1']);
+    await templates.delete(ns, 'a-b', by);
+    expect(await listed()).toEqual(['a@2', 'a_b@1', 'b@1', 'c@1']);
+    await put('a-b', {}, ns);
+    expect(await listed()).toEqual(['a@2', 'a-b@2', 'a_b@1', 'b@1', 'c@1']);
   });
 
   it('do not number a version again when they are deleted and put again', async () => {

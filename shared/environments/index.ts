@@ -14,6 +14,7 @@ export { type EnvironmentPlan, EnvironmentPlanner } from './planning/environment
 export type { Plan } from './planning/plan-changes.ts';
 export { FIRST_STATE, ruleOf, transition } from './state-machine.ts';
 export * from './status/index.ts';
+export { usersOfTemplate } from './template-users.ts';
 export * from './templates/template.ts';
 export { templateDefinitionSchema, templateShape, toDefinition } from './templates/template-schema.ts';
 export { type Template, type TemplateSummary, Templates, unknownTemplate } from './templates/templates.ts';

@@ -7,10 +7,9 @@ import {
   type Precondition,
 } from '../../platform/http/index.ts';
 import { jsonEquals } from '../../platform/json-equals.ts';
-import { mapConcurrently } from '../../platform/map-concurrently.ts';
 import type { Json, Records, StoredRecord } from '../../records/index.ts';
-import { ENVIRONMENT_KIND, type EnvironmentValue, environmentKey } from '../environment.ts';
 import { refuseFaults } from '../faults.ts';
+import { usersOfTemplate } from '../template-users.ts';
 import { checkTemplate } from './check-template.ts';
 import { checkOtherTemplates } from './other-templates.ts';
 import {
@@ -27,8 +26,8 @@ import {
 
 /** Bytes of a template as JSON. */
 export const MAX_TEMPLATE_BYTES = 256 * 1024;
-/** Environments that are read at a time. */
-const AT_ONCE = 16;
+/** Environments that are told to whoever wants to delete what they are made from. */
+const MAX_USERS = 100;
 /** How often a write may find that somebody else came first. */
 const MAX_ATTEMPTS = 10;
 
@@ -257,7 +256,7 @@ export class Templates {
         if (users.length > 0) {
           throw conflict(`Environments use the template "${id}": ${users.slice(0, 10).join(', ')}.`, {
             fix: 'Destroy them first, or update them to do without it.',
-            extensions: { environments: users.slice(0, 100) },
+            extensions: { environments: users.slice(0, MAX_USERS) },
           });
         }
         return { type: 'delete' };
@@ -266,15 +265,14 @@ export class Templates {
     return revision;
   }
 
+  /** Those that are not destroyed, as many as are told. */
   async #usersOf(ns: string, id: string): Promise<string[]> {
-    const { scopes } = await this.#records.scopes(ns, ENVIRONMENT_KIND);
-    const environments = await mapConcurrently(scopes, AT_ONCE, async (scope) => {
-      const record = await this.#records.get<EnvironmentValue>(scope, environmentKey(scope.name));
-      const isUser =
-        record?.value.state !== 'Destroyed' && record?.value.templates.some((one) => one.id === id);
-      return isUser === true ? [scope.name] : [];
-    });
-    return environments.flat();
+    const users: string[] = [];
+    for await (const page of usersOfTemplate(this.#records, ns, id)) {
+      users.push(...page.filter(({ value }) => value.state !== 'Destroyed').map((user) => user.id));
+      if (users.length >= MAX_USERS) break;
+    }
+    return users;
   }
 
   /** The newest version, of a deleted template too; 0 where there is none. */

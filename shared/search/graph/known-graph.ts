@@ -1,6 +1,5 @@
 import {
   type Dependency,
-  ENVIRONMENT_KIND,
   type EnvironmentValue,
   environmentKey,
   environmentScope,
@@ -12,6 +11,7 @@ import {
   type TemplateValue,
   type TemplateVersionValue,
   templateScope,
+  usersOfTemplate,
 } from '../../environments/index.ts';
 import type { Records } from '../../records/index.ts';
 import {
@@ -23,9 +23,6 @@ import {
   MAX_GRAPH_NODES,
   nodeId,
 } from './graph.ts';
-
-/** Environments that one query looks at for those that a template made. */
-const ENVIRONMENTS_AT_ONCE = 100;
 
 /** As much of a namespace's graph as was looked at, each scope once. */
 export class KnownGraph {
@@ -101,20 +98,14 @@ export class KnownGraph {
 
   /** The environments that a template is used in, as many as can be shown. */
   async #readUsers(template: string): Promise<void> {
-    let after: string | undefined;
     let found = 0;
-    do {
-      const page = await this.#records.listed<EnvironmentValue>(this.#ns, ENVIRONMENT_KIND, {
-        limit: ENVIRONMENTS_AT_ONCE,
-        after,
-        where: ({ value }) => value.templates.some(({ id }) => id === template),
-      });
-      for (const { scope } of page.records) {
-        await this.#once(`environment/${scope.name}`, () => this.#readEnvironment(scope.name));
+    for await (const page of usersOfTemplate(this.#records, this.#ns, template)) {
+      for (const { id } of page) {
+        await this.#once(`environment/${id}`, () => this.#readEnvironment(id));
       }
-      found += page.records.length;
-      after = page.next;
-    } while (after !== undefined && found < MAX_GRAPH_NODES);
+      found += page.length;
+      if (found >= MAX_GRAPH_NODES) break;
+    }
   }
 
   async #readEnvironment(id: string): Promise<void> {

@@ -76,10 +76,16 @@ export class EnvironmentPlanner {
   /**
    * Looks at resources that templates made: at all of an environment, or at one.
    *
-   * @throws SkerryError `not-found`; `conflict` for an environment that is destroyed.
+   * @param value the environment as it stands.
+   * @throws SkerryError `not-found` for a resource that no template made.
    */
-  async planRefresh(ns: string, id: string, resource?: string): Promise<PlannedStep[]> {
-    const { resources } = await this.#recorded(ns, id, standing(ns, id, await this.#find(ns, id)));
+  async planRefresh(
+    ns: string,
+    id: string,
+    value: EnvironmentValue,
+    resource?: string,
+  ): Promise<PlannedStep[]> {
+    const { resources } = await this.#recorded(ns, id, value);
     const looked = resources.filter((one) => resource === undefined || one.id === resource);
     if (resource !== undefined && looked.length === 0) {
       throw unknownResource(id, resource);

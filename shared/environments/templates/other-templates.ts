@@ -20,19 +20,24 @@ export async function checkOtherTemplates(
     if (!templates.has(other)) templates.set(other, await read(other));
     return templates.get(other);
   };
+  const parts = new Map<string, ReadonlySet<string>>();
+  const partsOf = (other: string, found: TemplateDefinition) => {
+    const known = parts.get(other) ?? partNames(other, found);
+    parts.set(other, known);
+    return known;
+  };
   const faults: Fault[] = [];
   for (const { name, path } of namesOfOthers(id, definition)) {
     const isGroup = name.startsWith(GROUP_PREFIX);
     const [other = '', part] = (isGroup ? name.slice(GROUP_PREFIX.length) : name).split('.');
     const found = await find(other);
-    const parts = isGroup ? found?.resourceGroups : found?.resources;
     if (found === undefined) {
       faults.push({
         path,
         detail: `There is no template "${other}".`,
         fix: 'Put it first, or correct the name.',
       });
-    } else if (part !== undefined && parts?.some((one) => one.id === part) !== true) {
+    } else if (part !== undefined && !partsOf(other, found).has(name)) {
       faults.push({
         path,
         detail: `The newest version of the template "${other}" has no ${isGroup ? 'resource group' : 'resource'} "${part}".`,
@@ -49,6 +54,14 @@ export async function checkOtherTemplates(
     });
   }
   return faults;
+}
+
+/** The resources and groups of a template as others name them. */
+function partNames(id: string, { resources, resourceGroups }: TemplateDefinition): ReadonlySet<string> {
+  return new Set([
+    ...resources.map((one) => `${id}.${one.id}`),
+    ...resourceGroups.map((one) => `${GROUP_PREFIX}${id}.${one.id}`),
+  ]);
 }
 
 /** Templates, as `dependsOn` names them, and `TEMPLATE.ID` or `group:TEMPLATE.ID` of others, with where they stand. */

@@ -45,7 +45,7 @@ export class OperationMirror {
       if (key === `/op/${this.#id}`) {
         this.#record = (value as OperationRecord | null) ?? undefined;
       } else if (value !== null) {
-        const step = stepOf(value as unknown as StepRecord);
+        const step = stepOf(value as StepRecord);
         if (known.get(key)?.revision !== revision) changed.set(key, step);
         this.#steps.set(key, { step, revision });
       }

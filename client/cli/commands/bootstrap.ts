@@ -114,7 +114,7 @@ class Bootstrap {
     const operations: string[] = [];
     for (const { id, content, file } of environments) {
       // Skerry says what is wrong with it.
-      const input = { ...content, id } as unknown as EnvironmentInput;
+      const input = { ...content, id } as EnvironmentInput;
       const bringing = await nameFile(file, this.#compare(input));
       if (!isWork(bringing) || this.#isDry) {
         this.#tell('environment', id, bringing);

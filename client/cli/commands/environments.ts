@@ -161,7 +161,7 @@ async function readEnvironment(
 ): Promise<EnvironmentInput> {
   const { id, content } = await readDefinition(file, context);
   // Skerry says what is wrong with it.
-  return { ...content, id } as unknown as EnvironmentInput;
+  return { ...content, id } as EnvironmentInput;
 }
 
 function unknown(id: string) {

@@ -20,7 +20,7 @@ export async function readTemplate(
     content.commit ??
     (file === '-' ? undefined : await findCommit(path.resolve(folder, file), signal));
   // Skerry says what is wrong with it.
-  return { ...content, ...(known !== undefined && { commit: known }) } as unknown as TemplateInput;
+  return { ...content, ...(known !== undefined && { commit: known }) } as TemplateInput;
 }
 
 /** Makes a version of a template, unless the newest is the same. */

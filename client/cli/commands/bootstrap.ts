@@ -16,7 +16,6 @@ import { followOperation, WAIT_FLAG } from '../environment/follow-operation.ts';
 import { nameFile } from '../environment/name-file.ts';
 import { pushTemplate, readTemplate } from '../environment/push-template.ts';
 import { isRemote, type Repository, withRepository } from '../environment/repository.ts';
-import { EXIT } from '../exit-code.ts';
 import { UsageError } from '../usage-error.ts';
 
 export const bootstrapCommand = defineCommand({
@@ -127,7 +126,7 @@ class Bootstrap {
     if (!wait) return undefined;
     let code: number | undefined;
     for (const id of operations) code = (await followOperation(id, this.#context)) ?? code;
-    return code === undefined ? undefined : EXIT.failed;
+    return code;
   }
 
   /** A plan over templates that are not pushed yet cannot be made. */

@@ -23,10 +23,10 @@ export class CrashActor {
     return new Promise((resolve, reject) => {
       this.#waiting.push({
         run: async (fate) => {
-          if (fate === 'killed before') return this.#die();
+          if (fate === 'killed before') return this.kill();
           if (fate === 'no answer, no effect') return reject(new NoAnswer('No answer.'));
           const [outcome] = await Promise.allSettled([run()]);
-          if (fate === 'killed after') return this.#die();
+          if (fate === 'killed after') return this.kill();
           if (fate === 'no answer, effect') return reject(new NoAnswer('No answer.'));
           if (outcome.status === 'fulfilled') resolve(outcome.value);
           else reject(outcome.reason);
@@ -64,10 +64,6 @@ export class CrashActor {
   }
 
   kill(): void {
-    this.#die();
-  }
-
-  #die(): void {
     this.#isDead = true;
     this.#isBusy = false;
     this.#waiting = [];

@@ -1,9 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { selfEndpoints } from '../../../functions/http/controller/self.ts';
-import { createRouteHandlers } from '../../../shared/platform/http/index.ts';
-import { systemRandom } from '../../../shared/platform/random.ts';
 import type { ReadinessReport } from '../../../shared/platform/readiness.ts';
-import { LOCAL } from '../platform/http/call.ts';
+import { caller, LOCAL } from '../platform/http/call.ts';
 
 const NOW = Date.parse('2026-03-04T05:06:07.890Z');
 const JSON_TYPE = 'application/json';
@@ -29,22 +27,10 @@ async function get(
   check = () => Promise.resolve(report('ready', 'ready')),
 ) {
   const services = { readiness: { check }, clock: { now: () => NOW } };
-  const handlers = createRouteHandlers(selfEndpoints, {
-    services: services as unknown as Parameters<(typeof selfEndpoints)[0]['invoke']>[2],
-    settings: LOCAL,
-    random: systemRandom,
-  });
-  const route = `api/v1/self/${path.split('?')[0]}`;
-  const handler = handlers.find((one) => one.route === route);
-  if (handler === undefined) throw new Error(`No function serves ${route}.`);
-  const request = new Request(`http://skerry.test/api/v1/self/${path}`, {
-    ...(accept !== undefined && { headers: { accept } }),
-  });
-  const { status, headers, body } = await handler.handle(request, {
-    traceparent: undefined,
-    logError: () => {},
-  });
-  return { status, type: headers['Content-Type'], text: String(body) };
+  const call = caller(selfEndpoints, LOCAL, services);
+  const headers = accept === undefined ? {} : { accept };
+  const answer = await call(`api/v1/self/${path.split('?')[0]}`, `/api/v1/self/${path}`, { headers });
+  return { status: answer.status, type: answer.headers['Content-Type'], text: answer.text };
 }
 
 describe("the controller's own endpoints", () => {

@@ -27,8 +27,8 @@ export const LOCAL: DispatchOptions<object>['settings'] = {
 };
 
 /** Sends calls to endpoints without a host: `call(route, path, …)` plays the function that serves the route. */
-export function caller(endpoints: readonly Endpoint<object>[], settings = LOCAL) {
-  const handlers = createRouteHandlers(endpoints, { services: {}, settings, random: systemRandom });
+export function caller(endpoints: readonly Endpoint<object>[], settings = LOCAL, services: object = {}) {
+  const handlers = createRouteHandlers(endpoints, { services, settings, random: systemRandom });
   return async (
     route: string,
     path: string,

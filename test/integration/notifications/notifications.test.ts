@@ -4,7 +4,6 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest
 import { serviceBusEntities } from '../../../infra/local/launch/service-bus-entities.ts';
 import { SERVICE_BUS_TOPICS } from '../../../shared/platform/topology.ts';
 import { type Json, type Scope, scopeId } from '../../../shared/records/index.ts';
-import type { Delivery } from '../../../shared/webhooks/index.ts';
 import { startReceiver } from '../webhooks/receiver.ts';
 import {
   eventually,
@@ -13,6 +12,7 @@ import {
   startWebhooks,
   type Webhooks,
 } from '../webhooks/webhooks-fixture.ts';
+import { deliveriesTo, inject, replay, take } from './bus-fixture.ts';
 
 const { name: TOPIC } = SERVICE_BUS_TOPICS.notifications;
 const author = { actor: 'test', traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' };
@@ -52,7 +52,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  await inject();
+  await inject(servers);
   await webhooks.stop();
   await client.close();
 });
@@ -133,9 +133,8 @@ test('a subscription with sessions has the changes of each scope in their order'
   }
   for (const store of ['one', 'two']) {
     const session = await client.acceptSession(TOPIC, 'turns', `${ns}:kv:${store}`);
-    const messages = await takeFrom(session, revisions.length);
+    const messages = await take(session, { ns, count: revisions.length });
     expect(messages.map(({ body }) => body.data.revision)).toEqual(revisions);
-    await session.close();
   }
 });
 
@@ -173,12 +172,12 @@ test('a full topic keeps no webhook back; what it did not take is replayed once 
   try {
     const input = { name: 'x', key: '/kv', endpoint: receiver.url };
     await webhooks.subscriptions.create(ns, input, author);
-    await inject(FULL);
+    await inject(servers, FULL);
     await put('/kv/s/a', 1);
     await put('/kv/s/b', 2);
     await eventually(() => expect(receiver.calls).toHaveLength(2));
     const dead = await eventually(async () => {
-      const deliveries = await deliveriesTo('notifications');
+      const deliveries = await deliveriesTo(notifications());
       expect(deliveries.map(({ state }) => state)).toEqual(['dead', 'dead']);
       return deliveries;
     });
@@ -187,21 +186,21 @@ test('a full topic keeps no webhook back; what it did not take is replayed once 
         'The topic of notifications is full: one of its subscriptions is not read from. (QuotaExceeded)',
       );
     }
-    await replay(dead);
+    await replay(notifications(), dead);
     await eventually(async () => {
-      const [{ state, attempts = [] } = {}] = await deliveriesTo('notifications');
+      const [{ state, attempts = [] } = {}] = await deliveriesTo(notifications());
       expect({ state, attempts: attempts.length }).toEqual({ state: 'dead', attempts: 3 });
     });
-    await inject();
+    await inject(servers);
     await put('/kv/s/c', 3);
     expect((await receive('all', 1)).map(({ body }) => body.id)).toEqual(['3']);
     await eventually(async () => {
-      expect((await deliveriesTo('notifications')).map(({ state }) => state)).toEqual(['dead', 'dead']);
+      expect((await deliveriesTo(notifications())).map(({ state }) => state)).toEqual(['dead', 'dead']);
     });
-    await replay(await deliveriesTo('notifications'));
+    await replay(notifications(), await deliveriesTo(notifications()));
     expect((await receive('all', 2)).map(({ body }) => body.id).sort()).toEqual(['1', '2']);
     await eventually(async () => {
-      expect((await deliveriesTo('notifications')).map(({ state }) => state)).toEqual([
+      expect((await deliveriesTo(notifications())).map(({ state }) => state)).toEqual([
         'delivered',
         'delivered',
       ]);
@@ -253,52 +252,11 @@ async function handOverAgain(key: string, revision: number): Promise<void> {
   await webhooks.fanOut.handle([document], { error: (...texts) => expect.fail(texts.join(' ')) });
 }
 
-/** As an operator does by the dead letters. */
-async function replay(deliveries: readonly Delivery[]): Promise<void> {
-  await webhooks.queue.send([
-    {
-      task: 'replay',
-      run: `${Math.random()}`,
-      ns,
-      subscription: 'notifications',
-      replays: deliveries.map(({ id, replays = 0 }) => ({ id, replay: replays + 1 })),
-    },
-  ]);
-}
-
-async function deliveriesTo(subscription: string): Promise<readonly Delivery[]> {
-  const { deliveries } = await webhooks.storage.list(subscription, { limit: 100 });
-  return deliveries.filter((delivery) => delivery.ns === ns);
+function notifications() {
+  return { webhooks, ns, subscription: 'notifications' };
 }
 
 /** The next messages of a subscription, of this test's namespace, which has no more than these. */
 async function receive(subscription: string, count: number): Promise<ServiceBusReceivedMessage[]> {
-  const receiver = client.createReceiver(TOPIC, subscription);
-  const messages = await takeFrom(receiver, count);
-  await receiver.close();
-  return messages;
-}
-
-async function takeFrom(
-  receiver: ReturnType<ServiceBusClient['createReceiver']>,
-  count: number,
-): Promise<ServiceBusReceivedMessage[]> {
-  const messages: ServiceBusReceivedMessage[] = [];
-  await eventually(async () => {
-    for (const message of await receiver.receiveMessages(count, { maxWaitTimeInMs: 1_000 })) {
-      await receiver.completeMessage(message);
-      if (message.applicationProperties?.ns === ns) messages.push(message);
-    }
-    expect(messages.length).toBeGreaterThanOrEqual(count);
-  });
-  return messages;
-}
-
-/** Has the Service Bus fail in these ways from now on, and in no other. */
-async function inject(...rules: object[]): Promise<void> {
-  const response = await fetch(servers.serviceBus.faultsUrl ?? '', {
-    method: 'PUT',
-    body: JSON.stringify({ rules }),
-  });
-  expect(response.ok).toBe(true);
+  return await take(client.createReceiver(TOPIC, subscription), { ns, count });
 }

@@ -1,4 +1,4 @@
-import { ServiceBusClient, type ServiceBusReceivedMessage } from '@azure/service-bus';
+import { ServiceBusClient } from '@azure/service-bus';
 import { Webhook } from 'standardwebhooks';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { serviceBusEntities } from '../../../infra/local/launch/service-bus-entities.ts';
@@ -7,7 +7,7 @@ import { type Command, operationKey, operationScope } from '../../../shared/oper
 import { systemClock } from '../../../shared/platform/clock.ts';
 import { systemRandom } from '../../../shared/platform/random.ts';
 import type { Json } from '../../../shared/records/index.ts';
-import { Consents, type Delivery } from '../../../shared/webhooks/index.ts';
+import { Consents } from '../../../shared/webhooks/index.ts';
 import { startReceiver } from '../webhooks/receiver.ts';
 import { testSealer } from '../webhooks/test-sealer.ts';
 import {
@@ -17,6 +17,7 @@ import {
   startWebhooks,
   type Webhooks,
 } from '../webhooks/webhooks-fixture.ts';
+import { deliveriesTo, inject, replay, take } from './bus-fixture.ts';
 
 const author = { actor: 'test' };
 const DAY = 24 * 60 * 60 * 1_000;
@@ -68,7 +69,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  await inject();
+  await inject(servers);
   await webhooks.stop();
 });
 
@@ -84,8 +85,7 @@ test('who a command names hears of its operation and of nothing else, with the o
   await putOperation(told, 'succeeded');
 
   const session = await client.acceptSession('turns', operation);
-  const messages = await take(session, 3);
-  await session.close();
+  const messages = await take(session, { ns, count: 3 });
   expect(messages.map(({ subject }) => subject)).toEqual([
     operationKey(operation),
     `${operationKey(operation)}/steps/one`,
@@ -100,52 +100,52 @@ test('who a command names hears of its operation and of nothing else, with the o
 
 test('a process that first hears of a step looks up who is to be told', async () => {
   await putOperation({ replyTo: 'answers' }, 'running');
-  await take(client.createReceiver('answers'), 1);
+  await take(client.createReceiver('answers'), { ns, count: 1 });
   await webhooks.stop();
   webhooks = await startWebhooks(servers);
   await put(`${operationKey(operation)}/steps/one`, { state: 'ready' });
-  const [message] = await take(client.createReceiver('answers'), 1);
+  const [message] = await take(client.createReceiver('answers'), { ns, count: 1 });
   expect(message?.subject).toBe(`${operationKey(operation)}/steps/one`);
 });
 
 test('a target that is missing makes dead deliveries, which can be replayed, and keeps nobody else waiting', async () => {
   await putOperation({ replyTo: 'nowhere' }, 'queued');
   const dead = await eventually(async () => {
-    const deliveries = await deliveriesTo('replies');
+    const deliveries = await deliveriesTo(replies());
     expect(deliveries.map(({ state }) => state)).toEqual(['dead']);
     return deliveries;
   });
   expect(dead[0]?.reason).toBe('There is no queue or topic "nowhere". (MessagingEntityNotFound)');
-  expect(await deliveriesTo('notifications')).toEqual([]);
+  expect(await deliveriesTo({ webhooks, ns, subscription: 'notifications' })).toEqual([]);
   await webhooks.records.commit<Json>(operationScope(ns, 'op_other'), {
     key: operationKey('op_other'),
     ...author,
     decide: () => ({ type: 'put', value: operationValue({ replyTo: 'answers' }, 'queued') }),
   });
-  await take(client.createReceiver('answers'), 1);
-  await replay(dead);
+  await take(client.createReceiver('answers'), { ns, count: 1 });
+  await replay(replies(), dead);
   await eventually(async () => {
-    const [{ state, attempts = [] } = {}] = await deliveriesTo('replies');
+    const [{ state, attempts = [] } = {}] = await deliveriesTo(replies());
     expect({ state, attempts: attempts.length }).toEqual({ state: 'dead', attempts: 3 });
   });
 });
 
 test('a target that does not answer for a moment is told later', async () => {
-  await inject({
+  await inject(servers, {
     match: { entity: 'answers', operation: 'send' },
     action: { kind: 'detach-link', condition: 'amqp:internal-error' },
   });
   await putOperation({ replyTo: 'answers' }, 'queued');
-  await eventually(async () => expect(await deliveriesTo('replies')).toHaveLength(1));
-  await inject();
+  await eventually(async () => expect(await deliveriesTo(replies())).toHaveLength(1));
+  await inject(servers);
   // Slow as this machine may be: its attempts may be over by now.
-  const [delivery] = await deliveriesTo('replies');
+  const [delivery] = await deliveriesTo(replies());
   if (delivery?.state === 'dead') {
     expect(delivery.attempts).toHaveLength(3);
-    await replay([delivery]);
+    await replay(replies(), [delivery]);
   }
-  await take(client.createReceiver('answers'), 1);
-  await eventually(async () => expect(await deliveriesTo('replies')).toMatchObject([{ state: 'delivered' }]));
+  await take(client.createReceiver('answers'), { ns, count: 1 });
+  await eventually(async () => expect(await deliveriesTo(replies())).toMatchObject([{ state: 'delivered' }]));
 });
 
 test.each([
@@ -261,44 +261,10 @@ async function put(key: string, value: Json): Promise<void> {
   });
 }
 
+function replies() {
+  return { webhooks, ns, subscription: 'replies' };
+}
+
 function kv() {
   return { ns, kind: 'kv', name: 's' };
-}
-
-/** As an operator does by the dead letters. */
-async function replay(deliveries: readonly Delivery[]): Promise<void> {
-  const replays = deliveries.map(({ id, replays = 0 }) => ({ id, replay: replays + 1 }));
-  await webhooks.queue.send([
-    { task: 'replay', run: `${Math.random()}`, ns, subscription: 'replies', replays },
-  ]);
-}
-
-async function deliveriesTo(subscription: string): Promise<readonly Delivery[]> {
-  const { deliveries } = await webhooks.storage.list(subscription, { limit: 100 });
-  return deliveries.filter((delivery) => delivery.ns === ns);
-}
-
-async function take(
-  receiver: ReturnType<ServiceBusClient['createReceiver']>,
-  count: number,
-): Promise<ServiceBusReceivedMessage[]> {
-  const messages: ServiceBusReceivedMessage[] = [];
-  await eventually(async () => {
-    for (const message of await receiver.receiveMessages(count, { maxWaitTimeInMs: 1_000 })) {
-      await receiver.completeMessage(message);
-      messages.push(message);
-    }
-    expect(messages.length).toBeGreaterThanOrEqual(count);
-  });
-  await receiver.close();
-  return messages;
-}
-
-/** Has the Service Bus fail in these ways from now on, and in no other. */
-async function inject(...rules: object[]): Promise<void> {
-  const response = await fetch(servers.serviceBus.faultsUrl ?? '', {
-    method: 'PUT',
-    body: JSON.stringify({ rules }),
-  });
-  expect(response.ok).toBe(true);
 }

@@ -1,6 +1,4 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { endpoints } from '../../../functions/http/endpoints.ts';
-import { composeServices, type Services } from '../../../functions/services.ts';
 import {
   type EnvironmentState,
   environmentKey,
@@ -9,58 +7,23 @@ import {
   groupKey,
   resourceKey,
 } from '../../../shared/environments/index.ts';
-import { createRouteHandlers, type RouteHandler } from '../../../shared/platform/http/index.ts';
-import { readSettings } from '../../../shared/platform/settings.ts';
-import { CONNECTIONS } from '../../../shared/platform/topology.ts';
-import { type CosmosFixture, startCosmos } from '../cosmos-fixture.ts';
+import { type Api, startApi } from '../api-fixture.ts';
 
 const AT = '2026-01-02T03:04:05.000Z';
 
-let cosmos: CosmosFixture;
-let services: Services;
-let handlers: readonly RouteHandler[];
+let api: Api;
 
 beforeAll(async () => {
-  cosmos = await startCosmos({ partitions: 3 });
-  const settings = readSettings({
-    [CONNECTIONS.cosmos]: cosmos.server.connectionString,
-    [CONNECTIONS.serviceBus]: 'not used here',
-    [CONNECTIONS.blob]: 'not used here',
-    SKERRY_LOCAL: 'true',
-  });
-  services = composeServices(settings);
-  handlers = createRouteHandlers(endpoints, { services, settings, random: services.random });
+  api = await startApi({ partitions: 3 });
 });
 
-afterAll(async () => {
-  services.database.client.dispose();
-  await cosmos.stop();
-});
-
-/** Calls the API without a host; the path is below `/api/v1`. */
-async function call(method: string, path: string, body?: unknown, headers: Record<string, string> = {}) {
-  const [resource = '', ...segments] = (path.split('?')[0] ?? '').split('/').slice(1);
-  const parameters = { environments: ['id'], resources: ['environment', 'id'] };
-  const names = resource === 'environments' ? parameters.environments : parameters.resources;
-  const route = ['api/v1', resource, ...segments.map((_, index) => `{${names[index]}}`)].join('/');
-  const handler = handlers.find((candidate) => candidate.route === route);
-  if (handler === undefined) throw new Error(`No function serves ${route}.`);
-  const request = new Request(`http://skerry.test/api/v1${path}`, {
-    method,
-    headers: { 'content-type': 'application/json', ...headers },
-    ...(body !== undefined && { body: JSON.stringify(body) }),
-  });
-  const invocation = { traceparent: undefined, logError: () => {} };
-  const answer = await handler.handle(request, invocation);
-  const text = typeof answer.body === 'string' ? answer.body : '';
-  return { status: answer.status, headers: answer.headers, json: text === '' ? undefined : JSON.parse(text) };
-}
+afterAll(() => api.stop());
 
 /** Writes records of an environment as its operations would. */
 async function seed(ns: string, id: string, values: Readonly<Record<string, object>>): Promise<void> {
   const keys = Object.keys(values);
   for (let start = 0; start < keys.length; start += 40) {
-    await services.records.transact(environmentScope(ns, id), {
+    await api.services.records.transact(environmentScope(ns, id), {
       keys: keys.slice(start, start + 40),
       actor: 'test',
       decide: () => ({
@@ -110,7 +73,7 @@ describe('environments', () => {
       [resourceKey('prod', 'net.vnet')]: resource({ drift: 'its size is 2, not 3' }),
       [resourceKey('prod', 'net.dns')]: resource(),
     });
-    const read = await call('GET', `/environments/prod?ns=${ns}`);
+    const read = await api.call('GET', `/environments/prod?ns=${ns}`);
     expect(read).toMatchObject({
       status: 200,
       json: { id: 'prod', operation: 'op_1', revision: 1, createdAt: expect.any(String) },
@@ -119,11 +82,11 @@ describe('environments', () => {
       { resource: 'net.vnet', expected: expect.any(String), observed: 'its size is 2, not 3' },
     ]);
     const tag = { 'if-none-match': read.headers.ETag ?? '' };
-    expect((await call('GET', `/environments/prod?ns=${ns}`, undefined, tag)).status).toBe(304);
+    expect((await api.call('GET', `/environments/prod?ns=${ns}`, undefined, tag)).status).toBe(304);
     await seed(ns, 'prod', { [resourceKey('prod', 'net.vnet')]: resource() });
-    const again = await call('GET', `/environments/prod?ns=${ns}`, undefined, tag);
+    const again = await api.call('GET', `/environments/prod?ns=${ns}`, undefined, tag);
     expect([again.status, again.json.drift]).toEqual([200, []]);
-    expect((await call('GET', `/environments/none?ns=${ns}`)).status).toBe(404);
+    expect((await api.call('GET', `/environments/none?ns=${ns}`)).status).toBe(404);
   });
 
   it('are listed by id, state and tags, in pages', async () => {
@@ -133,21 +96,21 @@ describe('environments', () => {
     await seed(ns, 'b', { [environmentKey('b')]: environment('Deployed-OK', [red, big]) });
     await seed(ns, 'a', { [environmentKey('a')]: environment('Destroyed', [red]) });
     await seed(ns, 'c', { [environmentKey('c')]: environment('Deployed-OK', [big]) });
-    const list = async (query: string) => ids(await call('GET', `/environments?ns=${ns}&${query}`));
+    const list = async (query: string) => ids(await api.call('GET', `/environments?ns=${ns}&${query}`));
     expect(await list('')).toEqual(['a', 'b', 'c']);
     expect(await list('state=Deployed-OK')).toEqual(['b', 'c']);
     expect(await list('tag=color:red')).toEqual(['a', 'b']);
     expect(await list('tag=color:red&tag=size:a:b')).toEqual(['b']);
     expect(await list('tag=size')).toEqual(['b', 'c']);
-    const first = await call('GET', `/environments?ns=${ns}&limit=2`);
+    const first = await api.call('GET', `/environments?ns=${ns}&limit=2`);
     expect(ids(first)).toEqual(['a', 'b']);
-    const second = await call('GET', `/environments?ns=${ns}&limit=2&after=${first.json.next}`);
+    const second = await api.call('GET', `/environments?ns=${ns}&limit=2&after=${first.json.next}`);
     expect([ids(second), second.json.next]).toEqual([['c'], undefined]);
   });
 
   it('are forgotten when they are destroyed and nothing works on them, whole, but for their fence', async () => {
     const ns = 'forgetting';
-    const forget = (id: string) => services.environments.forget(ns, id, { actor: 'test' });
+    const forget = (id: string) => api.services.environments.forget(ns, id, { actor: 'test' });
     await seed(ns, 'ok', { [environmentKey('ok')]: environment('Deployed-OK') });
     await expect(forget('ok')).rejects.toMatchObject({ kind: 'conflict' });
     await expect(forget('none')).rejects.toMatchObject({ kind: 'not-found' });
@@ -164,9 +127,9 @@ describe('environments', () => {
     await expect(forget('gone')).rejects.toMatchObject({ kind: 'conflict' });
     await seed(ns, 'gone', { [lane]: { waiting: [], fence: 7 } });
     await forget('gone');
-    const { records } = await services.records.list(environmentScope(ns, 'gone'));
+    const { records } = await api.services.records.list(environmentScope(ns, 'gone'));
     expect(records.map(({ key, value }) => [key, value])).toEqual([[lane, { waiting: [], fence: 7 }]]);
-    expect((await call('GET', `/environments/gone?ns=${ns}`)).status).toBe(404);
+    expect((await api.call('GET', `/environments/gone?ns=${ns}`)).status).toBe(404);
   });
 });
 
@@ -175,7 +138,7 @@ describe('resources and groups', () => {
     const ns = 'life';
     await seed(ns, 'prod', { [environmentKey('prod')]: environment('Deployed-OK') });
     const path = `/resources/prod/mail?ns=${ns}`;
-    const created = await call('PUT', path, {
+    const created = await api.call('PUT', path, {
       name: 'Mail',
       dependencies: [{ external: 'MX of example.org' }],
     });
@@ -184,21 +147,24 @@ describe('resources and groups', () => {
       headers: { Location: `http://skerry.test/api/v1${path}`, ETag: '"2"' },
       json: { id: 'mail', environment: 'prod', name: 'Mail', count: 1, status: 'ok', links: [], revision: 2 },
     });
-    const same = await call('PUT', path, { name: 'Mail', dependencies: [{ external: 'MX of example.org' }] });
+    const same = await api.call('PUT', path, {
+      name: 'Mail',
+      dependencies: [{ external: 'MX of example.org' }],
+    });
     expect([same.status, same.json]).toEqual([200, created.json]);
-    const guarded = await call('PUT', path, { name: 'Post' }, { 'if-match': '"1"' });
+    const guarded = await api.call('PUT', path, { name: 'Post' }, { 'if-match': '"1"' });
     expect(guarded.status).toBe(412);
-    expect((await call('PUT', path, { name: 'Post' }, { 'if-match': '"2"' })).json.name).toBe('Post');
-    expect((await call('GET', path)).json.name).toBe('Post');
+    expect((await api.call('PUT', path, { name: 'Post' }, { 'if-match': '"2"' })).json.name).toBe('Post');
+    expect((await api.call('GET', path)).json.name).toBe('Post');
     const group = `/resource-groups/prod/comms?ns=${ns}`;
-    expect((await call('PUT', group, { name: 'Comms', resources: ['mail'] })).status).toBe(201);
-    const needed = await call('DELETE', path);
+    expect((await api.call('PUT', group, { name: 'Comms', resources: ['mail'] })).status).toBe(201);
+    const needed = await api.call('DELETE', path);
     expect([needed.status, needed.json.detail]).toEqual([409, 'It is needed by group:comms.']);
-    expect((await call('DELETE', group)).status).toBe(204);
-    expect((await call('DELETE', path)).status).toBe(204);
+    expect((await api.call('DELETE', group)).status).toBe(204);
+    expect((await api.call('DELETE', path)).status).toBe(204);
     for (const method of ['GET', 'DELETE']) {
-      expect((await call(method, path)).status).toBe(404);
-      expect((await call(method, group)).status).toBe(404);
+      expect((await api.call(method, path)).status).toBe(404);
+      expect((await api.call(method, group)).status).toBe(404);
     }
   });
 
@@ -214,7 +180,7 @@ describe('resources and groups', () => {
     });
     await seed(ns, 'old', { [environmentKey('old')]: environment('Destroying') });
     const put = async (path: string, body: object) => {
-      const { status, json } = await call('PUT', `${path}?ns=${ns}`, { name: 'x', ...body });
+      const { status, json } = await api.call('PUT', `${path}?ns=${ns}`, { name: 'x', ...body });
       return [status, json.detail];
     };
     expect(await put('/resources/none/a', {})).toEqual([404, 'There is no environment "none".']);
@@ -242,7 +208,7 @@ describe('resources and groups', () => {
       422,
       'The environment has no "c".',
     ]);
-    const made = await call('DELETE', `/resources/prod/net.vnet?ns=${ns}`);
+    const made = await api.call('DELETE', `/resources/prod/net.vnet?ns=${ns}`);
     expect([made.status, made.json.detail]).toEqual([409, 'The template "net" made this resource.']);
   });
 
@@ -261,7 +227,7 @@ describe('resources and groups', () => {
       const found: string[] = [];
       let next = '';
       do {
-        const page = await call('GET', `/resources?ns=${ns}&${query}${next}`);
+        const page = await api.call('GET', `/resources?ns=${ns}&${query}${next}`);
         found.push(
           ...page.json.items.map(
             (one: { environment: string; id: string }) => `${one.environment}/${one.id}`,
@@ -282,7 +248,7 @@ describe('resources and groups', () => {
       'two/net.b',
     ]);
     expect(await list('status=failed')).toEqual(['three/net.a']);
-    expect(ids(await call('GET', `/resource-groups?ns=${ns}`))).toEqual(['net.g', 'net.g', 'net.g']);
-    expect((await call('GET', `/resources?ns=${ns}&after=bm9uc2Vuc2U`)).status).toBe(400);
+    expect(ids(await api.call('GET', `/resource-groups?ns=${ns}`))).toEqual(['net.g', 'net.g', 'net.g']);
+    expect((await api.call('GET', `/resources?ns=${ns}&after=bm9uc2Vuc2U`)).status).toBe(400);
   });
 });

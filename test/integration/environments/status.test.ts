@@ -24,7 +24,7 @@ import { MemoryBus } from '../operations/memory-bus.ts';
 import { NS, OperationProcess } from '../operations/operation-process.ts';
 import { TestClock } from '../registry/registry-fixture.ts';
 import { printedSeed, runs } from '../seeded-runs.ts';
-import { gatedContainer } from '../sessions/gated-container.ts';
+import { gatedContainers } from '../sessions/gated-container.ts';
 
 const HOUR = 3_600;
 const OWN = 'http://shop.test/status';
@@ -60,10 +60,7 @@ class World {
   open(gate?: Gate) {
     const { clock, bus } = this;
     const database = cosmos.connect();
-    const container = (id: string) =>
-      gate === undefined
-        ? database.container(id)
-        : gatedContainer(database.container(id), (step, run) => gate(`${id} ${step}`, run));
+    const container = gatedContainers(database, gate);
     const random = systemRandom;
     const records = new Records({ container: container(COSMOS_CONTAINERS.records.id), clock, random });
     const leases = new Leases({ container: container(COSMOS_CONTAINERS.leases.id), clock });

@@ -22,7 +22,7 @@ import { systemRandom } from '../../../shared/platform/random.ts';
 import { COSMOS_CONTAINERS } from '../../../shared/platform/topology.ts';
 import { Alarms, type Json, Leases, Records, Sweep } from '../../../shared/records/index.ts';
 import type { Gate } from '../interleaving.ts';
-import { gatedContainer } from '../sessions/gated-container.ts';
+import { gatedContainers } from '../sessions/gated-container.ts';
 import { buildRule } from './build-rule.ts';
 
 export const NS = 'default';
@@ -60,10 +60,7 @@ export class OperationProcess {
   constructor({ database, clock, queues, executor, limits: own, rules: given, gate }: ProcessOptions) {
     const limits = { ...LIMITS, ...own };
     const random = systemRandom;
-    const container = (id: string) =>
-      gate === undefined
-        ? database.container(id)
-        : gatedContainer(database.container(id), (step, run) => gate(`${id} ${step}`, run));
+    const container = gatedContainers(database, gate);
     const records = new Records({ container: container(COSMOS_CONTAINERS.records.id), clock, random });
     const leases = new Leases({ container: container(COSMOS_CONTAINERS.leases.id), clock });
     const alarms = new Alarms(leases, clock);

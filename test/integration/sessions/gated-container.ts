@@ -1,4 +1,4 @@
-import type { Container } from '@azure/cosmos';
+import type { Container, Database } from '@azure/cosmos';
 import type { Gate } from '../interleaving.ts';
 
 /** A container of which every call that reaches the storage goes through the gate. */
@@ -26,4 +26,14 @@ export function gatedContainer(container: Container, gate: Gate): Container {
       },
     },
   } as unknown as Container;
+}
+
+/** The containers of a database, behind the gate where there is one, which is told of each call whose it is: `records read`. */
+export function gatedContainers(database: Database, gate: Gate | undefined): (id: string) => Container {
+  return (id) => {
+    const container = database.container(id);
+    return gate === undefined
+      ? container
+      : gatedContainer(container, (step, run) => gate(`${id} ${step}`, run));
+  };
 }

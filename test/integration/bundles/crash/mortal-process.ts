@@ -25,7 +25,7 @@ import { systemRandom } from '../../../../shared/platform/random.ts';
 import { COSMOS_CONTAINERS } from '../../../../shared/platform/topology.ts';
 import { Leases, Records, Sweep } from '../../../../shared/records/index.ts';
 import type { Gate } from '../../interleaving.ts';
-import { gatedContainer } from '../../sessions/gated-container.ts';
+import { gatedContainers } from '../../sessions/gated-container.ts';
 
 export interface ProcessOptions {
   readonly database: Database;
@@ -48,8 +48,7 @@ export class MortalProcess {
 
   constructor({ database, blobConnection, clock, rule, gate }: ProcessOptions) {
     const random = systemRandom;
-    const containerOf = (id: string) =>
-      gatedContainer(database.container(id), (step, run) => gate(`${id} ${step}`, run));
+    const containerOf = gatedContainers(database, gate);
     const records = new Records({ container: containerOf(COSMOS_CONTAINERS.records.id), clock, random });
     const leases = new Leases({ container: containerOf(COSMOS_CONTAINERS.leases.id), clock });
     const service = gatedService(blobConnection, gate);

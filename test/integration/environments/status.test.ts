@@ -172,15 +172,13 @@ class World {
 
   /** Has the operations that there are come to their end. */
   async work(): Promise<void> {
-    const { commands, advance, attempts } = this.process.operations;
+    const { operations } = this.process;
     for (;;) {
       const sent = this.bus.takeCommands();
       const messages = this.bus.takeSteps();
       if (sent.length + messages.length === 0) return;
-      for (const { command, session } of sent) await commands.accept(command, session);
-      for (const message of messages) {
-        await (message.task === 'advance' ? advance.operation(message) : attempts.handle(message));
-      }
+      for (const { command, session } of sent) await operations.commands.accept(command, session);
+      for (const message of messages) await operations.handle(message);
     }
   }
 

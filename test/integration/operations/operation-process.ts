@@ -14,6 +14,7 @@ import {
   Operations,
   PlanWriter,
   StepBoards,
+  type StepMessage,
   Steps,
   StepWorker,
 } from '../../../shared/operations/index.ts';
@@ -116,6 +117,11 @@ export class OperationProcess {
       clock,
     });
     this.sweep = new Sweep({ records, leases, clock, sweepers: [sweeper] });
+  }
+
+  /** Does what a message of the queue of steps asks for. */
+  async handle(message: StepMessage): Promise<void> {
+    await (message.task === 'advance' ? this.advance.operation(message) : this.attempts.handle(message));
   }
 }
 

@@ -132,7 +132,7 @@ export class OperationWorld {
       for (const { error } of failed) unlessUnavailable(error);
       for (let messages = this.bus.takeSteps(); messages.length > 0; messages = this.bus.takeSteps()) {
         // Some of the work takes its time, which other writes do not bear: what they were to do, the sweep has done again.
-        await Promise.all(messages.map((message) => handle(process, message).catch(unlessUnavailable)));
+        await Promise.all(messages.map((message) => process.handle(message).catch(unlessUnavailable)));
       }
       const found = await Promise.all(ids.map((id) => process.operations.find(NS, id)));
       if (found.every((one) => one === undefined || one.endedAt !== undefined)) {
@@ -221,7 +221,7 @@ export class OperationWorld {
     for (const other of messages) this.bus.deliverAgain(other);
     if (message === undefined || this.#random() < LOST) return undefined;
     if (this.#random() < DOUBLED) this.bus.deliverAgain(message);
-    return { run: (process) => handle(process, message), again: () => this.bus.deliverAgain(message) };
+    return { run: (process) => process.handle(message), again: () => this.bus.deliverAgain(message) };
   }
 
   #put(command: Command, index: number): void {
@@ -302,10 +302,6 @@ export class OperationWorld {
         return { state: 'succeeded', outputs: { attempt } };
     }
   }
-}
-
-async function handle(process: OperationProcess, message: StepMessage): Promise<void> {
-  await (message.task === 'advance' ? process.advance.operation(message) : process.attempts.handle(message));
 }
 
 async function sent(sending: Promise<void>): Promise<void> {

@@ -77,11 +77,7 @@ class World {
       const messages = this.bus.takeSteps();
       if (commands.length + messages.length === 0) return;
       for (const { command, session } of commands) await process.commands.accept(command, session);
-      await Promise.all(
-        messages.map((message) =>
-          message.task === 'advance' ? process.advance.operation(message) : process.attempts.handle(message),
-        ),
-      );
+      await Promise.all(messages.map((message) => process.handle(message)));
     }
   };
 

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, 
 import { type CosmosServer, startCosmosServer } from '../../../infra/local/cosmos/server.ts';
 import { type HostProcess, HostStartError, startHost } from './host-process.ts';
 
-const QUICKLY = { timeout: 45_000, interval: 20 };
+const PATIENCE = { timeout: 45_000, interval: 20 };
 
 let dataFolder: string;
 let cosmos: CosmosServer;
@@ -67,7 +67,7 @@ describe('the change feed', () => {
   it('delivers what is written from the start on, with system properties and without metadata', async () => {
     const host = await start();
     await create('first');
-    await vi.waitFor(() => expect(deliveredTo(host, 'careless')).toEqual([id('first')]), QUICKLY);
+    await vi.waitFor(() => expect(deliveredTo(host, 'careless')).toEqual([id('first')]), PATIENCE);
     const report = host.reports.find(({ name }) => name === 'careless');
     expect(report?.documents).toEqual([
       expect.objectContaining({
@@ -85,7 +85,7 @@ describe('the change feed', () => {
     await create('b');
     await create('c');
     const host = await start();
-    await vi.waitFor(() => expect(deliveredTo(host, 'careful')).toContain(id('c')), QUICKLY);
+    await vi.waitFor(() => expect(deliveredTo(host, 'careful')).toContain(id('c')), PATIENCE);
     expect(Math.max(...deliveriesOf(host, 'careful').map(({ length }) => length))).toBe(2);
     expect(deliveredTo(host, 'careless')).not.toContain(id('a'));
   });
@@ -93,12 +93,12 @@ describe('the change feed', () => {
   it('goes on where it stopped, missing nothing that was written meanwhile', async () => {
     const first = await start();
     await create('before');
-    await vi.waitFor(() => expect(deliveredTo(first, 'careless')).toEqual([id('before')]), QUICKLY);
+    await vi.waitFor(() => expect(deliveredTo(first, 'careless')).toEqual([id('before')]), PATIENCE);
     first.signal('SIGTERM');
     expect(await first.exited).toBe(0);
     await create('meanwhile');
     const second = await start();
-    await vi.waitFor(() => expect(deliveredTo(second, 'careless')).toEqual([id('meanwhile')]), QUICKLY);
+    await vi.waitFor(() => expect(deliveredTo(second, 'careless')).toEqual([id('meanwhile')]), PATIENCE);
   });
 
   it('misses nothing that was written while a host was away that had read nothing yet', async () => {
@@ -106,7 +106,7 @@ describe('the change feed', () => {
     await first.kill();
     await create('meanwhile');
     const second = await start();
-    await vi.waitFor(() => expect(deliveredTo(second, 'careless')).toEqual([id('meanwhile')]), QUICKLY);
+    await vi.waitFor(() => expect(deliveredTo(second, 'careless')).toEqual([id('meanwhile')]), PATIENCE);
   });
 
   it('begins again from the beginning if its host was killed before it had read anything', async () => {
@@ -118,16 +118,16 @@ describe('the change feed', () => {
     await first.kill();
     const second = await start({ ITEMS: container.id });
     await container.items.create({ id: 'late', pk: 'p' });
-    await vi.waitFor(() => expect(deliveredTo(second, 'careful')).toEqual(['late']), QUICKLY);
+    await vi.waitFor(() => expect(deliveredTo(second, 'careful')).toEqual(['late']), PATIENCE);
   });
 
   it('delivers a batch again whose host was killed in its midst', async () => {
     const first = await start();
     await create('hang');
-    await vi.waitFor(() => expect(deliveredTo(first, 'careful')).toContain(id('hang')), QUICKLY);
+    await vi.waitFor(() => expect(deliveredTo(first, 'careful')).toContain(id('hang')), PATIENCE);
     await first.kill();
     const second = await start();
-    await vi.waitFor(() => expect(deliveredTo(second, 'careful')).toContain(id('hang')), QUICKLY);
+    await vi.waitFor(() => expect(deliveredTo(second, 'careful')).toContain(id('hang')), PATIENCE);
     await items.item(id('hang'), 'p').delete();
   });
 
@@ -138,9 +138,9 @@ describe('the change feed', () => {
       host.reports
         .filter(({ name, ids }) => name === 'careful' && (ids as string[]).includes(id('hang')))
         .map(({ pid }) => pid as number);
-    await vi.waitFor(() => expect(pids()).toHaveLength(1), QUICKLY);
+    await vi.waitFor(() => expect(pids()).toHaveLength(1), PATIENCE);
     process.kill(pids()[0] ?? 0, 'SIGKILL');
-    await vi.waitFor(() => expect(pids()).toHaveLength(2), QUICKLY);
+    await vi.waitFor(() => expect(pids()).toHaveLength(2), PATIENCE);
     expect(pids()[1]).not.toBe(pids()[0]);
     await items.item(id('hang'), 'p').delete();
   });
@@ -149,20 +149,20 @@ describe('the change feed', () => {
     await create('early');
     // The service remembers changes by the second.
     const nextSecond = async (after = Math.floor(Date.now() / 1000)) => {
-      await vi.waitFor(() => expect(Math.floor(Date.now() / 1000)).toBeGreaterThan(after), QUICKLY);
+      await vi.waitFor(() => expect(Math.floor(Date.now() / 1000)).toBeGreaterThan(after), PATIENCE);
     };
     await nextSecond();
     const time = new Date(Math.floor(Date.now() / 1000) * 1000).toISOString();
     await nextSecond();
     await create('late');
     const host = await start({ FROM_TIME: time });
-    await vi.waitFor(() => expect(deliveredTo(host, 'timed')).toEqual([id('late')]), QUICKLY);
+    await vi.waitFor(() => expect(deliveredTo(host, 'timed')).toEqual([id('late')]), PATIENCE);
   });
 
   it('rewrites dates in strict mode, as .NET does on their way', async () => {
     const host = await start({}, ['--strict']);
     await create('dated');
-    await vi.waitFor(() => expect(deliveredTo(host, 'careless')).toEqual([id('dated')]), QUICKLY);
+    await vi.waitFor(() => expect(deliveredTo(host, 'careless')).toEqual([id('dated')]), PATIENCE);
     const report = host.reports.find(({ name }) => name === 'careless');
     expect(report?.documents).toEqual([expect.objectContaining({ at: '2026-01-01T00:00:00Z' })]);
   });
@@ -201,7 +201,10 @@ describe('the change feed of a container with several physical partitions', () =
 
     const host = await start({ COSMOS: spread.connectionString });
     const delivered = () => deliveredTo(host, 'careful');
-    await vi.waitFor(() => expect(delivered()).toEqual(expect.arrayContaining(['hang', ...others])), QUICKLY);
+    await vi.waitFor(
+      () => expect(delivered()).toEqual(expect.arrayContaining(['hang', ...others])),
+      PATIENCE,
+    );
     const ofBlocked = deliveriesOf(host, 'careful').filter((batch) => !others.includes(batch[0] ?? ''));
     expect(ofBlocked.filter((batch) => batch.includes('hang'))).toHaveLength(1);
     expect(ofBlocked.at(-1)).toContain('hang');
@@ -212,7 +215,7 @@ describe('the change feed of a container with several physical partitions', () =
 
     await host.kill();
     const second = await start({ COSMOS: spread.connectionString });
-    await vi.waitFor(() => expect(deliveredTo(second, 'careful')).toContain('hang'), QUICKLY);
+    await vi.waitFor(() => expect(deliveredTo(second, 'careful')).toContain('hang'), PATIENCE);
     expect(deliveredTo(second, 'careful').filter((name) => others.includes(name))).toEqual([]);
   });
 });
@@ -223,10 +226,10 @@ describe('a batch that fails', () => {
     await create('bad');
     await vi.waitFor(
       () => expect(host.output()).toContain("1 changes are lost for function 'careless'"),
-      QUICKLY,
+      PATIENCE,
     );
     await create('good');
-    await vi.waitFor(() => expect(deliveredTo(host, 'careless')).toEqual([id('bad'), id('good')]), QUICKLY);
+    await vi.waitFor(() => expect(deliveredTo(host, 'careless')).toEqual([id('bad'), id('good')]), PATIENCE);
   });
 
   it('is tried again as its policy says', async () => {
@@ -236,7 +239,7 @@ describe('a batch that fails', () => {
       host.reports
         .filter(({ name, ids }) => name === 'careful' && (ids as string[]).includes(id('bad')))
         .map(({ retryCount }) => retryCount);
-    await vi.waitFor(() => expect(attempts()).toEqual([0, 1, 2]), QUICKLY);
+    await vi.waitFor(() => expect(attempts()).toEqual([0, 1, 2]), PATIENCE);
   });
 });
 
@@ -245,9 +248,9 @@ describe('a batch that outlives functionTimeout', () => {
     const host = await start({}, [], 'brief-timeout-cosmos');
     await create('stall');
     const loss = "1 changes are lost for function 'careless'";
-    await vi.waitFor(() => expect(host.output()).toContain(loss), QUICKLY);
+    await vi.waitFor(() => expect(host.output()).toContain(loss), PATIENCE);
     await create('good');
-    await vi.waitFor(() => expect(deliveredTo(host, 'careless').at(-1)).toBe(id('good')), QUICKLY);
+    await vi.waitFor(() => expect(deliveredTo(host, 'careless').at(-1)).toBe(id('good')), PATIENCE);
     expect(deliveredTo(host, 'careless')).toEqual([id('stall'), id('good')]);
   });
 
@@ -260,7 +263,7 @@ describe('a batch that outlives functionTimeout', () => {
       );
       return new Set(deliveries.map(({ pid }) => pid));
     };
-    await vi.waitFor(() => expect(pids().size).toBe(2), QUICKLY);
+    await vi.waitFor(() => expect(pids().size).toBe(2), PATIENCE);
     await items.item(id('hang'), 'p').delete();
   });
 });
@@ -270,20 +273,20 @@ describe('a batch that goes on failing', () => {
     const host = await start();
     await create('worst');
     const loss = /changes are lost for function 'careful': a failed batch is not delivered again\n/;
-    await vi.waitFor(() => expect(host.output()).toMatch(loss), QUICKLY);
+    await vi.waitFor(() => expect(host.output()).toMatch(loss), PATIENCE);
     await create('fine');
-    await vi.waitFor(() => expect(deliveredTo(host, 'careful')).toContain(id('fine')), QUICKLY);
+    await vi.waitFor(() => expect(deliveredTo(host, 'careful')).toContain(id('fine')), PATIENCE);
   });
 
   it('holds up what follows for as long as a policy without end tries', async () => {
     const host = await start();
     await create('stuck');
-    await vi.waitFor(() => expect(deliveriesOf(host, 'stubborn').length).toBeGreaterThan(3), QUICKLY);
+    await vi.waitFor(() => expect(deliveriesOf(host, 'stubborn').length).toBeGreaterThan(3), PATIENCE);
     await create('next');
-    await vi.waitFor(() => expect(deliveredTo(host, 'careless')).toContain(id('next')), QUICKLY);
+    await vi.waitFor(() => expect(deliveredTo(host, 'careless')).toContain(id('next')), PATIENCE);
     expect(deliveredTo(host, 'stubborn')).not.toContain(id('next'));
     host.send({ type: 'let go' });
-    await vi.waitFor(() => expect(deliveredTo(host, 'stubborn').at(-1)).toBe(id('next')), QUICKLY);
+    await vi.waitFor(() => expect(deliveredTo(host, 'stubborn').at(-1)).toBe(id('next')), PATIENCE);
   });
 });
 
@@ -298,24 +301,24 @@ describe('a Cosmos DB', () => {
     const { container } = await containers.create({ id: leases, partitionKey: '/id' });
     const host = await start({ CREATE_LEASES: 'false' });
     await create('before');
-    await vi.waitFor(() => expect(deliveredTo(host, 'careless')).toEqual([id('before')]), QUICKLY);
+    await vi.waitFor(() => expect(deliveredTo(host, 'careless')).toEqual([id('before')]), PATIENCE);
     await container.delete();
     process.kill(host.reports[0]?.pid as number, 'SIGKILL');
     const refusal = `trying on: Error: Cosmos DB container 'db/${leases}' does not exist`;
-    await vi.waitFor(() => expect(host.output()).toContain(refusal), QUICKLY);
+    await vi.waitFor(() => expect(host.output()).toContain(refusal), PATIENCE);
     expect((await fetch(`${host.url}/api/alive`)).status).toBe(200);
     const status = async () => (await (await fetch(`${host.url}/admin/host/status`)).json()) as object;
     await vi.waitFor(async () => {
       expect(await status()).toMatchObject({
         errors: expect.arrayContaining([`Cosmos DB container 'db/${leases}' does not exist.`]) as string[],
       });
-    }, 45_000);
+    }, PATIENCE);
     await containers.create({ id: leases, partitionKey: '/id' });
     await vi.waitFor(async () => {
       await items.items.upsert({ id: id('after'), pk: 'p' });
       expect(deliveredTo(host, 'careless')).toContain(id('after'));
       expect(await status()).not.toHaveProperty('errors');
-    }, QUICKLY);
+    }, PATIENCE);
   });
 
   it('that is away leaves HTTP answering, and is listened to once it is back', async () => {
@@ -325,22 +328,25 @@ describe('a Cosmos DB', () => {
     expect(await (await fetch(`${host.url}/api/alive`)).text()).toBe('alive');
     await vi.waitFor(
       () => expect(host.output()).toContain("Cosmos DB for function 'careless' does not answer"),
-      QUICKLY,
+      PATIENCE,
     );
     cosmos = await startCosmosServer({ port, dataFolder });
     await vi.waitFor(
       () => expect(host.output()).toContain("Cosmos DB for function 'careless' answers again"),
-      QUICKLY,
+      PATIENCE,
     );
     await create('back');
-    await vi.waitFor(() => expect(deliveredTo(host, 'careless')).toEqual([id('back')]), QUICKLY);
+    await vi.waitFor(() => expect(deliveredTo(host, 'careless')).toEqual([id('back')]), PATIENCE);
 
     await cosmos.stop();
     const outages = () => host.output().split("'careless' does not answer").length - 1;
-    await vi.waitFor(() => expect(outages()).toBe(2), QUICKLY);
+    await vi.waitFor(() => expect(outages()).toBe(2), PATIENCE);
     cosmos = await startCosmosServer({ port, dataFolder });
     await create('again');
-    await vi.waitFor(() => expect(deliveredTo(host, 'careless')).toEqual([id('back'), id('again')]), QUICKLY);
+    await vi.waitFor(
+      () => expect(deliveredTo(host, 'careless')).toEqual([id('back'), id('again')]),
+      PATIENCE,
+    );
     expect(outages()).toBe(2);
   });
 
@@ -348,7 +354,7 @@ describe('a Cosmos DB', () => {
     const { port } = cosmos;
     await cosmos.stop();
     const host = await start();
-    await vi.waitFor(() => expect(host.output()).toContain('does not answer'), QUICKLY);
+    await vi.waitFor(() => expect(host.output()).toContain('does not answer'), PATIENCE);
     host.signal('SIGTERM');
     expect(await host.exited).toBe(0);
     expect(host.output()).not.toContain('uncaught');

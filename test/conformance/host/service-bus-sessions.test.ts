@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 
 import { type ServiceBusServer, startServiceBusServer } from '../../../infra/local/servicebus/server.ts';
 import { type HostProcess, startHost } from './host-process.ts';
 
-const QUICKLY = { timeout: 45_000, interval: 20 };
+const PATIENCE = { timeout: 45_000, interval: 20 };
 /** For what is asked of the bus itself, by links of its own. */
 const IN_TIME = { timeout: 40_000, interval: 200 };
 const LOCK_SECONDS = 5;
@@ -79,7 +79,7 @@ describe('a topic', () => {
     await vi.waitFor(() => {
       expect(messagesOf(host, 'all', 'ended').sort()).toEqual(['for both', 'for one']);
       expect(messagesOf(host, 'grouped', 'ended')).toEqual(['for both']);
-    }, QUICKLY);
+    }, PATIENCE);
     expect(reportsOf(host, 'grouped', 'ended')[0]?.sessionId).toBe('group');
   });
 
@@ -108,22 +108,22 @@ describe('a session', () => {
   it('is served in order, one message at a time', async () => {
     const host = await start();
     await send('a', ['hold one', 'two', 'three', 'four', 'five']);
-    await vi.waitFor(() => expect(ordering(host, 'started')).toEqual(['hold one']), QUICKLY);
+    await vi.waitFor(() => expect(ordering(host, 'started')).toEqual(['hold one']), PATIENCE);
     // Another session overtakes it.
     await send('b', ['six']);
-    await vi.waitFor(() => expect(ordering(host, 'ended')).toEqual(['six']), QUICKLY);
+    await vi.waitFor(() => expect(ordering(host, 'ended')).toEqual(['six']), PATIENCE);
     expect(ordering(host, 'started')).toEqual(['hold one', 'six']);
     host.send({ type: 'let go' });
     await vi.waitFor(
       () => expect(ordering(host, 'ended')).toEqual(['six', 'hold one', 'two', 'three', 'four', 'five']),
-      QUICKLY,
+      PATIENCE,
     );
   });
 
   it('keeps its order when a message fails and comes again', async () => {
     const host = await start();
     await send('a', ['one', 'fail two', 'three']);
-    await vi.waitFor(() => expect(ordering(host, 'ended')).toHaveLength(3), QUICKLY);
+    await vi.waitFor(() => expect(ordering(host, 'ended')).toHaveLength(3), PATIENCE);
     expect(ordering(host, 'started')).toEqual(['one', 'fail two', 'fail two', 'three']);
     expect(reportsOf(host, 'ordered', 'started').map(({ deliveryCount }) => deliveryCount)).toEqual([
       1, 1, 2, 1,
@@ -134,41 +134,41 @@ describe('a session', () => {
     const host = await start();
     await send('a', ['hold a']);
     await send('b', ['hold b']);
-    await vi.waitFor(() => expect(ordering(host, 'started').sort()).toEqual(['hold a', 'hold b']), QUICKLY);
+    await vi.waitFor(() => expect(ordering(host, 'started').sort()).toEqual(['hold a', 'hold b']), PATIENCE);
     await send('c', ['c']);
     // What is sent later to a session that is served overtakes it.
     await send('a', ['a']);
     host.send({ type: 'let go' });
-    await vi.waitFor(() => expect(ordering(host, 'ended')).toContain('c'), QUICKLY);
+    await vi.waitFor(() => expect(ordering(host, 'ended')).toContain('c'), PATIENCE);
     expect(ordering(host, 'ended').indexOf('a')).toBeLessThan(ordering(host, 'ended').indexOf('c'));
   });
 
   it('that is idle can be had by others', async () => {
     const host = await start();
     await send('a', ['one']);
-    await vi.waitFor(() => expect(ordering(host, 'ended')).toEqual(['one']), QUICKLY);
+    await vi.waitFor(() => expect(ordering(host, 'ended')).toEqual(['one']), PATIENCE);
     const accept = async () => client.acceptSession('ordered', 'a');
     await expect(accept()).rejects.toMatchObject({ code: 'SessionCannotBeLocked' });
-    await vi.waitFor(async () => (await accept()).close(), QUICKLY);
+    await vi.waitFor(async () => (await accept()).close(), PATIENCE);
   });
 
   it('stays locked for as long as a message runs', async () => {
     const host = await start();
     await send('a', ['hold']);
-    await vi.waitFor(() => expect(ordering(host, 'started')).toEqual(['hold']), QUICKLY);
+    await vi.waitFor(() => expect(ordering(host, 'started')).toEqual(['hold']), PATIENCE);
     const rival = client.acceptNextSession('ordered');
     await expect(rival).rejects.toMatchObject({ code: 'ServiceTimeout' });
     host.send({ type: 'let go' });
-    await vi.waitFor(() => expect(ordering(host, 'ended')).toEqual(['hold']), QUICKLY);
+    await vi.waitFor(() => expect(ordering(host, 'ended')).toEqual(['hold']), PATIENCE);
     expect(ordering(host, 'started')).toEqual(['hold']);
   });
 
   it('is let go when the host stops, after what runs is settled', async () => {
     const host = await start();
     await send('a', ['hold', 'later']);
-    await vi.waitFor(() => expect(ordering(host, 'started')).toEqual(['hold']), QUICKLY);
+    await vi.waitFor(() => expect(ordering(host, 'started')).toEqual(['hold']), PATIENCE);
     host.signal('SIGTERM');
-    await vi.waitFor(() => expect(fetch(host.url)).rejects.toThrow(), 45_000);
+    await vi.waitFor(() => expect(fetch(host.url)).rejects.toThrow(), PATIENCE);
     host.send({ type: 'let go' });
     expect(await host.exited).toBe(0);
     expect(host.output()).not.toContain('did not end');
@@ -182,10 +182,10 @@ describe('a session', () => {
     await bus.stop();
     const host = await start();
     const away = "Service Bus queue 'ordered' does not answer";
-    await vi.waitFor(() => expect(host.output()).toContain(away), QUICKLY);
+    await vi.waitFor(() => expect(host.output()).toContain(away), PATIENCE);
     bus = await startBus(bus.port);
     await send('a', ['one']);
-    await vi.waitFor(() => expect(ordering(host, 'ended')).toEqual(['one']), QUICKLY);
+    await vi.waitFor(() => expect(ordering(host, 'ended')).toEqual(['one']), PATIENCE);
     const { port } = bus;
     await bus.stop();
     bus = await startBus(port);

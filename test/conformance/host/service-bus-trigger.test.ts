@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 
 import { type ServiceBusServer, startServiceBusServer } from '../../../infra/local/servicebus/server.ts';
 import { type HostProcess, startHost } from './host-process.ts';
 
-const QUICKLY = { timeout: 45_000, interval: 20 };
+const PATIENCE = { timeout: 45_000, interval: 20 };
 
 let dataFolder: string;
 let bus: ServiceBusServer;
@@ -82,7 +82,7 @@ describe('a message', () => {
       partitionKey: 'one',
       applicationProperties: { Colour: 'red', Count: 1, At: new Date(0), 'Diagnostic-Id': parent },
     });
-    await vi.waitFor(() => expect(messagesOf(host, 'ended')).toHaveLength(1), QUICKLY);
+    await vi.waitFor(() => expect(messagesOf(host, 'ended')).toHaveLength(1), PATIENCE);
     const [report] = reportsOf(host, 'started');
     expect(report?.message).toEqual({
       order: 7,
@@ -117,20 +117,20 @@ describe('a message', () => {
       nested: { deep: true },
     });
     expect(report?.traceParent).toMatch(/^00-0af7651916cd43dd8448eb211c80319c-[0-9a-f]{16}-01$/);
-    await vi.waitFor(async () => expect(await countIn()).toBe(0), QUICKLY);
+    await vi.waitFor(async () => expect(await countIn()).toBe(0), PATIENCE);
   });
 
   it('that is text stays text, unless it is JSON', async () => {
     const host = await start();
     await send({ body: Buffer.from('plain text') });
     await send({ body: Buffer.from('42') });
-    await vi.waitFor(() => expect(messagesOf(host, 'ended').sort()).toEqual([42, 'plain text']), QUICKLY);
+    await vi.waitFor(() => expect(messagesOf(host, 'ended').sort()).toEqual([42, 'plain text']), PATIENCE);
   });
 
   it('comes again at once if the function fails, with a delivery count', async () => {
     const host = await start();
     await send({ body: Buffer.from('fail once') });
-    await vi.waitFor(() => expect(messagesOf(host, 'ended')).toEqual(['fail once']), QUICKLY);
+    await vi.waitFor(() => expect(messagesOf(host, 'ended')).toEqual(['fail once']), PATIENCE);
     const counts = reportsOf(host, 'started').map(
       ({ triggerMetadata }) => (triggerMetadata as { deliveryCount: number }).deliveryCount,
     );
@@ -143,11 +143,11 @@ describe('a message', () => {
       const host = await start();
       for (const name of names) await send({ body: { name, hold: true, failOnce: name === 'bad' } });
       const started = () => messagesOf(host, 'started').map((message) => (message as { name: string }).name);
-      await vi.waitFor(() => expect(started()).toEqual(names), QUICKLY);
+      await vi.waitFor(() => expect(started()).toEqual(names), PATIENCE);
       host.send({ type: 'let go' });
-      await vi.waitFor(() => expect(started().slice(2)).toEqual(['bad']), QUICKLY);
+      await vi.waitFor(() => expect(started().slice(2)).toEqual(['bad']), PATIENCE);
       host.send({ type: 'let go' });
-      await vi.waitFor(async () => expect(await countIn()).toBe(0), QUICKLY);
+      await vi.waitFor(async () => expect(await countIn()).toBe(0), PATIENCE);
       expect(started()).toEqual([...names, 'bad']);
     },
   );
@@ -155,17 +155,17 @@ describe('a message', () => {
   it('is dead-lettered by the broker after its last delivery', async () => {
     const host = await start();
     await send({ body: Buffer.from('fail') });
-    await vi.waitFor(async () => expect(await countIn('deadLetter')).toBe(1), QUICKLY);
+    await vi.waitFor(async () => expect(await countIn('deadLetter')).toBe(1), PATIENCE);
     // The broker may be done with a message before what the host has told of it arrives here.
-    await vi.waitFor(() => expect(messagesOf(host, 'started')).toEqual(['fail', 'fail', 'fail']), QUICKLY);
+    await vi.waitFor(() => expect(messagesOf(host, 'started')).toEqual(['fail', 'fail', 'fail']), PATIENCE);
     expect(await countIn()).toBe(0);
   });
 
   it('that is a dead letter reaches a function that listens to those', async () => {
     const host = await start();
     await send({ body: Buffer.from('lost') }, 'doomed');
-    await vi.waitFor(() => expect(messagesOf(host, 'buried')).toEqual(['lost']), QUICKLY);
-    await vi.waitFor(async () => expect(await countIn('deadLetter', 'doomed')).toBe(0), QUICKLY);
+    await vi.waitFor(() => expect(messagesOf(host, 'buried')).toEqual(['lost']), PATIENCE);
+    await vi.waitFor(async () => expect(await countIn('deadLetter', 'doomed')).toBe(0), PATIENCE);
     expect(reportsOf(host, 'buried')[0]?.properties).toMatchObject({
       deadLetterReason: 'MaxDeliveryCountExceeded',
     });
@@ -174,13 +174,13 @@ describe('a message', () => {
   it('reaches a function as bytes that asks for them', async () => {
     const host = await start();
     await send({ body: Buffer.from([0, 255, 128]) }, 'raw');
-    await vi.waitFor(() => expect(messagesOf(host, 'raw')).toEqual([{ base64: 'AP+A' }]), QUICKLY);
+    await vi.waitFor(() => expect(messagesOf(host, 'raw')).toEqual([{ base64: 'AP+A' }]), PATIENCE);
   });
 
   it('stays where it is without autoCompleteMessages', async () => {
     const host = await start();
     await send({ body: 'left alone' }, 'kept');
-    await vi.waitFor(() => expect(messagesOf(host, 'kept')).toEqual(['left alone']), QUICKLY);
+    await vi.waitFor(() => expect(messagesOf(host, 'kept')).toEqual(['left alone']), PATIENCE);
     expect(await countIn(undefined, 'kept')).toBe(1);
   });
 });
@@ -189,22 +189,22 @@ describe('messages', () => {
   it('run side by side as many as maxConcurrentCalls', async () => {
     const host = await start();
     for (const name of ['a', 'b', 'c']) await send({ body: { hold: name } });
-    await vi.waitFor(() => expect(messagesOf(host, 'started')).toHaveLength(2), QUICKLY);
+    await vi.waitFor(() => expect(messagesOf(host, 'started')).toHaveLength(2), PATIENCE);
     host.send({ type: 'let go' });
-    await vi.waitFor(() => expect(messagesOf(host, 'started')).toHaveLength(3), QUICKLY);
+    await vi.waitFor(() => expect(messagesOf(host, 'started')).toHaveLength(3), PATIENCE);
     expect(messagesOf(host, 'ended')).toHaveLength(2);
   });
 
   it('keep their locks while they run', async () => {
     const host = await start();
     await send({ body: { hold: 'long' } });
-    await vi.waitFor(() => expect(messagesOf(host, 'started')).toHaveLength(1), QUICKLY);
+    await vi.waitFor(() => expect(messagesOf(host, 'started')).toHaveLength(1), PATIENCE);
     const rival = client.createReceiver('tasks');
     expect(await rival.receiveMessages(1, { maxWaitTimeInMs: LOCK_SECONDS * 1000 + 500 })).toEqual([]);
     await rival.close();
     expect(messagesOf(host, 'started')).toHaveLength(1);
     host.send({ type: 'let go' });
-    await vi.waitFor(async () => expect(await countIn()).toBe(0), QUICKLY);
+    await vi.waitFor(async () => expect(await countIn()).toBe(0), PATIENCE);
   });
 
   it('lose their locks when they run longer than maxAutoLockRenewalDuration, and come again', async () => {
@@ -215,8 +215,8 @@ describe('messages', () => {
       interval: 20,
     });
     host.send({ type: 'let go' });
-    await vi.waitFor(() => expect(messagesOf(host, 'ended')).toHaveLength(2), QUICKLY);
-    await vi.waitFor(async () => expect(await countIn()).toBe(0), QUICKLY);
+    await vi.waitFor(() => expect(messagesOf(host, 'ended')).toHaveLength(2), PATIENCE);
+    await vi.waitFor(async () => expect(await countIn()).toBe(0), PATIENCE);
     expect(host.output()).toContain('could not be settled and will come again');
   });
 
@@ -237,9 +237,9 @@ describe('messages', () => {
   it('that run when the host stops are settled, and none other is taken', async () => {
     const host = await start();
     await send({ body: { hold: 'running' } });
-    await vi.waitFor(() => expect(messagesOf(host, 'started')).toHaveLength(1), QUICKLY);
+    await vi.waitFor(() => expect(messagesOf(host, 'started')).toHaveLength(1), PATIENCE);
     host.signal('SIGTERM');
-    await vi.waitFor(() => expect(fetch(host.url)).rejects.toThrow(), 45_000);
+    await vi.waitFor(() => expect(fetch(host.url)).rejects.toThrow(), PATIENCE);
     await send({ body: 'later' });
     host.send({ type: 'let go' });
     expect(await host.exited).toBe(0);
@@ -256,11 +256,11 @@ describe('a Service Bus that is away', () => {
     expect(await (await fetch(`${host.url}/api/alive`)).text()).toBe('alive');
     await vi.waitFor(
       () => expect(host.output()).toContain("Service Bus queue 'tasks' does not answer"),
-      QUICKLY,
+      PATIENCE,
     );
     bus = await startBus(port);
     await send({ body: 'after the start' });
-    await vi.waitFor(() => expect(messagesOf(host, 'ended')).toEqual(['after the start']), QUICKLY);
+    await vi.waitFor(() => expect(messagesOf(host, 'ended')).toEqual(['after the start']), PATIENCE);
 
     await bus.stop();
     bus = await startBus(port);
@@ -277,6 +277,6 @@ describe('a Service Bus that is away', () => {
     const host = await startHost('service-bus', { BUS: wrong, QUEUE: 'tasks' });
     onTestFinished(() => host.kill());
     const why = /queue 'tasks' does not answer, trying on: .*invalid signature/;
-    await vi.waitFor(() => expect(host.output()).toMatch(why), QUICKLY);
+    await vi.waitFor(() => expect(host.output()).toMatch(why), PATIENCE);
   });
 });

@@ -261,7 +261,7 @@ describe.concurrent('draining', () => {
     expect((await Promise.all(held)).map(({ status }) => status)).toEqual([200, 200]);
     await vi.waitFor(
       async () => expect(await drainStatus(host)).toEqual({ ...none, state: 'Completed' }),
-      45_000,
+      PATIENCE,
     );
     // HTTP goes on; a successor of a worker that dies starts no listeners either.
     const [pid = 0] = await workersOf(host, 2);

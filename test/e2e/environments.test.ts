@@ -1,10 +1,7 @@
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { text } from 'node:stream/consumers';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { Webhook } from 'standardwebhooks';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { startApiServer } from '../integration/executors/api-server.ts';
 import { type Answer, connect, expectProblem, type HttpClient } from './http.ts';
 import { shareSkerry } from './share-skerry.ts';
 
@@ -86,32 +83,20 @@ async function environmentOf(ns: string, id: string) {
 /** An app whose work goes on until it is cancelled. */
 async function startEndlessWork() {
   const counts = { begun: 0, cancelled: 0 };
-  const server = createServer((request, answer) => {
-    const { method, url } = request;
-    const state = counts.cancelled > 0 ? 'cancelled' : 'running';
-    request.resume();
+  const server = await startApiServer(({ method, url }) => {
     if (method === 'GET') {
-      answer.setHeader('content-type', 'application/json').end(JSON.stringify({ status: state }));
-      return;
+      return { status: 200, body: { status: counts.cancelled > 0 ? 'cancelled' : 'running' } };
     }
-    counts[url === '/' ? 'begun' : 'cancelled'] += 1;
-    answer.writeHead(202, { 'operation-location': '/work' }).end();
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
-    get begun() {
-      return counts.begun;
-    },
-    get cancelled() {
-      return counts.cancelled;
-    },
-    stop: () => new Promise((resolve) => server.close(resolve)),
-  };
+    counts[url.pathname === '/' ? 'begun' : 'cancelled'] += 1;
+    return { status: 202, headers: { 'operation-location': '/work' } };
+  });
+  return { server, counts };
 }
 
-const send = (method: string, path: string, body: unknown, key?: string) =>
-  api.send(method, path, { body, ...(key !== undefined && { headers: { 'idempotency-key': key } }) });
+const send = (method: string, path: string, body?: unknown, headers: Readonly<Record<string, string>> = {}) =>
+  api.send(method, path, { body, headers });
+
+const keyed = (key: string) => ({ 'idempotency-key': key });
 
 describe.concurrent('an environment', () => {
   it('is left alone by whoever knows an older state of it, but not by the same request once more', async () => {
@@ -119,8 +104,6 @@ describe.concurrent('an environment', () => {
     const path = `environments/e?ns=${ns}`;
     await finish(await api.post(`environments?ns=${ns}`, { id: 'e', name: 'E' }));
     const tag = String((await api.get(path)).headers.etag);
-    const send = async (method: string, where: string, body: object | undefined, headers: object) =>
-      await api.send(method, where, { ...(body && { body }), headers: { ...headers } });
     const stale = { 'if-match': '"999999"' };
     for (const suffix of ['', '&dryRun=true']) {
       expectProblem(await send('PUT', path + suffix, { name: 'F' }, stale), 412);
@@ -130,7 +113,7 @@ describe.concurrent('an environment', () => {
       expectProblem(await send('POST', `environments?ns=${ns}${suffix}`, other, { 'if-match': '*' }), 412);
     }
     expectProblem(await send('POST', `environments/e/refresh?ns=${ns}`, {}, stale), 412);
-    const guarded = { 'if-match': tag, 'idempotency-key': 'guarded' };
+    const guarded = { 'if-match': tag, ...keyed('guarded') };
     const { id } = await finish(await send('PUT', path, { name: 'F' }, guarded));
     const again = await send('PUT', path, { name: 'F' }, guarded);
     expect(again).toMatchObject({ status: 202, body: { id } });
@@ -242,27 +225,26 @@ describe.concurrent('an environment', () => {
     const ns = await useNamespace('keys');
     const input = { id: 'one', name: 'One', templates: [USE] };
     const first = await Promise.all(
-      Array.from({ length: 3 }, () => send('POST', `environments?ns=${ns}`, input, 'key-1')),
+      Array.from({ length: 3 }, () => send('POST', `environments?ns=${ns}`, input, keyed('key-1'))),
     );
     expect(first.map(({ status }) => status)).toEqual([202, 202, 202]);
     const ids = new Set(first.map(({ body }) => (body as ShownOperation).id));
     expect(ids.size).toBe(1);
     await finish(first[0] as Answer);
-    const later = await send('POST', `environments?ns=${ns}`, { ...input, tags: undefined }, 'key-1');
+    const later = await send('POST', `environments?ns=${ns}`, { ...input, tags: undefined }, keyed('key-1'));
     expect([later.status, (later.body as ShownOperation).id]).toEqual([202, [...ids][0]]);
-    expectProblem(await send('POST', `environments?ns=${ns}`, { ...input, name: 'Two' }, 'key-1'), 422, {
-      field: 'Idempotency-Key',
-    });
-    expectProblem(await send('DELETE', `environments/one?ns=${ns}`, undefined, 'key-1'), 422);
-    expectProblem(await send('DELETE', `environments/one?ns=${ns}`, undefined, 'a b'), 400);
+    const other = await send('POST', `environments?ns=${ns}`, { ...input, name: 'Two' }, keyed('key-1'));
+    expectProblem(other, 422, { field: 'Idempotency-Key' });
+    expectProblem(await send('DELETE', `environments/one?ns=${ns}`, undefined, keyed('key-1')), 422);
+    expectProblem(await send('DELETE', `environments/one?ns=${ns}`, undefined, keyed('a b')), 400);
     // By then it is there, and yet it is the same request.
-    const put = () => send('PUT', `environments/two?ns=${ns}`, { name: 'Two' }, 'key-2');
+    const put = () => send('PUT', `environments/two?ns=${ns}`, { name: 'Two' }, keyed('key-2'));
     const created = await finish(await put());
     expect(created.type).toBe('environment.create');
     expect(((await put()).body as ShownOperation).id).toBe(created.id);
     // Which of them comes first is open; that it is one alone is not.
     const rivals = await Promise.all(
-      ['x', 'y', 'z'].map((id) => send('POST', `environments?ns=${ns}`, { id, name: id }, 'key-3')),
+      ['x', 'y', 'z'].map((id) => send('POST', `environments?ns=${ns}`, { id, name: id }, keyed('key-3'))),
     );
     expect(rivals.map(({ status }) => status).toSorted()).toEqual([202, 422, 422]);
     await finish(rivals.find(({ status }) => status === 202) as Answer);
@@ -314,10 +296,10 @@ describe.concurrent('an environment', () => {
 
   it('is worked on by one operation at a time, in turn, and operations can be cancelled', async () => {
     const ns = 'turns';
-    const elsewhere = await startEndlessWork();
+    const { server, counts } = await startEndlessWork();
     const template = {
       name: 'Endless',
-      actions: [{ name: 'work', executor: 'http', app: { url: elsewhere.url }, command: {} }],
+      actions: [{ name: 'work', executor: 'http', app: { url: `${server.origin}/` }, command: {} }],
       resources: [
         { id: 'first', actions: { create: 'work' } },
         { id: 'second', dependsOn: ['first'] },
@@ -328,7 +310,7 @@ describe.concurrent('an environment', () => {
     const input = { id: 'e', name: 'E', templates: [{ id: 'endless' }] };
     const first = await api.post(`environments?ns=${ns}`, input);
     const { id } = first.body as ShownOperation;
-    await vi.waitFor(() => expect(elsewhere.begun).toBe(1), 45_000);
+    await vi.waitFor(() => expect(counts.begun).toBe(1), 45_000);
     expect(await environmentOf(ns, 'e')).toMatchObject({ state: 'Deploying', operation: id });
     expect((await api.get(`operations?state=running&ns=${ns}`)).body).toMatchObject({
       items: [{ id, progress: { done: 0, total: 2 } }],
@@ -347,11 +329,11 @@ describe.concurrent('an environment', () => {
     const ended = await finish(first);
     expect(ended).toMatchObject({ state: 'cancelled', progress: { done: 2, total: 2 } });
     expect(ended.steps.map(({ state }) => state).toSorted()).toEqual(['cancelled', 'skipped']);
-    expect(elsewhere.cancelled).toBeGreaterThan(0);
+    expect(counts.cancelled).toBeGreaterThan(0);
     expectProblem(await api.post(`operations/${id}/cancel?ns=${ns}`), 409);
     expect(await finish(third)).toMatchObject({ state: 'succeeded' });
     expect(await environmentOf(ns, 'e')).toMatchObject({ description: 'third', templates: [] });
-    await elsewhere.stop();
+    await server.stop();
   });
 });
 
@@ -367,27 +349,19 @@ describe.concurrent('commands', () => {
 
   it('tell their callback how it goes, signed; and what they made is well once its status endpoint says so, and gone when that is planned', async () => {
     const ns = 'callbacks';
-    const calls: { readonly headers: Record<string, string>; readonly text: string }[] = [];
     let status = 503;
-    const server = createServer((request, answer) => {
-      if (request.method === 'GET') {
-        answer.writeHead(status).end();
-        return;
-      }
-      void text(request).then((sent) => {
-        calls.push({ headers: request.headers as Record<string, string>, text: sent });
-        answer.writeHead(204).end();
-      });
-    }).listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+    const endpoint = await startApiServer(({ method }) => ({ status: method === 'GET' ? status : 204 }));
+    const url = `${endpoint.origin}/`;
     const environment = { id: 'e', name: 'E', statusEndpoints: [url] };
     const create = { ...command('1', 'environment.create', { environment }), callback: url };
     const accepted = await api.post(`commands?ns=${ns}`, create);
     const { id, callbackSecret } = accepted.body as { id: string; callbackSecret: string };
     await finish(accepted);
+    const verifier = new Webhook(callbackSecret);
     const told = () =>
-      calls.map((call) => new Webhook(callbackSecret).verify(call.text, call.headers) as Told);
+      endpoint.calls
+        .filter(({ method }) => method !== 'GET')
+        .map(({ text, headers }) => verifier.verify(text, headers as Record<string, string>) as Told);
     await vi.waitFor(
       () => {
         const states = told().map(({ subject, data }) => [subject, data.after.state]);
@@ -435,17 +409,14 @@ describe.concurrent('commands', () => {
         }),
       { timeout: 45_000, interval: 50 },
     );
-    server.close();
+    await endpoint.stop();
   });
 
   it('are taken as CloudEvents, once', async () => {
     const ns = 'commands';
     const create = command('1', 'environment.create', { environment: { id: 'e', name: 'E' } });
     const post = (body: unknown) =>
-      api.send('POST', `commands?ns=${ns}`, {
-        body,
-        headers: { 'content-type': 'application/cloudevents+json' },
-      });
+      send('POST', `commands?ns=${ns}`, body, { 'content-type': 'application/cloudevents+json' });
     const operation = await finish(await post(create));
     expect(operation).toMatchObject({ type: 'environment.create', state: 'succeeded' });
     expect(((await post(create)).body as ShownOperation).id).toBe(operation.id);

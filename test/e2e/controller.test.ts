@@ -4,6 +4,7 @@ import { shareSkerry } from './share-skerry.ts';
 
 const JSON_TYPE = 'application/json';
 const XML_TYPE = 'application/xml';
+const DEADLINE = { timeout: 45_000, interval: 50 };
 const TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z$/;
 
 let skerry: { readonly url: string };
@@ -13,7 +14,7 @@ beforeAll(async () => {
   skerry = await shareSkerry('swept');
   api = connect(skerry.url);
   // On a busy machine the first questions to its dependencies take longer than a probe waits.
-  await vi.waitFor(async () => expect((await api.get('health/ready')).status).toBe(200), 45_000);
+  await vi.waitFor(async () => expect((await api.get('health/ready')).status).toBe(200), DEADLINE);
 });
 
 const get = (path: string, accept = JSON_TYPE) => api.get(path, { accept });
@@ -102,7 +103,7 @@ describe("the controller's environments", () => {
         expect((await api.get('environments/ctl-life')).body).toMatchObject({
           state: 'Deployed-OK',
         }),
-      { timeout: 45_000, interval: 100 },
+      DEADLINE,
     );
 
     const destroyed = await api.delete('environment/ctl-life', { accept: JSON_TYPE });
@@ -116,7 +117,7 @@ describe("the controller's environments", () => {
         expect((await get('environment/ctl-life')).body).toEqual(
           shown('ctl-life', { destroyed_on: expect.stringMatching(TIME) }),
         ),
-      { timeout: 45_000, interval: 100 },
+      DEADLINE,
     );
     expect((await api.delete('environment/ctl-life', { accept: JSON_TYPE })).status).toBe(202);
     expect((await put(sent)).status).toBe(409);

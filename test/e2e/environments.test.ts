@@ -5,6 +5,8 @@ import { startApiServer } from '../integration/executors/api-server.ts';
 import { type Answer, connect, expectProblem, type HttpClient } from './http.ts';
 import { shareSkerry } from './share-skerry.ts';
 
+const DEADLINE = { timeout: 45_000, interval: 50 };
+
 let skerry: { readonly url: string };
 let api: HttpClient;
 
@@ -63,17 +65,14 @@ async function finish(answer: Answer): Promise<ShownOperation> {
   const location = String(answer.headers['operation-location']).slice(skerry.url.length);
   // What is accepted is there to be asked for, at once.
   expect((await api.get(location)).status).toBe(200);
-  return await vi.waitFor(
-    async () => {
-      const { body, headers } = await api.get(location);
-      const operation = body as ShownOperation;
-      const isOver = ['succeeded', 'failed', 'cancelled'].includes(operation.state);
-      expect(headers['retry-after']).toBe(isOver ? undefined : '1');
-      expect(isOver).toBe(true);
-      return operation;
-    },
-    { timeout: 30_000, interval: 50 },
-  );
+  return await vi.waitFor(async () => {
+    const { body, headers } = await api.get(location);
+    const operation = body as ShownOperation;
+    const isOver = ['succeeded', 'failed', 'cancelled'].includes(operation.state);
+    expect(headers['retry-after']).toBe(isOver ? undefined : '1');
+    expect(isOver).toBe(true);
+    return operation;
+  }, DEADLINE);
 }
 
 async function environmentOf(ns: string, id: string) {
@@ -158,7 +157,7 @@ describe.concurrent('an environment', () => {
     });
     await vi.waitFor(
       async () => expect(await environmentOf(ns, 'prod')).toMatchObject({ state: 'Deployed-OK', drift: [] }),
-      { timeout: 45_000, interval: 50 },
+      DEADLINE,
     );
     expect((await api.get(`kv/env-e2e/prod?ns=${ns}`)).body).toEqual({ size: 3 });
     expect((await api.get(`resources?environment=prod&ns=${ns}`)).body).toMatchObject({
@@ -310,7 +309,7 @@ describe.concurrent('an environment', () => {
     const input = { id: 'e', name: 'E', templates: [{ id: 'endless' }] };
     const first = await api.post(`environments?ns=${ns}`, input);
     const { id } = first.body as ShownOperation;
-    await vi.waitFor(() => expect(counts.begun).toBe(1), 45_000);
+    await vi.waitFor(() => expect(counts.begun).toBe(1), DEADLINE);
     expect(await environmentOf(ns, 'e')).toMatchObject({ state: 'Deploying', operation: id });
     expect((await api.get(`operations?state=running&ns=${ns}`)).body).toMatchObject({
       items: [{ id, progress: { done: 0, total: 2 } }],
@@ -362,14 +361,11 @@ describe.concurrent('commands', () => {
       endpoint.calls
         .filter(({ method }) => method !== 'GET')
         .map(({ text, headers }) => verifier.verify(text, headers as Record<string, string>) as Told);
-    await vi.waitFor(
-      () => {
-        const states = told().map(({ subject, data }) => [subject, data.after.state]);
-        expect(states).toContainEqual([`/op/${id}`, 'queued']);
-        expect(states).toContainEqual([`/op/${id}`, 'succeeded']);
-      },
-      { timeout: 45_000, interval: 50 },
-    );
+    await vi.waitFor(() => {
+      const states = told().map(({ subject, data }) => [subject, data.after.state]);
+      expect(states).toContainEqual([`/op/${id}`, 'queued']);
+      expect(states).toContainEqual([`/op/${id}`, 'succeeded']);
+    }, DEADLINE);
     expect((await api.get(`subscriptions?ns=${ns}`)).body).toMatchObject({
       items: [{ name: id, key: `/op/${id}`, endpoint: url, expiresAt: expect.any(String) }],
     });
@@ -382,22 +378,19 @@ describe.concurrent('commands', () => {
           health: { state: 'unhealthy' },
           drift: [{ expected: 'healthy', observed: `${url}: HTTP 503` }],
         }),
-      { timeout: 45_000, interval: 50 },
+      DEADLINE,
     );
     status = 200;
     await vi.waitFor(
       async () => expect(await environmentOf(ns, 'e')).toMatchObject({ state: 'Deployed-OK', drift: [] }),
-      { timeout: 45_000, interval: 50 },
+      DEADLINE,
     );
     await finish(await api.put(`environments/e?ns=${ns}`, { statusEndpoints: [] }));
-    await vi.waitFor(
-      async () => {
-        const changed = await environmentOf(ns, 'e');
-        expect(changed.state).toBe('Deployed-OK');
-        expect(changed).not.toHaveProperty('health');
-      },
-      { timeout: 45_000, interval: 50 },
-    );
+    await vi.waitFor(async () => {
+      const changed = await environmentOf(ns, 'e');
+      expect(changed.state).toBe('Deployed-OK');
+      expect(changed).not.toHaveProperty('health');
+    }, DEADLINE);
     const destructionPlannedOn = new Date(Date.now() + 2_000).toISOString();
     await finish(await api.put(`environments/e?ns=${ns}`, { destructionPlannedOn }));
     await vi.waitFor(
@@ -407,7 +400,7 @@ describe.concurrent('commands', () => {
           destructionWarnedOn: expect.any(String),
           destructionOperation: expect.stringMatching(/^op_/),
         }),
-      { timeout: 45_000, interval: 50 },
+      DEADLINE,
     );
     await endpoint.stop();
   });

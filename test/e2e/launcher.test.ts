@@ -169,8 +169,9 @@ describe('npm start', () => {
     const [azurite, host] = await childrenOf(folder);
     if (azurite === undefined || host === undefined) throw new Error('A child is missing.');
     process.kill(host.pid, 'SIGSTOP');
+    // Less than the launcher gives the host to stop, which a single Ctrl-C would wait for.
     await vi.waitUntil(() => launcher.process.exitCode !== null || !launcher.process.kill('SIGINT'), {
-      timeout: 45_000,
+      timeout: 15_000,
       interval: 100,
     });
     expect(await launcher.exitCode()).toBe(1);

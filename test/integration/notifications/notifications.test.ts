@@ -188,8 +188,12 @@ test('a full topic keeps no webhook back; what it did not take is replayed once 
     }
     await replay(notifications(), dead);
     await eventually(async () => {
-      const [{ state, attempts = [] } = {}] = await deliveriesTo(notifications());
-      expect({ state, attempts: attempts.length }).toEqual({ state: 'dead', attempts: 3 });
+      // Both: one that is still tried would be taken once there is room.
+      const tried = await deliveriesTo(notifications());
+      expect(tried.map(({ state, attempts }) => [state, attempts.length])).toEqual([
+        ['dead', 3],
+        ['dead', 3],
+      ]);
     });
     await inject(servers);
     await put('/kv/s/c', 3);

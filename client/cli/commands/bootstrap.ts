@@ -1,4 +1,3 @@
-import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { EnvironmentInput } from '../../environments/environment.ts';
 import type { Resource, ResourceInput } from '../../environments/resource.ts';
@@ -15,7 +14,7 @@ import {
 import { followOperation, WAIT_FLAG } from '../environment/follow-operation.ts';
 import { nameFile } from '../environment/name-file.ts';
 import { pushTemplate, readTemplate } from '../environment/push-template.ts';
-import { isRemote, type Repository, withRepository } from '../environment/repository.ts';
+import { describePlace, isRemote, type Repository, withRepository } from '../environment/repository.ts';
 import { UsageError } from '../usage-error.ts';
 
 export const bootstrapCommand = defineCommand({
@@ -157,16 +156,6 @@ class Bootstrap {
         .trimEnd(),
     );
   }
-}
-
-/** A place as everybody may read it, wherever they are: a folder by its whole path, a URL without its password. */
-function describePlace(place: string, folder: string): string {
-  if (!isRemote(place)) return path.resolve(folder, place);
-  const url = URL.parse(place);
-  if (url === null || url.password === '') return place;
-  url.username = '';
-  url.password = '';
-  return url.href;
 }
 
 const IDLE: ReadonlySet<string> = new Set(['nothing', 'leave destroyed'] satisfies Bringing[]);

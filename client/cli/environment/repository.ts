@@ -24,6 +24,17 @@ export function isRemote(place: string): boolean {
   return URL_PATTERN.test(place);
 }
 
+/** A place as everybody may read it, wherever they are: a folder by its whole path, a URL without what opens it. */
+export function describePlace(place: string, folder: string): string {
+  if (!isRemote(place)) return path.resolve(folder, place);
+  const url = URL.parse(place);
+  if (url === null) return place;
+  // Over HTTP a token often stands where the name does; over SSH the name is part of the address.
+  if (url.protocol === 'https:' || url.protocol === 'http:') url.username = '';
+  url.password = '';
+  return url.href;
+}
+
 /**
  * Lets work be done with a folder, or with what a git URL holds at its head: `templates/*` and `environments/*`, each file JSON or YAML.
  *

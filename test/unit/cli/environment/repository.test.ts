@@ -5,7 +5,11 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { findCommit } from '../../../../client/cli/environment/file-commit.ts';
 import { readDefinition } from '../../../../client/cli/environment/read-definition.ts';
-import { type Repository, withRepository } from '../../../../client/cli/environment/repository.ts';
+import {
+  describePlace,
+  type Repository,
+  withRepository,
+} from '../../../../client/cli/environment/repository.ts';
 
 const { signal } = new AbortController();
 let folder: string;
@@ -98,4 +102,15 @@ it('a definition that is piped in names its id', async () => {
   const source = (content: string) => ({ folder, readInput: async () => Buffer.from(content) });
   expect(await readDefinition('-', source('{"id":"a","name":"A"}'))).toMatchObject({ id: 'a' });
   await expect(readDefinition('-', source('name: A'))).rejects.toThrow('names no "id"');
+});
+
+it.each([
+  ['https://alice:pass@git.example.com/a.git', 'https://git.example.com/a.git'],
+  ['https://ghp_token@git.example.com/a.git', 'https://git.example.com/a.git'],
+  ['http://git.example.com:8080/a', 'http://git.example.com:8080/a'],
+  ['ssh://git:pass@git.example.com/a.git', 'ssh://git@git.example.com/a.git'],
+  ['git@git.example.com:a/b.git', 'git@git.example.com:a/b.git'],
+  ['environments', '/folder/environments'],
+])('%s is told to others as %s', (place, told) => {
+  expect(describePlace(place, '/folder')).toBe(told);
 });

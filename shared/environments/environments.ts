@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { LaneValue } from '../operations/index.ts';
 import { conflict, notFound, type SkerryError } from '../platform/errors.ts';
 import { type Author, canonicalPath } from '../platform/http/index.ts';
@@ -35,8 +36,10 @@ export interface Environment extends EnvironmentValue {
 export interface WholeEnvironment {
   /** Without its drift. */
   readonly environment: Environment;
-  /** Of its scope: it differs whenever anything that is told of it does, its drift too. */
+  /** Of its scope. */
   readonly revision: number;
+  /** Differs whenever anything that is told of it does, its drift too; and only then, so not when an operation that is over leaves its lane. */
+  readonly tag: string;
   /** The environment with its drift, for which the versions of its templates are read. */
   withDrift(): Promise<Environment>;
 }
@@ -50,6 +53,7 @@ export interface EnvironmentSelection {
 /** Records that one transaction removes of an environment that is forgotten. */
 const FORGOTTEN_AT_ONCE = 20;
 const TEMPLATES_AT_ONCE = 8;
+const TAG_CHARACTERS = 22;
 
 /** The environments of a namespace. They are made and changed by commands alone (`planning/`), but for what is forgotten. */
 export class Environments {
@@ -78,6 +82,10 @@ export class Environments {
     return {
       environment,
       revision,
+      tag: tagOf(
+        records.filter((one) => one !== lane),
+        operation,
+      ),
       withDrift: async () => {
         const definitions = await this.#definitions(ns, environment.templates);
         return { ...environment, drift: driftOf(environment, resourcesIn(records, id), definitions) };
@@ -162,6 +170,15 @@ export function unknownEnvironment(ns: string, id: string): SkerryError {
 /** Whether there are all of some tags, each written `NAME:VALUE`, or `NAME` where any value will do. */
 export function hasTags(tags: readonly Tag[], wanted: readonly string[]): boolean {
   return wanted.every((one) => tags.some(({ name, value }) => name === one || `${name}:${value}` === one));
+}
+
+/** An entity tag of records and of what works on them. */
+function tagOf(records: readonly StoredRecord<unknown>[], operation: string | undefined): string {
+  const hash = createHash('sha256').update(operation ?? '');
+  for (const { key, revision } of records) {
+    hash.update(`\n${key} ${revision}`);
+  }
+  return `"${hash.digest('base64url').slice(0, TAG_CHARACTERS)}"`;
 }
 
 function resourcesIn(records: readonly StoredRecord<unknown>[], id: string): Map<string, ResourceValue> {

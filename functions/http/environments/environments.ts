@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { ENVIRONMENT_STATES, unknownEnvironment } from '../../../shared/environments/index.ts';
 import { answerReadWith, json, paging } from '../../../shared/platform/http/index.ts';
 import { endpoint } from '../endpoint.ts';
-import { environmentSchema, factsOf, tagFilter } from './environment-shape.ts';
+import { environmentSchema, tagFilter } from './environment-shape.ts';
 
 const listEnvironments = endpoint({
   name: 'listEnvironments',
@@ -35,7 +35,7 @@ const getEnvironment = endpoint({
   requestHeaders: ['If-None-Match'],
   responses: {
     200: {
-      description: 'The environment. Entity tag and revision are of all that belongs to it.',
+      description: 'The environment. The entity tag is of all that is told of it, the revision of its scope.',
       body: environmentSchema,
       headers: ['ETag', 'X-Skerry-Revision'],
     },
@@ -47,7 +47,7 @@ const getEnvironment = endpoint({
     if (found === undefined) {
       throw unknownEnvironment(ns, params.id);
     }
-    const facts = factsOf(found);
+    const facts = { etag: found.tag, revision: found.revision };
     return await answerReadWith(headers, facts, async () => json(200, await found.withDrift(), facts));
   },
 });

@@ -33,19 +33,19 @@ export function readPrecondition(headers: HeaderReader): Precondition | undefine
 }
 
 /**
- * Holds a record against a precondition; `undefined` stands for a record that does not exist. To be called in
+ * Holds a record, or what has an entity tag of its own, against a precondition; `undefined` stands for one that does not exist. To be called in
  * the `decide` of a commit, so that it is the newest state that is looked at.
  *
  * @throws SkerryError `precondition-failed`.
  */
 export function checkPrecondition(
   precondition: Precondition | undefined,
-  current: { readonly revision: number } | undefined,
+  current: { readonly revision: number } | { readonly tag: string } | undefined,
 ): void {
   if (precondition === undefined) {
     return;
   }
-  const tag = current && revisionTag(current.revision);
+  const tag = current && ('tag' in current ? current.tag : revisionTag(current.revision));
   if (precondition.ifMatch !== undefined && !matchesStrongly(precondition.ifMatch, tag)) {
     throw preconditionFailed(tag === undefined ? 'It does not exist.' : `Its present entity tag is ${tag}.`, {
       field: 'If-Match',

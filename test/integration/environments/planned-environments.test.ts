@@ -3,6 +3,7 @@ import type { Versions } from '../../../shared/bundles/index.ts';
 import {
   type CreateData,
   EnvironmentPlanner,
+  Environments,
   type EnvironmentValue,
   environmentKey,
   environmentLaneKey,
@@ -434,5 +435,31 @@ describe('an environment', () => {
     expect((await errorOf(planner.plan(NS, both))).message).toBe(
       'What depends on what goes in a circle: top.r -> base.r -> top.r.',
     );
+  });
+
+  it('has another entity tag when something that is told of it changed, and only then', async () => {
+    if ((await environment('tagged')) === undefined) await perform('environment.create', create('tagged'));
+    const environments = new Environments({ records, templates });
+    const tag = async () => (await environments.get(NS, 'tagged'))?.tag;
+    const put = async (key: string, value: object) =>
+      await records.commit(environmentScope(NS, 'tagged'), {
+        key,
+        actor: 'test',
+        decide: () => ({ type: 'put', value: value as Json }),
+      });
+    const laneKey = environmentLaneKey('tagged');
+    const active = { operation: 'op_1', fence: 1 };
+    const before = await tag();
+    await put(laneKey, { waiting: [], fence: 1, active });
+    const working = await tag();
+    expect(working).not.toBe(before);
+    await put(laneKey, { waiting: ['op_2'], fence: 1, active });
+    expect(await tag()).toBe(working);
+    await put(laneKey, { waiting: [], fence: 1, active: { ...active, outcome: 'succeeded' } });
+    const over = await tag();
+    await put(laneKey, { waiting: [], fence: 1 });
+    expect(await tag()).toBe(over);
+    await put(`${environmentKey('tagged')}/resources/by-hand`, { name: 'R' });
+    expect(await tag()).not.toBe(over);
   });
 });

@@ -98,7 +98,7 @@ describe.skipIf(process.env.SERVICEBUS_CONNECTION_STRING)('what was acknowledged
 
   it('because it ends when it can no longer write, instead of going on without', async () => {
     await emulator.start({ largestFile: 2_000 });
-    const sender = emulator.connect({ maxRetries: 0, timeoutInMs: 10_000 }).createSender('sending');
+    const sender = emulator.connect({ maxRetries: 0, timeoutInMs: 4_000 }).createSender('sending');
     const sent: number[] = [];
     const failed = async () => {
       for (let number = 0; ; number += 1) {

@@ -1,7 +1,6 @@
-import { createHash } from 'node:crypto';
-import type { LaneValue } from '../operations/index.ts';
+import { FREE_LANE, type LaneValue } from '../operations/index.ts';
 import { conflict, notFound, type SkerryError } from '../platform/errors.ts';
-import { type Author, canonicalPath } from '../platform/http/index.ts';
+import { type Author, canonicalPath, digestOf } from '../platform/http/index.ts';
 import { mapConcurrently } from '../platform/map-concurrently.ts';
 import type { Records, StoredRecord } from '../records/index.ts';
 import {
@@ -38,7 +37,7 @@ export interface WholeEnvironment {
   readonly environment: Environment;
   /** Of its scope. */
   readonly revision: number;
-  /** Differs whenever anything that is told of it does, its drift too; and only then, so not when an operation that is over leaves its lane. */
+  /** Differs whenever anything that is told of it does, its drift too, or is going to by an operation that waits; not when one that is over leaves the lane. */
   readonly tag: string;
   /** The environment with its drift, for which the versions of its templates are read. */
   withDrift(): Promise<Environment>;
@@ -53,7 +52,6 @@ export interface EnvironmentSelection {
 /** Records that one transaction removes of an environment that is forgotten. */
 const FORGOTTEN_AT_ONCE = 20;
 const TEMPLATES_AT_ONCE = 8;
-const TAG_CHARACTERS = 22;
 
 /** The environments of a namespace. They are made and changed by commands alone (`planning/`), but for what is forgotten. */
 export class Environments {
@@ -72,8 +70,9 @@ export class Environments {
     if (record === undefined) {
       return undefined;
     }
-    const lane = records.find(({ key }) => key === environmentLaneKey(id));
-    const active = (lane?.value as LaneValue | undefined)?.active;
+    const laneKey = environmentLaneKey(id);
+    const lane = records.find(({ key }) => key === laneKey)?.value as LaneValue | undefined;
+    const { active, waiting } = lane ?? FREE_LANE;
     const operation = active?.outcome === undefined ? active?.operation : undefined;
     const environment = {
       ...toEnvironment(id, record as StoredRecord<EnvironmentValue>),
@@ -83,8 +82,8 @@ export class Environments {
       environment,
       revision,
       tag: tagOf(
-        records.filter((one) => one !== lane),
-        operation,
+        [operation ?? '', ...waiting],
+        records.filter(({ key }) => key !== laneKey),
       ),
       withDrift: async () => {
         const definitions = await this.#definitions(ns, environment.templates);
@@ -172,13 +171,9 @@ export function hasTags(tags: readonly Tag[], wanted: readonly string[]): boolea
   return wanted.every((one) => tags.some(({ name, value }) => name === one || `${name}:${value}` === one));
 }
 
-/** An entity tag of records and of what works on them. */
-function tagOf(records: readonly StoredRecord<unknown>[], operation: string | undefined): string {
-  const hash = createHash('sha256').update(operation ?? '');
-  for (const { key, revision } of records) {
-    hash.update(`\n${key} ${revision}`);
-  }
-  return `"${hash.digest('base64url').slice(0, TAG_CHARACTERS)}"`;
+/** An entity tag of records, and of the operations that work on them and wait. */
+function tagOf(operations: readonly string[], records: readonly StoredRecord<unknown>[]): string {
+  return `"${digestOf([operations.join(), ...records.map(({ key, revision }) => `${key} ${revision}`)])}"`;
 }
 
 function resourcesIn(records: readonly StoredRecord<unknown>[], id: string): Map<string, ResourceValue> {

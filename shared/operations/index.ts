@@ -18,7 +18,7 @@ export type {
 export { CommandRules, type KnownCommand } from './command-rules.ts';
 export { type AcceptedOperation, type CommandRequest, Commands, sourceOf } from './commands.ts';
 export type { Executor, FindExecutor, Observation, StepOutcome, StepRequest } from './executor.ts';
-export type { ActiveOperation, Lane, LaneValue } from './lane.ts';
+export { type ActiveOperation, FREE_LANE, type Lane, type LaneValue } from './lane.ts';
 export { Lanes } from './lanes.ts';
 export { MAX_OUTPUT_BYTES, type OperationLimits } from './limits.ts';
 export * from './operation.ts';

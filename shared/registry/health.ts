@@ -1,5 +1,5 @@
-import { hash } from 'node:crypto';
 import { toTimestamp } from '../platform/clock.ts';
+import { digestOf } from '../platform/http/index.ts';
 import { countsFor, isAlive, type Lease } from '../records/index.ts';
 import { type Instance, type InstanceRecord, instanceIdOf, isMarkedExpired } from './instance.ts';
 
@@ -92,8 +92,4 @@ export function masterOf(instances: readonly InstanceView[]): string | undefined
 /** The entity tag of a listing over several services: covers the tags of all of them. */
 export function servicesTag(services: readonly { readonly name: string; readonly etag: string }[]): string {
   return `W/"${digestOf(services.map(({ name, etag }) => `${name} ${etag}`))}"`;
-}
-
-function digestOf(lines: readonly string[]): string {
-  return hash('sha1', lines.join('\n'), 'base64url').slice(0, 16);
 }

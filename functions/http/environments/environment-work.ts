@@ -8,7 +8,7 @@ import {
 } from '../../../shared/environments/index.ts';
 import { invalid } from '../../../shared/platform/errors.ts';
 import {
-  checkPrecondition,
+  checkPresentTag,
   flag,
   type HeaderReader,
   type HttpResponse,
@@ -210,6 +210,6 @@ async function checkTag(
 ): Promise<void> {
   const precondition = readPrecondition(headers);
   if (precondition !== undefined) {
-    checkPrecondition(precondition, await environments.get(ns, id));
+    checkPresentTag(precondition, (await environments.get(ns, id))?.tag);
   }
 }

@@ -35,7 +35,8 @@ const getEnvironment = endpoint({
   requestHeaders: ['If-None-Match'],
   responses: {
     200: {
-      description: 'The environment. The entity tag is of all that is told of it, the revision of its scope.',
+      description:
+        'The environment. The entity tag is of all that is told of it and of what waits, the revision of its scope.',
       body: environmentSchema,
       headers: ['ETag', 'X-Skerry-Revision'],
     },

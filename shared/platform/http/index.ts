@@ -14,6 +14,8 @@ export { NAME_PATTERN, nameSchema } from './name.ts';
 export { describeApi } from './openapi.ts';
 export {
   checkPrecondition,
+  checkPresentTag,
+  digestOf,
   type Precondition,
   readPrecondition,
   revisionTag,

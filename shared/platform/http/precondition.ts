@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { invalid, preconditionFailed } from '../errors.ts';
 import type { HeaderReader } from './request.ts';
 
@@ -10,9 +11,16 @@ export interface Precondition {
   readonly ifNoneMatch?: EntityTags;
 }
 
+const DIGEST_CHARACTERS = 16;
+
 /** The entity tag of a record: its revision. */
 export function revisionTag(revision: number): string {
   return `"${revision}"`;
+}
+
+/** The text of an entity tag, without quotes, for what has no revision of its own: it differs when one of the lines does. */
+export function digestOf(lines: readonly string[]): string {
+  return hash('sha1', lines.join('\n'), 'base64url').slice(0, DIGEST_CHARACTERS);
 }
 
 /**
@@ -33,19 +41,28 @@ export function readPrecondition(headers: HeaderReader): Precondition | undefine
 }
 
 /**
- * Holds a record, or what has an entity tag of its own, against a precondition; `undefined` stands for one that does not exist. To be called in
+ * Holds a record against a precondition; `undefined` stands for a record that does not exist. To be called in
  * the `decide` of a commit, so that it is the newest state that is looked at.
  *
  * @throws SkerryError `precondition-failed`.
  */
 export function checkPrecondition(
   precondition: Precondition | undefined,
-  current: { readonly revision: number } | { readonly tag: string } | undefined,
+  current: { readonly revision: number } | undefined,
 ): void {
+  checkPresentTag(precondition, current && revisionTag(current.revision));
+}
+
+/**
+ * As `checkPrecondition`, for what has an entity tag that is not its revision.
+ *
+ * @param tag the present one; undefined for what does not exist.
+ * @throws SkerryError `precondition-failed`.
+ */
+export function checkPresentTag(precondition: Precondition | undefined, tag: string | undefined): void {
   if (precondition === undefined) {
     return;
   }
-  const tag = current && ('tag' in current ? current.tag : revisionTag(current.revision));
   if (precondition.ifMatch !== undefined && !matchesStrongly(precondition.ifMatch, tag)) {
     throw preconditionFailed(tag === undefined ? 'It does not exist.' : `Its present entity tag is ${tag}.`, {
       field: 'If-Match',

@@ -437,7 +437,7 @@ describe('an environment', () => {
     );
   });
 
-  it('has another entity tag when something that is told of it changed, and only then', async () => {
+  it('has another entity tag when something changed that is told of it or is going to change it, and only then', async () => {
     if ((await environment('tagged')) === undefined) await perform('environment.create', create('tagged'));
     const environments = new Environments({ records, templates });
     const tag = async () => (await environments.get(NS, 'tagged'))?.tag;
@@ -454,7 +454,8 @@ describe('an environment', () => {
     const working = await tag();
     expect(working).not.toBe(before);
     await put(laneKey, { waiting: ['op_2'], fence: 1, active });
-    expect(await tag()).toBe(working);
+    // Who knows the tag of before does not know of an update that is accepted already.
+    expect(await tag()).not.toBe(working);
     await put(laneKey, { waiting: [], fence: 1, active: { ...active, outcome: 'succeeded' } });
     const over = await tag();
     await put(laneKey, { waiting: [], fence: 1 });

@@ -119,8 +119,7 @@ export class BundleChannels {
   /** @returns whether it was there. */
   async delete(bundle: string, channel: string, { ifRevision, signal }: WriteOptions = {}): Promise<boolean> {
     const path = channelPath(bundle, channel);
-    const call = { method: 'DELETE', path, headers: guard(ifRevision), signal } as const;
-    return (await orUndefined(this.#transport.send(call))) !== undefined;
+    return await this.#transport.remove({ path, headers: guard(ifRevision), signal });
   }
 
   /**

@@ -1,7 +1,6 @@
 import type { PageOptions } from '../config/apps.ts';
 import { type Page, pages } from '../transport/paged.ts';
 import { segment } from '../transport/path.ts';
-import { orUndefined } from '../transport/problem.ts';
 import type { CallOptions, Transport } from '../transport/transport.ts';
 
 /** What a consumer has reported. */
@@ -59,7 +58,7 @@ export class BundleConsumers {
   /** Forgets a consumer that is gone. @returns whether it was there. */
   async delete(bundle: string, consumer: string, { signal }: CallOptions = {}): Promise<boolean> {
     const path = `${consumersPath(bundle)}/${segment(consumer)}`;
-    return (await orUndefined(this.#transport.send({ method: 'DELETE', path, signal }))) !== undefined;
+    return await this.#transport.remove({ path, signal });
   }
 }
 

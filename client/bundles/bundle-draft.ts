@@ -1,6 +1,5 @@
 import { guard } from '../transport/guard.ts';
 import { keyPath } from '../transport/path.ts';
-import { orUndefined } from '../transport/problem.ts';
 import type { CallOptions, Transport } from '../transport/transport.ts';
 import type { BundleFile, PublishedVersion } from './bundle-version.ts';
 import type { PublishOptions } from './bundle-versions.ts';
@@ -80,8 +79,7 @@ export class BundleDraft {
   /** @returns whether the draft had the file. */
   async delete(path: string, { signal }: CallOptions = {}): Promise<boolean> {
     this.#assertOpen();
-    const call = { method: 'DELETE', path: this.#fileAt(path), signal } as const;
-    return (await orUndefined(this.#transport.send(call))) !== undefined;
+    return await this.#transport.remove({ path: this.#fileAt(path), signal });
   }
 
   /** Makes a zip, which may be larger than what the API takes, the content of a draft that began with nothing: it goes straight to storage. */
@@ -121,8 +119,7 @@ export class BundleDraft {
   async discard({ signal }: CallOptions = {}): Promise<boolean> {
     if (this.#end === 'committed') this.#assertOpen();
     this.#end = 'discarded';
-    const call = { method: 'DELETE', path: this.#path, signal } as const;
-    return (await orUndefined(this.#transport.send(call))) !== undefined;
+    return await this.#transport.remove({ path: this.#path, signal });
   }
 
   #fileAt(path: string): string {

@@ -52,8 +52,7 @@ export class BundleDrafts {
 
   /** @returns whether it was there. */
   async discard(name: string, draft: string, { signal }: CallOptions = {}): Promise<boolean> {
-    const call = { method: 'DELETE', path: `${draftsPath(name)}/${segment(draft)}`, signal } as const;
-    return (await orUndefined(this.#transport.send(call))) !== undefined;
+    return await this.#transport.remove({ path: `${draftsPath(name)}/${segment(draft)}`, signal });
   }
 }
 

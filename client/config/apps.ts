@@ -60,9 +60,7 @@ export class Apps {
 
   /** @returns whether it was there. */
   async delete(name: string, { ifRevision, signal }: WriteOptions = {}): Promise<boolean> {
-    const headers = guard(ifRevision);
-    const call = { method: 'DELETE', path: pathOf(name), headers, signal } as const;
-    return (await orUndefined(this.#transport.send(call))) !== undefined;
+    return await this.#transport.remove({ path: pathOf(name), headers: guard(ifRevision), signal });
   }
 
   /** One page of the applications, by name. */

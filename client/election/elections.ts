@@ -49,8 +49,7 @@ export class Elections {
 
   /** @returns whether the token led until now. */
   async resign(name: string, token: number, { signal }: CallOptions = {}): Promise<boolean> {
-    const call = { method: 'DELETE', path: pathOf(name), query: { token }, signal } as const;
-    return (await orUndefined(this.#transport.send(call))) !== undefined;
+    return await this.#transport.remove({ path: pathOf(name), query: { token }, signal });
   }
 
   /** @returns undefined where nobody leads. */

@@ -66,8 +66,7 @@ export class EnvironmentParts<Part, Input, Filter extends PartFilter> {
    */
   async delete(environment: string, id: string, { ifRevision, signal }: WriteOptions = {}): Promise<boolean> {
     const path = this.#pathOf(environment, id);
-    const call = { method: 'DELETE', path, headers: guard(ifRevision), signal } as const;
-    return (await orUndefined(this.#transport.send(call))) !== undefined;
+    return await this.#transport.remove({ path, headers: guard(ifRevision), signal });
   }
 
   #pathOf(environment: string, id: string): string {

@@ -79,8 +79,7 @@ export class Environments {
    * @throws SkerryProblem of status 409 where it is not destroyed.
    */
   async forget(id: string, { signal }: CallOptions = {}): Promise<boolean> {
-    const call = { method: 'DELETE', path: pathOf(id), query: { forget: true }, signal } as const;
-    return (await orUndefined(this.#transport.send(call))) !== undefined;
+    return await this.#transport.remove({ path: pathOf(id), query: { forget: true }, signal });
   }
 
   /** What `create` or `update` would do; nothing changes. */

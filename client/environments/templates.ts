@@ -58,8 +58,7 @@ export class Templates {
    * @throws SkerryProblem of status 409 while environments are made from it.
    */
   async delete(id: string, { ifRevision, signal }: WriteOptions = {}): Promise<boolean> {
-    const call = { method: 'DELETE', path: pathOf(id), headers: guard(ifRevision), signal } as const;
-    return (await orUndefined(this.#transport.send(call))) !== undefined;
+    return await this.#transport.remove({ path: pathOf(id), headers: guard(ifRevision), signal });
   }
 }
 

@@ -110,9 +110,7 @@ export class Services {
 
   /** @returns whether it was there. */
   async deregister(service: string, id: string, { ifRevision, signal }: WriteOptions = {}): Promise<boolean> {
-    const headers = guard(ifRevision);
-    const call = { method: 'DELETE', path: pathOf(service, id), headers, signal } as const;
-    return (await orUndefined(this.#transport.send(call))) !== undefined;
+    return await this.#transport.remove({ path: pathOf(service, id), headers: guard(ifRevision), signal });
   }
 }
 

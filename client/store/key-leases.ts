@@ -48,7 +48,6 @@ export class KeyLeases {
 
   /** Ends it and deletes its keys. @returns whether it was alive. */
   async revoke(id: string, { signal }: CallOptions = {}): Promise<boolean> {
-    const call = { method: 'DELETE', path: `${this.#path}/${segment(id)}`, signal } as const;
-    return (await orUndefined(this.#transport.send(call))) !== undefined;
+    return await this.#transport.remove({ path: `${this.#path}/${segment(id)}`, signal });
   }
 }

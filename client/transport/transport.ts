@@ -4,6 +4,7 @@ import { EtagCache } from './etag-cache.ts';
 import {
   isNotFound,
   isPassing,
+  orUndefined,
   readProblem,
   SkerryProblem,
   SkerryUncertain,
@@ -149,6 +150,16 @@ export class Transport {
         await wait(pause, call.signal);
       }
     }
+  }
+
+  /**
+   * Has something deleted.
+   *
+   * @returns whether it was there.
+   * @throws what `send` throws.
+   */
+  async remove(call: Omit<Call, 'method'>): Promise<boolean> {
+    return (await orUndefined(this.send({ ...call, method: 'DELETE' }))) !== undefined;
   }
 
   /** The answer as JSON. What is none came from something on the way, or was cut. */

@@ -70,8 +70,7 @@ export class Webhooks {
 
   /** What was not delivered yet is dropped. @returns whether it was there. */
   async delete(id: string, { ifRevision, signal }: WriteOptions = {}): Promise<boolean> {
-    const call = { method: 'DELETE', path: pathOf(id), headers: guard(ifRevision), signal } as const;
-    return (await orUndefined(this.#transport.send(call))) !== undefined;
+    return await this.#transport.remove({ path: pathOf(id), headers: guard(ifRevision), signal });
   }
 
   /** One page of what became of the changes, the newest first. */

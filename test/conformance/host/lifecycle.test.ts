@@ -98,7 +98,10 @@ describe('requests', () => {
     expect((await fetch(`${host.url}/admin/host/ping`)).status).toBe(200);
     host.send({ type: 'let go' });
     expect([(await running).status, (await waiting).status]).toEqual([200, 200]);
-    expect(host.output()).toContain('info Function.held.User: hooked holding');
+    await vi.waitFor(
+      () => expect(host.output()).toContain('info Function.held.User: hooked holding'),
+      PATIENCE,
+    );
   });
 });
 

@@ -217,7 +217,8 @@ describe('messages', () => {
     host.send({ type: 'let go' });
     await vi.waitFor(() => expect(messagesOf(host, 'ended')).toHaveLength(2), PATIENCE);
     await vi.waitFor(async () => expect(await countIn()).toBe(0), PATIENCE);
-    expect(host.output()).toContain('could not be settled and will come again');
+    const outcome = 'could not be settled and will come again';
+    await vi.waitFor(() => expect(host.output()).toContain(outcome), PATIENCE);
   });
 
   it('that outlive functionTimeout come again, each time to a new worker, until they are dead-lettered', async () => {

@@ -118,9 +118,10 @@ describe.concurrent('a worker that crashes', () => {
       const held = [1, 2, 3, 4].map(() => ask(host, 'hold').catch(() => undefined));
       await vi.waitFor(() => expect(reportsOf(host, 'hold')).toHaveLength(4), PATIENCE);
       await expect(ask(host, deed)).rejects.toThrow();
+      await vi.waitFor(() => expect(pidsOf(host, deed)).toHaveLength(1), PATIENCE);
       const [crashed = 0] = pidsOf(host, deed);
       expect([one, other]).toContain(crashed);
-      expect(host.output()).toContain(message);
+      await vi.waitFor(() => expect(host.output()).toContain(message), PATIENCE);
       host.send({ type: 'let go' });
       const survivor = crashed === one ? other : one;
       const answers = (await Promise.all(held)).map((answer) => answer?.body?.pid);
@@ -169,7 +170,7 @@ describe.concurrent('a host whose app has broken since it started', () => {
     expect([response.status, await response.text()]).toEqual([503, 'Function host is not running.']);
     expect(performance.now() - asked).toBeGreaterThan(29_900);
     const refusal = /A worker cannot start\. The app's file .* failed: Error: broken from now on/;
-    expect(host.output()).toMatch(refusal);
+    await vi.waitFor(() => expect(host.output()).toMatch(refusal), PATIENCE);
     await rm(broken);
     expect((await ask(host, 'count')).status).toBe(200);
   }, 90_000);
@@ -181,7 +182,8 @@ describe.concurrent('a worker that hangs', () => {
     const pids = await workersOf(host, 2);
     await expect(ask(host, 'block')).rejects.toThrow();
     const [blocked = 0] = pidsOf(host, 'block');
-    expect(host.output()).toContain(`Worker ${blocked} has not answered for 5 s: it is killed.`);
+    const killed = `Worker ${blocked} has not answered for 5 s: it is killed.`;
+    await vi.waitFor(() => expect(host.output()).toContain(killed), PATIENCE);
     const survivors = await workersOf(host, 2);
     expect(survivors).not.toContain(blocked);
     expect(pids.filter((pid) => survivors.includes(pid))).toHaveLength(1);
@@ -210,7 +212,8 @@ describe.concurrent('a function that outlives functionTimeout', () => {
     await electedOf(host);
     const held = [1, 2].map(() => ask(host, 'hold').catch(() => undefined));
     expect((await never).status).toBe(500);
-    expect(host.output()).toContain("Timeout value of 3000 ms exceeded by function 'do'");
+    const exceeded = "Timeout value of 3000 ms exceeded by function 'do'";
+    await vi.waitFor(() => expect(host.output()).toContain(exceeded), PATIENCE);
     await vi.waitFor(() => expect(isAlive(doomed)).toBe(false), PATIENCE);
     host.send({ type: 'let go' });
     const survivor = pids.find((pid) => pid !== doomed);

@@ -45,13 +45,24 @@ export async function askServiceBus<Answer>(call: () => Promise<Answer>): Promis
 }
 
 function isPassingServiceBusFault(error: unknown): boolean {
+  if (error instanceof AggregateError) {
+    return error.errors.some(isPassingServiceBusFault);
+  }
   return (
     error instanceof Error &&
     (error.name === 'AbortError' ||
       error.name === 'TimeoutError' ||
       ('retryable' in error && error.retryable === true) ||
-      ('code' in error && PASSING_CODES.has(error.code)))
+      ('code' in error && PASSING_CODES.has(error.code)) ||
+      isBrokenConnection(error))
   );
+}
+
+/** The SDK takes a refused or reset connection for no reason to try again, and has but plain errors for one that broke while it was made. */
+function isBrokenConnection(error: Error): boolean {
+  return 'code' in error
+    ? 'syscall' in error && error.syscall !== undefined
+    : Object.getPrototypeOf(error) === Error.prototype;
 }
 
 /** How long one call of a sender may take. */

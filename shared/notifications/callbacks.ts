@@ -1,5 +1,11 @@
-import type { Command, Operation, OperationCallbacks, PreparedCallback } from '../operations/index.ts';
-import { operationKey } from '../operations/index.ts';
+import {
+  type Command,
+  OPERATIONS_AUTHOR,
+  type Operation,
+  type OperationCallbacks,
+  operationKey,
+  type PreparedCallback,
+} from '../operations/index.ts';
 import type { Clock } from '../platform/clock.ts';
 import { type Consents, hashId, type Subscriptions } from '../webhooks/index.ts';
 import { checkReplyTarget } from './reply-target.ts';
@@ -44,7 +50,7 @@ export class Callbacks implements OperationCallbacks {
   async ended({ ns, subscription, endedAt }: Operation): Promise<void> {
     if (subscription !== undefined && endedAt !== undefined) {
       const expiresAt = Date.parse(endedAt) + LIFE_AFTER_END;
-      await this.#options.subscriptions.endAt(ns, subscription, expiresAt, { actor: 'system:operations' });
+      await this.#options.subscriptions.endAt(ns, subscription, expiresAt, OPERATIONS_AUTHOR);
     }
   }
 

@@ -67,16 +67,8 @@ export class ExpiryGuard {
     if (lapsing <= MAX_UNGUARDED_INSTANCES / 2) {
       return 0;
     }
-    let count = 0;
-    let after: string | undefined;
-    do {
-      const page = await this.#records.list<InstanceValue>(scope, { after });
-      count += page.records.filter(
-        (record) => record.value.ttl !== undefined && !isMarkedExpired(record),
-      ).length;
-      after = page.next;
-    } while (after !== undefined);
-    return count;
+    const { records } = await this.#records.listAll<InstanceValue>(scope);
+    return records.filter((record) => record.value.ttl !== undefined && !isMarkedExpired(record)).length;
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Container, Database } from '@azure/cosmos';
 import type { ServiceBusClient, ServiceBusSender } from '@azure/service-bus';
 import type { BlobServiceClient } from '@azure/storage-blob';
+import { createAccessControl, createCallerOf } from '../shared/access/index.ts';
 import { ActivateBundle } from '../shared/bundles/index.ts';
 import { Applications } from '../shared/config/index.ts';
 import { Elections } from '../shared/elections/index.ts';
@@ -14,6 +15,7 @@ import type { CommandRule, FindExecutor } from '../shared/operations/index.ts';
 import { connectBlob } from '../shared/platform/blob.ts';
 import { type Clock, systemClock } from '../shared/platform/clock.ts';
 import { openDatabase } from '../shared/platform/cosmos.ts';
+import type { AccessControl, CallerOf } from '../shared/platform/http/index.ts';
 import { type Random, systemRandom } from '../shared/platform/random.ts';
 import { Readiness } from '../shared/platform/readiness.ts';
 import { Sealer } from '../shared/platform/sealer.ts';
@@ -85,6 +87,8 @@ export interface Services
     NotificationServices,
     OperationServices {
   readonly settings: Settings;
+  readonly access: AccessControl;
+  readonly callerOf: CallerOf;
   readonly clock: Clock;
   readonly random: Random;
   readonly database: Database;
@@ -165,6 +169,8 @@ export function composeServices(settings: Settings): Services {
 
   const app: Parts = lazily<Parts>({
     settings: () => settings,
+    access: () => createAccessControl(settings),
+    callerOf: () => createCallerOf(settings),
     clock: () => clock,
     random: () => random,
     database: () => openDatabase(settings[CONNECTIONS.cosmos]),

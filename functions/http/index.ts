@@ -6,7 +6,12 @@ import { onShutdown, registerHttpFunctions } from './register.ts';
 const app = services();
 
 registerHttpFunctions(
-  createRouteHandlers(endpoints, { services: app, settings: app.settings, random: app.random }),
+  createRouteHandlers(endpoints, {
+    services: app,
+    access: app.access,
+    settings: app.settings,
+    random: app.random,
+  }),
 );
 
 onShutdown(() => app.watches.close());

@@ -17,7 +17,7 @@ export function describingEndpoints(others: readonly Endpoint<Services>[]): read
       method: 'GET',
       route: 'api/v1/openapi.json',
       summary: 'This API as an OpenAPI 3.1 document',
-      access: { verb: 'read', keys: '/' },
+      access: 'known',
       responses,
       handle: answer,
     }),

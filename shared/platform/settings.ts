@@ -20,10 +20,15 @@ const settingsSchema = z.object({
   [CONNECTIONS.cosmos]: z.string().min(1),
   [CONNECTIONS.serviceBus]: z.string().min(1),
   [CONNECTIONS.blob]: z.string().min(1),
-  /** Set by `npm start` alone: opens the API to whoever reaches it, which is the loopback interface. */
+  /** Set by `npm start` alone: the rules of a laptop, where nobody but its user gets in. */
   SKERRY_LOCAL: flag,
-  /** The shared bearer token. Outside local mode everything but the probes is refused until it is set. */
-  SKERRY_TOKEN: z.string().min(16, 'must have at least 16 characters').optional(),
+  /** Whether callers have to say who they are: `auto` is everywhere but locally. */
+  SKERRY_AUTH: z.enum(['auto', 'on']).default('auto'),
+  /** SHA-256 in hex of a token that may do everything, for the first days of an app. */
+  SKERRY_BOOTSTRAP_TOKEN_SHA256: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/i, 'must be 64 hexadecimal digits')
+    .optional(),
   SKERRY_LEGACY_ACCESS: z.enum(['off', 'open']).default('off'),
   /** The base URL under which callers reach this app, where it differs from the one that they used. */
   SKERRY_PUBLIC_URL: z.url().optional(),

@@ -19,7 +19,9 @@ export async function startApi(options: Partial<CosmosServerOptions> = {}) {
     SKERRY_LOCAL: 'true',
   });
   const services = composeServices(settings);
-  const find = router(createRouteHandlers(endpoints, { services, settings, random: services.random }));
+  const find = router(
+    createRouteHandlers(endpoints, { services, access: services.access, settings, random: services.random }),
+  );
   return {
     cosmos,
     services,

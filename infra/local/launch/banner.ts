@@ -18,7 +18,7 @@ export function banner(facts: BannerFacts): string {
   const { url, pid, dataFolder } = facts;
   const rows: [name: string, value: string][] = [
     ['API', url],
-    ['', isOpen(facts) ? 'open on loopback: no token is asked for' : 'closed: asks for SKERRY_TOKEN'],
+    ['', isOpen(facts) ? 'open on loopback: no token is asked for' : 'closed: asks for a token'],
     ['', `webhooks may ${webhooksMayCallLoopback(facts) ? '' : 'not '}call loopback`],
     ...SERVERS.map((server) => connectionRow(server, facts)),
     ...Object.entries(facts.faultUrls).flatMap(([server, url]): [string, string][] =>
@@ -45,7 +45,7 @@ export function banner(facts: BannerFacts): string {
 }
 
 function isOpen({ environment }: BannerFacts): boolean {
-  return isSet(environment.SKERRY_LOCAL);
+  return isSet(environment.SKERRY_LOCAL) && environment.SKERRY_AUTH !== 'on';
 }
 
 function webhooksMayCallLoopback({ environment }: BannerFacts): boolean {

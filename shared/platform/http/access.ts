@@ -1,66 +1,83 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
-import { SkerryError } from '../errors.ts';
-import type { Settings } from '../settings.ts';
-import type { Access } from './endpoint.ts';
+import { notFound, SkerryError } from '../errors.ts';
+import type { Caller, Keys, Verb } from './caller.ts';
 import type { HeaderReader } from './request.ts';
 
-export type AccessSettings = Pick<Settings, 'SKERRY_LOCAL' | 'SKERRY_TOKEN' | 'SKERRY_LEGACY_ACCESS'>;
-
-export interface AccessControl {
-  /** Whether an endpoint exists for anyone at all; a legacy surface that is off does not. */
-  isOffered(access: Access): boolean;
-  /**
-   * Who asks, as changes record it.
-   *
-   * @throws SkerryError `unauthorized`.
-   */
-  admit(access: Access, headers: HeaderReader): string;
+/** What an endpoint does to which keys. */
+export interface KeyAccess {
+  readonly verb: Verb;
+  /** `{name}` stands for the route parameter; see `Keys`. */
+  readonly keys: string;
+  /** A surface of a replaced system, whose clients cannot send a token: it follows `SKERRY_LEGACY_ACCESS`. */
+  readonly legacy?: boolean;
 }
 
 /**
- * Denies by default: outside local mode a call needs the shared token, unless its endpoint says otherwise
- * (README, "Running it").
+ * Who may call an endpoint: anybody at all, as with probes and links that carry a secret of their own; any caller that is known,
+ * where the endpoint shows nothing of what is kept; or those who may do this to these keys.
  */
-export function createAccessControl(settings: AccessSettings): AccessControl {
-  const expected = settings.SKERRY_TOKEN === undefined ? undefined : digest(settings.SKERRY_TOKEN);
-  return {
-    isOffered: (access) =>
-      settings.SKERRY_LOCAL || !isLegacy(access) || settings.SKERRY_LEGACY_ACCESS === 'open',
-    admit(access, headers) {
-      if (settings.SKERRY_LOCAL) {
-        return 'local';
-      }
-      if (access === 'open' || isLegacy(access)) {
-        return 'anonymous';
-      }
-      const token = bearerToken(headers);
-      if (expected === undefined || token === undefined || !timingSafeEqual(digest(token), expected)) {
-        throw unauthorized(expected === undefined);
-      }
-      return 'token';
-    },
-  };
+export type Access = 'open' | 'known' | KeyAccess;
+
+/** Keys that a request turns out to touch once its query and body are read. */
+export interface Touch {
+  readonly verb: Verb;
+  readonly keys: Keys;
+  /** The namespace of the request unless given. */
+  readonly ns?: string;
 }
 
-function isLegacy(access: Access): boolean {
-  return access !== 'open' && access.legacy === true;
+/** What is known of who asks before anything else of a request is looked at. */
+export interface Credentials {
+  readonly headers: HeaderReader;
+  readonly clientAddress: string | undefined;
 }
 
-function bearerToken(headers: HeaderReader): string | undefined {
-  return /^Bearer +(\S+) *$/i.exec(headers.get('authorization') ?? '')?.[1];
+/** Tells callers apart; what each may do is theirs to say. */
+export interface AccessControl {
+  /** Whether an endpoint exists for whoever asks; a legacy surface that is off does not. */
+  isOffered(access: Access, credentials: Credentials): boolean;
+  /**
+   * Who asks.
+   *
+   * @throws SkerryError `unauthorized` for no credentials where some are needed, and for any that are not accepted.
+   */
+  admit(access: Access, credentials: Credentials): Promise<Caller>;
 }
 
-/** Digests are equally long, as the comparison in constant time needs. */
-function digest(token: string): Buffer {
-  return createHash('sha256').update(token).digest();
+/** The keys of an endpoint's access, for the parameters of a request. */
+export function keysOf({ keys }: KeyAccess, params: Readonly<Record<string, string>>): string {
+  return keys.replaceAll(/\{(\w+)\}/g, (_, name: string) => params[name] ?? '');
 }
 
-function unauthorized(isUnset: boolean): SkerryError {
-  return new SkerryError('unauthorized', 'This call needs the shared token.', {
-    field: 'Authorization',
-    fix: isUnset
-      ? 'Set SKERRY_TOKEN in the settings of the app, then send "Authorization: Bearer <token>".'
-      : 'Send "Authorization: Bearer <token>".',
-    headers: { 'WWW-Authenticate': 'Bearer' },
+/**
+ * Has a caller go on only if all of this is allowed. Who may not even see the keys hears what one hears of things that do not exist.
+ *
+ * @param missing what the endpoint says of a thing that does not exist.
+ * @throws SkerryError `forbidden` where the caller may read the keys; else what `missing` makes.
+ */
+export function authorize(
+  caller: Caller,
+  ns: string,
+  touches: readonly Touch[],
+  missing: () => SkerryError,
+): void {
+  for (const { verb, keys, ns: other = ns } of touches) {
+    if (!caller.may(verb, other, keys)) {
+      const mayKnow = touches.every((touch) => caller.may('read', touch.ns ?? ns, touch.keys));
+      throw mayKnow ? forbidden(verb, other, keys) : missing();
+    }
+  }
+}
+
+function forbidden(verb: Verb, ns: string, keys: Keys): SkerryError {
+  const which = typeof keys === 'string' ? keys : `${keys.beginWith}…`;
+  return new SkerryError('forbidden', `The caller may not ${verb} ${which} in the namespace "${ns}".`, {
+    fix: `Ask an administrator for a role that allows to ${verb} these keys.`,
+  });
+}
+
+/** What is said of a path that nothing is known about. */
+export function nothingAt(path: string): SkerryError {
+  return notFound(`There is nothing at ${path}.`, {
+    fix: 'The resources of the API are described at /api/v1/openapi.json.',
   });
 }

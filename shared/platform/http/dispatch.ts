@@ -1,12 +1,12 @@
 import { z } from 'zod';
-import { isRefusal, notFound, SkerryError } from '../errors.ts';
+import { isRefusal, SkerryError } from '../errors.ts';
 import type { Random } from '../random.ts';
 import type { Settings } from '../settings.ts';
-import { type AccessControl, type AccessSettings, createAccessControl } from './access.ts';
+import { type AccessControl, nothingAt } from './access.ts';
 import { checkInput } from './check.ts';
 import { completeBody, isStream } from './complete-body.ts';
 import type { Endpoint, ShowRefusal, Surface } from './endpoint.ts';
-import { IncomingContext, requestIdOf } from './incoming-context.ts';
+import { clientAddressOf, IncomingContext, requestIdOf } from './incoming-context.ts';
 import { readJsonBody } from './json-body.ts';
 import { nameSchema } from './name.ts';
 import { errorResponse } from './problem.ts';
@@ -34,7 +34,8 @@ export interface RouteHandler {
 
 export interface DispatchOptions<Services> {
   readonly services: Services;
-  readonly settings: AccessSettings & Pick<Settings, 'SKERRY_PUBLIC_URL'>;
+  readonly access: AccessControl;
+  readonly settings: Pick<Settings, 'SKERRY_PUBLIC_URL'>;
   readonly random: Random;
 }
 
@@ -80,7 +81,7 @@ export function createRouteHandlers<Services>(
           request,
           invocation,
           { surface: 'canonical', showRefusal: undefined, template: NO_ROUTE },
-          () => Promise.reject(noSuchResource(request)),
+          () => Promise.reject(nothingAt(pathOf(request.url))),
         ),
     },
   ];
@@ -92,11 +93,11 @@ class Dispatcher<Services> {
   readonly #publicUrl: string | undefined;
   readonly #access: AccessControl;
 
-  constructor({ services, settings, random }: DispatchOptions<Services>) {
+  constructor({ services, access, settings, random }: DispatchOptions<Services>) {
     this.#services = services;
     this.#random = random;
     this.#publicUrl = settings.SKERRY_PUBLIC_URL;
-    this.#access = createAccessControl(settings);
+    this.#access = access;
   }
 
   /** Answers by `work`, and for whatever it throws, so that nothing ever escapes to the host. */
@@ -137,17 +138,18 @@ class Dispatcher<Services> {
   ): Promise<HttpResponse> {
     const endpoint = endpointFor(route, request.method);
     const { access } = endpoint ?? route.first;
-    if (!this.#access.isOffered(access)) {
-      return errorResponse(noSuchResource(request), 'canonical', requestId);
+    const credentials = { headers: request.headers, clientAddress: clientAddressOf(request.headers) };
+    if (!this.#access.isOffered(access, credentials)) {
+      return errorResponse(nothingAt(pathOf(request.url)), 'canonical', requestId);
     }
-    const actor = this.#access.admit(access, request.headers);
+    const caller = await this.#access.admit(access, credentials);
     if (endpoint === undefined) {
       return answerWithoutEndpoint(route, request.method);
     }
     const { ns, query } = readNamespace(request.url, route.surface);
     const context = new IncomingContext({
       ns,
-      actor,
+      caller,
       requestId,
       headers: request.method === 'HEAD' ? withoutRange(request.headers) : request.headers,
       url: request.url,
@@ -155,6 +157,7 @@ class Dispatcher<Services> {
       traceparent: invocation.traceparent,
     });
     const input = {
+      url: request.url,
       params: readParameters(route.template, request.url, request.params),
       query,
       readJson: (maxBytes: number, mayBeMissing: boolean) =>
@@ -236,12 +239,6 @@ function readNamespace(url: string, surface: Surface): { ns: string; query: RawQ
   }
   const { ns, ...others } = query;
   return { ...checkInput(namespaceSchema, { ns }, 'query parameter'), query: others };
-}
-
-function noSuchResource(request: IncomingRequest): SkerryError {
-  return notFound(`There is nothing at ${pathOf(request.url)}.`, {
-    fix: 'The resources of the API are described at /api/v1/openapi.json.',
-  });
 }
 
 /** An outage meets every request, so that each says no more than what does not answer and why. */

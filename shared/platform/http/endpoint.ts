@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import type { ErrorKind } from '../errors.ts';
+import type { ErrorKind, SkerryError } from '../errors.ts';
+import { type Access, authorize, keysOf, nothingAt, type Touch } from './access.ts';
 import { MAX_BODY_BYTES } from './body-bytes.ts';
 import { checkInput } from './check.ts';
 import { nameSchema } from './name.ts';
@@ -7,7 +8,7 @@ import type { RawQuery } from './query.ts';
 import { type BodyOf, isRawBody, type RawBody, type RawContent, whereThereIsRoom } from './raw-body.ts';
 import { CheckedRequest, type EndpointRequest, type HeaderReader, type RequestContext } from './request.ts';
 import type { HttpResponse } from './response.ts';
-import { type ParameterNames, parseRoute, type RouteTemplate } from './route.ts';
+import { type ParameterNames, parseRoute, pathOf, type RouteTemplate } from './route.ts';
 
 export type Method = 'GET' | 'HEAD' | 'PUT' | 'POST' | 'PATCH' | 'DELETE';
 
@@ -16,25 +17,6 @@ export type Method = 'GET' | 'HEAD' | 'PUT' | 'POST' | 'PATCH' | 'DELETE';
  * parameters ignored.
  */
 export type Surface = 'canonical' | 'legacy';
-
-/** What an endpoint does to the keys it touches. */
-export type Verb = 'read' | 'list' | 'write' | 'delete' | 'admin';
-
-/**
- * Which keys an endpoint touches and how; `{name}` stands for the route parameter, and a key covers what is
- * below it.
- */
-export interface KeyAccess {
-  readonly verb: Verb;
-  readonly keys: string;
-  /**
-   * A surface of a replaced system: outside local mode it follows `SKERRY_LEGACY_ACCESS` instead of the token.
-   */
-  readonly legacy?: boolean;
-}
-
-/** `open` needs no token anywhere: probes, and links that carry a secret of their own. */
-export type Access = 'open' | KeyAccess;
 
 /** Request headers that an endpoint obeys, for its description. */
 export type RequestHeader =
@@ -96,6 +78,16 @@ export interface EndpointDeclaration<
   readonly route: Route;
   readonly summary: string;
   readonly access: Access;
+  /**
+   * The keys that a request touches where its query or body says which: they are authorised in place of those of `access`, before
+   * anything is done.
+   */
+  touches?(
+    input: CheckedInput<RouteParameters<Route>, z.output<z.ZodObject<Query>>, BodyOf<Body>>,
+    ns: string,
+  ): readonly Touch[];
+  /** What the endpoint says of a thing that does not exist, and so of one that the caller may not see. */
+  missing?(params: RouteParameters<Route>, ns: string): SkerryError;
   /** `canonical` unless said otherwise. */
   readonly surface?: Surface;
   /** Rules for route parameters that are not names; every other parameter must satisfy `nameSchema`. */
@@ -125,8 +117,17 @@ export interface EndpointDeclaration<
   ): HttpResponse | Promise<HttpResponse>;
 }
 
+/** The parts of a request that satisfy the schemas of an endpoint. */
+export interface CheckedInput<Params, Query, Body> {
+  readonly params: Params;
+  readonly query: Query;
+  readonly body: Body;
+}
+
 /** The parts of a request that an endpoint checks, as they were sent. */
 export interface UncheckedInput {
+  /** Absolute, as it was sent. */
+  readonly url: string;
   /** Decoded values of the route parameters. */
   readonly params: Readonly<Record<string, string>>;
   /** Query parameters without `ns`; an array where one was given repeatedly. */
@@ -152,9 +153,10 @@ export interface Endpoint<Services> {
   readonly errors: readonly ErrorKind[];
   readonly showRefusal: ShowRefusal | undefined;
   /**
-   * Checks the input and lets the handler answer.
+   * Checks the input, authorises what the caller asks for, and lets the handler answer.
    *
-   * @throws SkerryError `invalid` naming the field, and whatever the handler throws.
+   * @throws SkerryError `invalid` naming the field, `forbidden` or what the endpoint says of missing things, and whatever the
+   *   handler throws.
    */
   invoke(context: RequestContext, input: UncheckedInput, services: Services): Promise<HttpResponse>;
 }
@@ -201,9 +203,16 @@ export function defineEndpoint<Services>() {
           params: checkInput(params, input.params, 'path parameter') as RouteParameters<Route>,
           query: checkInput(query, input.query, 'query parameter') as z.output<z.ZodObject<Query>>,
         };
+        const { caller, ns } = context;
+        const missing = () => declaration.missing?.(checked.params, ns) ?? nothingAt(pathOf(input.url));
+        const { access, touches } = declaration;
+        if (typeof access === 'object' && touches === undefined) {
+          authorize(caller, ns, [{ verb: access.verb, keys: keysOf(access, checked.params) }], missing);
+        }
         const handle = async () => {
           const given = body && (await readBody(body, input, declaration.maxBodyBytes));
           const request = new CheckedRequest(context, { ...checked, body: given as BodyOf<Body> });
+          authorize(caller, ns, touches?.(request, ns) ?? [], missing);
           return await declaration.handle(request, services);
         };
         return body !== undefined && isRawBody(body)

@@ -1,4 +1,5 @@
 import type { Random } from '../random.ts';
+import type { Caller } from './caller.ts';
 import type { Author, HeaderReader, RequestContext } from './request.ts';
 
 const SANE_REQUEST_ID = /^[0-9A-Za-z._-]{1,128}$/;
@@ -16,7 +17,7 @@ export class IncomingContext implements RequestContext {
   readonly ns: string;
   readonly requestId: string;
   readonly headers: HeaderReader;
-  readonly #actor: string;
+  readonly caller: Caller;
   readonly #url: string;
   readonly #publicUrl: string | undefined;
   readonly #traceparent: string | undefined;
@@ -25,7 +26,7 @@ export class IncomingContext implements RequestContext {
     ns: string;
     requestId: string;
     headers: HeaderReader;
-    actor: string;
+    caller: Caller;
     url: string;
     publicUrl: string | undefined;
     traceparent: string | undefined;
@@ -33,7 +34,7 @@ export class IncomingContext implements RequestContext {
     this.ns = known.ns;
     this.requestId = known.requestId;
     this.headers = known.headers;
-    this.#actor = known.actor;
+    this.caller = known.caller;
     this.#url = known.url;
     this.#publicUrl = known.publicUrl;
     this.#traceparent = known.traceparent;
@@ -41,7 +42,7 @@ export class IncomingContext implements RequestContext {
 
   get author(): Author {
     const traceparent = this.#traceparent ?? this.headers.get('traceparent') ?? '';
-    return { actor: this.#actor, ...(TRACEPARENT.test(traceparent) && { traceparent }) };
+    return { actor: this.caller.maker.actor, ...(TRACEPARENT.test(traceparent) && { traceparent }) };
   }
 
   get baseUrl(): string {
@@ -53,7 +54,7 @@ export class IncomingContext implements RequestContext {
   }
 
   get clientAddress(): string | undefined {
-    return clientAddress(this.headers.get('x-forwarded-for'));
+    return clientAddressOf(this.headers);
   }
 }
 
@@ -67,11 +68,11 @@ function callersBaseUrl(url: string, headers: HeaderReader): string {
 }
 
 /**
- * The last address of the list is the one that the front end itself saw and appended; a caller can write the
- * others.
+ * The caller's IP address, as the front end before the app reports it: the last one of the list is what it saw itself and appended;
+ * a caller can write the others.
  */
-function clientAddress(forwardedFor: string | null): string | undefined {
-  const last = forwardedFor?.split(',').at(-1)?.trim() ?? '';
+export function clientAddressOf(headers: HeaderReader): string | undefined {
+  const last = headers.get('x-forwarded-for')?.split(',').at(-1)?.trim() ?? '';
   const address = /^\[(.+)\](?::\d+)?$/.exec(last)?.[1] ?? last.replace(/^([^:]+):\d+$/, '$1');
   return address === '' ? undefined : address;
 }

@@ -1,5 +1,23 @@
 export { preferredType } from './accept.ts';
+export {
+  type Access,
+  type AccessControl,
+  type Credentials,
+  type KeyAccess,
+  keysOf,
+  type Touch,
+} from './access.ts';
 export { answerRange, type ByteRange, readByteRange } from './byte-range.ts';
+export {
+  type Caller,
+  type CallerOf,
+  type Keys,
+  type Maker,
+  nobody,
+  unrestricted,
+  VERBS,
+  type Verb,
+} from './caller.ts';
 export { checkInput } from './check.ts';
 export {
   createRouteHandlers,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Access } from './access.ts';
 import {
   type Endpoint,
   mayBeMissing,
@@ -136,8 +137,8 @@ function describeOperation<Services>(endpoint: Endpoint<Services>): JsonObject {
       },
     }),
     responses: describeResponses(endpoint),
-    security: access === 'open' || access.legacy === true ? [] : [{ token: [] }],
-    ...(access !== 'open' && { 'x-skerry-access': { verb: access.verb, keys: access.keys } }),
+    security: needsToken(access) ? [{ token: [] }] : [],
+    ...(typeof access === 'object' && { 'x-skerry-access': { verb: access.verb, keys: access.keys } }),
   };
 }
 
@@ -188,14 +189,22 @@ function describeResponse(response: ResponseDeclaration): JsonObject {
   };
 }
 
+function needsToken(access: Access): boolean {
+  return access !== 'open' && (access === 'known' || access.legacy !== true);
+}
+
 /** The errors that the platform itself can answer for an endpoint, and those that the endpoint names. */
 function errorStatuses<Services>(endpoint: Endpoint<Services>): readonly number[] {
   const statuses = new Set<number>([PROBLEM_KINDS.invalid.status, PROBLEM_KINDS.internal.status]);
   if (endpoint.access !== 'open') {
     statuses.add(PROBLEM_KINDS.unavailable.status);
   }
-  if (endpoint.access !== 'open' && endpoint.access.legacy !== true) {
+  if (needsToken(endpoint.access)) {
     statuses.add(PROBLEM_KINDS.unauthorized.status);
+  }
+  if (typeof endpoint.access === 'object') {
+    statuses.add(PROBLEM_KINDS.forbidden.status);
+    statuses.add(PROBLEM_KINDS['not-found'].status);
   }
   if (endpoint.body !== undefined) {
     statuses.add(PROBLEM_KINDS['too-large'].status);

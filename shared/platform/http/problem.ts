@@ -14,6 +14,7 @@ interface ProblemKind {
 export const PROBLEM_KINDS: Readonly<Record<ErrorKind | 'internal', ProblemKind>> = {
   invalid: { status: 400, title: 'The request is not valid' },
   unauthorized: { status: 401, title: 'The request carries no accepted credentials' },
+  forbidden: { status: 403, title: 'The caller may not do this' },
   'not-found': { status: 404, title: 'There is no such thing' },
   'method-not-allowed': { status: 405, title: 'The resource does not know this method' },
   'not-acceptable': { status: 406, title: 'No form that the request accepts is offered' },

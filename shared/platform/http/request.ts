@@ -1,3 +1,5 @@
+import type { Caller } from './caller.ts';
+
 /** The header access that a request needs; the Fetch API's `Headers` has it. */
 export interface HeaderReader {
   /** The value of a header; several values are joined by commas. */
@@ -29,6 +31,7 @@ export interface RequestContext {
   readonly ns: string;
   /** Who asks; goes into the changes that the request makes. */
   readonly author: Author;
+  readonly caller: Caller;
   readonly requestId: string;
   /**
    * Base of absolute links, without a slash at its end: `SKERRY_PUBLIC_URL`, or else what the caller used.
@@ -74,6 +77,10 @@ export class CheckedRequest<Params, Query, Body> implements EndpointRequest<Para
 
   get author(): Author {
     return this.#context.author;
+  }
+
+  get caller(): Caller {
+    return this.#context.caller;
   }
 
   get requestId(): string {

@@ -31,7 +31,12 @@ beforeAll(async () => {
     expiredGraceSeconds: GRACE_SECONDS,
   });
   const app = Object.defineProperty(Object.create(services), 'registry', { value: registry });
-  handlers = createRouteHandlers(endpoints, { services: app, settings, random: services.random });
+  handlers = createRouteHandlers(endpoints, {
+    services: app,
+    access: app.access,
+    settings,
+    random: services.random,
+  });
 });
 
 afterAll(async () => {

@@ -76,7 +76,7 @@ beforeAll(async () => {
     retrySeconds: [60, 600],
   });
   Object.defineProperty(services, 'consents', { value: consents });
-  handlers = createRouteHandlers(endpoints, { services, settings, random });
+  handlers = createRouteHandlers(endpoints, { services, access: services.access, settings, random });
 });
 
 afterAll(async () => {

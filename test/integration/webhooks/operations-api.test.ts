@@ -35,7 +35,12 @@ beforeAll(async () => {
     SKERRY_SECRET_KEYS: testSecretKey.toString('base64'),
   });
   services = composeServices(settings);
-  handlers = createRouteHandlers(endpoints, { services, settings, random: services.random });
+  handlers = createRouteHandlers(endpoints, {
+    services,
+    access: services.access,
+    settings,
+    random: services.random,
+  });
 });
 
 afterAll(async () => {

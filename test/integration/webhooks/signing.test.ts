@@ -44,7 +44,12 @@ function settingsWith(keys: string) {
 }
 
 function handlersOf(of: Services): readonly RouteHandler[] {
-  return createRouteHandlers(endpoints, { services: of, settings: of.settings, random: of.random });
+  return createRouteHandlers(endpoints, {
+    services: of,
+    access: of.access,
+    settings: of.settings,
+    random: of.random,
+  });
 }
 
 async function call(method: string, path: string, body?: unknown, from = handlers) {

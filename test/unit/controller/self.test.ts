@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { selfEndpoints } from '../../../functions/http/controller/self.ts';
 import type { ReadinessReport } from '../../../shared/platform/readiness.ts';
-import { caller, LOCAL } from '../platform/http/call.ts';
+import { caller } from '../platform/http/call.ts';
 
 const NOW = Date.parse('2026-03-04T05:06:07.890Z');
 const JSON_TYPE = 'application/json';
@@ -27,7 +27,7 @@ async function get(
   check = () => Promise.resolve(report('ready', 'ready')),
 ) {
   const services = { readiness: { check }, clock: { now: () => NOW } };
-  const call = caller(selfEndpoints, LOCAL, services);
+  const call = caller(selfEndpoints, { services });
   const headers = accept === undefined ? {} : { accept };
   const answer = await call(`api/v1/self/${path.split('?')[0]}`, `/api/v1/self/${path}`, { headers });
   return { status: answer.status, type: answer.headers['Content-Type'], text: answer.text };

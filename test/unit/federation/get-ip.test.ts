@@ -19,6 +19,7 @@ async function getIp(forwardedFor?: string) {
   const app = services();
   const handlers = createRouteHandlers(gossipEndpoints, {
     services: app,
+    access: app.access,
     settings: app.settings,
     random: app.random,
   });

@@ -1,8 +1,9 @@
 import {
+  type AccessControl,
   type CompleteResponse,
   createRouteHandlers,
-  type DispatchOptions,
   type Endpoint,
+  unrestricted,
 } from '../../../../shared/platform/http/index.ts';
 import { systemRandom } from '../../../../shared/platform/random.ts';
 
@@ -19,16 +20,27 @@ export interface Answer {
   readonly logged: readonly unknown[];
 }
 
-export const LOCAL: DispatchOptions<object>['settings'] = {
-  SKERRY_LOCAL: true,
-  SKERRY_TOKEN: undefined,
-  SKERRY_LEGACY_ACCESS: 'off',
-  SKERRY_PUBLIC_URL: undefined,
+/** Lets everybody do everything. */
+export const OPEN: AccessControl = {
+  isOffered: () => true,
+  admit: async () => unrestricted('local'),
 };
 
 /** Sends calls to endpoints without a host: `call(route, path, …)` plays the function that serves the route. */
-export function caller(endpoints: readonly Endpoint<object>[], settings = LOCAL, services: object = {}) {
-  const handlers = createRouteHandlers(endpoints, { services, settings, random: systemRandom });
+export function caller(
+  endpoints: readonly Endpoint<object>[],
+  {
+    access = OPEN,
+    publicUrl,
+    services = {},
+  }: { access?: AccessControl; publicUrl?: string; services?: object } = {},
+) {
+  const handlers = createRouteHandlers(endpoints, {
+    services,
+    access,
+    settings: { SKERRY_PUBLIC_URL: publicUrl },
+    random: systemRandom,
+  });
   return async (
     route: string,
     path: string,

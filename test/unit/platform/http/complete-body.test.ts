@@ -8,7 +8,7 @@ import {
 } from '../../../../shared/platform/http/index.ts';
 import { MemoryGate } from '../../../../shared/platform/memory-gate.ts';
 import { systemRandom } from '../../../../shared/platform/random.ts';
-import { caller, LOCAL, problemOf } from './call.ts';
+import { caller, OPEN, problemOf } from './call.ts';
 
 /** How often a body was begun, and ended. */
 const seen = { made: 0, ended: 0 };
@@ -49,7 +49,12 @@ const getBody = defineEndpoint<object>()({
 });
 
 async function call(name: string, method = 'GET', headers: Record<string, string> = {}) {
-  const [handler] = createRouteHandlers([getBody], { services: {}, settings: LOCAL, random: systemRandom });
+  const [handler] = createRouteHandlers([getBody], {
+    services: {},
+    access: OPEN,
+    settings: { SKERRY_PUBLIC_URL: undefined },
+    random: systemRandom,
+  });
   const logged: unknown[] = [];
   const request = new Request(`http://skerry.test/bodies/${name}`, { method, headers });
   const response = await handler?.handle(request, {

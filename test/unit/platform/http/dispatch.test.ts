@@ -1,7 +1,10 @@
+import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { type AccessSettings, createAccessControl } from '../../../../shared/access/index.ts';
 import { conflict, unavailable, unprocessable } from '../../../../shared/platform/errors.ts';
 import {
+  type AccessControl,
   defineEndpoint,
   flag,
   json,
@@ -10,7 +13,7 @@ import {
   paging,
   text,
 } from '../../../../shared/platform/http/index.ts';
-import { caller, LOCAL, problemOf } from './call.ts';
+import { caller, problemOf } from './call.ts';
 
 const endpoint = defineEndpoint<object>();
 
@@ -149,7 +152,7 @@ describe('what a handler is given', () => {
   });
 
   it('holds the public base URL where the settings name one', async () => {
-    const settled = caller(endpoints, { ...LOCAL, SKERRY_PUBLIC_URL: 'https://public.example/' });
+    const settled = caller(endpoints, { publicUrl: 'https://public.example/' });
     const { text: body } = await settled('things/{name}', '/things/dm', {
       headers: { 'x-forwarded-host': 'other.example' },
     });
@@ -333,8 +336,15 @@ describe('legacy surfaces', () => {
 
 describe('access outside local mode', () => {
   const TOKEN = 'a-token-of-some-length';
-  const closed = { ...LOCAL, SKERRY_LOCAL: false };
-  const locked = caller(endpoints, { ...closed, SKERRY_TOKEN: TOKEN });
+  const closed = {
+    SKERRY_LOCAL: false,
+    SKERRY_AUTH: 'auto',
+    SKERRY_LEGACY_ACCESS: 'off',
+    SKERRY_BOOTSTRAP_TOKEN_SHA256: createHash('sha256').update(TOKEN).digest('hex'),
+  } as const;
+  const callerUnder = (settings: AccessSettings) =>
+    caller(endpoints, { access: createAccessControl(settings) });
+  const locked = callerUnder(closed);
   const get = (authorization?: string, send = locked) =>
     send('things/{name}', '/things/dm', authorization ? { headers: { authorization } } : {});
 
@@ -346,18 +356,41 @@ describe('access outside local mode', () => {
     expect((await get(`Bearer ${TOKEN}x`)).status).toBe(401);
     expect((await get('Bearer')).status).toBe(401);
     const admitted = await get(`bearer ${TOKEN}`);
-    expect(JSON.parse(admitted.text)).toMatchObject({ author: { actor: 'token' } });
+    expect(JSON.parse(admitted.text)).toMatchObject({ author: { actor: 'token:bootstrap' } });
   });
 
   it('is refused to everyone while no token is set', async () => {
-    expect((await get('Bearer undefined', caller(endpoints, closed))).status).toBe(401);
-    expect((await get('Bearer ', caller(endpoints, closed))).status).toBe(401);
+    const shut = callerUnder({ ...closed, SKERRY_BOOTSTRAP_TOKEN_SHA256: undefined });
+    expect((await get('Bearer undefined', shut)).status).toBe(401);
+    expect((await get('Bearer ', shut)).status).toBe(401);
   });
 
   it('covers methods that a route does not have', async () => {
     for (const method of ['OPTIONS', 'DELETE']) {
       expect((await locked('things/{name}', '/things/dm', { method })).status).toBe(401);
     }
+  });
+
+  it('says of what a caller may not see just what it says of what is not there', async () => {
+    const readsOnlyDm: AccessControl = {
+      isOffered: () => true,
+      admit: async () => ({
+        maker: { actor: 'token:tok_1' },
+        may: (verb, _, keys) => verb === 'read' && keys === '/thing/dm',
+      }),
+    };
+    const call = caller(endpoints, { access: readsOnlyDm });
+    const body = '{"size":1}';
+    expect((await call('things/{name}', '/things/dm')).status).toBe(200);
+    const forbidden = await call('things/{name}', '/things/dm', { method: 'PUT', body });
+    expect(forbidden.status).toBe(403);
+    expect(problemOf(forbidden).detail).toBe(
+      'The caller may not write /thing/dm in the namespace "default".',
+    );
+    const unseen = await call('things/{name}', '/things/other', { method: 'PUT', body });
+    const unknown = await call('{*path}', '/things/other', { method: 'PUT', body });
+    expect({ ...problemOf(unseen), requestId: '' }).toEqual({ ...problemOf(unknown), requestId: '' });
+    expect((await call('things/{name}', '/things/other')).status).toBe(404);
   });
 
   it('is free for probes', async () => {
@@ -370,7 +403,7 @@ describe('access outside local mode', () => {
     const missing = await locked('{*path}', '/legacy/dm', { method: 'PUT', body });
     expect(hidden.status).toBe(404);
     expect({ ...problemOf(hidden), requestId: '' }).toEqual({ ...problemOf(missing), requestId: '' });
-    const open = caller(endpoints, { ...closed, SKERRY_LEGACY_ACCESS: 'open' });
+    const open = callerUnder({ ...closed, SKERRY_LEGACY_ACCESS: 'open' });
     expect((await open('legacy/{name}', '/legacy/dm', { method: 'PUT', body })).status).toBe(200);
   });
 });

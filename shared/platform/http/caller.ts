@@ -1,0 +1,36 @@
+/** What is done to keys. `reveal` shows secret values in clear; nothing but a role that names it allows it. */
+export const VERBS = ['read', 'list', 'watch', 'write', 'delete', 'admin', 'reveal'] as const;
+export type Verb = (typeof VERBS)[number];
+
+/**
+ * The keys that something is done to, all of which have to be allowed: `/app/dm` is that key and what is below it, by whole
+ * segments; `/app/` is what is below; `beginWith` takes every key that begins with a text, also in the midst of a segment.
+ */
+export type Keys = string | { readonly beginWith: string };
+
+/** Who had something made that goes on without them, such as a subscription: enough to ask later what they may then do. */
+export interface Maker {
+  /** As changes record it: `token:tok_…`, `user:OID`, `app:APPID`, `bus:SOURCE`, `address:IP`, `local`. */
+  readonly actor: string;
+  /** The roles that they had by claims, as `NAME` or `NAME:SERVICE`; what a token may do is looked up. */
+  readonly roles?: readonly string[];
+}
+
+/** Who asks, and what they may do. */
+export interface Caller {
+  readonly maker: Maker;
+  may(verb: Verb, ns: string, keys: Keys): boolean;
+}
+
+/** May do everything, such as whoever reaches the loopback interface of a laptop. */
+export function unrestricted(actor: string): Caller {
+  return { maker: { actor }, may: () => true };
+}
+
+/** What somebody may do now who had something made before; nothing, where they are not known any more. */
+export type CallerOf = (maker: Maker) => Promise<Caller>;
+
+/** May do nothing. */
+export function nobody(actor: string): Caller {
+  return { maker: { actor }, may: () => false };
+}

@@ -1,5 +1,7 @@
-import { CosmosClient, type Database } from '@azure/cosmos';
-import { signWithKey } from './cosmos-signature.ts';
+import { CosmosClient, type CosmosClientOptions, type Database } from '@azure/cosmos';
+import type { Connection } from './connection.ts';
+import { signWithKey, signWithToken } from './cosmos-signature.ts';
+import { azureCredential } from './identity.ts';
 import { COSMOS_DATABASE } from './topology.ts';
 
 const REQUEST_TIMEOUT_MILLISECONDS = 5_000;
@@ -12,13 +14,11 @@ const MAX_THROTTLED_WAIT_SECONDS = 3;
  * agent is passed: the SDK allows plain http, which the emulators speak, only through its own, which keeps
  * connections alive anyway.
  *
- * @throws Error unless the connection string has an endpoint and a key.
+ * @throws Error for a connection string without an endpoint or a key.
  */
-export function openDatabase(connectionString: string): Database {
-  const { endpoint, key } = parseConnectionString(connectionString);
+export function openDatabase(connection: Connection): Database {
   const client = new CosmosClient({
-    endpoint,
-    tokenProvider: signWithKey(key),
+    ...accessOf(connection),
     userAgentSuffix: 'skerry',
     connectionPolicy: {
       requestTimeout: REQUEST_TIMEOUT_MILLISECONDS,
@@ -26,6 +26,14 @@ export function openDatabase(connectionString: string): Database {
     },
   });
   return client.database(COSMOS_DATABASE);
+}
+
+function accessOf(connection: Connection): Pick<CosmosClientOptions, 'endpoint' | 'tokenProvider'> {
+  if (typeof connection === 'string') {
+    const { endpoint, key } = parseConnectionString(connection);
+    return { endpoint, tokenProvider: signWithKey(key) };
+  }
+  return { endpoint: connection.endpoint, tokenProvider: signWithToken(azureCredential(connection)) };
 }
 
 function parseConnectionString(text: string): { endpoint: string; key: string } {

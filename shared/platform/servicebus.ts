@@ -1,5 +1,7 @@
 import type { ServiceBusClient, ServiceBusMessage, ServiceBusSender } from '@azure/service-bus';
+import type { Connection } from './connection.ts';
 import { unavailable } from './errors.ts';
+import { azureCredential } from './identity.ts';
 
 /** The SDK alone would wait for a minute, several times over. */
 const SEND_TIMEOUT_MILLISECONDS = 20_000;
@@ -9,16 +11,19 @@ const SEND_TIMEOUT_MILLISECONDS = 20_000;
  * it, and it connects at the first use. Its own default is to wait 30 s before a retry, which leaves a link
  * dead for that long after the service was away for a moment.
  */
-export async function connectServiceBus(connectionString: string): Promise<ServiceBusClient> {
+export async function connectServiceBus(connection: Connection): Promise<ServiceBusClient> {
   const { RetryMode, ServiceBusClient } = await import('@azure/service-bus');
-  return new ServiceBusClient(connectionString, {
+  const options = {
     retryOptions: {
       mode: RetryMode.Exponential,
       maxRetries: 4,
       retryDelayInMs: 200,
       maxRetryDelayInMs: 2_000,
     },
-  });
+  };
+  return typeof connection === 'string'
+    ? new ServiceBusClient(connection, options)
+    : new ServiceBusClient(connection.endpoint, azureCredential(connection), options);
 }
 
 /** What the SDK calls a service that is out of reach or does not answer, where it does not say itself that a retry may help. */

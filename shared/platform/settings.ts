@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { connectionSchema, gatherConnections } from './connection.ts';
 import { originCredentialsSchema } from './origin-credentials.ts';
 import { CONNECTIONS } from './topology.ts';
 
@@ -17,9 +18,9 @@ const secondsList = (fallback: string) =>
     .transform((text) => text.split(',').map(Number));
 
 const settingsSchema = z.object({
-  [CONNECTIONS.cosmos]: z.string().min(1),
-  [CONNECTIONS.serviceBus]: z.string().min(1),
-  [CONNECTIONS.blob]: z.string().min(1),
+  [CONNECTIONS.cosmos]: connectionSchema('cosmos'),
+  [CONNECTIONS.serviceBus]: connectionSchema('serviceBus'),
+  [CONNECTIONS.blob]: connectionSchema('blob'),
   /** Set by `npm start` alone: the rules of a laptop, where nobody but its user gets in. */
   SKERRY_LOCAL: flag,
   /** Whether callers have to say who they are: `auto` is everywhere but locally. */
@@ -99,7 +100,7 @@ export type Settings = z.output<typeof settingsSchema>;
  * @throws Error that names each setting that is missing or malformed, so that the app fails at start and not at the first request.
  */
 export function readSettings(environment: Readonly<Record<string, string | undefined>>): Settings {
-  const parsed = settingsSchema.safeParse(environment);
+  const parsed = settingsSchema.safeParse({ ...environment, ...gatherConnections(environment) });
   if (!parsed.success) {
     const faults = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
     throw new Error(`Settings are missing or malformed:\n  ${faults.join('\n  ')}`);

@@ -101,3 +101,17 @@ export const CONNECTIONS = {
   serviceBus: 'SKERRY_SERVICEBUS',
   blob: 'SKERRY_BLOB',
 } as const;
+
+/** What stands behind `NAME__` where a connection is an endpoint, which the identity of the app may use; the host's triggers read the same. */
+export const CONNECTION_ENDPOINTS = {
+  cosmos: 'accountEndpoint',
+  serviceBus: 'fullyQualifiedNamespace',
+  blob: 'blobServiceUri',
+} as const satisfies Record<keyof typeof CONNECTIONS, string>;
+
+/** What stands behind `NAME__` besides, and the one kind of credential. */
+export const IDENTITY_SETTINGS = {
+  credential: 'credential',
+  clientId: 'clientId',
+  managedIdentity: 'managedidentity',
+} as const;

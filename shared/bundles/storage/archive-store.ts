@@ -84,7 +84,8 @@ export class ArchiveStore {
     blob: string,
     { fileName }: { readonly fileName: string },
   ): Promise<string> {
-    return await signBlobUrl(await this.#client(ns, name, blob, 'zip'), {
+    const service = await this.#options.blob();
+    return await signBlobUrl(service, await this.#client(ns, name, blob, 'zip'), {
       permissions: { read: true },
       expiresAt: this.#options.clock.now() + 1000 * LINK_SECONDS,
       fileName,

@@ -166,7 +166,8 @@ export class DraftStore {
    */
   async uploadUrl(draft: DraftAddress, expiresAt: number): Promise<string> {
     const blob = (await this.#container()).getBlobClient(nameOf(draft, ARCHIVE));
-    return await signBlobUrl(blob, { permissions: { create: true, write: true }, expiresAt });
+    const permissions = { create: true, write: true };
+    return await signBlobUrl(await this.#blob(), blob, { permissions, expiresAt });
   }
 
   /**

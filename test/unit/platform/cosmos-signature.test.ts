@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { CosmosClient, type CosmosClientOptions, type Plugin } from '@azure/cosmos';
 import { expect, it, vi } from 'vitest';
-import { signWithKey } from '../../../shared/platform/cosmos-signature.ts';
+import { signWithKey, signWithToken } from '../../../shared/platform/cosmos-signature.ts';
 
 /** What a client asks for, by how it is authorized; nothing is sent. */
 async function authorizations(access: Partial<CosmosClientOptions>): Promise<unknown[]> {
@@ -27,5 +27,37 @@ it('signs as the SDK does with the key itself', async () => {
   expect(own.length).toBeGreaterThan(6);
   expect(own.every((value) => typeof value === 'string')).toBe(true);
   expect(await authorizations({ tokenProvider: signWithKey(key) })).toEqual(own);
+  vi.useRealTimers();
+});
+
+it('sends tokens of an identity, and has a new one before the old one ends', async () => {
+  vi.useFakeTimers({ now: 0, toFake: ['Date'] });
+  let given = 0;
+  let isAway = false;
+  const sign = signWithToken({
+    async getToken() {
+      if (isAway) throw new Error('away');
+      given += 1;
+      return { token: `t${given}`, expiresOnTimestamp: Date.now() + 3_600_000 };
+    },
+  });
+  const options = { endpoint: 'http://127.0.0.1:9', tokenProvider: sign };
+  const [header] = await authorizations(options);
+  expect(decodeURIComponent(String(header))).toBe('type=aad&ver=1.0&sig=t1');
+  const ask = async () => /sig=(.*)/.exec(await sign(undefined as never))?.[1];
+  expect(await Promise.all([ask(), ask()])).toEqual(['t1', 't1']);
+
+  // It is replaced while requests go on with it, for as long as that takes.
+  isAway = true;
+  vi.setSystemTime(3_400_000);
+  expect([await ask(), await ask()]).toEqual(['t1', 't1']);
+  vi.setSystemTime(3_590_000);
+  await expect(ask()).rejects.toThrow('away');
+  isAway = false;
+  expect(await ask()).toBe('t2');
+  vi.setSystemTime(3_590_000 + 3_400_000);
+  expect(await ask()).toBe('t2');
+  await vi.waitFor(async () => expect(await ask()).toBe('t3'));
+  expect(given).toBe(3);
   vi.useRealTimers();
 });

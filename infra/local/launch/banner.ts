@@ -11,6 +11,8 @@ export interface BannerFacts extends Servers {
   readonly dataFolder: { readonly path: string; readonly temporary: boolean };
   /** What the app was started with. */
   readonly environment: NodeJS.ProcessEnv;
+  /** Shown here and nowhere else. */
+  readonly bootstrapToken: string | undefined;
 }
 
 /** What whoever started the embedded cloud wants to know; the last line is the one that scripts wait for. */
@@ -18,7 +20,7 @@ export function banner(facts: BannerFacts): string {
   const { url, pid, dataFolder } = facts;
   const rows: [name: string, value: string][] = [
     ['API', url],
-    ['', isOpen(facts) ? 'open on loopback: no token is asked for' : 'closed: asks for a token'],
+    ['', describeAccess(facts)],
     ['', `webhooks may ${webhooksMayCallLoopback(facts) ? '' : 'not '}call loopback`],
     ...SERVERS.map((server) => connectionRow(server, facts)),
     ...Object.entries(facts.faultUrls).flatMap(([server, url]): [string, string][] =>
@@ -44,6 +46,15 @@ export function banner(facts: BannerFacts): string {
   ].join('\n');
 }
 
+function describeAccess(facts: BannerFacts): string {
+  if (isOpen(facts)) return 'open on loopback: no token is asked for (--auth asks for one)';
+  const { bootstrapToken, environment } = facts;
+  if (bootstrapToken !== undefined) return 'closed: asks for a token, such as the one below';
+  return environment.SKERRY_BOOTSTRAP_TOKEN_SHA256
+    ? 'closed: asks for a token, such as the one of SKERRY_BOOTSTRAP_TOKEN_SHA256'
+    : 'closed: asks for a token';
+}
+
 function isOpen({ environment }: BannerFacts): boolean {
   return isSet(environment.SKERRY_LOCAL) && environment.SKERRY_AUTH !== 'on';
 }
@@ -62,10 +73,12 @@ function connectionRow(server: ServerName, { connections, options }: BannerFacts
 }
 
 function tryNext(facts: BannerFacts): string[] {
-  const { url } = facts;
+  const { url, bootstrapToken } = facts;
   const json = "-H 'content-type: application/json'";
   const token = isOpen(facts) ? '' : ' -H "authorization: Bearer $SKERRY_TOKEN"';
   return [
+    // For as long as this runs: the next one has another.
+    ...(bootstrapToken === undefined ? [] : [`export SKERRY_TOKEN=${bootstrapToken}`]),
     `curl -X PUT ${url}/api/v1/apps/demo${token} ${json} -d '{"config":{"greeting":"hello"}}'`,
     `curl ${url}/api/v1/apps/demo${token}`,
     `curl ${url}/api/v1/health/ready`,

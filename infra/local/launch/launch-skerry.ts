@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { appEnvironment } from './app-settings.ts';
+import { newBootstrapToken } from './bootstrap-token.ts';
 import { startChildProgram } from './child-program.ts';
 import type { DataFolder } from './data-folder.ts';
 import { LaunchError } from './launch-error.ts';
@@ -21,6 +22,8 @@ export interface LaunchedSkerry extends Servers {
   readonly dataFolder: DataFolder;
   /** What the app was started with. */
   readonly environment: NodeJS.ProcessEnv;
+  /** May do everything, for as long as this runs; only where one was made. */
+  readonly bootstrapToken: string | undefined;
 }
 
 /**
@@ -39,8 +42,12 @@ export async function launchSkerry(options: LaunchOptions, teardown: Teardown): 
   if (teardown.begun) {
     throw new LaunchError('Stopped before the functions were started.');
   }
+  // Whoever knows a token of their own goes on with it.
+  const made = options.auth && !process.env.SKERRY_BOOTSTRAP_TOKEN_SHA256 ? newBootstrapToken() : undefined;
   const environment = {
     ...appEnvironment(process.env, servers.connections, await secretKeyOf(dataFolder.path)),
+    ...(options.auth && { SKERRY_AUTH: 'on' }),
+    ...(made !== undefined && { SKERRY_BOOTSTRAP_TOKEN_SHA256: made.sha256 }),
     SKERRY_HOST_STATE: path.join(dataFolder.path, 'host'),
   };
   const host = startHost(options, dataFolder, environment);
@@ -48,7 +55,13 @@ export async function launchSkerry(options: LaunchOptions, teardown: Teardown): 
   const url = await host.ready;
   const probe = options.servers.size === SERVERS.length ? '/api/v1/health/ready' : '/api/v1/health/live';
   await waitUntilAnswering(new URL(probe, url));
-  return { ...servers, url: new URL(url).origin, dataFolder, environment };
+  return {
+    ...servers,
+    url: new URL(url).origin,
+    dataFolder,
+    environment,
+    bootstrapToken: made?.token,
+  };
 }
 
 /** What the functions host is going to listen at, whoever it is. */

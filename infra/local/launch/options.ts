@@ -34,11 +34,13 @@ export interface LaunchOptions extends ServerOptions {
   readonly workers: number | undefined;
   /** Lets the host spring the traps of Azure that it is otherwise kind about. */
   readonly strict: boolean;
+  /** Callers have to say who they are, as in Azure. */
+  readonly auth: boolean;
   readonly build: boolean;
 }
 
 /** `npm run start:func`: the same, but Core Tools run the functions. */
-export type FuncOptions = Omit<LaunchOptions, 'workers' | 'strict'>;
+export type FuncOptions = Omit<LaunchOptions, 'workers' | 'strict' | 'auth'>;
 
 /** A command line that cannot be understood; the message says which flag and what it takes. */
 export class UsageError extends Error {
@@ -88,6 +90,7 @@ const SERVER_USAGE = `  --cosmos-port N      port of the Cosmos DB emulator (808
 export const START_USAGE = `Starts Skerry with everything it needs: npm start -- [flags]
 
   --port N             port of the API (7071)
+  --auth               let in only callers with a token, as in Azure; prints one that may do everything
 ${SERVER_USAGE}
   --without SERVER     leave out cosmos, servicebus or blob, to see what fails without it (repeat, or separate by commas)
   --workers N          run the functions in so many processes (1)
@@ -126,6 +129,7 @@ export function parseLaunchOptions(commandLine: readonly string[]): LaunchOption
     without: { type: 'string', multiple: true },
     workers: { type: 'string' },
     strict: { type: 'boolean' },
+    auth: { type: 'boolean' },
     'no-build': { type: 'boolean' },
   });
   if (values.help === true) return 'help';
@@ -139,6 +143,7 @@ export function parseLaunchOptions(commandLine: readonly string[]): LaunchOption
     workers:
       workers === undefined ? undefined : wholeNumber(workers, '--workers', 'processes', 1, MOST_WORKERS),
     strict: values.strict === true,
+    auth: values.auth === true,
     build: values['no-build'] !== true,
   };
 }

@@ -22,6 +22,7 @@ describe('the flags of npm start', () => {
       serviceBusConfig: undefined,
       workers: undefined,
       strict: false,
+      auth: false,
       build: true,
     });
   });
@@ -64,6 +65,7 @@ describe('the flags of npm start', () => {
       '--workers',
       '2',
       '--strict',
+      '--auth',
       '--partitions',
       '4',
       '--stale',
@@ -75,6 +77,7 @@ describe('the flags of npm start', () => {
     expect(parseLaunchOptions(flags)).toMatchObject({
       workers: 2,
       strict: true,
+      auth: true,
       partitions: 4,
       staleMs: 50,
       controlPlane: false,

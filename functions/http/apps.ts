@@ -49,7 +49,7 @@ const listApps = endpoint({
   method: 'GET',
   route: 'api/v1/apps',
   summary: 'The applications of a namespace, by name',
-  access: { verb: 'list', keys: '/app' },
+  access: { verb: 'list', keys: '/app/' },
   query: paging,
   requestHeaders: ['If-None-Match', 'Cache-Control'],
   responses: {
@@ -74,6 +74,7 @@ const getApp = endpoint({
   route: 'api/v1/apps/{name}',
   summary: 'One application',
   access: { verb: 'read', keys: '/app/{name}' },
+  missing: ({ name }, ns) => unknownApplication(ns, name),
   requestHeaders: ['If-None-Match'],
   responses: {
     200: {
@@ -135,6 +136,7 @@ const deleteApp = endpoint({
   route: 'api/v1/apps/{name}',
   summary: 'Removes an application',
   access: { verb: 'delete', keys: '/app/{name}' },
+  missing: ({ name }, ns) => unknownApplication(ns, name),
   requestHeaders: ['If-Match'],
   responses: { 204: { description: 'The application is gone.', headers: ['X-Skerry-Revision'] } },
   errors: ['not-found'],

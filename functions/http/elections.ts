@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { isNotLed } from '../../shared/elections/index.ts';
+import { isNotLed, leadsNoMore } from '../../shared/elections/index.ts';
 import { json, nameSchema, noContent, wholeNumber } from '../../shared/platform/http/index.ts';
 import { endpoint } from './endpoint.ts';
 import { MAX_WAIT_SECONDS, ttlSchema } from './time-limits.ts';
@@ -49,6 +49,7 @@ const renew = endpoint({
   route: 'api/v1/elections/{name}/renew',
   summary: 'Keeps the leadership; 404 when the token leads no more',
   access: { verb: 'write', keys: '/election/{name}' },
+  missing: ({ name }) => leadsNoMore({ name }),
   body: z.strictObject({ token: tokenSchema }),
   responses: { 200: { description: 'The candidate leads on.', body: leadershipSchema } },
   errors: ['not-found'],
@@ -63,6 +64,7 @@ const resign = endpoint({
   route: 'api/v1/elections/{name}',
   summary: 'Gives the leadership up; 404 when the token leads no more',
   access: { verb: 'delete', keys: '/election/{name}' },
+  missing: ({ name }) => leadsNoMore({ name }),
   query: { token: wholeNumber({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }) },
   responses: { 204: { description: 'Nobody leads, or another candidate does already.' } },
   errors: ['not-found'],
@@ -78,6 +80,7 @@ const getLeader = endpoint({
   route: 'api/v1/elections/{name}',
   summary: 'Who leads',
   access: { verb: 'read', keys: '/election/{name}' },
+  missing: ({ name }, ns) => isNotLed({ ns, name }),
   responses: { 200: { description: 'The leader.', body: leadershipSchema } },
   errors: ['not-found'],
   async handle({ ns, params }, { elections }) {

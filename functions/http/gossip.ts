@@ -3,15 +3,16 @@ import { z } from 'zod';
 import {
   announcementSchema,
   fromGossipList,
+  type GossipEntry,
   gossipListSchema,
   toGossipList,
 } from '../../shared/federation/index.ts';
 import { invalid } from '../../shared/platform/errors.ts';
-import { json, type KeyAccess, text } from '../../shared/platform/http/index.ts';
+import { json, type KeyAccess, type Touch, text } from '../../shared/platform/http/index.ts';
 import { endpoint } from './endpoint.ts';
 
-const READ: KeyAccess = { verb: 'list', keys: '/reg', legacy: true };
-const WRITE: KeyAccess = { verb: 'write', keys: '/reg', legacy: true };
+const READ: KeyAccess = { verb: 'list', keys: '/reg/', legacy: true };
+const WRITE: KeyAccess = { verb: 'write', keys: '/reg/', legacy: true };
 
 const list = endpoint({
   name: 'listGossipEntries',
@@ -39,6 +40,7 @@ const registrations = (
     route,
     summary: 'Adds a node, or raises its last_update',
     access: WRITE,
+    touches: ({ body }) => [writes(body)],
     surface: 'legacy',
     body: announcementSchema,
     responses: {
@@ -61,6 +63,7 @@ const registerAll = endpoint({
   route: 'registry/register_all',
   summary: 'Merges the list of another registry into this one',
   access: WRITE,
+  touches: ({ body }) => fromGossipList(body).map(writes),
   surface: 'legacy',
   body: gossipListSchema,
   responses: {
@@ -103,3 +106,7 @@ const callersAddress = endpoint({
 
 /** The surface of the gossip registry that Skerry replaces, so that its nodes work unchanged. */
 export const gossipEndpoints = [list, ...registrations, registerAll, callersAddress];
+
+function writes({ address }: GossipEntry): Touch {
+  return { verb: 'write', keys: `/reg/${address}` };
+}

@@ -1,7 +1,14 @@
 import { z } from 'zod';
 import { SkerryError } from '../../shared/platform/errors.ts';
-import { json, preferredType, wholeNumber } from '../../shared/platform/http/index.ts';
-import { GRAPH_KINDS, type Graph, MAX_GRAPH_NODES, toDot, toMermaid } from '../../shared/search/index.ts';
+import { json, preferredType, type Touch, wholeNumber } from '../../shared/platform/http/index.ts';
+import {
+  GRAPH_KINDS,
+  type Graph,
+  MAX_GRAPH_NODES,
+  toDot,
+  toMermaid,
+  unknownNode,
+} from '../../shared/search/index.ts';
 import { endpoint } from './endpoint.ts';
 
 const MAX_DEPTH = 100;
@@ -44,6 +51,8 @@ const getGraph = endpoint({
   route: 'api/v1/graph/{kind}/{*id}',
   summary: 'What something consists of and depends on, or what depends on it',
   access: { verb: 'list', keys: '/' },
+  touches: ({ params, query }) => touchesOf(params.kind, params.id, query.direction),
+  missing: ({ kind, id }) => unknownNode(kind, id),
   params: {
     kind: z.enum(GRAPH_KINDS),
     id: z.string().min(1).max(300).describe('`ENVIRONMENT/ID` for resources and groups.'),
@@ -93,3 +102,14 @@ const getGraph = endpoint({
 });
 
 export const graphEndpoints = [getGraph];
+
+/** Nothing depends on what is in another environment; templates depend on each other, and environments are made from them. */
+function touchesOf(kind: string, id: string, direction: 'dependencies' | 'dependents'): Touch[] {
+  const templates: Touch = { verb: 'list', keys: '/tpl/' };
+  if (kind === 'template') {
+    return direction === 'dependencies' ? [templates] : [templates, { verb: 'list', keys: '/env/' }];
+  }
+  const [environment = ''] = id.split('/');
+  const own: Touch = { verb: 'list', keys: `/env/${environment}` };
+  return direction === 'dependencies' ? [own, templates] : [own];
+}

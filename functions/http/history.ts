@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { restore } from '../../shared/history/index.ts';
+import { noRetention, restore } from '../../shared/history/index.ts';
 import { checkPublicKey, scopeOfPrefix } from '../../shared/keyspace/index.ts';
 import { invalid } from '../../shared/platform/errors.ts';
 import {
@@ -76,7 +76,7 @@ const compactStore = endpoint({
   method: 'POST',
   route: 'api/v1/kv-compact/{store}',
   summary: 'Cuts off the history of a store',
-  access: { verb: 'admin', keys: '/kv/{store}' },
+  access: { verb: 'admin', keys: '/kv/{store}/' },
   body: z.strictObject({
     revision: z.int().min(1).describe('Changes up to and including this one go, but never the newest.'),
   }),
@@ -109,7 +109,7 @@ const getRetention = endpoint({
   method: 'GET',
   route: retentionRoute,
   summary: 'How much history a scope keeps: `app`, `kv/STORE`, `srv/SERVICE`…',
-  access: { verb: 'read', keys: '/{scope}' },
+  access: { verb: 'read', keys: '/{scope}/' },
   params: { scope: pathSchema },
   requestHeaders: ['If-None-Match'],
   responses: {
@@ -127,7 +127,7 @@ const putRetention = endpoint({
   method: 'PUT',
   route: retentionRoute,
   summary: 'Says how much history a scope keeps, whatever the settings say',
-  access: { verb: 'admin', keys: '/{scope}' },
+  access: { verb: 'admin', keys: '/{scope}/' },
   params: { scope: pathSchema },
   body: policySchema,
   requestHeaders: ['If-Match', 'If-None-Match'],
@@ -146,7 +146,8 @@ const deleteRetention = endpoint({
   method: 'DELETE',
   route: retentionRoute,
   summary: 'Lets the settings say how much history a scope keeps',
-  access: { verb: 'admin', keys: '/{scope}' },
+  access: { verb: 'admin', keys: '/{scope}/' },
+  missing: ({ scope }, ns) => noRetention(ns, scope),
   params: { scope: pathSchema },
   requestHeaders: ['If-Match'],
   responses: { 204: { description: 'The settings decide.', headers: ['X-Skerry-Revision'] } },
@@ -163,6 +164,7 @@ const restoreKeys = endpoint({
   route: 'api/v1/restore',
   summary: 'Writes values of the past again; keys that did not exist then stay as they are',
   access: { verb: 'write', keys: '/' },
+  touches: ({ body }) => [{ verb: 'write', keys: wholeKey(body.key) }],
   body: z.strictObject({
     key: z.string().min(1).describe('A whole key, such as `/kv/STORE/KEY` or `/app/NAME`.'),
     revision: z.int().min(1).describe('Of the scope of the key.'),
@@ -183,8 +185,8 @@ const restoreKeys = endpoint({
   },
   errors: ['unprocessable', 'compacted'],
   async handle({ ns, body, author }, { records, clock }) {
-    const key = body.key.startsWith('/') ? body.key : `/${body.key}`;
-    const restoration = await restore({ records, clock }, ns, { ...body, key }, author);
+    const request = { ...body, key: wholeKey(body.key) };
+    const restoration = await restore({ records, clock }, ns, request, author);
     return json(200, restoration, { revision: restoration.revision });
   },
 });
@@ -200,6 +202,10 @@ export const historyEndpoints = [
 
 function factsOf({ revision }: { readonly revision?: number }) {
   return revision === undefined ? {} : { etag: revisionTag(revision), revision };
+}
+
+function wholeKey(key: string): string {
+  return key.startsWith('/') ? key : `/${key}`;
 }
 
 function describeChange(change: Change<Json>) {

@@ -16,7 +16,7 @@ const grantLease = endpoint({
   method: 'POST',
   route: 'api/v1/kv-leases/{store}',
   summary: 'A new lease: keys of the store that are written with it live as long as it is renewed',
-  access: { verb: 'write', keys: '/kv/{store}' },
+  access: { verb: 'write', keys: '/kv/{store}/' },
   body: z.strictObject({ ttl: ttlSchema }),
   responses: { 201: { description: 'The lease.', body: leaseSchema, headers: ['Location'] } },
   async handle(request, { sessions }) {
@@ -33,7 +33,8 @@ const renewLease = endpoint({
   method: 'PUT',
   route: 'api/v1/kv-leases/{store}/{id}/renew',
   summary: 'Makes sure that a whole ttl is left; 404 when the lease is over',
-  access: { verb: 'write', keys: '/kv/{store}' },
+  access: { verb: 'write', keys: '/kv/{store}/' },
+  missing: ({ id }) => leaseIsOver(id),
   responses: { 200: { description: 'The lease.', body: leaseSchema } },
   errors: ['not-found'],
   async handle({ ns, params }, { sessions }) {
@@ -46,7 +47,8 @@ const getLease = endpoint({
   method: 'GET',
   route: 'api/v1/kv-leases/{store}/{id}',
   summary: 'A lease, and the keys that are attached to it',
-  access: { verb: 'read', keys: '/kv/{store}' },
+  access: { verb: 'read', keys: '/kv/{store}/' },
+  missing: ({ id }) => leaseIsOver(id),
   responses: {
     200: { description: 'The lease.', body: leaseSchema.extend({ keys: z.array(z.string()) }) },
   },
@@ -70,7 +72,8 @@ const revokeLease = endpoint({
   method: 'DELETE',
   route: 'api/v1/kv-leases/{store}/{id}',
   summary: 'Ends a lease, and deletes the keys that are attached to it',
-  access: { verb: 'delete', keys: '/kv/{store}' },
+  access: { verb: 'delete', keys: '/kv/{store}/' },
+  missing: ({ id }) => leaseIsOver(id),
   responses: { 204: { description: 'The lease is over, and its keys are gone.' } },
   errors: ['not-found'],
   async handle({ ns, params, author }, { attached }) {

@@ -26,6 +26,8 @@ import {
   rawContent,
   readPrecondition,
   revisionTag,
+  type Touch,
+  type Verb,
   wholeNumber,
 } from '../../shared/platform/http/index.ts';
 import type { Json } from '../../shared/records/index.ts';
@@ -72,6 +74,12 @@ const getKey = endpoint({
   summary:
     'The content of a key, with the content type that it was put with; without a key, the keys of the store',
   access: { verb: 'read', keys: '/kv/{store}/{key}' },
+  touches: ({ params: { store, key }, query: { prefix = '' } }) =>
+    key === ''
+      ? [{ verb: 'list', keys: `/kv/${store}/${prefix}` }]
+      : [{ verb: 'read', keys: `/kv/${store}/${key}` }],
+  missing: ({ store, key }, ns, { revision }) =>
+    key === '' ? undefined : unknownKey(ns, store, key, revision),
   params: { key: keySchema },
   query: {
     ...paging,
@@ -197,6 +205,7 @@ const deleteKey = endpoint({
   route: 'api/v1/kv/{store}/{*key}',
   summary: 'Deletes a key, or all keys under a prefix; without a key, the prefix is the whole store',
   access: { verb: 'delete', keys: '/kv/{store}/{key}' },
+  missing: ({ store, key }, ns, { prefix }) => (prefix ? undefined : unknownKey(ns, store, key)),
   params: { key: keySchema },
   query: {
     prefix: flag().describe('Deletes the key and all below it; with a slash at its end only what is below.'),
@@ -292,7 +301,11 @@ const transact = endpoint({
   method: 'POST',
   route: 'api/v1/kv-transactions/{store}',
   summary: 'Compares keys of a store, then does one list of operations or the other, all together or none',
-  access: { verb: 'write', keys: '/kv/{store}' },
+  access: { verb: 'write', keys: '/kv/{store}/' },
+  touches: ({ params: { store }, body }) => [
+    ...body.compare.map(({ key }) => touchOf('read', store, key)),
+    ...[...body.then, ...body.else].flatMap((operation) => touchesOf(store, operation)),
+  ],
   body: transactionSchema,
   maxBodyBytes: MAX_TRANSACTION_BODY_BYTES,
   responses: {
@@ -326,6 +339,21 @@ const transact = endpoint({
 });
 
 export const keyValueEndpoints = [getKey, putKey, deleteKey, transact];
+
+/** Of what is put, the answer shows what was there. */
+function touchesOf(store: string, operation: Operation): Touch[] {
+  if ('put' in operation) {
+    const { key } = operation.put;
+    return [touchOf('write', store, key), touchOf('read', store, key)];
+  }
+  return 'delete' in operation
+    ? [touchOf('delete', store, operation.delete.key)]
+    : [touchOf('read', store, operation.get.key)];
+}
+
+function touchOf(verb: Verb, store: string, key: string): Touch {
+  return { verb, keys: `/kv/${store}/${key}` };
+}
 
 function contentOf({ bytes, contentType }: RawContent): Json {
   return contentType === null || isJsonType(contentType)

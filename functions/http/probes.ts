@@ -47,7 +47,11 @@ const metrics = {
   responses: { 200: { description: 'The metrics.', body: z.string(), mediaType: 'text/plain' } },
 } as const;
 
-const AGENT_ACCESS = { verb: 'read', keys: '/kv/{label}/check/status/v1' } as const;
+const agentAccess = {
+  access: { verb: 'read', keys: '/kv/{label}/check/status/v1/' },
+  missing: ({ label }: { readonly label: string }, ns: string) => unknownAgent({ ns, label }),
+  errors: ['not-found'],
+} as const;
 
 export const probeEndpoints = [
   endpoint({
@@ -79,8 +83,7 @@ export const probeEndpoints = [
     name: 'probeAgentLiveness',
     route: 'api/v1/status/{label}/liveness',
     summary: "cn-infra's liveness probe, of an agent: 200 while it starts or is OK",
-    access: AGENT_ACCESS,
-    errors: ['not-found'],
+    ...agentAccess,
     handle: async ({ ns, params }, services) => answerLiveness(await probeAgent(ns, params.label, services)),
   }),
   endpoint({
@@ -88,8 +91,7 @@ export const probeEndpoints = [
     name: 'probeAgentReadiness',
     route: 'api/v1/status/{label}/readiness',
     summary: "cn-infra's readiness probe, of an agent: 200 while it is OK",
-    access: AGENT_ACCESS,
-    errors: ['not-found'],
+    ...agentAccess,
     handle: async ({ ns, params }, services) => answerReadiness(await probeAgent(ns, params.label, services)),
   }),
   endpoint({
@@ -97,8 +99,7 @@ export const probeEndpoints = [
     name: 'getAgentHealthMetrics',
     route: 'api/v1/status/{label}/health',
     summary: "cn-infra's health metrics for Prometheus, of an agent",
-    access: AGENT_ACCESS,
-    errors: ['not-found'],
+    ...agentAccess,
     handle: async ({ ns, params }, services) => answerMetrics(await probeAgent(ns, params.label, services)),
   }),
 ];

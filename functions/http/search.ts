@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { invalid } from '../../shared/platform/errors.ts';
 import { json, list, paging } from '../../shared/platform/http/index.ts';
-import { fold, SEARCHABLE_KINDS } from '../../shared/search/index.ts';
+import { fold, rangesOf, SEARCHABLE_KINDS } from '../../shared/search/index.ts';
 import { endpoint } from './endpoint.ts';
 
 const MAX_QUESTION_CHARACTERS = 200;
@@ -26,6 +26,8 @@ const search = endpoint({
   route: 'api/v1/search',
   summary: 'Finds what is public by its names, tags, descriptions and texts',
   access: { verb: 'list', keys: '/' },
+  touches: ({ query: { kind } }) =>
+    rangesOf(kind.length === 0 ? SEARCHABLE_KINDS : kind).map((keys) => ({ verb: 'list', keys })),
   query: {
     ...paging,
     q: z

@@ -56,12 +56,15 @@ const instanceIdSchema = nameSchema.refine((id) => id !== 'web-hooks', 'must not
 const INSTANCE_ROUTE = 'api/v1/services/{name}/instances/{id}';
 const INSTANCE_KEY = '/srv/{name}/{id}';
 
+const missingInstance = ({ name, id }: { readonly name: string; readonly id: string }, ns: string) =>
+  unknownInstance({ ns, service: name, id });
+
 const listServices = endpoint({
   name: 'listServices',
   method: 'GET',
   route: 'api/v1/services',
   summary: 'The services of a namespace with their instances, by name',
-  access: { verb: 'list', keys: '/srv' },
+  access: { verb: 'list', keys: '/srv/' },
   query: paging,
   requestHeaders: ['If-None-Match', 'Cache-Control'],
   responses: {
@@ -86,7 +89,8 @@ const getService = endpoint({
   method: 'GET',
   route: 'api/v1/services/{name}',
   summary: 'The instances of a service',
-  access: { verb: 'read', keys: '/srv/{name}' },
+  access: { verb: 'read', keys: '/srv/{name}/' },
+  missing: ({ name }) => unknownService(name),
   query: {
     passing: flag().describe('Only instances whose health is `passing`.'),
     tag: list(z.string()).describe('Only instances that have all of these tags.'),
@@ -123,6 +127,7 @@ const getInstance = endpoint({
   route: INSTANCE_ROUTE,
   summary: 'One instance of a service',
   access: { verb: 'read', keys: INSTANCE_KEY },
+  missing: missingInstance,
   params: { id: instanceIdSchema },
   requestHeaders: ['If-None-Match'],
   responses: {
@@ -186,6 +191,7 @@ const deleteInstance = endpoint({
   route: INSTANCE_ROUTE,
   summary: 'Removes an instance',
   access: { verb: 'delete', keys: INSTANCE_KEY },
+  missing: missingInstance,
   params: { id: instanceIdSchema },
   requestHeaders: ['If-Match'],
   responses: { 204: { description: 'The instance is gone.', headers: ['X-Skerry-Revision'] } },
@@ -205,6 +211,7 @@ const putHeartbeat = endpoint({
   route: `${INSTANCE_ROUTE}/heartbeat`,
   summary: 'Keeps an instance alive for at least one more ttl; 404 means that it has to register again',
   access: { verb: 'write', keys: INSTANCE_KEY },
+  missing: missingInstance,
   params: { id: instanceIdSchema },
   responses: { 204: { description: 'The instance counts as alive.' } },
   errors: ['not-found'],

@@ -6,6 +6,9 @@ import type { Services } from '../services.ts';
 import { endpoint } from './endpoint.ts';
 
 const stateSchema = z.enum(['init', 'ok', 'error']);
+/** What is published of an agent, of which every answer tells all. */
+const STATUS_KEYS = '/kv/{label}/check/status/v1/';
+
 const shortText = z.string().max(256);
 
 const statusSchema = z.strictObject({
@@ -41,7 +44,7 @@ const putPlugin = endpoint({
   method: 'PUT',
   route: 'api/v1/status/{label}/plugins/{name}',
   summary: 'How a plugin of an agent is; what it said already is not published again',
-  access: { verb: 'write', keys: '/kv/{label}' },
+  access: { verb: 'write', keys: STATUS_KEYS },
   body: z.strictObject({
     state: stateSchema,
     error: z.string().max(4096).optional().describe('Why it is so.'),
@@ -59,7 +62,7 @@ const putAgent = endpoint({
   method: 'PUT',
   route: 'api/v1/status/{label}',
   summary: 'What an agent was built from, and which of its plugins are not fatal',
-  access: { verb: 'write', keys: '/kv/{label}' },
+  access: { verb: 'write', keys: STATUS_KEYS },
   body: z.strictObject({
     buildVersion: shortText.optional(),
     buildDate: shortText.optional(),
@@ -79,7 +82,8 @@ const getStatus = endpoint({
   method: 'GET',
   route: 'api/v1/status/{label}',
   summary: 'How an agent and its plugins are',
-  access: { verb: 'read', keys: '/kv/{label}' },
+  access: { verb: 'read', keys: STATUS_KEYS },
+  missing: ({ label }, ns) => unknownAgent({ ns, label }),
   requestHeaders: ['If-None-Match'],
   responses: {
     200: status,

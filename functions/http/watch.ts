@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { checkPublicKey, kindsOfPrefix, scopeOfPrefix } from '../../shared/keyspace/index.ts';
-import { invalid, notFound } from '../../shared/platform/errors.ts';
+import { invalid, notFound, type SkerryError } from '../../shared/platform/errors.ts';
 import {
   type EndpointRequest,
   type HttpResponse,
@@ -89,7 +89,8 @@ const watchPrefix = endpoint({
   name: 'watchPrefix',
   route: 'api/v1/watch/{*prefix}',
   summary: 'What is under a key prefix, and from there on every change',
-  access: { verb: 'read', keys: '/{prefix}' },
+  access: { verb: 'watch', keys: '/{prefix}' },
+  missing: ({ prefix }) => nothingToWatch(`/${prefix}`),
   params: { prefix: z.string() },
   async handle(request, services) {
     return await answerWatch(rangeOf(request.ns, `/${request.params.prefix}`), request, services);
@@ -101,7 +102,8 @@ const watchNamespace = endpoint({
   name: 'watchNamespace',
   route: 'api/v1/watch',
   summary: 'What is in a namespace, and from there on every change',
-  access: { verb: 'read', keys: '/' },
+  access: { verb: 'watch', keys: '/' },
+  missing: () => nothingToWatch('/'),
   async handle(request, services) {
     return await answerWatch(rangeOf(request.ns, '/'), request, services);
   },
@@ -115,12 +117,16 @@ type Query = z.output<z.ZodObject<typeof query>>;
 function rangeOf(ns: string, prefix: string): WatchRange {
   const kinds = kindsOfPrefix(prefix);
   if (kinds.length === 0) {
-    throw notFound(`There is nothing at ${prefix} that can be watched.`, {
-      fix: 'Watch "/app", "/srv", "/kv", "/election", "/reg", or what is below one of them.',
-    });
+    throw nothingToWatch(prefix);
   }
   checkPublicKey(prefix);
   return { ns, prefix, scope: scopeOfPrefix(ns, prefix), kinds };
+}
+
+function nothingToWatch(prefix: string): SkerryError {
+  return notFound(`There is nothing at ${prefix} that can be watched.`, {
+    fix: 'Watch "/app", "/srv", "/kv", "/election", "/reg", or what is below one of them.',
+  });
 }
 
 type WatchRequest = EndpointRequest<unknown, Query, unknown>;

@@ -8,8 +8,8 @@ export { ActivateBundle } from './activate-bundle.ts';
 export * from './bundle.ts';
 export { BundleSweeper } from './bundle-sweeper.ts';
 export type { Channel, ChannelValue } from './channels/channel.ts';
-export { Channels, type RolloutMove } from './channels/channels.ts';
-export { Consumers } from './channels/consumers.ts';
+export { Channels, type RolloutMove, unknownChannel } from './channels/channels.ts';
+export { Consumers, unknownConsumer } from './channels/consumers.ts';
 export { Gatekeeper } from './channels/gatekeeper.ts';
 export { RolloutAlarms } from './channels/rollout-alarms.ts';
 export { rolloutStepSchema, strategySchema } from './channels/strategy-schema.ts';
@@ -17,6 +17,7 @@ export { contentTypeOf } from './content/content-type.ts';
 export { bundleFileOf } from './content/manifest.ts';
 export { readUpload } from './content/read-upload.ts';
 export { compareVersions } from './diff/compare-versions.ts';
+export { unknownDraft } from './drafts/draft-id.ts';
 export { Drafts } from './drafts/drafts.ts';
 export { BUNDLE_LIMITS } from './limits.ts';
 export { BundleCleanup, type CleanupSummary } from './retention/bundle-cleanup.ts';
@@ -24,7 +25,12 @@ export { ArchiveStore } from './storage/archive-store.ts';
 export { DraftStore } from './storage/draft-store.ts';
 export { BundleDirectory } from './versions/bundle-directory.ts';
 export type { Publication } from './versions/publisher.ts';
-export { referenceInBodySchema, referenceNameSchema, referenceSchema } from './versions/reference.ts';
+export {
+  referenceInBodySchema,
+  referenceNameSchema,
+  referenceSchema,
+  versionNumberOf,
+} from './versions/reference.ts';
 export { unknownBundle, type Version } from './versions/version.ts';
 export { versionNotesShape } from './versions/version-notes.ts';
 export { VersionUses } from './versions/version-uses.ts';

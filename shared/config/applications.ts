@@ -1,4 +1,4 @@
-import { notFound, tooLarge } from '../platform/errors.ts';
+import { notFound, type SkerryError, tooLarge } from '../platform/errors.ts';
 import { type Author, canonicalPath, checkPrecondition, type Precondition } from '../platform/http/index.ts';
 import { jsonEquals } from '../platform/json-equals.ts';
 import {
@@ -164,7 +164,7 @@ export class Applications {
 class CheckerNotLoaded extends Error {}
 
 /** The error for an application that does not exist. */
-export function unknownApplication(ns: string, name: string): Error {
+export function unknownApplication(ns: string, name: string): SkerryError {
   return notFound(`There is no application "${name}".`, {
     fix: `Create it with PUT ${canonicalPath(ns, `apps/${name}`)}.`,
   });

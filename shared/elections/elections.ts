@@ -189,7 +189,8 @@ function hasLeader({ name, candidate, token, expiresAt }: Leadership): SkerryErr
   });
 }
 
-function leadsNoMore({ name }: ElectionAddress): SkerryError {
+/** The error for a token that does not lead. */
+export function leadsNoMore({ name }: Pick<ElectionAddress, 'name'>): SkerryError {
   return notFound(`The token does not lead "${name}", or does so no more.`, {
     fix: 'Stop what only the leader may do, and stand for it again.',
   });

@@ -1,5 +1,5 @@
 import { scopeOfPrefix } from '../keyspace/index.ts';
-import { invalid, notFound } from '../platform/errors.ts';
+import { invalid, notFound, type SkerryError } from '../platform/errors.ts';
 import {
   type Author,
   canonicalPath,
@@ -80,9 +80,7 @@ export class Retention {
       ...author,
       decide(current) {
         if (current === undefined) {
-          throw notFound(`"${path}" has no retention of its own.`, {
-            fix: `Nothing is to be done: the settings decide, as GET ${canonicalPath(ns, `retention/${path}`)} shows.`,
-          });
+          throw noRetention(ns, path);
         }
         checkPrecondition(precondition, current);
         return { type: 'delete' };
@@ -106,6 +104,13 @@ export class Retention {
     }
     return scopes;
   }
+}
+
+/** The error for a scope that has no rule of its own. */
+export function noRetention(ns: string, path: string): SkerryError {
+  return notFound(`"${path}" has no retention of its own.`, {
+    fix: `Nothing is to be done: the settings decide, as GET ${canonicalPath(ns, `retention/${path}`)} shows.`,
+  });
 }
 
 function scopeOf(ns: string): Scope {

@@ -25,7 +25,7 @@ export * from './operation.ts';
 export type { OperationCallbacks, PreparedCallback } from './operation-callbacks.ts';
 export { operationIdOf } from './operation-id.ts';
 export { type OperationQueues, ServiceBusOperationQueues } from './operation-queues.ts';
-export { AUTHOR as OPERATIONS_AUTHOR } from './operation-record.ts';
+export { AUTHOR as OPERATIONS_AUTHOR, unknownOperation } from './operation-record.ts';
 export { OperationSweeper } from './operation-sweeper.ts';
 export { type OperationFilter, type OperationPage, Operations, type WholeOperation } from './operations.ts';
 export { PlanWriter } from './plan-writer.ts';

@@ -5,7 +5,7 @@
 export { fold } from './fold.ts';
 export { toDot, toMermaid } from './graph/draw-graph.ts';
 export { GRAPH_KINDS, type Graph, type GraphRequest, MAX_GRAPH_NODES } from './graph/graph.ts';
-export { Graphs } from './graph/graphs.ts';
+export { Graphs, unknownNode } from './graph/graphs.ts';
 export { type Finding, type FindingsPage, Search, type SearchRequest } from './search.ts';
 export type { MatchedField } from './search-index.ts';
-export { SEARCHABLE_KINDS, SEARCHED_SCOPES, type SearchableKind } from './searchable.ts';
+export { rangesOf, SEARCHABLE_KINDS, SEARCHED_SCOPES, type SearchableKind } from './searchable.ts';

@@ -20,6 +20,25 @@ export type SearchableKind = (typeof SEARCHABLE_KINDS)[number];
 /** The kinds of scopes whose records can be found, all of them public. */
 export const SEARCHED_SCOPES = ['app', 'srv', 'kv', 'bundle', 'tpl', 'env', 'op'] as const;
 
+const SCOPE_OF: Readonly<Record<SearchableKind, (typeof SEARCHED_SCOPES)[number]>> = {
+  app: 'app',
+  service: 'srv',
+  instance: 'srv',
+  key: 'kv',
+  bundle: 'bundle',
+  channel: 'bundle',
+  template: 'tpl',
+  environment: 'env',
+  resource: 'env',
+  'resource-group': 'env',
+  operation: 'op',
+};
+
+/** The ranges of keys, such as `/app/`, in which some kinds are searched for. */
+export function rangesOf(kinds: readonly SearchableKind[]): string[] {
+  return [...new Set(kinds.map((kind) => `/${SCOPE_OF[kind]}/`))];
+}
+
 /** What is compared with a question, of one record. */
 export interface Searchable {
   readonly kind: SearchableKind;

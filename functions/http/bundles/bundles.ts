@@ -36,7 +36,7 @@ const listBundles = endpoint({
   method: 'GET',
   route: 'api/v1/bundles',
   summary: 'The bundles of a namespace, by name',
-  access: { verb: 'list', keys: '/bundle' },
+  access: { verb: 'list', keys: '/bundle/' },
   query: paging,
   responses: {
     200: {
@@ -59,6 +59,7 @@ const getBundle = endpoint({
   route: 'api/v1/bundles/{name}',
   summary: 'What holds for all versions of a bundle, and which is the newest',
   access: { verb: 'read', keys: '/bundle/{name}' },
+  missing: ({ name }, ns) => unknownBundle(ns, name),
   requestHeaders: ['If-None-Match'],
   responses: {
     200: { description: 'The bundle.', body: bundleSchema, headers: ['ETag'] },

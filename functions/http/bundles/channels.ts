@@ -5,6 +5,8 @@ import {
   referenceInBodySchema,
   referenceNameSchema,
   strategySchema,
+  unknownBundle,
+  unknownChannel,
 } from '../../../shared/bundles/index.ts';
 import {
   answerRead,
@@ -16,6 +18,9 @@ import {
 } from '../../../shared/platform/http/index.ts';
 import { endpoint } from '../endpoint.ts';
 import { channelSchema, gatesSchema } from './channel-shape.ts';
+import { readsVersions } from './version-shape.ts';
+
+const CHANNEL_KEY = '/bundle/{name}/channels/{channel}';
 
 const params = { channel: referenceNameSchema };
 
@@ -24,7 +29,7 @@ const listChannels = endpoint({
   method: 'GET',
   route: 'api/v1/bundles/{name}/channels',
   summary: 'The channels of a bundle, by name',
-  access: { verb: 'list', keys: '/bundle/{name}' },
+  access: { verb: 'list', keys: '/bundle/{name}/channels/' },
   requestHeaders: ['If-None-Match'],
   responses: {
     200: {
@@ -45,7 +50,8 @@ const getChannel = endpoint({
   method: 'GET',
   route: 'api/v1/bundles/{name}/channels/{channel}',
   summary: 'The version that a channel stands for, and how its rollout goes',
-  access: { verb: 'read', keys: '/bundle/{name}' },
+  access: { verb: 'read', keys: CHANNEL_KEY },
+  missing: ({ name, channel }, ns) => unknownChannel({ ns, name, channel }),
   params,
   requestHeaders: ['If-None-Match'],
   responses: {
@@ -64,7 +70,12 @@ const putChannel = endpoint({
   method: 'PUT',
   route: 'api/v1/bundles/{name}/channels/{channel}',
   summary: 'Lets a channel stand for a version that passes its gates, at once or step by step',
-  access: { verb: 'write', keys: '/bundle/{name}' },
+  access: { verb: 'write', keys: CHANNEL_KEY },
+  touches: ({ params: { name, channel }, body }) => [
+    { verb: 'write', keys: `/bundle/${name}/channels/${channel}` },
+    ...readsVersions(name, [body.version]),
+  ],
+  missing: ({ name }, ns) => unknownBundle(ns, name),
   params,
   body: z.strictObject({
     version: referenceInBodySchema,
@@ -112,7 +123,8 @@ const deleteChannel = endpoint({
   method: 'DELETE',
   route: 'api/v1/bundles/{name}/channels/{channel}',
   summary: 'Removes a channel, and ends its rollout',
-  access: { verb: 'delete', keys: '/bundle/{name}' },
+  access: { verb: 'delete', keys: CHANNEL_KEY },
+  missing: ({ name, channel }, ns) => unknownChannel({ ns, name, channel }),
   params,
   requestHeaders: ['If-Match'],
   responses: { 204: { description: 'The channel is gone.', headers: ['X-Skerry-Revision'] } },
@@ -129,7 +141,8 @@ function moveEndpoint(move: RolloutMove, summary: string) {
     method: 'POST',
     route: `api/v1/bundles/{name}/channels/{channel}/${move}` as const,
     summary,
-    access: { verb: 'write', keys: '/bundle/{name}' },
+    access: { verb: 'write', keys: CHANNEL_KEY },
+    missing: ({ name, channel }, ns) => unknownChannel({ ns, name, channel }),
     params,
     responses: {
       200: {

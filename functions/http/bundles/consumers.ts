@@ -1,5 +1,10 @@
 import { z } from 'zod';
-import { MAX_VERSION, referenceNameSchema } from '../../../shared/bundles/index.ts';
+import {
+  MAX_VERSION,
+  referenceNameSchema,
+  unknownBundle,
+  unknownConsumer,
+} from '../../../shared/bundles/index.ts';
 import {
   answerRead,
   json,
@@ -31,7 +36,11 @@ const acknowledge = endpoint({
   method: 'POST',
   route: 'api/v1/bundles/{name}/acks',
   summary: 'Takes down whether a version works for a consumer; failures may call a rollout off',
-  access: { verb: 'write', keys: '/bundle/{name}' },
+  access: { verb: 'write', keys: '/bundle/{name}/consumers/' },
+  touches: ({ params: { name }, body }) => [
+    { verb: 'write', keys: `/bundle/${name}/consumers/${body.consumer}` },
+  ],
+  missing: ({ name }, ns) => unknownBundle(ns, name),
   body: z.strictObject({
     consumer: nameSchema,
     version: z.int().min(1).max(MAX_VERSION),
@@ -60,7 +69,7 @@ const listConsumers = endpoint({
   method: 'GET',
   route: 'api/v1/bundles/{name}/consumers',
   summary: 'Who runs which version of a bundle, by the names of the consumers',
-  access: { verb: 'list', keys: '/bundle/{name}' },
+  access: { verb: 'list', keys: '/bundle/{name}/consumers/' },
   query: paging,
   requestHeaders: ['If-None-Match'],
   responses: {
@@ -87,7 +96,8 @@ const deleteConsumer = endpoint({
   method: 'DELETE',
   route: 'api/v1/bundles/{name}/consumers/{consumer}',
   summary: 'Forgets a consumer that is no more',
-  access: { verb: 'delete', keys: '/bundle/{name}' },
+  access: { verb: 'delete', keys: '/bundle/{name}/consumers/{consumer}' },
+  missing: ({ name, consumer }, ns) => unknownConsumer(ns, name, consumer),
   responses: { 204: { description: 'The consumer is gone.', headers: ['X-Skerry-Revision'] } },
   errors: ['not-found'],
   async handle({ ns, params, author }, { consumers }) {

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { compareVersions, referenceSchema } from '../../../shared/bundles/index.ts';
+import { compareVersions, referenceSchema, unknownBundle } from '../../../shared/bundles/index.ts';
 import { json } from '../../../shared/platform/http/index.ts';
 import { endpoint } from '../endpoint.ts';
-import { bundleFileSchema } from './version-shape.ts';
+import { bundleFileSchema, readsVersions, VERSION_KEYS } from './version-shape.ts';
 
 const contentSchema = bundleFileSchema.omit({ path: true });
 
@@ -11,7 +11,9 @@ const diffVersions = endpoint({
   method: 'GET',
   route: 'api/v1/bundles/{name}/diff',
   summary: 'The files that two versions have not in common, text with its lines',
-  access: { verb: 'read', keys: '/bundle/{name}' },
+  access: { verb: 'read', keys: VERSION_KEYS },
+  touches: ({ params: { name }, query: { from, to } }) => readsVersions(name, [from, to]),
+  missing: ({ name }, ns) => unknownBundle(ns, name),
   query: {
     from: referenceSchema.optional().describe('The older version; without it the one before `to`.'),
     to: referenceSchema.optional().describe('The newer version; without it the newest.'),

@@ -1,10 +1,21 @@
 import { z } from 'zod';
-import { BUNDLE_LIMITS, referenceInBodySchema, versionNotesShape } from '../../../shared/bundles/index.ts';
+import {
+  BUNDLE_LIMITS,
+  referenceInBodySchema,
+  unknownDraft,
+  versionNotesShape,
+} from '../../../shared/bundles/index.ts';
 import { toTimestamp } from '../../../shared/platform/clock.ts';
 import { canonicalLocation, json, noContent, readPrecondition } from '../../../shared/platform/http/index.ts';
 import { endpoint } from '../endpoint.ts';
 import { uploadBody } from './upload-body.ts';
-import { answerPublication, bundleFileSchema, publicationResponses } from './version-shape.ts';
+import {
+  answerPublication,
+  bundleFileSchema,
+  publicationResponses,
+  readsVersions,
+  VERSION_KEYS,
+} from './version-shape.ts';
 
 /** Ids that are none are answered as those that nobody knows. */
 const draftIdSchema = z.string().describe('Such as `drf_01jh8…`.');
@@ -23,7 +34,11 @@ const beginDraft = endpoint({
   method: 'POST',
   route: 'api/v1/bundles/{name}/drafts',
   summary: 'A new draft: files are put into it, or an archive is uploaded to its URL, until it is committed',
-  access: { verb: 'write', keys: '/bundle/{name}' },
+  access: { verb: 'write', keys: VERSION_KEYS },
+  touches: ({ params: { name }, body: { from } }) => [
+    { verb: 'write', keys: `/bundle/${name}/versions/` },
+    ...(from === undefined ? [] : readsVersions(name, [from])),
+  ],
   body: z
     .strictObject({
       from: referenceInBodySchema
@@ -74,7 +89,8 @@ const getDraft = endpoint({
   method: 'GET',
   route: 'api/v1/bundles/{name}/drafts/{draft}',
   summary: 'A draft, and what was put into it and deleted from it since its beginning',
-  access: { verb: 'read', keys: '/bundle/{name}' },
+  access: { verb: 'read', keys: VERSION_KEYS },
+  missing: ({ draft }) => unknownDraft(draft),
   params: { draft: draftIdSchema },
   responses: {
     200: {
@@ -98,7 +114,8 @@ const discardDraft = endpoint({
   method: 'DELETE',
   route: 'api/v1/bundles/{name}/drafts/{draft}',
   summary: 'Gives a draft up',
-  access: { verb: 'write', keys: '/bundle/{name}' },
+  access: { verb: 'write', keys: VERSION_KEYS },
+  missing: ({ draft }) => unknownDraft(draft),
   params: { draft: draftIdSchema },
   responses: { 204: { description: 'The draft is gone.' } },
   errors: ['not-found'],
@@ -113,7 +130,8 @@ const putDraftFile = endpoint({
   method: 'PUT',
   route: 'api/v1/bundles/{name}/drafts/{draft}/files/{*path}',
   summary: 'Puts a file into a draft, over what it has under that path',
-  access: { verb: 'write', keys: '/bundle/{name}' },
+  access: { verb: 'write', keys: VERSION_KEYS },
+  missing: ({ draft }) => unknownDraft(draft),
   params: { draft: draftIdSchema, path: pathSchema },
   body: uploadBody,
   responses: { 200: { description: 'The file is in the draft.', body: bundleFileSchema } },
@@ -128,7 +146,8 @@ const deleteDraftFile = endpoint({
   method: 'DELETE',
   route: 'api/v1/bundles/{name}/drafts/{draft}/files/{*path}',
   summary: 'Takes a file out of a draft, whether it was put into it or the draft began with it',
-  access: { verb: 'write', keys: '/bundle/{name}' },
+  access: { verb: 'write', keys: VERSION_KEYS },
+  missing: ({ draft }) => unknownDraft(draft),
   params: { draft: draftIdSchema, path: pathSchema },
   responses: { 204: { description: 'The file is not in the draft any more.' } },
   errors: ['not-found', 'conflict', 'unprocessable'],
@@ -144,7 +163,12 @@ const commitDraft = endpoint({
   route: 'api/v1/bundles/{name}/drafts/{draft}/commit',
   summary:
     'Publishes a draft as the next version, whole or not at all; repeated, it answers the same version',
-  access: { verb: 'write', keys: '/bundle/{name}' },
+  access: { verb: 'write', keys: VERSION_KEYS },
+  touches: ({ params: { name }, body: { ifChangedFrom } }) => [
+    { verb: 'write', keys: `/bundle/${name}/versions/` },
+    ...(ifChangedFrom === undefined ? [] : readsVersions(name, [ifChangedFrom])),
+  ],
+  missing: ({ draft }) => unknownDraft(draft),
   params: { draft: draftIdSchema },
   body: z
     .strictObject({

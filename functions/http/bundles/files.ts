@@ -21,7 +21,7 @@ import { endpoint } from '../endpoint.ts';
 import { heldUntilSent, readInMemory } from './held-content.ts';
 import {
   aboutVersion,
-  VERSION_KEY,
+  readingVersion,
   VERSION_ROUTE,
   versionFacts,
   versionParameters,
@@ -36,7 +36,7 @@ const getArchive = endpoint({
   method: 'GET',
   route: `${VERSION_ROUTE}/archive`,
   summary: 'All files of a version, as a zip or a tar.gz',
-  access: { verb: 'read', keys: VERSION_KEY },
+  ...readingVersion,
   params: versionParameters,
   query: versionQuery,
   requestHeaders: ['Accept', 'If-None-Match', 'Range', 'If-Range'],
@@ -75,7 +75,7 @@ const getFile = endpoint({
   method: 'GET',
   route: `${VERSION_ROUTE}/files/{*path}`,
   summary: 'One file of a version',
-  access: { verb: 'read', keys: VERSION_KEY },
+  ...readingVersion,
   params: { ...versionParameters, path: z.string() },
   query: versionQuery,
   requestHeaders: ['If-None-Match'],

@@ -1,5 +1,11 @@
 import { z } from 'zod';
-import { type Publication, referenceSchema, type Version } from '../../../shared/bundles/index.ts';
+import {
+  type Publication,
+  referenceSchema,
+  unknownBundle,
+  type Version,
+  versionNumberOf,
+} from '../../../shared/bundles/index.ts';
 import { SkerryError } from '../../../shared/platform/errors.ts';
 import {
   canonicalLocation,
@@ -10,11 +16,35 @@ import {
   type ResponseDeclaration,
   type ResponseFacts,
   revisionTag,
+  type Touch,
 } from '../../../shared/platform/http/index.ts';
 
 export const VERSION_ROUTE = 'api/v1/bundles/{name}/versions/{version}';
-/** The keys that all endpoints below a bundle's address are about. */
-export const VERSION_KEY = '/bundle/{name}';
+/** The keys that endpoints about versions and drafts, which become versions, are about. */
+export const VERSION_KEYS = '/bundle/{name}/versions/';
+
+/**
+ * What is read to find the versions that references stand for: any of them may be the one, and what is neither a number nor `latest`
+ * is first of all a channel.
+ */
+export function readsVersions(name: string, references: readonly (string | undefined)[]): Touch[] {
+  const channels = references.filter(
+    (reference) =>
+      reference !== undefined && reference !== 'latest' && versionNumberOf(reference) === undefined,
+  );
+  return [
+    { verb: 'read', keys: `/bundle/${name}/versions/` },
+    ...channels.map((channel): Touch => ({ verb: 'read', keys: `/bundle/${name}/channels/${channel}` })),
+  ];
+}
+
+/** What endpoints that read one version ask for. */
+export const readingVersion = {
+  access: { verb: 'read', keys: VERSION_KEYS },
+  touches: ({ params }: { readonly params: { readonly name: string; readonly version: string } }) =>
+    readsVersions(params.name, [params.version]),
+  missing: ({ name }: { readonly name: string }, ns: string) => unknownBundle(ns, name),
+} as const;
 
 export const versionParameters = { version: referenceSchema };
 

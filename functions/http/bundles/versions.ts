@@ -4,11 +4,13 @@ import {
   readUpload,
   referenceNameSchema,
   referenceSchema,
+  unknownBundle,
   versionNotesShape,
 } from '../../../shared/bundles/index.ts';
 import {
   answerRead,
   answerReadWith,
+  authorize,
   json,
   list,
   paging,
@@ -22,8 +24,10 @@ import {
   answerPublication,
   bundleFileSchema,
   publicationResponses,
+  readingVersion,
+  readsVersions,
   showVersion,
-  VERSION_KEY,
+  VERSION_KEYS,
   VERSION_ROUTE,
   versionFacts,
   versionParameters,
@@ -38,7 +42,7 @@ const listVersions = endpoint({
   method: 'GET',
   route: VERSIONS_ROUTE,
   summary: 'The versions of a bundle, the newest first',
-  access: { verb: 'list', keys: VERSION_KEY },
+  access: { verb: 'list', keys: VERSION_KEYS },
   query: paging,
   requestHeaders: ['If-None-Match'],
   responses: {
@@ -67,7 +71,7 @@ const publishVersion = endpoint({
   route: VERSIONS_ROUTE,
   summary:
     'Publishes a zip, a tar, a tar.gz or a form with files as the next version; what the newest has already makes none',
-  access: { verb: 'write', keys: VERSION_KEY },
+  access: { verb: 'write', keys: VERSION_KEYS },
   query: {
     message: versionNotesShape.message,
     label: list(referenceNameSchema).describe('Names by which the version is found.'),
@@ -80,7 +84,11 @@ const publishVersion = endpoint({
   responses: publicationResponses,
   errors: ['not-found', 'unprocessable', 'unsupported-media-type', 'too-many-requests'],
   async handle(request, { versions }) {
-    const { ns, params, query, body, author, headers } = request;
+    const { ns, params, query, body, author, headers, caller } = request;
+    if (query.ifChangedFrom !== undefined) {
+      const { name } = params;
+      authorize(caller, ns, readsVersions(name, [query.ifChangedFrom]), () => unknownBundle(ns, name));
+    }
     const { inputs, message = '', labels = [] } = await readUpload(body);
     const publication = await versions.publish(ns, params.name, inputs, {
       author,
@@ -98,7 +106,7 @@ const getVersion = endpoint({
   method: 'GET',
   route: VERSION_ROUTE,
   summary: 'A version and its files',
-  access: { verb: 'read', keys: VERSION_KEY },
+  ...readingVersion,
   params: versionParameters,
   query: versionQuery,
   requestHeaders: ['If-None-Match'],
@@ -135,7 +143,12 @@ const rollBack = endpoint({
   method: 'POST',
   route: `${VERSION_ROUTE}/rollback`,
   summary: 'Publishes the content of a version again, as the newest',
-  access: { verb: 'write', keys: VERSION_KEY },
+  access: { verb: 'write', keys: VERSION_KEYS },
+  touches: ({ params: { name, version } }) => [
+    { verb: 'write', keys: `/bundle/${name}/versions/` },
+    ...readsVersions(name, [version]),
+  ],
+  missing: readingVersion.missing,
   params: versionParameters,
   body: z.strictObject(versionNotesShape).prefault({}),
   requestHeaders: ['If-Match'],

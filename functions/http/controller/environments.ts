@@ -35,7 +35,8 @@ const createEnvironment = endpoint({
   method: 'PUT',
   route: 'api/v1/environment',
   summary: 'Creates an environment that nothing is in yet',
-  access: { verb: 'write', keys: '/env', legacy: true },
+  access: { verb: 'write', keys: '/env/', legacy: true },
+  touches: ({ body }) => [{ verb: 'write', keys: `/env/${readEnvironment(body)._key}` }],
   body: rawContent(MAX_BODY_BYTES),
   responses: {
     201: { description: 'The environment as it was sent.', body: environmentSchema, headers: ['Location'] },
@@ -57,7 +58,7 @@ const listEnvironments = endpoint({
   method: 'GET',
   route: 'api/v1/environment',
   summary: 'All environments, by id',
-  access: { verb: 'list', keys: '/env', legacy: true },
+  access: { verb: 'list', keys: '/env/', legacy: true },
   responses: { 200: { description: 'All of them.', body: z.array(environmentSchema) } },
   errors: ['unsupported-media-type'],
   async handle({ headers }, { environments }) {
@@ -80,6 +81,7 @@ const getEnvironment = endpoint({
   route: 'api/v1/environment/{id}',
   summary: 'One environment',
   access: { verb: 'read', keys: '/env/{id}', legacy: true },
+  missing: ({ id }) => unknownEnvironment(NAMESPACE, id),
   responses: { 200: { description: 'The environment.', body: environmentSchema } },
   errors: ['not-found', 'unsupported-media-type'],
   async handle({ headers, params }, { environments }) {
@@ -95,6 +97,7 @@ const deleteEnvironment = endpoint({
   route: 'api/v1/environment/{id}',
   summary: 'Has an environment destroyed; one that is or will be is so already',
   access: { verb: 'delete', keys: '/env/{id}', legacy: true },
+  missing: ({ id }) => unknownEnvironment(NAMESPACE, id),
   responses: {
     202: {
       description: 'It will be destroyed.',

@@ -9,7 +9,7 @@ const listEnvironments = endpoint({
   method: 'GET',
   route: 'api/v1/environments',
   summary: 'The environments of a namespace, by id',
-  access: { verb: 'list', keys: '/env' },
+  access: { verb: 'list', keys: '/env/' },
   query: { state: z.enum(ENVIRONMENT_STATES).optional(), tag: tagFilter, ...paging },
   responses: {
     200: {
@@ -32,6 +32,7 @@ const getEnvironment = endpoint({
   route: 'api/v1/environments/{id}',
   summary: 'One environment, what works on it, and how it differs from what it should be',
   access: { verb: 'read', keys: '/env/{id}' },
+  missing: ({ id }, ns) => unknownEnvironment(ns, id),
   requestHeaders: ['If-None-Match'],
   responses: {
     200: {

@@ -1,5 +1,10 @@
 import { z } from 'zod';
-import { isOver, type Operation, type Operations } from '../../../shared/operations/index.ts';
+import {
+  isOver,
+  type Operation,
+  type Operations,
+  unknownOperation,
+} from '../../../shared/operations/index.ts';
 import { answerRead, json, nameSchema, paging, revisionTag } from '../../../shared/platform/http/index.ts';
 import { mapConcurrently } from '../../../shared/platform/map-concurrently.ts';
 import { endpoint } from '../endpoint.ts';
@@ -24,7 +29,7 @@ const listOperations = endpoint({
   method: 'GET',
   route: 'api/v1/operations',
   summary: 'The operations of a namespace, the newest first',
-  access: { verb: 'list', keys: '/op' },
+  access: { verb: 'list', keys: '/op/' },
   query: {
     environment: nameSchema.optional().describe('Those that work on one environment.'),
     session: z
@@ -62,6 +67,7 @@ const getOperation = endpoint({
   route: 'api/v1/operations/{id}',
   summary: 'How an operation goes, step by step',
   access: { verb: 'read', keys: '/op/{id}' },
+  missing: ({ id }) => unknownOperation(id),
   params,
   query: {
     steps: z
@@ -100,6 +106,7 @@ const cancelOperation = endpoint({
   route: 'api/v1/operations/{id}/cancel',
   summary: 'Has an operation end: no further steps begin, and those that run end',
   access: { verb: 'write', keys: '/op/{id}' },
+  missing: ({ id }) => unknownOperation(id),
   params,
   responses: startedWork,
   errors: ['not-found', 'conflict'],

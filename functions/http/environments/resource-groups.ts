@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { partIdSchema } from '../../../shared/environments/index.ts';
+import { partIdSchema, unknownEnvironment, unknownPart } from '../../../shared/environments/index.ts';
 import { json, nameSchema, paging } from '../../../shared/platform/http/index.ts';
 import { endpoint } from '../endpoint.ts';
 import {
@@ -21,7 +21,9 @@ const listResourceGroups = endpoint({
   method: 'GET',
   route: 'api/v1/resource-groups',
   summary: 'The resource groups of one environment, or of all of them, by environment and id',
-  access: { verb: 'list', keys: '/env' },
+  access: { verb: 'list', keys: '/env/' },
+  touches: ({ query: { environment } }) =>
+    environment === undefined ? [] : [{ verb: 'list', keys: `/env/${environment}/groups/` }],
   query: {
     environment: nameSchema.optional(),
     tag: tagFilter,
@@ -45,6 +47,7 @@ const getResourceGroup = endpoint({
   route: ROUTE,
   summary: 'One group of an environment',
   access: { verb: 'read', keys: KEY },
+  missing: (params, ns) => unknownPart('resource group', { ns, ...params }),
   params: { id: resourceIdSchema },
   requestHeaders: ['If-None-Match'],
   responses: {
@@ -61,6 +64,7 @@ const putResourceGroup = endpoint({
   route: ROUTE,
   summary: 'Writes a group down by hand; what a template made changes by commands alone',
   access: { verb: 'write', keys: KEY },
+  missing: ({ environment }, ns) => unknownEnvironment(ns, environment),
   params: { id: partIdSchema },
   body: z.strictObject({
     name: z.string().min(1).max(200),
@@ -92,6 +96,7 @@ const deleteResourceGroup = endpoint({
   route: ROUTE,
   summary: 'Removes a group that was written down by hand, and that nothing depends on',
   access: { verb: 'delete', keys: KEY },
+  missing: ({ environment }, ns) => unknownEnvironment(ns, environment),
   params: { id: resourceIdSchema },
   requestHeaders: ['If-Match'],
   responses: { 204: { description: 'The group is gone.', headers: ['X-Skerry-Revision'] } },

@@ -1,5 +1,10 @@
 import { z } from 'zod';
-import { partIdSchema, urlsSchema } from '../../../shared/environments/index.ts';
+import {
+  partIdSchema,
+  unknownEnvironment,
+  unknownPart,
+  urlsSchema,
+} from '../../../shared/environments/index.ts';
 import { json, nameSchema, paging } from '../../../shared/platform/http/index.ts';
 import { endpoint } from '../endpoint.ts';
 import {
@@ -22,7 +27,9 @@ const listResources = endpoint({
   method: 'GET',
   route: 'api/v1/resources',
   summary: 'The resources of one environment, or of all of them, by environment and id',
-  access: { verb: 'list', keys: '/env' },
+  access: { verb: 'list', keys: '/env/' },
+  touches: ({ query: { environment } }) =>
+    environment === undefined ? [] : [{ verb: 'list', keys: `/env/${environment}/resources/` }],
   query: {
     environment: nameSchema.optional(),
     status: z.enum(RESOURCE_STATUSES).optional(),
@@ -48,6 +55,7 @@ const getResource = endpoint({
   route: ROUTE,
   summary: 'One resource of an environment',
   access: { verb: 'read', keys: KEY },
+  missing: (params, ns) => unknownPart('resource', { ns, ...params }),
   params: { id: resourceIdSchema },
   requestHeaders: ['If-None-Match'],
   responses: {
@@ -64,6 +72,7 @@ const putResource = endpoint({
   route: ROUTE,
   summary: 'Writes a resource down by hand; what a template made changes by commands alone',
   access: { verb: 'write', keys: KEY },
+  missing: ({ environment }, ns) => unknownEnvironment(ns, environment),
   params: { id: partIdSchema },
   body: z.strictObject({
     name: z.string().min(1).max(200),
@@ -99,6 +108,7 @@ const deleteResource = endpoint({
   route: ROUTE,
   summary: 'Removes a resource that was written down by hand, and that nothing depends on',
   access: { verb: 'delete', keys: KEY },
+  missing: ({ environment }, ns) => unknownEnvironment(ns, environment),
   params: { id: resourceIdSchema },
   requestHeaders: ['If-Match'],
   responses: { 204: { description: 'The resource is gone.', headers: ['X-Skerry-Revision'] } },

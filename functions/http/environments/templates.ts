@@ -4,6 +4,7 @@ import {
   partIdSchema,
   templateDefinitionSchema,
   templateShape,
+  templatesNamedBy,
   toDefinition,
   unknownTemplate,
 } from '../../../shared/environments/index.ts';
@@ -14,6 +15,7 @@ import {
   noContent,
   paging,
   readPrecondition,
+  type Touch,
   wholeNumber,
 } from '../../../shared/platform/http/index.ts';
 import { endpoint } from '../endpoint.ts';
@@ -47,7 +49,7 @@ const listTemplates = endpoint({
   method: 'GET',
   route: 'api/v1/templates',
   summary: 'The templates of a namespace, by id, without their content',
-  access: { verb: 'list', keys: '/tpl' },
+  access: { verb: 'list', keys: '/tpl/' },
   query: paging,
   responses: {
     200: {
@@ -66,6 +68,7 @@ const getTemplate = endpoint({
   route: ROUTE,
   summary: 'A template in its newest version, or in the one that is asked for',
   access: { verb: 'read', keys: KEY },
+  missing: ({ id }, ns) => unknownTemplate(ns, id),
   params,
   query: {
     version: wholeNumber({ minimum: 1, maximum: MAX_TEMPLATE_VERSION }).optional(),
@@ -94,7 +97,8 @@ const listTemplateVersions = endpoint({
   method: 'GET',
   route: 'api/v1/templates/{id}/versions',
   summary: 'The versions of a template, the newest first',
-  access: { verb: 'list', keys: KEY },
+  access: { verb: 'list', keys: '/tpl/{id}/versions/' },
+  missing: ({ id }, ns) => unknownTemplate(ns, id),
   params,
   query: paging,
   responses: {
@@ -126,6 +130,12 @@ const putTemplate = endpoint({
   route: ROUTE,
   summary: 'Makes the next version of a template; putting what is the newest already changes nothing',
   access: { verb: 'write', keys: KEY },
+  touches: ({ params: { id }, body }) => [
+    { verb: 'write', keys: `/tpl/${id}` },
+    ...templatesNamedBy(id, toDefinition(body)).map(
+      (other): Touch => ({ verb: 'read', keys: `/tpl/${other}` }),
+    ),
+  ],
   params,
   body: templateDefinitionSchema,
   maxBodyBytes: MAX_BODY_BYTES,
@@ -165,13 +175,18 @@ const deleteTemplate = endpoint({
   route: ROUTE,
   summary: 'Removes a template that no environment uses',
   access: { verb: 'delete', keys: KEY },
+  missing: ({ id }, ns) => unknownTemplate(ns, id),
   params,
   requestHeaders: ['If-Match'],
   responses: { 204: { description: 'The template is gone.', headers: ['X-Skerry-Revision'] } },
   errors: ['not-found', 'conflict'],
-  async handle({ ns, params: { id }, author, headers }, { templates }) {
-    const write = { author, precondition: readPrecondition(headers) };
-    return noContent({ revision: await templates.delete(ns, id, write) });
+  async handle({ ns, params: { id }, author, headers, caller }, { templates }) {
+    const revision = await templates.delete(ns, id, {
+      author,
+      precondition: readPrecondition(headers),
+      mayTell: (environment) => caller.may('read', ns, `/env/${environment}`),
+    });
+    return noContent({ revision });
   },
 });
 

@@ -13,7 +13,7 @@ const listServices = endpoint({
   method: 'GET',
   route: 'srv',
   summary: 'All services; a service exists while it has a host',
-  access: { verb: 'list', keys: '/srv', legacy: true },
+  access: { verb: 'list', keys: '/srv/', legacy: true },
   surface: 'legacy',
   responses: {
     200: { description: 'Each service by its name.', body: z.record(z.string(), serviceSchema) },
@@ -30,7 +30,7 @@ const getService = endpoint({
   method: 'GET',
   route: 'srv/{name}',
   summary: 'The hosts of a service; none of a service that does not exist',
-  access: { verb: 'list', keys: '/srv/{name}', legacy: true },
+  access: { verb: 'list', keys: '/srv/{name}/', legacy: true },
   surface: 'legacy',
   responses: { 200: { description: 'Each host by its name.', body: hostsSchema } },
   async handle({ params }, { registry }) {
@@ -44,7 +44,7 @@ const headService = endpoint({
   method: 'HEAD',
   route: 'srv/{name}',
   summary: 'Where to subscribe to a service, which need not exist yet',
-  access: { verb: 'read', keys: '/srv/{name}', legacy: true },
+  access: { verb: 'read', keys: '/srv/{name}/', legacy: true },
   surface: 'legacy',
   responses: { 200: { description: 'The subscriptions resource.', headers: ['Link'] } },
   handle({ params, baseUrl }) {
@@ -58,6 +58,7 @@ const getHost = endpoint({
   route: 'srv/{name}/{host}',
   summary: 'One host',
   access: { verb: 'read', keys: '/srv/{name}/{host}', legacy: true },
+  missing: (params) => unknownInstance(addressOf(params)),
   surface: 'legacy',
   responses: { 200: { description: 'The host.', body: hostSchema } },
   errors: ['not-found'],
@@ -96,6 +97,7 @@ const deleteHost = endpoint({
   route: 'srv/{name}/{host}',
   summary: 'Removes a host',
   access: { verb: 'delete', keys: '/srv/{name}/{host}', legacy: true },
+  missing: (params) => unknownInstance(addressOf(params)),
   surface: 'legacy',
   responses: { 204: { description: 'The host is gone.' } },
   errors: ['not-found'],

@@ -1,5 +1,5 @@
 import type { Clock } from '../../platform/clock.ts';
-import { notFound, unavailable, unprocessable } from '../../platform/errors.ts';
+import { notFound, type SkerryError, unavailable, unprocessable } from '../../platform/errors.ts';
 import {
   type Author,
   canonicalPath,
@@ -243,7 +243,7 @@ export class Channels {
 }
 
 /** The error for a channel that does not exist. */
-function unknownChannel({ ns, name, channel }: ChannelAddress): Error {
+export function unknownChannel({ ns, name, channel }: ChannelAddress): SkerryError {
   return notFound(`The bundle "${name}" has no channel "${channel}".`, {
     fix: `Create it with PUT ${canonicalPath(ns, `bundles/${name}/channels/${channel}`)}.`,
   });

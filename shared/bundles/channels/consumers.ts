@@ -1,4 +1,4 @@
-import { notFound } from '../../platform/errors.ts';
+import { notFound, type SkerryError } from '../../platform/errors.ts';
 import { type Author, canonicalPath } from '../../platform/http/index.ts';
 import { jsonEquals } from '../../platform/json-equals.ts';
 import { isUnder, type PageRequest, type Records, type StoredRecord } from '../../records/index.ts';
@@ -117,15 +117,20 @@ export class Consumers {
       ...author,
       decide: (current) => {
         if (current === undefined) {
-          throw notFound(`The bundle "${name}" knows of no consumer "${consumer}".`, {
-            fix: `GET ${canonicalPath(ns, `bundles/${name}/consumers`)} lists those that it knows.`,
-          });
+          throw unknownConsumer(ns, name, consumer);
         }
         return { type: 'delete' };
       },
     });
     return revision;
   }
+}
+
+/** The error for a consumer that a bundle does not know. */
+export function unknownConsumer(ns: string, name: string, consumer: string): SkerryError {
+  return notFound(`The bundle "${name}" knows of no consumer "${consumer}".`, {
+    fix: `GET ${canonicalPath(ns, `bundles/${name}/consumers`)} lists those that it knows.`,
+  });
 }
 
 /** @returns what is to be written of the channel, if anything. */

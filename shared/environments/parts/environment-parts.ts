@@ -1,5 +1,5 @@
 import { readCursor, writeCursor } from '../../platform/cursor.ts';
-import { conflict, notFound, unavailable, unprocessable } from '../../platform/errors.ts';
+import { conflict, notFound, type SkerryError, unavailable, unprocessable } from '../../platform/errors.ts';
 import {
   type Author,
   canonicalPath,
@@ -71,7 +71,6 @@ export interface WriteOptions {
 export interface PartKind<Value> {
   /** For messages. */
   readonly noun: 'resource' | 'resource group';
-  readonly path: 'resources' | 'resource-groups';
   prefix(environment: string): string;
   /** How others name it: `ID` or `group:ID`. */
   reference(id: string): string;
@@ -190,10 +189,8 @@ export class EnvironmentParts<Value extends PartValue> {
   }
 
   /** The error for one that does not exist. */
-  unknown({ ns, environment, id }: PartAddress): Error {
-    return notFound(`The environment "${environment}" has no ${this.#kind.noun} "${id}".`, {
-      fix: `Those that there are: GET ${canonicalPath(ns, this.#kind.path)}.`,
-    });
+  unknown(address: PartAddress): SkerryError {
+    return unknownPart(this.#kind.noun, address);
   }
 
   /** Runs a change, decided soon enough after the alarm that it needs was raised. */
@@ -299,6 +296,17 @@ export class EnvironmentParts<Value extends PartValue> {
       after = page.next;
     } while (after !== undefined);
   }
+}
+
+/** The error for a resource or a group that does not exist. */
+export function unknownPart(
+  noun: PartKind<unknown>['noun'],
+  { ns, environment, id }: PartAddress,
+): SkerryError {
+  const path = noun === 'resource' ? 'resources' : 'resource-groups';
+  return notFound(`The environment "${environment}" has no ${noun} "${id}".`, {
+    fix: `Those that there are: GET ${canonicalPath(ns, path)}.`,
+  });
 }
 
 type Decide = (current: ReadonlyMap<string, StoredRecord<unknown>>) => readonly {

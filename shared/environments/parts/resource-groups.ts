@@ -19,7 +19,6 @@ export class ResourceGroups extends EnvironmentParts<ResourceGroupValue> {
   constructor(records: Records) {
     super(records, {
       noun: 'resource group',
-      path: 'resource-groups',
       prefix: groupsPrefix,
       reference: (id) => GROUP_PREFIX + id,
       withPart: ({ resources, groups }, id, value) => ({

@@ -39,7 +39,6 @@ export class Resources extends EnvironmentParts<ResourceValue> {
   constructor({ records, clock, alarms }: ResourcesOptions) {
     super(records, {
       noun: 'resource',
-      path: 'resources',
       prefix: resourcesPrefix,
       reference: (id) => id,
       withPart: ({ resources, groups }, id, value) => ({

@@ -2,6 +2,7 @@ import type { Fault } from '../faults.ts';
 import { GROUP_PREFIX } from '../name.ts';
 import { circleIn } from '../planning/dependency-graph.ts';
 import { namesIn, outputsUsedBy } from '../planning/expand-template.ts';
+import { InterpolationError } from '../planning/interpolation.ts';
 import type { TemplateDefinition } from './template.ts';
 
 /** Templates that are looked at for what one depends on. */
@@ -29,7 +30,8 @@ export async function checkOtherTemplates(
   const faults: Fault[] = [];
   for (const { name, path } of namesOfOthers(id, definition)) {
     const isGroup = name.startsWith(GROUP_PREFIX);
-    const [other = '', part] = (isGroup ? name.slice(GROUP_PREFIX.length) : name).split('.');
+    const other = templateIn(name);
+    const [, part] = name.split('.');
     const found = await find(other);
     if (found === undefined) {
       faults.push({
@@ -56,6 +58,17 @@ export async function checkOtherTemplates(
   return faults;
 }
 
+/** The other templates that one names, and so is checked against. */
+export function templatesNamedBy(id: string, definition: TemplateDefinition): string[] {
+  try {
+    return [...new Set(namesOfOthers(id, definition).map(({ name }) => templateIn(name)))];
+  } catch (error) {
+    // It is refused for that before any other is read.
+    if (error instanceof InterpolationError) return [];
+    throw error;
+  }
+}
+
 /** The resources and groups of a template as others name them. */
 function partNames(id: string, { resources, resourceGroups }: TemplateDefinition): ReadonlySet<string> {
   return new Set([
@@ -80,6 +93,11 @@ function namesOfOthers(id: string, definition: TemplateDefinition) {
     ),
   ];
   return names.filter(({ name }) => !name.startsWith(`${id}.`) && !name.startsWith(`${GROUP_PREFIX}${id}.`));
+}
+
+function templateIn(name: string): string {
+  const [template = ''] = (name.startsWith(GROUP_PREFIX) ? name.slice(GROUP_PREFIX.length) : name).split('.');
+  return template;
 }
 
 async function circleOfTemplates(

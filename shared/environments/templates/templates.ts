@@ -1,5 +1,5 @@
 import type { LaneValue } from '../../operations/index.ts';
-import { conflict, notFound, tooLarge, unavailable } from '../../platform/errors.ts';
+import { conflict, notFound, type SkerryError, tooLarge, unavailable } from '../../platform/errors.ts';
 import {
   type Author,
   canonicalPath,
@@ -69,6 +69,11 @@ export interface TemplateWrite {
   readonly precondition?: Precondition | undefined;
   /** The operation that has to have the template's lane still. */
   readonly operation?: string;
+}
+
+export interface TemplateDeletion extends Pick<TemplateWrite, 'author' | 'precondition'> {
+  /** Whether a refusal may name an environment that uses the template; any unless given. */
+  readonly mayTell?: (environment: string) => boolean;
 }
 
 export interface TemplatesOptions {
@@ -243,8 +248,13 @@ export class Templates {
    * @returns the revision of the removal.
    * @throws SkerryError `not-found`; `precondition-failed`; `conflict` while environments use it.
    */
-  async delete(ns: string, id: string, { author, precondition }: TemplateWrite): Promise<number> {
+  async delete(
+    ns: string,
+    id: string,
+    { author, precondition, mayTell = () => true }: TemplateDeletion,
+  ): Promise<number> {
     const users = await this.#usersOf(ns, id);
+    const told = users.filter(mayTell);
     const { revision } = await this.#records.commit<TemplateValue>(templateScope(ns), {
       key: templateKey(id),
       ...author,
@@ -254,9 +264,10 @@ export class Templates {
         }
         checkPrecondition(precondition, current);
         if (users.length > 0) {
-          throw conflict(`Environments use the template "${id}": ${users.slice(0, 10).join(', ')}.`, {
+          const which = told.length === 0 ? '' : `: ${told.slice(0, 10).join(', ')}`;
+          throw conflict(`Environments use the template "${id}"${which}.`, {
             fix: 'Destroy them first, or update them to do without it.',
-            extensions: { environments: users.slice(0, MAX_USERS) },
+            extensions: { environments: told.slice(0, MAX_USERS) },
           });
         }
         return { type: 'delete' };
@@ -300,7 +311,7 @@ interface PutDecision {
 }
 
 /** The error for a template that does not exist, or has no such version. */
-export function unknownTemplate(ns: string, id: string, version?: number): Error {
+export function unknownTemplate(ns: string, id: string, version?: number): SkerryError {
   return version === undefined
     ? notFound(`There is no template "${id}".`, {
         fix: `Create it with PUT ${canonicalPath(ns, `templates/${id}`)}.`,

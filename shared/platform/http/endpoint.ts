@@ -80,14 +80,21 @@ export interface EndpointDeclaration<
   readonly access: Access;
   /**
    * The keys that a request touches where its query or body says which: they are authorised in place of those of `access`, before
-   * anything is done.
+   * anything is done. Where it says none, those of `access` are.
    */
   touches?(
     input: CheckedInput<RouteParameters<Route>, z.output<z.ZodObject<Query>>, BodyOf<Body>>,
     ns: string,
   ): readonly Touch[];
-  /** What the endpoint says of a thing that does not exist, and so of one that the caller may not see. */
-  missing?(params: RouteParameters<Route>, ns: string): SkerryError;
+  /**
+   * What the endpoint says of a thing that does not exist, and so of one that the caller may not see; what is said of unknown paths
+   * where it is undefined.
+   */
+  missing?(
+    params: RouteParameters<Route>,
+    ns: string,
+    query: z.output<z.ZodObject<Query>>,
+  ): SkerryError | undefined;
   /** `canonical` unless said otherwise. */
   readonly surface?: Surface;
   /** Rules for route parameters that are not names; every other parameter must satisfy `nameSchema`. */
@@ -204,15 +211,21 @@ export function defineEndpoint<Services>() {
           query: checkInput(query, input.query, 'query parameter') as z.output<z.ZodObject<Query>>,
         };
         const { caller, ns } = context;
-        const missing = () => declaration.missing?.(checked.params, ns) ?? nothingAt(pathOf(input.url));
-        const { access, touches } = declaration;
-        if (typeof access === 'object' && touches === undefined) {
-          authorize(caller, ns, [{ verb: access.verb, keys: keysOf(access, checked.params) }], missing);
+        const missing = () =>
+          declaration.missing?.(checked.params, ns, checked.query) ?? nothingAt(pathOf(input.url));
+        const { access } = declaration;
+        const declared =
+          typeof access === 'object' ? [{ verb: access.verb, keys: keysOf(access, checked.params) }] : [];
+        if (declaration.touches === undefined) {
+          authorize(caller, ns, declared, missing);
         }
         const handle = async () => {
           const given = body && (await readBody(body, input, declaration.maxBodyBytes));
           const request = new CheckedRequest(context, { ...checked, body: given as BodyOf<Body> });
-          authorize(caller, ns, touches?.(request, ns) ?? [], missing);
+          if (declaration.touches !== undefined) {
+            const touched = declaration.touches(request, ns);
+            authorize(caller, ns, touched.length === 0 ? declared : touched, missing);
+          }
           return await declaration.handle(request, services);
         };
         return body !== undefined && isRawBody(body)

@@ -2,6 +2,7 @@ export { preferredType } from './accept.ts';
 export {
   type Access,
   type AccessControl,
+  authorize,
   type Credentials,
   type KeyAccess,
   keysOf,

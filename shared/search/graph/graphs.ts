@@ -1,4 +1,4 @@
-import { notFound } from '../../platform/errors.ts';
+import { notFound, type SkerryError } from '../../platform/errors.ts';
 import type { Records } from '../../records/index.ts';
 import { type Graph, type GraphEdge, type GraphRequest, MAX_GRAPH_NODES, nodeId } from './graph.ts';
 import { KnownGraph } from './known-graph.ts';
@@ -18,7 +18,7 @@ export class Graphs {
     const known = new KnownGraph(this.#records, ns);
     const root = nodeId(kind, id);
     if (!(await known.has(kind, id))) {
-      throw notFound(`There is no ${kind} "${id}".`);
+      throw unknownNode(kind, id);
     }
     const shown = new Set([root]);
     const edges = new Set<GraphEdge>();
@@ -49,4 +49,9 @@ export class Graphs {
       ...(truncated && { truncated }),
     };
   }
+}
+
+/** The error for what there is not. */
+export function unknownNode(kind: string, id: string): SkerryError {
+  return notFound(`There is no ${kind} "${id}".`);
 }

@@ -1,7 +1,6 @@
 import type { Container, Database } from '@azure/cosmos';
 import type { ServiceBusClient, ServiceBusSender } from '@azure/service-bus';
 import type { BlobServiceClient } from '@azure/storage-blob';
-import { createAccessControl, createCallerOf } from '../shared/access/index.ts';
 import { ActivateBundle } from '../shared/bundles/index.ts';
 import { Applications } from '../shared/config/index.ts';
 import { Elections } from '../shared/elections/index.ts';
@@ -15,7 +14,6 @@ import type { CommandRule, FindExecutor } from '../shared/operations/index.ts';
 import { connectBlob } from '../shared/platform/blob.ts';
 import { type Clock, systemClock } from '../shared/platform/clock.ts';
 import { openDatabase } from '../shared/platform/cosmos.ts';
-import type { AccessControl, CallerOf } from '../shared/platform/http/index.ts';
 import { type Random, systemRandom } from '../shared/platform/random.ts';
 import { Readiness } from '../shared/platform/readiness.ts';
 import { Sealer } from '../shared/platform/sealer.ts';
@@ -66,6 +64,7 @@ import {
   Subscriptions,
   type WebhookClient,
 } from '../shared/webhooks/index.ts';
+import { type AccessParts, type AccessServices, accessServices } from './access-services.ts';
 import { type BundleParts, type BundleServices, bundleServices } from './bundle-services.ts';
 import {
   type EnvironmentParts,
@@ -82,13 +81,12 @@ import { type OperationParts, type OperationServices, operationServices } from '
 
 /** What handlers and triggers work with. Every member is made at its first use, so that nothing connects at import. */
 export interface Services
-  extends BundleServices,
+  extends AccessServices,
+    BundleServices,
     EnvironmentServices,
     NotificationServices,
     OperationServices {
   readonly settings: Settings;
-  readonly access: AccessControl;
-  readonly callerOf: CallerOf;
   readonly clock: Clock;
   readonly random: Random;
   readonly database: Database;
@@ -140,7 +138,13 @@ export function services(): Services {
 }
 
 /** What only other services work with. */
-interface Parts extends Services, BundleParts, EnvironmentParts, NotificationParts, OperationParts {
+interface Parts
+  extends Services,
+    AccessParts,
+    BundleParts,
+    EnvironmentParts,
+    NotificationParts,
+    OperationParts {
   readonly leases: Leases;
   readonly alarms: Alarms;
   readonly exchange: Exchange;
@@ -169,8 +173,6 @@ export function composeServices(settings: Settings): Services {
 
   const app: Parts = lazily<Parts>({
     settings: () => settings,
-    access: () => createAccessControl(settings),
-    callerOf: () => createCallerOf(settings),
     clock: () => clock,
     random: () => random,
     database: () => openDatabase(settings[CONNECTIONS.cosmos]),
@@ -223,6 +225,7 @@ export function composeServices(settings: Settings): Services {
       }),
     compactor: () => new Compactor({ compaction: app.compaction, retention: app.retention, clock, random }),
 
+    ...accessServices(),
     ...bundleServices(endpointPolicy),
     ...environmentServices(),
     ...notificationServices(),

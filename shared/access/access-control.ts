@@ -1,72 +1,70 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import { SkerryError } from '../platform/errors.ts';
 import {
   type Access,
   type AccessControl,
-  type CallerOf,
-  type HeaderReader,
+  type Caller,
   nobody,
   unrestricted,
 } from '../platform/http/index.ts';
-import type { Settings } from '../platform/settings.ts';
+import { ANONYMOUS, type Callers } from './callers.ts';
+import type { LegacyAccess } from './legacy-access.ts';
 
-export type AccessSettings = Pick<
-  Settings,
-  'SKERRY_LOCAL' | 'SKERRY_AUTH' | 'SKERRY_BOOTSTRAP_TOKEN_SHA256' | 'SKERRY_LEGACY_ACCESS'
->;
+export interface AccessControlOptions {
+  /** Whether everybody may do everything, as on a laptop. */
+  readonly isOpen: boolean;
+  readonly callers: Pick<Callers, 'byToken' | 'byAddress'>;
+  readonly legacy: LegacyAccess;
+}
 
-const BOOTSTRAP = 'token:bootstrap';
-
-/** Denies by default: a call needs a token, unless its endpoint says otherwise (README, "Running it"). */
-export function createAccessControl(settings: AccessSettings): AccessControl {
-  const isOpen = isOpenToAll(settings);
-  const hash = settings.SKERRY_BOOTSTRAP_TOKEN_SHA256;
-  const expected = hash === undefined ? undefined : Buffer.from(hash, 'hex');
+/** Denies by default: a call needs credentials, unless its endpoint says otherwise (docs/access.md). */
+export function createAccessControl({ isOpen, callers, legacy }: AccessControlOptions): AccessControl {
   return {
-    isOffered: (access) => isOpen || !isLegacy(access) || settings.SKERRY_LEGACY_ACCESS === 'open',
-    async admit(access, { headers }) {
+    isOffered: (access, { clientAddress }) => isOpen || !isLegacy(access) || legacy.admits(clientAddress),
+    async admit(access, credentials) {
       if (isOpen) {
         return unrestricted('local');
       }
-      if (access === 'open' || isLegacy(access)) {
-        return unrestricted('anonymous');
+      if (access === 'open') {
+        return nobody(ANONYMOUS);
       }
-      const token = bearerToken(headers);
-      if (expected === undefined || token === undefined || !timingSafeEqual(digest(token), expected)) {
-        throw unauthorized();
+      const { clientAddress } = credentials;
+      const authorization = credentials.headers.get('authorization') ?? '';
+      if (authorization !== '') {
+        return await byAuthorization(authorization, callers);
       }
-      return unrestricted(BOOTSTRAP);
+      if (isLegacy(access)) {
+        return unrestricted(clientAddress === undefined ? ANONYMOUS : `address:${clientAddress}`);
+      }
+      const caller = await callers.byAddress(clientAddress);
+      if (caller === undefined) {
+        throw unauthorized('Bearer');
+      }
+      return caller;
     },
   };
 }
 
-/** What makers may do now. */
-export function createCallerOf(settings: AccessSettings): CallerOf {
-  const mayAll = isOpenToAll(settings);
-  return async ({ actor }) => (mayAll || actor === BOOTSTRAP ? unrestricted(actor) : nobody(actor));
-}
-
-function isOpenToAll({ SKERRY_LOCAL, SKERRY_AUTH }: AccessSettings): boolean {
-  return SKERRY_LOCAL && SKERRY_AUTH !== 'on';
+async function byAuthorization(
+  authorization: string,
+  callers: AccessControlOptions['callers'],
+): Promise<Caller> {
+  const token = /^Bearer +(\S+) *$/i.exec(authorization)?.[1];
+  const caller = token === undefined ? undefined : await callers.byToken(token);
+  if (caller === undefined) {
+    throw unauthorized(/^Bearer\b/i.test(authorization) ? 'Bearer error="invalid_token"' : 'Bearer');
+  }
+  return caller;
 }
 
 function isLegacy(access: Access): boolean {
   return typeof access === 'object' && access.legacy === true;
 }
 
-function bearerToken(headers: HeaderReader): string | undefined {
-  return /^Bearer +(\S+) *$/i.exec(headers.get('authorization') ?? '')?.[1];
-}
-
-/** Digests are equally long, as the comparison in constant time needs. */
-function digest(token: string): Buffer {
-  return createHash('sha256').update(token).digest();
-}
-
-function unauthorized(): SkerryError {
+/** In the same words for all faults: which one it is helps those who guess. */
+function unauthorized(challenge: string): SkerryError {
   return new SkerryError('unauthorized', 'This call needs a token that is known here.', {
     field: 'Authorization',
     fix: 'Send "Authorization: Bearer <token>".',
-    headers: { 'WWW-Authenticate': 'Bearer' },
+    headers: { 'WWW-Authenticate': challenge },
   });
 }

@@ -1,2 +1,9 @@
-/** Who may do what: callers and how they are known, roles, tokens. */
-export { type AccessSettings, createAccessControl, createCallerOf } from './access-control.ts';
+/**
+ * Who may do what: callers and how they are known, roles, tokens. Start reading at `access-control.ts`; `policy/` is what roles
+ * allow, `tokens/` Skerry's own tokens, `access-snapshot.ts` what follows from both for each caller.
+ */
+export { type AccessControlOptions, createAccessControl } from './access-control.ts';
+export { AccessDirectory } from './access-directory.ts';
+export { AccessSnapshot } from './access-snapshot.ts';
+export { type CallerRights, Callers } from './callers.ts';
+export { LegacyAccess } from './legacy-access.ts';

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isAddressRange } from './address-ranges.ts';
 import { connectionSchema, gatherConnections } from './connection.ts';
 import { originCredentialsSchema } from './origin-credentials.ts';
 import { CONNECTIONS } from './topology.ts';
@@ -30,7 +31,17 @@ const settingsSchema = z.object({
     .string()
     .regex(/^[0-9a-f]{64}$/i, 'must be 64 hexadecimal digits')
     .optional(),
-  SKERRY_LEGACY_ACCESS: z.enum(['off', 'open']).default('off'),
+  /** Who may use the surfaces of replaced systems without a token: nobody, everybody, or addresses and ranges of them. */
+  SKERRY_LEGACY_ACCESS: z
+    .string()
+    .default('off')
+    .transform((text) =>
+      text === 'off' || text === 'open' ? text : text.split(',').map((part) => part.trim()),
+    )
+    .refine((setting) => typeof setting === 'string' || setting.every(isAddressRange), {
+      error:
+        'must be "off", "open", or addresses and ranges separated by commas, such as 10.0.0.0/8,192.0.2.7',
+    }),
   /** The base URL under which callers reach this app, where it differs from the one that they used. */
   SKERRY_PUBLIC_URL: z.url().optional(),
   /** Set by Azure Functions: the name under which the app is reached, unless it has others. */

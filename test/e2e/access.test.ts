@@ -106,7 +106,8 @@ describe('outside local mode', () => {
   ])('every other call is refused %s', async (_, skerry, token) => {
     const closed = operations.filter(({ isOpen, isLegacy }) => !isOpen && !isLegacy);
     for (const { call, answer } of await callAll(connect(skerries[skerry].url, token), closed)) {
-      expect(answer.headers['www-authenticate'], call).toBe('Bearer');
+      const challenge = token === undefined ? 'Bearer' : 'Bearer error="invalid_token"';
+      expect(answer.headers['www-authenticate'], call).toBe(challenge);
       expectProblem(answer, 401, { field: 'Authorization', fix: expect.stringContaining('Bearer') });
     }
   });

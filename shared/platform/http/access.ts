@@ -7,6 +7,8 @@ export interface KeyAccess {
   readonly verb: Verb;
   /** `{name}` stands for the route parameter; see `Keys`. */
   readonly keys: string;
+  /** The namespace of the request unless given. */
+  readonly ns?: string;
   /** A surface of a replaced system, whose clients cannot send a token: it follows `SKERRY_LEGACY_ACCESS`. */
   readonly legacy?: boolean;
 }
@@ -69,7 +71,7 @@ export function authorize(
 }
 
 function forbidden(verb: Verb, ns: string, keys: Keys): SkerryError {
-  const which = typeof keys === 'string' ? keys : `${keys.beginWith}…`;
+  const which = typeof keys === 'string' ? keys : 'like' in keys ? keys.like : `${keys.beginWith}…`;
   return new SkerryError('forbidden', `The caller may not ${verb} ${which} in the namespace "${ns}".`, {
     fix: `Ask an administrator for a role that allows to ${verb} these keys.`,
   });

@@ -4,15 +4,19 @@ export type Verb = (typeof VERBS)[number];
 
 /**
  * The keys that something is done to, all of which have to be allowed: `/app/dm` is that key and what is below it, by whole
- * segments; `/app/` is what is below; `beginWith` takes every key that begins with a text, also in the midst of a segment.
+ * segments; `/app/` is what is below; `beginWith` takes every key that begins with a text, also in the midst of a segment; `like` is
+ * every key that a pattern of a role allows, with which a namespace may be a glob.
  */
-export type Keys = string | { readonly beginWith: string };
+export type Keys = string | { readonly beginWith: string } | { readonly like: string };
 
 /** Who had something made that goes on without them, such as a subscription: enough to ask later what they may then do. */
 export interface Maker {
   /** As changes record it: `token:tok_…`, `user:OID`, `app:APPID`, `bus:SOURCE`, `address:IP`, `local`. */
   readonly actor: string;
-  /** The roles that they had by claims, as `NAME` or `NAME:SERVICE`; what a token may do is looked up. */
+  /**
+   * What they had by claims: roles as `NAME` or `NAME:SERVICE`, and those groups, as `group:ID`, that some role had as a member. What a
+   * token may do is looked up.
+   */
   readonly roles?: readonly string[];
 }
 

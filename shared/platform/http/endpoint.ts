@@ -215,7 +215,7 @@ export function defineEndpoint<Services>() {
           declaration.missing?.(checked.params, ns, checked.query) ?? nothingAt(pathOf(input.url));
         const { access } = declaration;
         const declared =
-          typeof access === 'object' ? [{ verb: access.verb, keys: keysOf(access, checked.params) }] : [];
+          typeof access === 'object' ? [{ ...access, keys: keysOf(access, checked.params) }] : [];
         if (declaration.touches === undefined) {
           authorize(caller, ns, declared, missing);
         }

@@ -1,7 +1,13 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { type AccessSettings, createAccessControl } from '../../../../shared/access/index.ts';
+import {
+  AccessSnapshot,
+  Callers,
+  createAccessControl,
+  LegacyAccess,
+} from '../../../../shared/access/index.ts';
+import { systemClock } from '../../../../shared/platform/clock.ts';
 import { conflict, unavailable, unprocessable } from '../../../../shared/platform/errors.ts';
 import {
   type AccessControl,
@@ -336,15 +342,14 @@ describe('legacy surfaces', () => {
 
 describe('access outside local mode', () => {
   const TOKEN = 'a-token-of-some-length';
-  const closed = {
-    SKERRY_LOCAL: false,
-    SKERRY_AUTH: 'auto',
-    SKERRY_LEGACY_ACCESS: 'off',
-    SKERRY_BOOTSTRAP_TOKEN_SHA256: createHash('sha256').update(TOKEN).digest('hex'),
-  } as const;
-  const callerUnder = (settings: AccessSettings) =>
-    caller(endpoints, { access: createAccessControl(settings) });
-  const locked = callerUnder(closed);
+  const TOKEN_SHA256 = createHash('sha256').update(TOKEN).digest('hex');
+  const callerUnder = (bootstrapSha256: string | undefined, legacySetting: 'off' | 'open' = 'off') => {
+    const legacy = new LegacyAccess(legacySetting);
+    const directory = { current: async () => new AccessSnapshot(0, []) };
+    const callers = new Callers({ directory, clock: systemClock, isOpen: false, bootstrapSha256, legacy });
+    return caller(endpoints, { access: createAccessControl({ isOpen: false, callers, legacy }) });
+  };
+  const locked = callerUnder(TOKEN_SHA256);
   const get = (authorization?: string, send = locked) =>
     send('things/{name}', '/things/dm', authorization ? { headers: { authorization } } : {});
 
@@ -360,7 +365,7 @@ describe('access outside local mode', () => {
   });
 
   it('is refused to everyone while no token is set', async () => {
-    const shut = callerUnder({ ...closed, SKERRY_BOOTSTRAP_TOKEN_SHA256: undefined });
+    const shut = callerUnder(undefined);
     expect((await get('Bearer undefined', shut)).status).toBe(401);
     expect((await get('Bearer ', shut)).status).toBe(401);
   });
@@ -403,7 +408,7 @@ describe('access outside local mode', () => {
     const missing = await locked('{*path}', '/legacy/dm', { method: 'PUT', body });
     expect(hidden.status).toBe(404);
     expect({ ...problemOf(hidden), requestId: '' }).toEqual({ ...problemOf(missing), requestId: '' });
-    const open = callerUnder({ ...closed, SKERRY_LEGACY_ACCESS: 'open' });
+    const open = callerUnder(TOKEN_SHA256, 'open');
     expect((await open('legacy/{name}', '/legacy/dm', { method: 'PUT', body })).status).toBe(200);
   });
 });

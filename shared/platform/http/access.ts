@@ -1,4 +1,5 @@
 import { notFound, SkerryError } from '../errors.ts';
+import { markDenial } from './access-observer.ts';
 import type { Caller, Keys, Verb } from './caller.ts';
 import type { HeaderReader } from './request.ts';
 
@@ -65,7 +66,7 @@ export function authorize(
   for (const { verb, keys, ns: other = ns } of touches) {
     if (!caller.may(verb, other, keys)) {
       const mayKnow = touches.every((touch) => caller.may('read', touch.ns ?? ns, touch.keys));
-      throw mayKnow ? forbidden(verb, other, keys) : missing();
+      throw markDenial(mayKnow ? forbidden(verb, other, keys) : missing(), { verb, ns: other, keys });
     }
   }
 }

@@ -3,6 +3,7 @@ import { isRefusal, SkerryError } from '../errors.ts';
 import type { Random } from '../random.ts';
 import type { Settings } from '../settings.ts';
 import { type AccessControl, nothingAt } from './access.ts';
+import { type AccessObserver, denialOf } from './access-observer.ts';
 import { checkInput } from './check.ts';
 import { completeBody, isStream } from './complete-body.ts';
 import type { Endpoint, ShowRefusal, Surface } from './endpoint.ts';
@@ -37,6 +38,7 @@ export interface DispatchOptions<Services> {
   readonly access: AccessControl;
   readonly settings: Pick<Settings, 'SKERRY_PUBLIC_URL'>;
   readonly random: Random;
+  readonly observer?: AccessObserver;
 }
 
 interface Route<Services> {
@@ -92,12 +94,14 @@ class Dispatcher<Services> {
   readonly #random: Random;
   readonly #publicUrl: string | undefined;
   readonly #access: AccessControl;
+  readonly #observer: AccessObserver | undefined;
 
-  constructor({ services, access, settings, random }: DispatchOptions<Services>) {
+  constructor({ services, access, settings, random, observer }: DispatchOptions<Services>) {
     this.#services = services;
     this.#random = random;
     this.#publicUrl = settings.SKERRY_PUBLIC_URL;
     this.#access = access;
+    this.#observer = observer;
   }
 
   /** Answers by `work`, and for whatever it throws, so that nothing ever escapes to the host. */
@@ -142,7 +146,14 @@ class Dispatcher<Services> {
     if (!this.#access.isOffered(access, credentials)) {
       return errorResponse(nothingAt(pathOf(request.url)), 'canonical', requestId);
     }
-    const caller = await this.#access.admit(access, credentials);
+    const observed = { endpoint: (endpoint ?? route.first).name, clientAddress: credentials.clientAddress };
+    const caller = await this.#access.admit(access, credentials).catch((error: unknown) => {
+      if (error instanceof SkerryError && error.kind === 'unauthorized') {
+        const isFaulty = request.headers.get('authorization') !== null;
+        this.#observer?.signInFailed({ ...observed, isFaulty });
+      }
+      throw error;
+    });
     if (endpoint === undefined) {
       return answerWithoutEndpoint(route, request.method);
     }
@@ -164,7 +175,11 @@ class Dispatcher<Services> {
         readJsonBody(request, route.surface, maxBytes, mayBeMissing),
       readRaw: (body: RawBody) => readRawBody(request, body),
     };
-    return await endpoint.invoke(context, input, this.#services);
+    return await endpoint.invoke(context, input, this.#services).catch((error: unknown) => {
+      const denial = denialOf(error);
+      if (denial !== undefined) this.#observer?.denied({ ...observed, ...denial, caller });
+      throw error;
+    });
   }
 }
 

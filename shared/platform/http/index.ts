@@ -8,6 +8,7 @@ export {
   keysOf,
   type Touch,
 } from './access.ts';
+export type { AccessObserver, Denial } from './access-observer.ts';
 export { answerRange, type ByteRange, readByteRange } from './byte-range.ts';
 export {
   type Caller,

@@ -1,5 +1,6 @@
 import {
   type AccessControl,
+  type AccessObserver,
   type CompleteResponse,
   createRouteHandlers,
   type Endpoint,
@@ -33,13 +34,15 @@ export function caller(
     access = OPEN,
     publicUrl,
     services = {},
-  }: { access?: AccessControl; publicUrl?: string; services?: object } = {},
+    observer,
+  }: { access?: AccessControl; publicUrl?: string; services?: object; observer?: AccessObserver } = {},
 ) {
   const handlers = createRouteHandlers(endpoints, {
     services,
     access,
     settings: { SKERRY_PUBLIC_URL: publicUrl },
     random: systemRandom,
+    ...(observer && { observer }),
   });
   return async (
     route: string,

@@ -8,7 +8,7 @@ import {
   LegacyAccess,
 } from '../../../../shared/access/index.ts';
 import { systemClock } from '../../../../shared/platform/clock.ts';
-import { conflict, unavailable, unprocessable } from '../../../../shared/platform/errors.ts';
+import { conflict, SkerryError, unavailable, unprocessable } from '../../../../shared/platform/errors.ts';
 import {
   type AccessControl,
   defineEndpoint,
@@ -396,6 +396,34 @@ describe('access outside local mode', () => {
     const unknown = await call('{*path}', '/things/other', { method: 'PUT', body });
     expect({ ...problemOf(unseen), requestId: '' }).toEqual({ ...problemOf(unknown), requestId: '' });
     expect((await call('things/{name}', '/things/other')).status).toBe(404);
+  });
+
+  it('tells an observer who failed to sign in, and who was denied what, however they were told', async () => {
+    const seen: object[] = [];
+    const observer = {
+      denied: (what: object) => seen.push(what),
+      signInFailed: (what: object) => seen.push(what),
+    };
+    const stranger = { maker: { actor: 'token:tok_1' }, may: () => false };
+    const access: AccessControl = {
+      isOffered: () => true,
+      async admit(_, { headers }) {
+        if (headers.get('authorization') === 'Bearer right') return stranger;
+        throw new SkerryError('unauthorized', 'No.');
+      },
+    };
+    const call = caller(endpoints, { access, observer });
+    const ask = (headers: Record<string, string>) =>
+      call('things/{name}', '/things/dm', { headers: { 'x-forwarded-for': '192.0.2.1', ...headers } });
+    expect((await ask({})).status).toBe(401);
+    expect((await ask({ authorization: 'Bearer wrong' })).status).toBe(401);
+    expect((await ask({ authorization: 'Bearer right' })).status).toBe(404);
+    const where = { endpoint: 'getThing', clientAddress: '192.0.2.1' };
+    expect(seen).toEqual([
+      { ...where, isFaulty: false },
+      { ...where, isFaulty: true },
+      { ...where, caller: stranger, verb: 'read', ns: 'default', keys: '/thing/dm' },
+    ]);
   });
 
   it('is free for probes', async () => {

@@ -2,7 +2,6 @@ import type { Container, Database } from '@azure/cosmos';
 import type { ServiceBusClient, ServiceBusSender } from '@azure/service-bus';
 import type { BlobServiceClient } from '@azure/storage-blob';
 import { ActivateBundle } from '../shared/bundles/index.ts';
-import { Applications } from '../shared/config/index.ts';
 import { Elections } from '../shared/elections/index.ts';
 import { environmentRules } from '../shared/environments/index.ts';
 import { executorFinder, Outbound } from '../shared/executors/index.ts';
@@ -16,7 +15,6 @@ import { type Clock, systemClock } from '../shared/platform/clock.ts';
 import { openDatabase } from '../shared/platform/cosmos.ts';
 import { type Random, systemRandom } from '../shared/platform/random.ts';
 import { Readiness } from '../shared/platform/readiness.ts';
-import { Sealer } from '../shared/platform/sealer.ts';
 import { connectServiceBus } from '../shared/platform/servicebus.ts';
 import { readSettings, type Settings } from '../shared/platform/settings.ts';
 import { CONNECTIONS, COSMOS_CONTAINERS, SERVICE_BUS_QUEUES } from '../shared/platform/topology.ts';
@@ -66,6 +64,7 @@ import {
 } from '../shared/webhooks/index.ts';
 import { type AccessParts, type AccessServices, accessServices } from './access-services.ts';
 import { type BundleParts, type BundleServices, bundleServices } from './bundle-services.ts';
+import { type ConfigParts, type ConfigServices, configServices } from './config-services.ts';
 import {
   type EnvironmentParts,
   type EnvironmentServices,
@@ -82,6 +81,7 @@ import { type OperationParts, type OperationServices, operationServices } from '
 /** What handlers and triggers work with. Every member is made at its first use, so that nothing connects at import. */
 export interface Services
   extends AccessServices,
+    ConfigServices,
     BundleServices,
     EnvironmentServices,
     NotificationServices,
@@ -97,7 +97,6 @@ export interface Services
   readonly watches: Watches;
   readonly search: Search;
   readonly graphs: Graphs;
-  readonly applications: Applications;
   readonly keyValues: KeyValues;
   readonly gossip: GossipRegistry;
   readonly compaction: Compaction;
@@ -141,6 +140,7 @@ export function services(): Services {
 interface Parts
   extends Services,
     AccessParts,
+    ConfigParts,
     BundleParts,
     EnvironmentParts,
     NotificationParts,
@@ -150,7 +150,6 @@ interface Parts
   readonly exchange: Exchange;
   readonly findExecutor: FindExecutor;
   readonly rules: readonly CommandRule[];
-  readonly sealer: Sealer;
   readonly requests: RequestWriter;
   readonly recordsContainer: Container;
   readonly webhookClient: WebhookClient;
@@ -186,7 +185,6 @@ export function composeServices(settings: Settings): Services {
         clock,
       }),
 
-    sealer: () => new Sealer(settings.SKERRY_SECRET_KEYS),
     recordsContainer: () => app.database.container(COSMOS_CONTAINERS.records.id),
     leases: () => new Leases({ container: app.database.container(COSMOS_CONTAINERS.leases.id), clock }),
     alarms: () => new Alarms(app.leases, clock),
@@ -226,6 +224,7 @@ export function composeServices(settings: Settings): Services {
     compactor: () => new Compactor({ compaction: app.compaction, retention: app.retention, clock, random }),
 
     ...accessServices(),
+    ...configServices(),
     ...bundleServices(endpointPolicy),
     ...environmentServices(),
     ...notificationServices(),
@@ -252,7 +251,6 @@ export function composeServices(settings: Settings): Services {
       }),
     ],
 
-    applications: () => new Applications(app.records),
     keyValues: () => new KeyValues(app.records, clock),
     gossip: () => new GossipRegistry(app.records),
     agents: () => new Agents(app.records, clock),

@@ -4,6 +4,7 @@ import {
   allowedAgeSeconds,
   answerRead,
   canonicalLocation,
+  flag,
   json,
   nameSchema,
   noContent,
@@ -72,9 +73,24 @@ const getApp = endpoint({
   name: 'getApp',
   method: 'GET',
   route: 'api/v1/apps/{name}',
-  summary: 'One application',
+  summary:
+    'One application; with its secrets in clear, never to be kept by anything on the way, for those who may see them',
   access: { verb: 'read', keys: '/app/{name}' },
   missing: ({ name }, ns) => unknownApplication(ns, name),
+  touches({ params, query }) {
+    const keys = `/app/${params.name}`;
+    return query.secrets
+      ? [
+          { verb: 'read', keys },
+          { verb: 'reveal', keys },
+        ]
+      : [{ verb: 'read', keys }];
+  },
+  query: {
+    secrets: flag().describe(
+      'Whether `config` has secrets and references to Key Vault replaced by what they stand for. Do not write it back like that.',
+    ),
+  },
   requestHeaders: ['If-None-Match'],
   responses: {
     200: {
@@ -84,11 +100,17 @@ const getApp = endpoint({
     },
     304: { description: 'The application is as the caller knows it.', headers: ['ETag'] },
   },
-  errors: ['not-found'],
-  async handle({ ns, params, headers }, { applications }) {
+  errors: ['not-found', 'unprocessable'],
+  async handle({ ns, params, query, headers }, { applications }) {
     const application = await applications.get(ns, params.name);
     if (application === undefined) {
       throw unknownApplication(ns, params.name);
+    }
+    if (query.secrets) {
+      // No entity tag: what a reference stands for changes without the application.
+      const { revision } = application;
+      const headers = { 'Cache-Control': 'no-store' };
+      return json(200, await applications.reveal(ns, application), { revision, headers });
     }
     return answerRead(headers, factsOf(application), () => application);
   },

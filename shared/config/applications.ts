@@ -19,8 +19,10 @@ import {
   toApplication,
 } from './application.ts';
 import { ConfigChecker } from './config-checker.ts';
+import { type ConfigSecrets, checkNoSecrets, type SchemaView, type SecretPlace } from './config-secrets.ts';
 
 export interface ApplicationInput {
+  /** With secrets in clear or as they are shown; they are stored sealed. */
   readonly config: Json;
   /** Replaces the stored schema, with `undefined` removes it; `keep` leaves it in force. */
   readonly schema: JsonSchema | undefined | 'keep';
@@ -52,10 +54,12 @@ export interface ApplicationListing {
  */
 export class Applications {
   readonly #records: Records;
+  readonly #secrets: ConfigSecrets;
   #checker: ConfigChecker | undefined;
 
-  constructor(records: Records) {
+  constructor(records: Records, secrets: ConfigSecrets) {
     this.#records = records;
+    this.#secrets = secrets;
   }
 
   async get(ns: string, name: string): Promise<Application | undefined> {
@@ -69,9 +73,25 @@ export class Applications {
   }
 
   /**
+   * The configuration of an application with its secrets in clear, for those alone who may see them.
+   *
+   * @throws SkerryError `unprocessable` naming the path in `config` of a secret that cannot be had; `unavailable` where its key or its
+   *   vault cannot be at the moment.
+   */
+  async reveal(ns: string, application: Application): Promise<Application> {
+    const config = await this.#secrets.reveal(placeOf(ns, application.name), application.config);
+    return { ...application, config };
+  }
+
+  /** Whether two configurations of an application are the same, whatever their secrets look like once they are sealed. */
+  hasConfig(ns: string, name: string, config: Json, other: Json): boolean {
+    return this.#secrets.areEqual(placeOf(ns, name), config, other);
+  }
+
+  /**
    * Creates or replaces an application. Storing what stands there already changes nothing.
    *
-   * @throws SkerryError `too-large`; `unprocessable` naming the path in `config` or `schema` that is at fault;
+   * @throws SkerryError `too-large`; `unprocessable` naming the path in `config`, `schema` or `extra` that is at fault;
    *   `precondition-failed`.
    */
   async put(
@@ -81,8 +101,11 @@ export class Applications {
     { author, precondition }: WriteOptions,
   ): Promise<ApplicationPut> {
     checkSize(input.config);
+    const view = this.#secrets.check(input.config);
+    checkNoSecrets(input.extra ?? null, 'extra');
     if (input.schema !== 'keep' && input.schema !== undefined) {
-      (await this.#loadChecker()).check(input.config, input.schema);
+      checkNoSecrets(input.schema, 'schema');
+      (await this.#loadChecker()).check(view, input.schema);
     }
     const commit = await this.#withChecker(() =>
       this.#records.commit<ApplicationValue>(scopeOf(ns), {
@@ -90,7 +113,7 @@ export class Applications {
         ...author,
         decide: (current) => {
           checkPrecondition(precondition, current);
-          return this.#decidePut(input, current);
+          return this.#decidePut(placeOf(ns, name), input, view, current);
         },
       }),
     );
@@ -122,13 +145,18 @@ export class Applications {
   }
 
   #decidePut(
+    place: SecretPlace,
     input: ApplicationInput,
+    view: SchemaView,
     current: StoredRecord<ApplicationValue> | undefined,
   ): Decision<ApplicationValue> {
     if (input.schema === 'keep' && current?.value.schema !== undefined) {
-      this.#loadedChecker().check(input.config, current.value.schema);
+      this.#loadedChecker().check(view, current.value.schema);
     }
-    const value = nextValue(input, current?.value);
+    const config = this.#secrets.seal(place, input.config, current?.value.config);
+    // Sealing makes a third more of a secret, and some hundred bytes.
+    checkSize(config);
+    const value = nextValue({ ...input, config }, current?.value);
     return jsonEquals(value, current?.value) ? { type: 'keep' } : { type: 'put', value };
   }
 
@@ -170,6 +198,10 @@ export function unknownApplication(ns: string, name: string): SkerryError {
   });
 }
 
+function placeOf(ns: string, name: string): SecretPlace {
+  return [ns, applicationKey(name)];
+}
+
 function scopeOf(ns: string): Scope {
   return { ns, kind: 'app', name: '' };
 }
@@ -189,7 +221,7 @@ function checkSize(config: Json): void {
   if (bytes > MAX_VALUE_BYTES) {
     throw tooLarge(`The configuration has ${bytes} bytes; ${MAX_VALUE_BYTES} are allowed.`, {
       field: 'config',
-      fix: 'Keep large content in a bundle, and its name here.',
+      fix: 'Keep large content in a bundle, and its name here; secrets take more room once they are sealed.',
     });
   }
 }

@@ -4,7 +4,9 @@ import { fieldPath } from '../platform/http/check.ts';
 import { createTimedRunner } from '../platform/timed-runner.ts';
 import type { Json } from '../records/index.ts';
 import type { JsonSchema } from './application.ts';
+import type { SchemaView } from './config-secrets.ts';
 import { locateSchemaFault } from './schema-fault.ts';
+import type { Path } from './secret-form.ts';
 
 const DIALECT = 'https://json-schema.org/draft/2020-12/schema';
 const MAX_SCHEMA_BYTES = 64 * 1024;
@@ -13,10 +15,27 @@ const MAX_CACHED_VALIDATORS = 32;
 /** Enough for honest schemas by far. Longer, and one request would hold up all others of the process. */
 const MAX_CHECK_MILLISECONDS = 250;
 
+/** Which faults are looked for: the first is enough for most, and costs less. */
+type Which = 'first' | 'all';
+
+/** Keywords whose fault at a place can be due to anything below it. */
+const UNCLEAR: ReadonlySet<string> = new Set([
+  'anyOf',
+  'oneOf',
+  'not',
+  'if',
+  'contains',
+  'enum',
+  'const',
+  'uniqueItems',
+  'unevaluatedProperties',
+  'unevaluatedItems',
+]);
+
 /** Where a configuration is at odds with its schema. */
 export interface ConfigFault {
   /** Names of members and indexes of items that lead there. */
-  readonly path: readonly (string | number)[];
+  readonly path: Path;
   /** A clause for the end of a sentence. */
   readonly message: string;
   /** The place in the schema. */
@@ -30,7 +49,7 @@ export interface ConfigFault {
  * time again and again.
  */
 export class ConfigChecker {
-  readonly #createAjv: () => Ajv2020;
+  readonly #createAjv: (which: Which) => Ajv2020;
   readonly #metaschema: Ajv2020;
   /** By the schema's text, in order of use. */
   readonly #validators = new Map<string, ValidateFunction>();
@@ -45,21 +64,25 @@ export class ConfigChecker {
     // Inlined, a reference that is repeated would let a small schema grow into megabytes of code.
     const options = { strict: false, logger: false, inlineRefs: false } as const;
     return new ConfigChecker(
-      () => formats.default(new Ajv2020({ ...options, meta: false, validateSchema: false })),
+      (which) =>
+        formats.default(
+          new Ajv2020({ ...options, allErrors: which === 'all', meta: false, validateSchema: false }),
+        ),
       new Ajv2020(options),
     );
   }
 
-  private constructor(createAjv: () => Ajv2020, metaschema: Ajv2020) {
+  private constructor(createAjv: (which: Which) => Ajv2020, metaschema: Ajv2020) {
     this.#createAjv = createAjv;
     this.#metaschema = metaschema;
   }
 
   /** @throws SkerryError `unprocessable` naming the path in `schema` or `config` that is at fault. */
-  check(config: Json, schema: JsonSchema): void {
-    const fault = this.faultOf(config, schema);
+  check({ config, clear, hidden }: SchemaView, schema: JsonSchema): void {
+    const fault =
+      hidden.length === 0 ? this.faultOf(config, schema) : this.#faultBeside(hidden, config, schema);
     if (fault !== undefined) {
-      throw configFault(fault);
+      throw configFault(fault, clear);
     }
   }
 
@@ -79,7 +102,29 @@ export class ConfigChecker {
    * @throws SkerryError `unprocessable` for a schema that cannot be used, or takes too long.
    */
   faultOf(config: Json, schema: JsonSchema): ConfigFault | undefined {
-    const validate = this.#validatorFor(schema, 'schema');
+    const [error] = this.#errorsOf(config, schema, 'first');
+    return error && toConfigFault(error);
+  }
+
+  /** The first fault that stands whatever is hidden at some places. */
+  #faultBeside(hidden: readonly Path[], config: Json, schema: JsonSchema): ConfigFault | undefined {
+    const errors = this.#errorsOf(config, schema, 'all');
+    const open = errors
+      .filter(({ instancePath, keyword }) => {
+        const path = pointerPath(instancePath);
+        return UNCLEAR.has(keyword) && hidden.some((place) => isWithin(place, path));
+      })
+      .map(({ instancePath }) => pointerPath(instancePath));
+    const unclear = [...hidden, ...open];
+    const error = errors.find(({ instancePath }) => {
+      const path = pointerPath(instancePath);
+      return !unclear.some((place) => isWithin(path, place));
+    });
+    return error && toConfigFault(error);
+  }
+
+  #errorsOf(config: Json, schema: JsonSchema, which: Which): readonly ErrorObject[] {
+    const validate = this.#validatorFor(schema, 'schema', which);
     const isValid = this.#run(
       () => validate(config),
       (cause) => {
@@ -93,15 +138,15 @@ export class ConfigChecker {
         );
       },
     );
-    const [error] = validate.errors ?? [];
-    return isValid !== true && error !== undefined ? toConfigFault(error) : undefined;
+    return isValid === true ? [] : (validate.errors ?? []);
   }
 
-  #validatorFor(schema: JsonSchema, place: string): ValidateFunction {
+  #validatorFor(schema: JsonSchema, place: string, which: Which = 'first'): ValidateFunction {
     const text = JSON.stringify(schema);
-    const validator = this.#validators.get(text) ?? this.#compile(schema, text, place);
-    this.#validators.delete(text);
-    this.#validators.set(text, validator);
+    const key = `${which} ${text}`;
+    const validator = this.#validators.get(key) ?? this.#compile(schema, text, place, which);
+    this.#validators.delete(key);
+    this.#validators.set(key, validator);
     const [leastRecentlyUsed] = this.#validators.keys();
     if (this.#validators.size > MAX_CACHED_VALIDATORS && leastRecentlyUsed !== undefined) {
       this.#validators.delete(leastRecentlyUsed);
@@ -110,10 +155,10 @@ export class ConfigChecker {
   }
 
   /** Each schema has a validator instance of its own, or the `$id` of one application would be another's. */
-  #compile(schema: JsonSchema, text: string, place: string): ValidateFunction {
+  #compile(schema: JsonSchema, text: string, place: string, which: Which): ValidateFunction {
     this.#checkForm(schema, text, place);
     return this.#run(
-      () => this.#createAjv().compile(schema),
+      () => this.#createAjv(which).compile(schema),
       (cause) => {
         const { path, detail } = locateSchemaFault(schema, cause);
         throw unprocessable(`The schema cannot be used: ${detail}.`, {
@@ -164,12 +209,18 @@ function toConfigFault(error: ErrorObject): ConfigFault {
   };
 }
 
-function configFault({ path, message, schemaPath }: ConfigFault): Error {
-  const field = fieldPath(['config', ...path]);
+/** What is within a secret is not named: it may be a part of it. */
+function configFault({ path, message, schemaPath }: ConfigFault, secrets: readonly Path[]): Error {
+  const field = fieldPath(['config', ...(secrets.find((secret) => isWithin(path, secret)) ?? path)]);
   return unprocessable(`The configuration does not satisfy its schema at ${field}: ${message}.`, {
     field,
     fix: `Correct the configuration, or change the schema (${schemaPath}).`,
   });
+}
+
+/** Whether a path leads to a place, or below it. */
+function isWithin(path: Path, place: Path): boolean {
+  return place.every((step, index) => String(path[index]) === String(step));
 }
 
 /** The parts of a JSON Pointer (RFC 6901), array indexes as numbers. */

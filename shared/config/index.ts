@@ -9,3 +9,4 @@ export {
   type WriteOptions,
 } from './applications.ts';
 export { ConfigChecker } from './config-checker.ts';
+export { ConfigSecrets, placeOfClearSecret } from './config-secrets.ts';

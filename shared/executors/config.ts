@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { Channels, Versions } from '../bundles/index.ts';
 import { referenceInBodySchema } from '../bundles/index.ts';
-import type { Applications } from '../config/index.ts';
+import { type Applications, placeOfClearSecret } from '../config/index.ts';
 import { placeOfKey } from '../keyspace/index.ts';
 import type { KeyValues } from '../kv/index.ts';
 import type { Executor, Observation, StepOutcome, StepRequest } from '../operations/index.ts';
@@ -119,9 +119,15 @@ export class ConfigExecutor implements Executor {
     const { applications } = this.#stores;
     return {
       key: `/app/${name}`,
-      write: async (author) =>
-        (await applications.put(ns, name, { config, schema: 'keep' }, { author })).application.revision,
-      isWritten: ({ value }) => jsonEquals((value as { config: Json }).config, config),
+      write: async (author) => {
+        checkNothingInClear(name, config);
+        return (await applications.put(ns, name, { config, schema: 'keep' }, { author })).application
+          .revision;
+      },
+      isWritten: ({ value }) => {
+        checkNothingInClear(name, config);
+        return applications.hasConfig(ns, name, (value as { config: Json }).config, config);
+      },
     };
   }
 
@@ -236,6 +242,20 @@ export class ConfigExecutor implements Executor {
   async #find(ns: string, key: string): Promise<StoredRecord<unknown> | undefined> {
     const place = placeOfKey(ns, key);
     return place && (await this.#stores.records.get<unknown>(place.scope, key));
+  }
+}
+
+/**
+ * A command is shown to whoever may see its resource, and its differences would tell who guesses right.
+ *
+ * @throws StepFailure, final, that names the place.
+ */
+function checkNothingInClear(name: string, config: Json): void {
+  const place = placeOfClearSecret(config);
+  if (place !== undefined) {
+    throw finalFailure(
+      `/app/${name}: a secret stands in clear at ${place}. Refer to Key Vault by {"$ref": "keyvault://VAULT/NAME"} instead.`,
+    );
   }
 }
 

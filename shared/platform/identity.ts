@@ -1,5 +1,6 @@
 import type { AccessToken, GetTokenOptions, TokenCredential } from '@azure/identity';
 import { unavailable } from './errors.ts';
+import { inTime } from './in-time.ts';
 
 /** Of one token, with all tries: the SDK's own patience with an identity that does not answer has no end that callers could set. */
 const TOKEN_TIMEOUT_MILLISECONDS = 15_000;
@@ -22,7 +23,7 @@ export function azureCredential({
     async getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken | null> {
       loaded ??= loadCredential(clientId);
       const credential = await loaded;
-      return await inTime(() => credential.getToken(scopes, options));
+      return await askFor(() => credential.getToken(scopes, options));
     },
   };
 }
@@ -43,20 +44,17 @@ async function loadCredential(clientId: string | undefined): Promise<TokenCreden
 }
 
 /** @throws SkerryError `unavailable` where no token comes. */
-async function inTime(ask: () => Promise<AccessToken | null>): Promise<AccessToken | null> {
-  const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(
-    () => reject(new Error(`No token came within ${TOKEN_TIMEOUT_MILLISECONDS} ms.`)),
-    TOKEN_TIMEOUT_MILLISECONDS,
-  );
+async function askFor(token: () => Promise<AccessToken | null>): Promise<AccessToken | null> {
   try {
-    return await Promise.race([ask(), late]);
+    return await inTime(
+      TOKEN_TIMEOUT_MILLISECONDS,
+      token,
+      () => new Error(`No token came within ${TOKEN_TIMEOUT_MILLISECONDS} ms.`),
+    );
   } catch (cause) {
     throw unavailable('No access token for Azure can be had at the moment.', {
       fix: 'Give the app a managed identity, and the client id of it in its settings; on a laptop, sign in with `az login`.',
       cause,
     });
-  } finally {
-    clearTimeout(timer);
   }
 }

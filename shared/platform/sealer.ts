@@ -19,6 +19,16 @@ export class Sealer {
     this.#keys = keys.map((key) => ({ id: keyId(key), key }));
   }
 
+  /** Whether there is a key to seal with. */
+  get canSeal(): boolean {
+    return this.#keys.length > 0;
+  }
+
+  /** Whether something was sealed with the key that seals now. */
+  isNewest(sealed: string): boolean {
+    return this.#keys[0]?.id === sealed.split('.', 1)[0];
+  }
+
   /**
    * @param place what the secret belongs to, such as a namespace, a subscription and a key id.
    * @throws SkerryError `unavailable` when no key is configured.

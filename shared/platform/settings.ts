@@ -18,6 +18,8 @@ const secondsList = (fallback: string) =>
     .default(fallback)
     .transform((text) => text.split(',').map(Number));
 
+const VAULT = /^[a-z][a-z0-9-]{1,22}[a-z0-9](\.vault\.(azure\.net|azure\.cn|usgovcloudapi\.net))?$/i;
+
 const settingsSchema = z.object({
   [CONNECTIONS.cosmos]: connectionSchema('cosmos'),
   [CONNECTIONS.serviceBus]: connectionSchema('serviceBus'),
@@ -67,6 +69,16 @@ const settingsSchema = z.object({
       error: 'must be keys of 32 bytes in base64, separated by commas',
     })
     .transform((keys) => keys.map((key) => Buffer.from(key, 'base64'))),
+  /** Vaults whose secrets configurations may refer to: names, or hosts where they are not of the public cloud, separated by commas. */
+  SKERRY_KEYVAULTS: z
+    .string()
+    .default('')
+    .transform((text) => text.split(',').filter((vault) => vault !== ''))
+    .refine((vaults) => vaults.every((vault) => VAULT.test(vault)), {
+      error: 'must be names of vaults, such as skerry-prod,payments.vault.azure.cn',
+    }),
+  /** Of the user-assigned identity that reads them; Azure's own SDKs go by this name as well. */
+  AZURE_CLIENT_ID: z.string().optional(),
   /** What executors show to whom they call: a JSON object of origins, each with a `token`, or a `secret` that signs. */
   SKERRY_EXECUTOR_CREDENTIALS: originCredentialsSchema.prefault('{}'),
   /** How far the clocks of two instances may differ; a subscription to many scopes hears of changes this much older than itself. */

@@ -120,7 +120,7 @@ function tagsOf(tags: unknown): string[] {
   });
 }
 
-/** The texts in a value, up to `MAX_CHARACTERS` together; of content that is no text, as keys may hold, nothing. */
+/** The texts in a value, up to `MAX_CHARACTERS` together; of content that is no text, as keys may hold, and of secrets, nothing. */
 function* firstTexts(value: unknown): Generator<string> {
   let room = MAX_CHARACTERS;
   const pending: unknown[] = [value];
@@ -132,7 +132,7 @@ function* firstTexts(value: unknown): Generator<string> {
       yield text;
     } else if (Array.isArray(next)) {
       pending.push(...next.slice(0, room).reverse());
-    } else if (isObject(next) && !('$bytes' in next)) {
+    } else if (isObject(next) && !('$bytes' in next) && !('$secret' in next)) {
       pending.push(...Object.values(next).slice(0, room).reverse());
     }
   }

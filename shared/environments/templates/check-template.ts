@@ -1,3 +1,4 @@
+import { placeOfClearSecret } from '../../config/index.ts';
 import { isWebUrl } from '../../platform/http/index.ts';
 import type { Json } from '../../records/index.ts';
 import type { Dependency } from '../environment.ts';
@@ -138,9 +139,30 @@ function checkActions(
             },
           ]),
       ...checkTexts(action.command, known, place('command')),
+      ...checkSecrets(action, [...path, 'command']),
       ...checkTexts({ ...action.app }, known, place('app')),
     ];
   });
+}
+
+/** A template is shown to whoever may see it: what it writes to applications cannot have secrets in clear. */
+function checkSecrets({ executor, command }: TemplateDefinition['actions'][number], path: Path): Fault[] {
+  const apps = executor === 'config' && isMembers(command) ? command.apps : undefined;
+  return Object.entries(isMembers(apps) ? apps : {}).flatMap(([name, config]) =>
+    placeOfClearSecret(config ?? null) === undefined
+      ? []
+      : [
+          {
+            path: [...path, 'apps', name],
+            detail: 'There is a secret in clear.',
+            fix: 'Refer to Key Vault by {"$ref": "keyvault://VAULT/NAME"} instead.',
+          },
+        ],
+  );
+}
+
+function isMembers(value: Json | undefined): value is { [name: string]: Json | undefined } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function checkResource(resource: ResourceDefinition, known: Known, path: Path): Fault[] {

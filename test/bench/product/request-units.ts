@@ -4,6 +4,7 @@ import { systemRandom } from '../../../shared/platform/random.ts';
 import { COSMOS_CONTAINERS } from '../../../shared/platform/topology.ts';
 import { Leases, Records } from '../../../shared/records/index.ts';
 import { Registry } from '../../../shared/registry/index.ts';
+import { configSecrets } from '../../integration/config/config-secrets-fixture.ts';
 import { startMeteredDatabase, type Usage } from './metered-database.ts';
 
 export interface Cost extends Usage {
@@ -20,7 +21,7 @@ export async function measureRequestUnits(): Promise<Cost[]> {
     random: systemRandom,
   });
   const leases = new Leases({ container: database.container(COSMOS_CONTAINERS.leases.id), clock });
-  const applications = new Applications(records);
+  const applications = new Applications(records, configSecrets());
   const registry = new Registry({ records, leases, clock, expiredGraceSeconds: 300 });
   const author = { actor: 'bench' };
   const instance = { endpoints: { http: 'http://10.0.0.1:8080' }, ttl: 60, tags: ['blue'], zone: 'eu-1' };

@@ -5,6 +5,7 @@ import { systemRandom } from '../../../shared/platform/random.ts';
 import { COSMOS_CONTAINERS } from '../../../shared/platform/topology.ts';
 import { Records } from '../../../shared/records/index.ts';
 import { type CosmosFixture, startCosmos } from '../cosmos-fixture.ts';
+import { configSecrets } from './config-secrets-fixture.ts';
 
 let cosmos: CosmosFixture;
 let records: Records;
@@ -15,7 +16,7 @@ const by = { author: { actor: 'test' } };
 beforeAll(async () => {
   cosmos = await startCosmos();
   records = openRecords();
-  applications = new Applications(records);
+  applications = new Applications(records, configSecrets());
 });
 
 afterAll(() => cosmos.stop());
@@ -62,7 +63,7 @@ describe('putting an application', () => {
     await applications.put('schema', 'dm', { config: { host: 'a' }, schema }, by);
     const kept = await applications.put('schema', 'dm', { config: { host: 'b' }, schema: 'keep' }, by);
     expect(kept.application.schema).toEqual(schema);
-    const fresh = new Applications(openRecords());
+    const fresh = new Applications(openRecords(), configSecrets());
     await expect(fresh.put('schema', 'dm', { config: {}, schema: 'keep' }, by)).rejects.toMatchObject({
       kind: 'unprocessable',
       field: 'config.host',
@@ -118,7 +119,7 @@ describe('preconditions', () => {
   it('hold at most one of two writers that saw the same revision', async () => {
     const { application } = await applications.put('race', 'dm', { config: 0, schema: undefined }, by);
     const precondition = { ifMatch: [`"${application.revision}"`] };
-    const rivals = [applications, new Applications(openRecords())].map((store, index) =>
+    const rivals = [applications, new Applications(openRecords(), configSecrets())].map((store, index) =>
       store.put('race', 'dm', { config: index + 1, schema: undefined }, { ...by, precondition }),
     );
     const outcomes = await Promise.allSettled(rivals);
@@ -194,7 +195,7 @@ describe('listing applications', () => {
   });
 
   it('shows what another process wrote just now', async () => {
-    const other = new Applications(openRecords());
+    const other = new Applications(openRecords(), configSecrets());
     await applications.list('shared');
     await other.put('shared', 'dm', { config: 1, schema: undefined }, by);
     expect((await applications.list('shared')).applications).toHaveLength(1);

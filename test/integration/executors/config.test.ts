@@ -9,6 +9,7 @@ import { notFound, unavailable } from '../../../shared/platform/errors.ts';
 import { systemRandom } from '../../../shared/platform/random.ts';
 import { COSMOS_CONTAINERS } from '../../../shared/platform/topology.ts';
 import { type Json, Records } from '../../../shared/records/index.ts';
+import { configSecrets } from '../config/config-secrets-fixture.ts';
 import { type CosmosFixture, startCosmos } from '../cosmos-fixture.ts';
 import { stepRequest } from './executor-fixture.ts';
 
@@ -26,7 +27,7 @@ beforeAll(async () => {
   cosmos = await startCosmos();
   const container = cosmos.connect().container(COSMOS_CONTAINERS.records.id);
   records = new Records({ container, clock: systemClock, random: systemRandom });
-  applications = new Applications(records);
+  applications = new Applications(records, configSecrets());
   keyValues = new KeyValues(records, systemClock);
   const scope = (ns: string, name: string) => ({ ns, kind: 'bundle', name });
   const key = (name: string, channel: string) => `/bundle/${name}/channels/${channel}`;

@@ -12,7 +12,7 @@ beforeAll(async () => {
 /** The field that the checker finds fault with; undefined when it finds none. */
 function faultOf(config: Json, schema: JsonSchema): string | undefined {
   try {
-    checker.check(config, schema);
+    checker.check({ config, clear: [], hidden: [] }, schema);
     return undefined;
   } catch (error) {
     expect(error).toMatchObject({ kind: 'unprocessable', message: expect.stringMatching(/\w/) });
@@ -114,5 +114,63 @@ describe('a schema', () => {
     expect(faultOf({}, { required: [hostile] })).toBe(`config.${hostile}`);
     expect(faultOf({ a: 1 }, { properties: { a: { const: hostile } }, title: hostile })).toBe('config.a');
     expect('pwned' in globalThis).toBe(false);
+  });
+});
+
+describe('a configuration with secrets', () => {
+  /** The field that is at fault with `secret` and `list[0]` hidden. */
+  function faultBesideHidden(config: { [name: string]: Json }, schema: JsonSchema): string | undefined {
+    try {
+      const hidden = [['secret'], ['list', 0]];
+      checker.check({ config: { secret: null, list: [null], ...config }, clear: [], hidden }, schema);
+      return undefined;
+    } catch (error) {
+      return (error as { field?: string }).field;
+    }
+  }
+
+  it.each([
+    ['a type', { properties: { secret: { type: 'integer' }, list: { items: { pattern: '^a' } } } }],
+    ['a constant', { properties: { secret: { const: 'guess' } } }],
+    ['the same for all', { const: { secret: 'guess' } }],
+    ['no value at all', { properties: { secret: false } }],
+    ['the content of an object', { properties: { secret: { required: ['user'] } } }],
+    [
+      'what something else depends on',
+      { if: { properties: { secret: { pattern: '^a' } } }, else: { required: ['b'] } },
+    ],
+    ['one of several', { oneOf: [{ properties: { secret: { pattern: '^a' } } }, { required: ['b'] }] }],
+    ['anything but', { not: { properties: { secret: { not: { pattern: '^a' } } } } }],
+    ['a list with something', { properties: { list: { contains: { pattern: '^a' } } } }],
+  ] as [string, JsonSchema][])('is not judged by what is hidden: %s', (_, schema) => {
+    expect(faultBesideHidden({}, schema)).toBeUndefined();
+  });
+
+  it('is still judged by all the rest', () => {
+    const schema: JsonSchema = {
+      required: ['secret', 'port'],
+      properties: { secret: { type: 'string' }, port: { type: 'integer' }, list: { maxItems: 1 } },
+      additionalProperties: false,
+    };
+    expect(faultBesideHidden({ port: 1 }, schema)).toBeUndefined();
+    expect(faultBesideHidden({ port: 'x' }, schema)).toBe('config.port');
+    expect(faultBesideHidden({}, schema)).toBe('config.port');
+    expect(faultBesideHidden({ port: 1, more: 1 }, schema)).toBe('config.more');
+    expect(faultBesideHidden({ port: 1, list: [null, 1] }, schema)).toBe('config.list');
+  });
+
+  it('is told of a fault in a secret without any part of it', () => {
+    const config = { db: { $pa55: 1 } };
+    const schema = {
+      properties: { db: { additionalProperties: false, propertyNames: { pattern: '^[a-z]' } } },
+    };
+    let fault: unknown;
+    try {
+      checker.check({ config, clear: [['db']], hidden: [] }, schema);
+    } catch (error) {
+      fault = error;
+    }
+    expect(fault).toMatchObject({ kind: 'unprocessable', field: 'config.db' });
+    expect(`${fault} ${JSON.stringify(fault)}`).not.toContain('pa55');
   });
 });

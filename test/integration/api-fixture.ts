@@ -17,6 +17,7 @@ export async function startApi(options: Partial<CosmosServerOptions> = {}) {
     [CONNECTIONS.serviceBus]: 'not used here',
     [CONNECTIONS.blob]: 'not used here',
     SKERRY_LOCAL: 'true',
+    SKERRY_SECRET_KEYS: Buffer.alloc(32, 1).toString('base64'),
   });
   const services = composeServices(settings);
   const find = router(

@@ -78,6 +78,33 @@ describe('/api/v1/apps/{name}', () => {
   });
 });
 
+describe('/api/v1/apps/{name}?secrets=true', () => {
+  it('has secrets in clear, for nothing on the way to keep', async () => {
+    const config = { db: { password: { $secret: 'hunter2' } } };
+    const stored = await api.call('PUT', '/apps/dm?ns=secrets', { config });
+    expect(stored).toMatchObject({
+      status: 201,
+      json: { config: { db: { password: { $secret: { sealed: expect.any(String) } } } } },
+    });
+    expect((await api.call('GET', '/apps/dm?ns=secrets')).json).toEqual(stored.json);
+    const revealed = await api.call('GET', '/apps/dm?ns=secrets&secrets=true');
+    expect(revealed).toMatchObject({
+      status: 200,
+      headers: { 'Cache-Control': 'no-store', 'X-Skerry-Revision': '1' },
+      json: { config: { db: { password: 'hunter2' } } },
+    });
+    expect(revealed.headers).not.toHaveProperty('ETag');
+    expect((await api.call('PUT', '/apps/dm?ns=secrets', { config })).json).toEqual(stored.json);
+  });
+
+  it('says which reference leads to a vault that is not to be read', async () => {
+    await api.call('PUT', '/apps/dm?ns=refs', { config: { a: [{ $ref: 'keyvault://skerry/db' }] } });
+    const refused = await api.call('GET', '/apps/dm?ns=refs&secrets');
+    expect(refused).toMatchObject({ status: 422, json: { field: 'config.a[0]' } });
+    expect(refused.json.detail).toContain('"skerry"');
+  });
+});
+
 describe('/api/v1/apps', () => {
   it('lists by name in pages, under one revision', async () => {
     for (const name of ['b', 'a', 'c']) {

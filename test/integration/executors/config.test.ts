@@ -199,6 +199,25 @@ describe('the executor of configurations', () => {
     expect(outcome).toMatchObject({ state: 'failed', isPassing: false });
   });
 
+  it('writes no secret that stands in clear in its command, nor tells whether one is right', async () => {
+    const ns = 'secrets';
+    const { application } = await applications.put(
+      ns,
+      'web',
+      { config: { a: { $secret: 'hunter2' } }, schema: undefined },
+      by,
+    );
+    const inClear = { apps: { web: { a: { $secret: 'hunter2' } } } };
+    const outcome = await executor.start(stepRequest('create', inClear, { ns }));
+    expect(outcome).toMatchObject({ state: 'failed', isPassing: false });
+    expect(JSON.stringify(outcome)).not.toContain('hunter2');
+    await expect(executor.observe(stepRequest('create', inClear, { ns }))).rejects.toThrow('in clear');
+
+    const sealed = { apps: { web: application.config, api: { b: { $ref: 'keyvault://skerry/db' } } } };
+    const { outputs = {} } = await start('create', ns, sealed);
+    expect(await executor.observe(stepRequest('create', sealed, { ns, outputs }))).toEqual({ exists: true });
+  });
+
   it('says that storage which does not answer may answer later', async () => {
     const away = { put: () => Promise.reject(unavailable('Away.')) } as unknown as KeyValues;
     const stores = { records, applications, keyValues: away, channels, versions: {} as Versions };

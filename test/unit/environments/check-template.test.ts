@@ -179,6 +179,15 @@ describe('a template', () => {
       },
       'circle: a -> b -> a.',
     ],
+    [
+      'a secret in clear, which everybody would see in it',
+      {
+        actions: [
+          { ...MAKE, command: { apps: { a: { b: { $secret: 'x' } }, c: { $ref: 'keyvault://v00/n' } } } },
+        ],
+      },
+      'actions[0].command.apps.a: There is a secret in clear.',
+    ],
     ['itself', { dependsOn: ['t'] }, 'dependsOn[0]: The template depends on itself: t -> t.'],
   ])('is refused for %s', (_, members, expected) => {
     const faults = faultsOf(members);

@@ -1,7 +1,7 @@
 import { AccessDirectory, Callers, createAccessControl, LegacyAccess } from '../shared/access/index.ts';
 import type { Clock } from '../shared/platform/clock.ts';
 import type { AccessControl, CallerOf } from '../shared/platform/http/index.ts';
-import type { Settings } from '../shared/platform/settings.ts';
+import { isOpenToAll, type Settings } from '../shared/platform/settings.ts';
 import type { Records } from '../shared/records/index.ts';
 import type { Makers } from './lazily.ts';
 
@@ -45,8 +45,4 @@ export function accessServices(): Makers<AccessParts, AccessParts & Foundation> 
     access: ({ settings, callers, legacyAccess }) =>
       createAccessControl({ isOpen: isOpenToAll(settings), callers, legacy: legacyAccess }),
   };
-}
-
-function isOpenToAll({ SKERRY_LOCAL, SKERRY_AUTH }: Settings): boolean {
-  return SKERRY_LOCAL && SKERRY_AUTH !== 'on';
 }

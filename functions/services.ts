@@ -13,6 +13,7 @@ import type { CommandRule, FindExecutor } from '../shared/operations/index.ts';
 import { connectBlob } from '../shared/platform/blob.ts';
 import { type Clock, systemClock } from '../shared/platform/clock.ts';
 import { openDatabase } from '../shared/platform/cosmos.ts';
+import { limitsOf } from '../shared/platform/limits.ts';
 import { type Random, systemRandom } from '../shared/platform/random.ts';
 import { Readiness } from '../shared/platform/readiness.ts';
 import { connectServiceBus } from '../shared/platform/servicebus.ts';
@@ -168,6 +169,7 @@ export function composeServices(settings: Settings): Services {
     allowPrivate: settings.SKERRY_WEBHOOK_ALLOW_PRIVATE,
     ports: settings.SKERRY_WEBHOOK_PORTS,
   };
+  const limits = limitsOf(settings);
   const clockSkewMilliseconds = settings.SKERRY_CLOCK_SKEW_MILLISECONDS;
 
   const app: Parts = lazily<Parts>({
@@ -197,6 +199,7 @@ export function composeServices(settings: Settings): Services {
         container: app.recordsContainer,
         clock,
         maxHeld: settings.SKERRY_WATCH_MAX_HELD,
+        maxHeldByOne: limits.heldWatches,
         isVisible: isPublic,
       }),
     graphs: () => new Graphs(app.records),

@@ -21,6 +21,8 @@ export interface WatchStream {
   /** When the stream ends by itself, in milliseconds since the Unix epoch. */
   readonly end: number;
   readonly requestId: string;
+  /** The actor who watches. */
+  readonly holder: string;
   resync(after: string | undefined): Promise<ResyncPage>;
   follow(cursor: string, place: Place): Follower;
   showResync(page: ResyncPage): object;
@@ -34,7 +36,7 @@ export interface WatchStream {
  * @throws SkerryError what is wrong at the beginning, as any other answer would say it.
  */
 export async function answerWithEvents(stream: WatchStream, services: Services): Promise<HttpResponse> {
-  const events = sendEvents(stream, services.watches.takePlace(), services);
+  const events = sendEvents(stream, services.watches.takePlace(stream.holder), services);
   const first = await events.next();
   return {
     status: 200,

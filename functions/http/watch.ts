@@ -143,7 +143,7 @@ async function answerWatch(
   }
   return cursor === undefined
     ? answer(range, toResyncBody(range, await services.watches.resync(range, query)))
-    : await pollChanges(range, cursor, query, services);
+    : await pollChanges(range, cursor, request, services);
 }
 
 /** Where the caller goes on from; undefined when it begins with a resync. */
@@ -166,11 +166,12 @@ function cursorOf({ scope }: WatchRange, { since, cursor, after }: Query): strin
 async function pollChanges(
   range: WatchRange,
   cursor: string,
-  { wait = DEFAULT_WAIT_SECONDS, type, limit }: Query,
+  { query, caller }: WatchRequest,
   { watches, clock, random }: Services,
 ): Promise<HttpResponse> {
+  const { wait = DEFAULT_WAIT_SECONDS, type, limit } = query;
   const seconds = Math.min(wait * (1 + random.fraction() * JITTER), MAX_WAIT_SECONDS);
-  const follower = watches.follow(range, cursor, { types: typesOf(type), limit });
+  const follower = watches.follow(range, cursor, { types: typesOf(type), limit }, caller.maker.actor);
   try {
     return answer(range, toChangesBody(range, await follower.next(clock.now() + 1000 * seconds)));
   } finally {
@@ -181,7 +182,7 @@ async function pollChanges(
 async function streamChanges(
   range: WatchRange,
   cursor: string | undefined,
-  { query, requestId }: WatchRequest,
+  { query, requestId, caller }: WatchRequest,
   services: Services,
 ): Promise<HttpResponse> {
   const { watches, clock, random } = services;
@@ -192,6 +193,7 @@ async function streamChanges(
       cursor,
       end: clock.now() + 1000 * seconds,
       requestId,
+      holder: caller.maker.actor,
       resync: (after) => watches.resync(range, { after, limit }),
       follow: (from, place) => watches.follow(range, from, { types: typesOf(type), limit }, place),
       showResync: (page) => toResyncBody(range, page),

@@ -92,7 +92,7 @@ export class Elections {
         throw hasLeader(leader);
       } else {
         const until = Math.min(deadline, Date.parse(leader.expiresAt));
-        if (!(await this.#watches.untilChanged(scope, keyOf(address), position, until))) {
+        if (!(await this.#watches.untilChanged(scope, keyOf(address), position, until, author.actor))) {
           throw hasLeader(leader);
         }
       }

@@ -20,6 +20,10 @@ const secondsList = (fallback: string) =>
 
 const VAULT = /^[a-z][a-z0-9-]{1,22}[a-z0-9](\.vault\.(azure\.net|azure\.cn|usgovcloudapi\.net))?$/i;
 
+function isOrigin(text: string): boolean {
+  return URL.canParse(text) && new URL(text).origin === text;
+}
+
 const settingsSchema = z.object({
   [CONNECTIONS.cosmos]: connectionSchema('cosmos'),
   [CONNECTIONS.serviceBus]: connectionSchema('serviceBus'),
@@ -43,6 +47,17 @@ const settingsSchema = z.object({
     .refine((setting) => typeof setting === 'string' || setting.every(isAddressRange), {
       error:
         'must be "off", "open", or addresses and ranges separated by commas, such as 10.0.0.0/8,192.0.2.7',
+    }),
+  /** Requests that one caller may make of a process in a second; 0 is no limit. 100 unless given, where callers are told apart. */
+  SKERRY_RATE_LIMIT: z.coerce.number().nonnegative().optional(),
+  /** Origins of pages that may call the API, separated by commas, or `*`. */
+  SKERRY_CORS_ORIGINS: z
+    .string()
+    .default('')
+    .transform((text) => text.split(',').map((origin) => origin.trim()))
+    .transform((origins) => origins.filter((origin) => origin !== ''))
+    .refine((origins) => origins.every((origin) => origin === '*' || isOrigin(origin)), {
+      error: 'must be origins such as https://console.example separated by commas, or *',
     }),
   /** The base URL under which callers reach this app, where it differs from the one that they used. */
   SKERRY_PUBLIC_URL: z.url().optional(),
@@ -87,6 +102,10 @@ const settingsSchema = z.object({
   SKERRY_EXPIRED_GRACE_SECONDS: seconds(300),
   /** Watches that a process holds at a time; each is a request that waits, which the host counts as running. */
   SKERRY_WATCH_MAX_HELD: z.coerce.number().int().positive().default(1000),
+  /** Those of one caller among them; 0 is no limit. 250 unless given, where callers are told apart. */
+  SKERRY_WATCH_MAX_HELD_PER_CALLER: z.coerce.number().int().nonnegative().optional(),
+  /** Subscriptions that one caller may have in a namespace; 0 is no limit. 1000 unless given, where callers are told apart. */
+  SKERRY_MAX_SUBSCRIPTIONS: z.coerce.number().int().nonnegative().optional(),
   /** What compaction keeps of a scope: so many of its newest changes, and all that are younger than so many days. */
   SKERRY_RETENTION_CHANGES: z.coerce.number().int().min(1).default(1000),
   SKERRY_RETENTION_DAYS: z.coerce.number().nonnegative().default(30),
@@ -116,6 +135,14 @@ const settingsSchema = z.object({
 
 /** What the app reads from its environment, checked and with defaults filled in. */
 export type Settings = z.output<typeof settingsSchema>;
+
+/** Whether everybody may do everything, as on a laptop. */
+export function isOpenToAll({
+  SKERRY_LOCAL,
+  SKERRY_AUTH,
+}: Pick<Settings, 'SKERRY_LOCAL' | 'SKERRY_AUTH'>): boolean {
+  return SKERRY_LOCAL && SKERRY_AUTH !== 'on';
+}
 
 /**
  * Reads the settings of this app.

@@ -118,7 +118,8 @@ export function launch(
 ): Launcher {
   const launcher = spawn(process.execPath, [`infra/local/${program}.ts`, ...flags], {
     cwd: root,
-    env: { ...process.env, ...env },
+    // Tests come from one address and as one caller, all at once.
+    env: { ...process.env, SKERRY_RATE_LIMIT: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';

@@ -2,11 +2,13 @@ import { z } from 'zod';
 import { isRefusal, SkerryError } from '../errors.ts';
 import type { Random } from '../random.ts';
 import type { Settings } from '../settings.ts';
-import { type AccessControl, nothingAt } from './access.ts';
+import { type AccessControl, type Credentials, nothingAt } from './access.ts';
 import { type AccessObserver, denialOf } from './access-observer.ts';
 import { checkInput } from './check.ts';
 import { completeBody, isStream } from './complete-body.ts';
+import { CrossOrigin } from './cross-origin.ts';
 import type { Endpoint, ShowRefusal, Surface } from './endpoint.ts';
+import { finishResponse } from './finish-response.ts';
 import { clientAddressOf, IncomingContext, requestIdOf } from './incoming-context.ts';
 import { readJsonBody } from './json-body.ts';
 import { nameSchema } from './name.ts';
@@ -36,7 +38,9 @@ export interface RouteHandler {
 export interface DispatchOptions<Services> {
   readonly services: Services;
   readonly access: AccessControl;
-  readonly settings: Pick<Settings, 'SKERRY_PUBLIC_URL'>;
+  /** The same for what is no probe, where it is to be limited how often it is asked. */
+  readonly limitedAccess?: AccessControl | undefined;
+  readonly settings: Pick<Settings, 'SKERRY_PUBLIC_URL'> & Partial<Pick<Settings, 'SKERRY_CORS_ORIGINS'>>;
   readonly random: Random;
   readonly observer?: AccessObserver;
 }
@@ -53,6 +57,8 @@ interface Route<Services> {
 }
 
 const NO_ROUTE = parseRoute('{*path}');
+/** How requests are answered that no route is known for, to those who ask. */
+const UNKNOWN = { surface: 'canonical', showRefusal: undefined, template: NO_ROUTE } as const;
 const namespaceSchema = z.object({ ns: nameSchema });
 
 /**
@@ -65,26 +71,17 @@ export function createRouteHandlers<Services>(
   options: DispatchOptions<Services>,
 ): readonly RouteHandler[] {
   const dispatcher = new Dispatcher(options);
-  const handlers = groupByRoute(endpoints).map((route) => ({
-    name: functionName(route.template),
-    route: route.template.text,
-    handle: (request: IncomingRequest, invocation: Invocation) =>
-      dispatcher.answer(request, invocation, route, (requestId) =>
-        dispatcher.dispatch(route, request, invocation, requestId),
-      ),
-  }));
   return [
-    ...handlers,
+    ...groupByRoute(endpoints).map((route) => ({
+      name: functionName(route.template),
+      route: route.template.text,
+      handle: (request: IncomingRequest, invocation: Invocation) =>
+        dispatcher.answer(request, invocation, route),
+    })),
     {
       name: functionName(NO_ROUTE),
       route: NO_ROUTE.text,
-      handle: (request, invocation) =>
-        dispatcher.answer(
-          request,
-          invocation,
-          { surface: 'canonical', showRefusal: undefined, template: NO_ROUTE },
-          () => Promise.reject(nothingAt(pathOf(request.url))),
-        ),
+      handle: (request, invocation) => dispatcher.answer(request, invocation, undefined),
     },
   ];
 }
@@ -94,25 +91,31 @@ class Dispatcher<Services> {
   readonly #random: Random;
   readonly #publicUrl: string | undefined;
   readonly #access: AccessControl;
+  readonly #limitedAccess: AccessControl;
+  readonly #crossOrigin: CrossOrigin;
   readonly #observer: AccessObserver | undefined;
 
-  constructor({ services, access, settings, random, observer }: DispatchOptions<Services>) {
+  constructor({ services, access, limitedAccess, settings, random, observer }: DispatchOptions<Services>) {
     this.#services = services;
     this.#random = random;
     this.#publicUrl = settings.SKERRY_PUBLIC_URL;
     this.#access = access;
+    this.#limitedAccess = limitedAccess ?? access;
+    this.#crossOrigin = new CrossOrigin(settings.SKERRY_CORS_ORIGINS ?? []);
     this.#observer = observer;
   }
 
-  /** Answers by `work`, and for whatever it throws, so that nothing ever escapes to the host. */
+  /** Always answers, whatever is thrown, so that nothing ever escapes to the host. */
   async answer(
     request: IncomingRequest,
     invocation: Invocation,
-    { surface, showRefusal, template }: Pick<Route<Services>, 'surface' | 'showRefusal' | 'template'>,
-    work: (requestId: string) => Promise<HttpResponse>,
+    route: Route<Services> | undefined,
   ): Promise<CompleteResponse> {
     const requestId = requestIdOf(request.headers, this.#random);
+    const credentials = { headers: request.headers, clientAddress: clientAddressOf(request.headers) };
+    let offered: Route<Services> | undefined;
     const logFailure = (error: unknown) => {
+      const { template } = route ?? UNKNOWN;
       const subject = `Request ${requestId} (${request.method} ${loggedPath(template, request.url)}) failed`;
       if (error instanceof SkerryError) {
         invocation.logError(`${subject}: ${oneLine(error)}`);
@@ -122,32 +125,49 @@ class Dispatcher<Services> {
     };
     const complete = (response: HttpResponse) =>
       request.method === 'HEAD' ? withoutBody(response) : completeBody(response, logFailure);
+    const finish = (response: CompleteResponse) => {
+      const { surface } = offered ?? UNKNOWN;
+      return finishResponse(response, request, { requestId, surface, crossOrigin: this.#crossOrigin });
+    };
     try {
-      return withRequestId(await complete(await work(requestId)), requestId);
+      offered = route && this.#isOffered(route, request, credentials) ? route : undefined;
+      if (offered === undefined) {
+        throw nothingAt(pathOf(request.url));
+      }
+      const response = await this.#dispatch(offered, request, invocation, requestId, credentials);
+      return finish(await complete(response));
     } catch (error) {
       // What a caller cannot set right is worth a line in the log.
       if (!isRefusal(error)) {
         logFailure(error);
       }
+      const { surface, showRefusal } = offered ?? UNKNOWN;
       const form = { show: showRefusal, headers: request.headers };
-      return withRequestId(await complete(errorResponse(error, surface, requestId, form)), requestId);
+      return finish(await complete(errorResponse(error, surface, requestId, form)));
     }
   }
 
-  async dispatch(
+  #isOffered(route: Route<Services>, { method }: IncomingRequest, credentials: Credentials): boolean {
+    return this.#access.isOffered((endpointFor(route, method) ?? route.first).access, credentials);
+  }
+
+  async #dispatch(
     route: Route<Services>,
     request: IncomingRequest,
     invocation: Invocation,
     requestId: string,
+    credentials: Credentials,
   ): Promise<HttpResponse> {
     const endpoint = endpointFor(route, request.method);
     const { access } = endpoint ?? route.first;
-    const credentials = { headers: request.headers, clientAddress: clientAddressOf(request.headers) };
-    if (!this.#access.isOffered(access, credentials)) {
-      return errorResponse(nothingAt(pathOf(request.url)), 'canonical', requestId);
+    const preflight =
+      route.surface === 'canonical' ? this.#crossOrigin.preflight(request, route.methods) : undefined;
+    if (preflight !== undefined) {
+      return preflight;
     }
     const observed = { endpoint: (endpoint ?? route.first).name, clientAddress: credentials.clientAddress };
-    const caller = await this.#access.admit(access, credentials).catch((error: unknown) => {
+    const door = isProbe(route) ? this.#access : this.#limitedAccess;
+    const caller = await door.admit(access, credentials).catch((error: unknown) => {
       if (error instanceof SkerryError && error.kind === 'unauthorized') {
         const isFaulty = request.headers.get('authorization') !== null;
         this.#observer?.signInFailed({ ...observed, isFaulty });
@@ -181,6 +201,11 @@ class Dispatcher<Services> {
       throw error;
     });
   }
+}
+
+/** Whoever looks after the app asks probes, often, and has to be answered; what anybody may ask for by a name of its own is none. */
+function isProbe<Services>({ first, template }: Route<Services>): boolean {
+  return first.access === 'open' && template.parameters.length === 0;
 }
 
 function groupByRoute<Services>(endpoints: readonly Endpoint<Services>[]): readonly Route<Services>[] {
@@ -277,8 +302,4 @@ function withoutBody({ status, headers, body }: HttpResponse): CompleteResponse 
 /** A range is for GET alone (RFC 9110, section 14.2). */
 function withoutRange(headers: HeaderReader): HeaderReader {
   return { get: (name) => (name.toLowerCase() === 'range' ? null : headers.get(name)) };
-}
-
-function withRequestId(response: CompleteResponse, requestId: string): CompleteResponse {
-  return { ...response, headers: { ...response.headers, 'X-Request-Id': requestId } };
 }

@@ -30,6 +30,7 @@ export {
 export * from './endpoint.ts';
 export { allowedAgeSeconds } from './freshness.ts';
 export { isJsonType, parseJsonContent } from './json-body.ts';
+export { LimitedAccess } from './limited-access.ts';
 export { NAME_PATTERN, nameSchema } from './name.ts';
 export { describeApi } from './openapi.ts';
 export {

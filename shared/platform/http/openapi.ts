@@ -198,6 +198,7 @@ function errorStatuses<Services>(endpoint: Endpoint<Services>): readonly number[
   const statuses = new Set<number>([PROBLEM_KINDS.invalid.status, PROBLEM_KINDS.internal.status]);
   if (endpoint.access !== 'open') {
     statuses.add(PROBLEM_KINDS.unavailable.status);
+    statuses.add(PROBLEM_KINDS['too-many-requests'].status);
   }
   if (needsToken(endpoint.access)) {
     statuses.add(PROBLEM_KINDS.unauthorized.status);

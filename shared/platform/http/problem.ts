@@ -25,7 +25,7 @@ export const PROBLEM_KINDS: Readonly<Record<ErrorKind | 'internal', ProblemKind>
   'unsupported-media-type': { status: 415, title: 'The content type is not accepted' },
   'range-not-satisfiable': { status: 416, title: 'The range lies outside of the content' },
   unprocessable: { status: 422, title: 'The content breaks a rule' },
-  'too-many-requests': { status: 429, title: 'Too many requests are held here' },
+  'too-many-requests': { status: 429, title: 'Too many requests' },
   unavailable: { status: 503, title: 'A dependency does not answer' },
   internal: { status: 500, title: 'Something failed on our side' },
 };

@@ -12,7 +12,7 @@ export interface ScopeFollowerOptions {
   readonly scope: Scope;
   readonly wanted: WantedChanges;
   /** Where one is taken already. */
-  readonly place: Place | undefined;
+  readonly place: Place | string | undefined;
   /** The revision to go on from. */
   readonly since: number;
 }

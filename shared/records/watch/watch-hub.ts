@@ -6,6 +6,7 @@ import { type Scope, scopeId } from '../scope.ts';
 import type { ChangeFeed, FeedPage, FeedReader, FoundChange } from './change-feed.ts';
 import { matches } from './change-filter.ts';
 import { FeedWindow } from './feed-window.ts';
+import { Holders } from './holders.ts';
 import { PrefixIndex } from './prefix-index.ts';
 import { ScopeWindow } from './scope-window.ts';
 import { type Place, Waiter, type WaiterRequest, type Wake } from './waiter.ts';
@@ -36,6 +37,8 @@ export interface WatchHubOptions {
   readonly clock: Clock;
   /** Watches that may be held at a time. */
   readonly maxHeld: number;
+  /** Those among them that one caller may hold. */
+  readonly maxHeldByOne?: number | undefined;
   /** Whether a scope may be seen by those who watch several. */
   readonly isVisible: (scope: Scope) => boolean;
 }
@@ -57,6 +60,7 @@ export class WatchHub {
   /** In order of use, the most recent last. */
   readonly #scopes = new Map<string, WatchedScope>();
   readonly #places = new Set<Place>();
+  readonly #holders: Holders;
   readonly #waiters = new Set<Waiter>();
   readonly #index = new PrefixIndex<Waiter>();
   readonly #unproven = new Set<WatchedScope>();
@@ -75,6 +79,7 @@ export class WatchHub {
 
   constructor(options: WatchHubOptions) {
     this.#options = options;
+    this.#holders = new Holders(options.maxHeldByOne);
     this.window = new FeedWindow(({ scope }) => options.isVisible(scope));
     options.records.onChange((scope, change) => this.#note(scope, change));
   }
@@ -105,26 +110,32 @@ export class WatchHub {
   /**
    * Takes one of the places for watches that are held.
    *
+   * @param holder who has it, where there is a limit for each.
    * @throws SkerryError `too-many-requests` when there is none left.
    */
-  takePlace(): Place {
+  takePlace(holder?: string): Place {
     const { maxHeld } = this.#options;
     if (this.#places.size >= maxHeld) {
       throw tooManyRequests(`${maxHeld} watches are held by this process, as many as it may hold.`, {
         fix: 'Wait before the next try, or ask with "wait=0".',
       });
     }
-    const place = { release: () => void this.#places.delete(place) };
+    const giveBack = holder === undefined ? undefined : this.#holders.take(holder);
+    const place = {
+      release: () => {
+        if (this.#places.delete(place)) giveBack?.();
+      },
+    };
     this.#places.add(place);
     return place;
   }
 
   /**
-   * @param place one that somebody else has taken for the waiter, and releases.
+   * @param place one that somebody else has taken for the waiter, and releases; or who is to have one.
    * @throws SkerryError as `takePlace` does, where one has to be taken.
    */
-  join(request: WaiterRequest, place?: Place): Waiter {
-    const own = place === undefined ? this.takePlace() : undefined;
+  join(request: WaiterRequest, place?: Place | string): Waiter {
+    const own = typeof place === 'object' ? undefined : this.takePlace(place);
     const waiter = new Waiter(request, own);
     this.#waiters.add(waiter);
     this.#index.add(waiter);

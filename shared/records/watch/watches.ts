@@ -22,6 +22,8 @@ export interface WatchesOptions {
   readonly clock: Clock;
   /** Watches that this process may hold at a time. */
   readonly maxHeld: number;
+  /** Those among them that one caller may hold. */
+  readonly maxHeldByOne?: number | undefined;
   /** Whether a scope may be seen by those who watch several. */
   readonly isVisible: (scope: Scope) => boolean;
 }
@@ -38,10 +40,10 @@ export class Watches {
   readonly #compaction: CompactionCheck;
 
   constructor(options: WatchesOptions) {
-    const { records, container, clock, maxHeld, isVisible } = options;
+    const { records, container, clock, maxHeld, maxHeldByOne, isVisible } = options;
     this.#options = options;
     this.#feed = new ChangeFeed(container, clock);
-    this.#hub = new WatchHub({ records, feed: this.#feed, clock, maxHeld, isVisible });
+    this.#hub = new WatchHub({ records, feed: this.#feed, clock, maxHeld, maxHeldByOne, isVisible });
     this.#compaction = new CompactionCheck(container, clock);
     this.#resync = new Resync({
       records,
@@ -59,10 +61,11 @@ export class Watches {
   /**
    * Takes the place of a watch that is held for longer than one wait.
    *
-   * @throws SkerryError `too-many-requests` when no further watch can be held.
+   * @param holder the actor who watches.
+   * @throws SkerryError `too-many-requests` when no further watch can be held, or none by this actor.
    */
-  takePlace(): Place {
-    return this.#hub.takePlace();
+  takePlace(holder: string): Place {
+    return this.#hub.takePlace(holder);
   }
 
   /** How many watches are held. */
@@ -77,10 +80,15 @@ export class Watches {
 
   /**
    * @param cursor of a resync or an answer; for one scope the digits of a revision.
-   * @param place where one is taken already; else each wait takes one.
+   * @param place where one is taken already; else each wait takes one, for the actor who is named here.
    * @throws SkerryError `invalid` when it is none.
    */
-  follow(range: WatchRange, cursor: string, wanted: Omit<WantedChanges, 'prefix'>, place?: Place): Follower {
+  follow(
+    range: WatchRange,
+    cursor: string,
+    wanted: Omit<WantedChanges, 'prefix'>,
+    place?: Place | string,
+  ): Follower {
     const { clock, isVisible } = this.#options;
     const common = { hub: this.#hub, clock, wanted: { ...wanted, prefix: range.prefix }, place };
     return range.scope === undefined
@@ -102,9 +110,15 @@ export class Watches {
    * @returns false when the process is to end before that.
    * @throws SkerryError `too-many-requests`.
    */
-  async untilChanged(scope: Scope, key: string, since: number, until: number): Promise<boolean> {
+  async untilChanged(
+    scope: Scope,
+    key: string,
+    since: number,
+    until: number,
+    holder?: string,
+  ): Promise<boolean> {
     const range = { ns: scope.ns, prefix: key, scope, kinds: [] };
-    const follower = this.follow(range, String(since), { limit: 1 });
+    const follower = this.follow(range, String(since), { limit: 1 }, holder);
     try {
       const { changes } = await follower.next(until);
       return changes.length > 0 || this.#options.clock.now() >= until;

@@ -23,7 +23,7 @@ export interface WideFollowerOptions {
   readonly range: WatchRange;
   readonly wanted: WantedChanges;
   /** Where one is taken already. */
-  readonly place: Place | undefined;
+  readonly place: Place | string | undefined;
   readonly cursor: WideCursor;
 }
 

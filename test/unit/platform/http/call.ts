@@ -32,15 +32,25 @@ export function caller(
   endpoints: readonly Endpoint<object>[],
   {
     access = OPEN,
+    limitedAccess,
     publicUrl,
+    origins = [],
     services = {},
     observer,
-  }: { access?: AccessControl; publicUrl?: string; services?: object; observer?: AccessObserver } = {},
+  }: {
+    access?: AccessControl;
+    limitedAccess?: AccessControl;
+    publicUrl?: string;
+    origins?: string[];
+    services?: object;
+    observer?: AccessObserver;
+  } = {},
 ) {
   const handlers = createRouteHandlers(endpoints, {
     services,
     access,
-    settings: { SKERRY_PUBLIC_URL: publicUrl },
+    limitedAccess,
+    settings: { SKERRY_PUBLIC_URL: publicUrl, SKERRY_CORS_ORIGINS: origins },
     random: systemRandom,
     ...(observer && { observer }),
   });

@@ -1,4 +1,5 @@
 import type { SkerryClient } from '../index.ts';
+import type { ConnectionSettings } from './connection-settings.ts';
 import type { Output } from './output.ts';
 
 /** A flag that a command takes; without a placeholder it takes no value. Its name is written in kebab case on the command line. */
@@ -47,6 +48,10 @@ export type ArgumentValues<Spellings extends readonly string[]> = {
 /** What a command works with besides its command line. */
 export interface Context {
   readonly client: SkerryClient;
+  /** Where the client goes, and as whom. */
+  readonly settings: ConnectionSettings;
+  /** A client for another server, or as somebody else. */
+  connect(settings: Pick<ConnectionSettings, 'server' | 'token'>): SkerryClient;
   readonly output: Output;
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal;

@@ -4,7 +4,7 @@ import { CommanderError } from 'commander';
 import packageFacts from '../../package.json' with { type: 'json' };
 import { SkerryClient } from '../skerry-client.ts';
 import { buildProgram } from './build-program.ts';
-import type { ArgumentValues, Command, Flags, FlagValues } from './command.ts';
+import type { ArgumentValues, Command, Context, Flags, FlagValues } from './command.ts';
 import { COMMANDS } from './commands/index.ts';
 import { resolveSettings } from './connection-settings.ts';
 import { EXIT, exitCodeOf } from './exit-code.ts';
@@ -88,13 +88,17 @@ async function runCommand(
   { env, folder, input, out, err, signal }: Surroundings,
 ): Promise<number | undefined> {
   const global = flags as GlobalValues;
-  const { server, ns, token } = resolveSettings({ flags: global, env, folder });
+  const settings = resolveSettings({ flags: global, env, folder });
   const timeout = (global.timeout ?? DEFAULT_TIMEOUT_SECONDS) * 1000;
+  const connect: Context['connect'] = ({ server, token }) =>
+    new SkerryClient({ url: server, ns: settings.ns, token, timeout, attemptTimeout: timeout });
   return await command.run({
     // The parser made both from the declarations of the command.
     args: args as ArgumentValues<readonly string[]>,
     flags: flags as FlagValues<Flags>,
-    client: new SkerryClient({ url: server, ns, token, timeout, attemptTimeout: timeout }),
+    client: connect(settings),
+    settings,
+    connect,
     output: createOutput({ isJson: global.json === true, out, err }),
     signal,
     folder,

@@ -24,6 +24,8 @@ export interface Running {
   events(): readonly unknown[];
   /** What it has written to standard output so far. */
   output(): string;
+  /** What it has written to standard error so far. */
+  errors(): string;
   ended(): Promise<Ended>;
 }
 
@@ -33,13 +35,18 @@ export interface CommandOptions {
   /** The folder that it runs in. */
   readonly folder: string;
   readonly input?: string;
+  /** Further variables of its environment. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Runs the built command `skerry` as a process of its own, away from any configuration of whoever runs the tests. */
-export function startCommand(words: readonly string[], { url, ns, folder, input }: CommandOptions): Running {
+export function startCommand(
+  words: readonly string[],
+  { url, ns, folder, input, env }: CommandOptions,
+): Running {
   const child = spawn(process.execPath, [PROGRAM, ...words], {
     cwd: folder,
-    env: { PATH: process.env.PATH, ...environmentOf({ url, ns, folder }) },
+    env: { PATH: process.env.PATH, ...environmentOf({ url, ns, folder }), ...env },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   let out = '';
@@ -55,6 +62,7 @@ export function startCommand(words: readonly string[], { url, ns, folder, input 
   return {
     process: child,
     output: () => out,
+    errors: () => err,
     events: () =>
       out
         .split('\n')
@@ -72,12 +80,12 @@ export function startCommand(words: readonly string[], { url, ns, folder, input 
 /** Runs the command in this process, which spares its start: it must end by itself. */
 export async function runInProcess(
   words: readonly string[],
-  { url, ns, folder, input }: CommandOptions,
+  { url, ns, folder, input, env }: CommandOptions,
 ): Promise<Ended> {
   const out = new PassThrough();
   const err = new PassThrough();
   const code = await runCommandLine(words, {
-    env: environmentOf({ url, ns, folder }),
+    env: { ...environmentOf({ url, ns, folder }), ...env },
     folder,
     input: Readable.from(input === undefined ? [] : [input]),
     out,

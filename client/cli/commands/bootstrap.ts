@@ -1,9 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { EnvironmentInput } from '../../environments/environment.ts';
+import type { Environment, EnvironmentInput } from '../../environments/environment.ts';
 import type { Resource, ResourceInput } from '../../environments/resource.ts';
 import type { Template, TemplateInput } from '../../environments/template.ts';
 import type { Context } from '../command.ts';
 import { defineCommand } from '../command.ts';
+import { type Deployed, deploySkerry, findDeployment } from '../deployment/deploy-skerry.ts';
 import {
   type Bringing,
   bringEnvironment,
@@ -19,39 +20,99 @@ import { UsageError } from '../usage-error.ts';
 
 export const bootstrapCommand = defineCommand({
   name: 'bootstrap',
-  summary: 'Records where Skerry runs, and brings the environments of a repository',
+  summary: 'Deploys Skerry, records where it runs, and brings the environments of a repository',
   notes:
-    'Records the environment that Skerry itself runs in, with its location and the repository as resources; makes versions of the templates in templates/ of the repository; and creates or updates an environment for each file in environments/. What is so already is left alone: run twice, it changes nothing. REPOSITORY is a folder or the URL of a git repository. Nothing is written unless all of its files can be read. An environment that is destroyed is left so until it is forgotten. With --json each line is {"kind", "id", "action", "operation"}, and with --wait those of "skerry op follow" come behind.',
+    'With --deploy, runs "azd up" for that environment of the Azure Developer CLI, and goes on in the Skerry that was deployed. A new one is given the token of SKERRY_TOKEN, or one that is shown once; it is told the SHA-256 alone. Records the environment that Skerry itself runs in, with its location, deployment and repository as resources; makes versions of the templates in templates/ of the repository; and creates or updates an environment for each file in environments/. What is so already is left alone: run twice, it changes nothing. REPOSITORY is a folder or the URL of a git repository. Nothing is written unless all of its files can be read. An environment that is destroyed is left so until it is forgotten. With --json each line is {"kind", "id", "action", "operation"}, and with --wait those of "skerry op follow" come behind.',
   args: [],
   flags: {
     location: { placeholder: 'LOCATION', summary: 'where Skerry runs, such as a region of Azure' },
     repository: { placeholder: 'REPOSITORY', summary: 'a folder, or the URL of a git repository' },
     environment: { placeholder: 'ID', summary: 'the environment that Skerry runs in ("skerry")' },
+    deploy: { placeholder: 'NAME', summary: 'deploy Skerry first, as this environment of azd' },
+    subscription: { placeholder: 'ID', summary: 'the Azure subscription that a new deployment goes to' },
+    source: { placeholder: 'FOLDER', summary: "Skerry's source, with its azure.yaml (the folder)" },
     dryRun: { summary: 'tell what would be done, and change nothing' },
     ...WAIT_FLAG,
   },
   examples: [
+    'skerry bootstrap --deploy production --location westeurope',
     'skerry bootstrap --location westeurope --repository https://git.example.com/environments.git --wait',
     'skerry bootstrap --location westeurope --repository . --dry-run',
   ],
   async run({ flags, ...context }) {
-    const { location, repository: place, environment = 'skerry', dryRun: isDry = false, wait } = flags;
-    if (location === undefined || place === undefined) {
-      throw new UsageError('bootstrap needs --location and --repository.');
+    const { repository: place, environment = 'skerry', dryRun: isDry = false, wait, deploy } = flags;
+    if (deploy === undefined && (flags.location === undefined || place === undefined)) {
+      throw new UsageError('bootstrap needs --deploy, or --location and --repository.');
     }
-    return await withRepository(place, context, async (repository) => {
-      if (repository.environments.some(({ id }) => id === environment)) {
+    return await withRepositoryIfAny(place, context, async (repository) => {
+      if (repository?.environments.some(({ id }) => id === environment)) {
         throw new UsageError(
           `The repository defines "${environment}", where Skerry runs: name that otherwise by --environment.`,
         );
       }
-      const bootstrap = new Bootstrap(context, isDry);
-      await bootstrap.recordOwn(environment, { location, repository: describePlace(place, context.folder) });
+      const deployed = deploy === undefined ? undefined : await reach({ ...flags, deploy }, context);
+      if (deployed === 'nowhere') return undefined;
+      const client =
+        deployed === undefined
+          ? context.client
+          : context.connect({ server: deployed.url, token: deployed.token });
+      const bootstrap = new Bootstrap({ ...context, client }, isDry);
+      await bootstrap.recordOwn(environment, {
+        location: deployed?.location ?? flags.location ?? '',
+        repository: place === undefined ? undefined : describePlace(place, context.folder),
+        deployment:
+          deployed === undefined || deploy === undefined ? undefined : { name: deploy, url: deployed.url },
+      });
+      if (repository === undefined) return undefined;
       await bootstrap.pushTemplates(repository);
       return await bootstrap.bringEnvironments(repository, wait);
     });
   },
 });
+
+interface DeployFlags {
+  readonly deploy: string;
+  readonly location?: string;
+  readonly subscription?: string;
+  readonly source?: string;
+  readonly dryRun?: true;
+}
+
+/** Deploys Skerry; where nothing may be done, looks for the one that is deployed. */
+async function reach(
+  { deploy, location, subscription, source = '.', dryRun }: DeployFlags,
+  context: Omit<Context, 'readInput'>,
+): Promise<Deployed | 'nowhere'> {
+  const deployment = { environment: deploy, source, location, subscription };
+  const tell = (action: string) =>
+    context.output.event(
+      { kind: 'deployment', id: deploy, action },
+      () => `deployment   ${action}  ${deploy}`,
+    );
+  if (!dryRun) {
+    const deployed = await deploySkerry(deployment, context);
+    tell('deploy');
+    return deployed;
+  }
+  const found = await findDeployment(deployment, context);
+  tell(context.output.isJson ? 'deploy' : 'would deploy');
+  return found ?? 'nowhere';
+}
+
+async function withRepositoryIfAny<Result>(
+  place: string | undefined,
+  context: Omit<Context, 'readInput'>,
+  use: (repository: Repository | undefined) => Promise<Result>,
+): Promise<Result> {
+  return place === undefined ? await use(undefined) : await withRepository(place, context, use);
+}
+
+/** Where Skerry itself runs. */
+interface Own {
+  readonly location: string;
+  readonly repository: string | undefined;
+  readonly deployment: { readonly name: string; readonly url: string } | undefined;
+}
 
 class Bootstrap {
   readonly #context: Omit<Context, 'readInput'>;
@@ -63,18 +124,17 @@ class Bootstrap {
     this.#isDry = isDry;
   }
 
-  async recordOwn(
-    id: string,
-    { location, repository }: { readonly location: string; readonly repository: string },
-  ): Promise<void> {
+  async recordOwn(id: string, { location, repository, deployment }: Own): Promise<void> {
     const { client, signal } = this.#context;
+    // A deployment alone says nothing of it.
+    const known = repository ?? tagOf(await client.environments.get(id, { signal }), 'repository');
     const input: EnvironmentInput = {
       id,
       name: 'Skerry',
       description: 'Where Skerry itself runs',
       tags: [
         { name: 'location', value: location },
-        { name: 'repository', value: repository },
+        ...(known === undefined ? [] : [{ name: 'repository', value: known }]),
       ],
       templates: [],
     };
@@ -86,6 +146,14 @@ class Bootstrap {
       if (state !== 'succeeded') throw new Error(`${operation} ${state}: ${error?.reason}`);
     }
     await this.#record(id, 'location', { name: location, tags: [{ name: 'location', value: location }] });
+    if (deployment !== undefined) {
+      await this.#record(id, 'deployment', {
+        name: 'deployment',
+        tags: [{ name: 'azd', value: deployment.name }],
+        links: [deployment.url],
+      });
+    }
+    if (repository === undefined) return;
     await this.#record(id, 'repository', {
       name: 'repository',
       tags: [{ name: 'repository', value: repository }],
@@ -160,6 +228,10 @@ class Bootstrap {
 
 const IDLE: ReadonlySet<string> = new Set(['nothing', 'leave destroyed'] satisfies Bringing[]);
 const WIDEST_ACTION = 'leave destroyed'.length;
+
+function tagOf(environment: Environment | undefined, wanted: string): string | undefined {
+  return environment?.tags.find(({ name }) => name === wanted)?.value;
+}
 
 function isSameResource(present: Resource, input: ResourceInput): boolean {
   return Object.entries(input).every(([name, value]) =>

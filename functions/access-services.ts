@@ -1,8 +1,16 @@
-import { AccessDirectory, Callers, createAccessControl, LegacyAccess } from '../shared/access/index.ts';
+import {
+  AccessDirectory,
+  Callers,
+  createAccessControl,
+  LastUses,
+  LegacyAccess,
+  Roles,
+  Tokens,
+} from '../shared/access/index.ts';
 import type { Clock } from '../shared/platform/clock.ts';
 import type { AccessControl, CallerOf } from '../shared/platform/http/index.ts';
 import { isOpenToAll, type Settings } from '../shared/platform/settings.ts';
-import type { Records } from '../shared/records/index.ts';
+import type { Leases, Records } from '../shared/records/index.ts';
 import type { Makers } from './lazily.ts';
 
 /** What handlers and triggers work with, of access. */
@@ -10,12 +18,15 @@ export interface AccessServices {
   readonly access: AccessControl;
   readonly callers: Callers;
   readonly callerOf: CallerOf;
+  readonly roles: Roles;
+  readonly tokens: Tokens;
 }
 
 /** With what only other services work with. */
 export interface AccessParts extends AccessServices {
   readonly accessDirectory: AccessDirectory;
   readonly legacyAccess: LegacyAccess;
+  readonly lastUses: LastUses;
 }
 
 /** What they are made of. */
@@ -23,6 +34,7 @@ interface Foundation {
   readonly settings: Settings;
   readonly clock: Clock;
   readonly records: Records;
+  readonly leases: Leases;
 }
 
 /** How the services of access are made; where everybody may do everything, storage is never asked. */
@@ -30,13 +42,17 @@ export function accessServices(): Makers<AccessParts, AccessParts & Foundation> 
   return {
     accessDirectory: ({ records, clock }) => new AccessDirectory({ records, clock }),
     legacyAccess: ({ settings }) => new LegacyAccess(settings.SKERRY_LEGACY_ACCESS),
-    callers: ({ settings, accessDirectory, legacyAccess, clock }) =>
+    lastUses: ({ leases, clock }) => new LastUses(leases, clock),
+    roles: ({ records }) => new Roles(records),
+    tokens: ({ records, roles, lastUses, clock }) => new Tokens({ records, roles, lastUses, clock }),
+    callers: ({ settings, accessDirectory, legacyAccess, lastUses, clock }) =>
       new Callers({
         directory: accessDirectory,
         clock,
         isOpen: isOpenToAll(settings),
         bootstrapSha256: settings.SKERRY_BOOTSTRAP_TOKEN_SHA256,
         legacy: legacyAccess,
+        lastUses,
       }),
     callerOf:
       ({ callers }) =>

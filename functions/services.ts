@@ -215,6 +215,7 @@ export function composeServices(settings: Settings): Services {
           app.bundleSweeper,
           app.operationSweeper,
           app.environmentSweeper,
+          app.lastUses,
         ],
       }),
 

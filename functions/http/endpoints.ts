@@ -1,5 +1,6 @@
 import type { Endpoint } from '../../shared/platform/http/index.ts';
 import type { Services } from '../services.ts';
+import { accessEndpoints } from './access/index.ts';
 import { appEndpoints } from './apps.ts';
 import { bundleEndpoints } from './bundles/index.ts';
 import { controllerEndpoints } from './controller/index.ts';
@@ -47,6 +48,7 @@ const described: readonly Endpoint<Services>[] = [
   ...nesoiEndpoints,
   ...gossipEndpoints,
   ...controllerEndpoints,
+  ...accessEndpoints,
 ];
 
 /** Every endpoint of the app. */

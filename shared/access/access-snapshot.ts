@@ -19,6 +19,8 @@ type StoredToken = StoredRecord<TokenValue>;
 export interface Standing {
   readonly bindings: readonly Binding[];
   readonly within: readonly string[];
+  /** Milliseconds since the Unix epoch: when all of it ends. */
+  readonly expiresAt?: number | undefined;
 }
 
 /** All roles and tokens as they stood at a revision, and what they make of callers. */
@@ -59,7 +61,13 @@ export class AccessSnapshot {
   standingOf({ actor, roles = [] }: Maker): Standing | undefined {
     if (actor.startsWith(ACTOR_OF_TOKEN)) {
       const token = this.#tokenOf(actor);
-      return token && { bindings: this.#knownBindings(token.value.roles), within: token.value.ns };
+      return (
+        token && {
+          bindings: this.#knownBindings(token.value.roles),
+          within: token.value.ns,
+          expiresAt: token.expiresAt,
+        }
+      );
     }
     const members = [actor, ...roles].flatMap((member) => this.#memberships.get(member) ?? []);
     const byAddress = actor.startsWith(ACTOR_OF_ADDRESS)
@@ -68,7 +76,7 @@ export class AccessSnapshot {
     return { bindings: this.#knownBindings([...roles, ...members, ...byAddress]), within: ['*'] };
   }
 
-  rulesOf({ bindings }: Standing): Rule[] {
+  rulesOf(bindings: readonly Binding[]): Rule[] {
     return bindings.flatMap(({ role, service }) => rulesFor(this.#roles.get(role)?.allow ?? [], service));
   }
 
@@ -93,7 +101,7 @@ export class AccessSnapshot {
     if (standing === undefined) {
       return nobody(maker.actor);
     }
-    const rights = new Rights(this.rulesOf(standing), standing.within);
+    const rights = new Rights(this.rulesOf(standing.bindings), standing.within);
     return { maker, may: (verb, ns, keys) => rights.may(verb, ns, keys) };
   }
 

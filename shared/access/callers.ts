@@ -1,10 +1,10 @@
-import type { Clock } from '../platform/clock.ts';
+import { type Clock, toTimestamp } from '../platform/clock.ts';
 import { type Caller, type Maker, nobody, unrestricted } from '../platform/http/index.ts';
 import type { AccessDirectory } from './access-directory.ts';
-import type { Standing } from './access-snapshot.ts';
 import type { LegacyAccess } from './legacy-access.ts';
 import { Rights, type Rule } from './policy/rights.ts';
 import { BUILT_IN_ROLES, parseBinding } from './policy/role.ts';
+import type { LastUses } from './tokens/last-uses.ts';
 import { digestOfToken, isDigest, isTokenText, tokenIdOf } from './tokens/token.ts';
 
 /** The token of an app's first days, which stands in its settings alone. */
@@ -20,6 +20,7 @@ export interface CallersOptions {
   /** SHA-256 in hex; undefined where there is no bootstrap token. */
   readonly bootstrapSha256: string | undefined;
   readonly legacy: LegacyAccess;
+  readonly lastUses: Pick<LastUses, 'note'>;
 }
 
 /** Who is known by claims that somebody else vouches for. */
@@ -37,6 +38,8 @@ export interface CallerRights {
   readonly allow: readonly Rule[];
   /** Narrows all of them. */
   readonly ns: readonly string[];
+  /** RFC 3339, UTC; of a token that ends. */
+  readonly expiresAt?: string;
 }
 
 /** Who may do what now. All methods throw SkerryError `unavailable` when the database does not answer. */
@@ -77,9 +80,11 @@ export class Callers {
     const token = snapshot.token(id);
     const now = clock.now();
     const isOver = token?.expiresAt !== undefined && token.expiresAt <= now;
-    return token === undefined || isOver || !isDigest(digest, token.value.sha256)
-      ? undefined
-      : snapshot.callerOf({ actor: `token:${id}` }, now);
+    if (token === undefined || isOver || !isDigest(digest, token.value.sha256)) {
+      return undefined;
+    }
+    this.#options.lastUses.note(id, token.expiresAt);
+    return snapshot.callerOf({ actor: `token:${id}` }, now);
   }
 
   async byClaims({ actor, roles, groups }: Claims): Promise<Caller> {
@@ -104,20 +109,17 @@ export class Callers {
   /** What a caller has, for them to see. */
   async rightsOf(maker: Maker): Promise<CallerRights> {
     const { directory, isOpen } = this.#options;
-    const isAdmin = isOpen || maker.actor === BOOTSTRAP;
+    if (isOpen || maker.actor === BOOTSTRAP) {
+      return { roles: ['admin'], allow: BUILT_IN_ROLES.get('admin')?.allow ?? [], ns: ['*'] };
+    }
     const snapshot = await directory.current();
-    const standing: Standing | undefined = isAdmin
-      ? { bindings: [{ role: 'admin', service: undefined }], within: ['*'] }
-      : snapshot.standingOf(maker);
-    return standing === undefined
-      ? { roles: [], allow: [], ns: [] }
-      : {
-          roles: standing.bindings.map(({ role, service }) =>
-            service === undefined ? role : `${role}:${service}`,
-          ),
-          allow: snapshot.rulesOf(standing),
-          ns: standing.within,
-        };
+    const { bindings, within, expiresAt } = snapshot.standingOf(maker) ?? { bindings: [], within: [] };
+    return {
+      roles: bindings.map(({ role, service }) => (service === undefined ? role : `${role}:${service}`)),
+      allow: snapshot.rulesOf(bindings),
+      ns: within,
+      ...(expiresAt !== undefined && { expiresAt: toTimestamp(expiresAt) }),
+    };
   }
 }
 

@@ -7,3 +7,7 @@ export { AccessDirectory } from './access-directory.ts';
 export { AccessSnapshot } from './access-snapshot.ts';
 export { type CallerRights, Callers } from './callers.ts';
 export { LegacyAccess } from './legacy-access.ts';
+export { bindingSchema, namespacesSchema, roleInputSchema } from './policy/role.ts';
+export { type RoleEntry, Roles, unknownRole } from './roles.ts';
+export { LastUses } from './tokens/last-uses.ts';
+export { type TokenEntry, Tokens, unknownToken } from './tokens/tokens.ts';

@@ -10,7 +10,10 @@ import { startCosmos } from './cosmos-fixture.ts';
 export type Api = Awaited<ReturnType<typeof startApi>>;
 
 /** The API without a host, over a Cosmos DB of its own and nothing else. */
-export async function startApi(options: Partial<CosmosServerOptions> = {}) {
+export async function startApi(
+  options: Partial<CosmosServerOptions> = {},
+  environment: Readonly<Record<string, string>> = {},
+) {
   const cosmos = await startCosmos(options);
   const settings = readSettings({
     [CONNECTIONS.cosmos]: cosmos.server.connectionString,
@@ -18,6 +21,7 @@ export async function startApi(options: Partial<CosmosServerOptions> = {}) {
     [CONNECTIONS.blob]: 'not used here',
     SKERRY_LOCAL: 'true',
     SKERRY_SECRET_KEYS: Buffer.alloc(32, 1).toString('base64'),
+    ...environment,
   });
   const services = composeServices(settings);
   const find = router(
@@ -25,6 +29,7 @@ export async function startApi(options: Partial<CosmosServerOptions> = {}) {
   );
   return {
     cosmos,
+    settings,
     services,
     /**
      * Calls the function that the host would call.

@@ -62,13 +62,3 @@ export function rulesFor(rules: readonly Rule[], service: string | undefined): R
     }),
   }));
 }
-
-/** Whether somebody has all that the rules allow, of whatever service. */
-export function areCovered(
-  rules: readonly Rule[],
-  may: (verb: Verb, ns: string, keys: Keys) => boolean,
-): boolean {
-  return rulesFor(rules, '*').every(({ verbs, keys, ns }) =>
-    ns.every((name) => keys.every((like) => verbs.every((verb) => may(verb, name, { like })))),
-  );
-}

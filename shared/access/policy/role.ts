@@ -1,11 +1,12 @@
 import { z } from 'zod';
+import { isAddressRange } from '../../platform/address-ranges.ts';
 import { NAME_PATTERN, VERBS, type Verb } from '../../platform/http/index.ts';
 import type { Rule } from './rights.ts';
 
 const MAX_KEY_CHARACTERS = 500;
 const PATTERN = /^\/$|^(?:\/[^/]+)+$/;
 const NAMESPACES = /^[0-9A-Za-z._*-]{1,128}$/;
-const MEMBER = /^(?:group|user|app|bus|address):\S{1,256}$/;
+const MEMBER = /^(?:group|user|app|bus|address):(\S{1,256})$/;
 
 /** One of something, or several. */
 function oneOrMore<Schema extends z.ZodType<string, string>>(one: Schema, most: number) {
@@ -22,17 +23,18 @@ const keySchema = z
     'must be "/", or segments that each have a slash before them, such as "/app/web-*" or "/kv/**/public"',
   );
 
+/** Namespaces by name or glob; all of them unless said. */
+export const namespacesSchema = oneOrMore(
+  z.string().regex(NAMESPACES, 'must be the name of a namespace, or a glob such as "team-*"'),
+  100,
+).default(['*']);
+
 const ruleSchema = z.strictObject({
   verbs: oneOrMore(z.enum(VERBS), VERBS.length),
   keys: oneOrMore(keySchema, 100).describe(
     'Each stands for the key and all below it; `*` is any text within a segment, `**` any number of segments, `/` everything, `${service}` the service that the role is bound to.',
   ),
-  ns: oneOrMore(
-    z.string().regex(NAMESPACES, 'must be the name of a namespace, or a glob such as "team-*"'),
-    100,
-  )
-    .default(['*'])
-    .describe('Namespaces, by name or glob.'),
+  ns: namespacesSchema.describe('Namespaces, by name or glob.'),
 });
 
 /** What a role says, as it is sent. */
@@ -40,11 +42,16 @@ export const roleInputSchema = z.strictObject({
   description: z.string().max(1_000).optional(),
   allow: z.array(ruleSchema).min(1).max(100),
   members: z
-    .array(z.string().regex(MEMBER, 'must be group:ID, user:OID, app:ID, bus:SOURCE or address:CIDR'))
+    .array(z.string().refine(isMember, 'must be group:ID, user:OID, app:ID, bus:SOURCE or address:CIDR'))
     .max(1_000)
     .optional()
     .describe('Who has the role without a claim or a token that names it.'),
 });
+
+function isMember(text: string): boolean {
+  const id = MEMBER.exec(text)?.[1];
+  return id !== undefined && (!text.startsWith('address:') || isAddressRange(id));
+}
 
 export interface RoleInput {
   readonly description?: string | undefined;

@@ -37,6 +37,7 @@ function callersOf(
     isOpen: options.isOpen ?? false,
     bootstrapSha256: options.bootstrap === false ? undefined : hash(SECRET).toString('hex'),
     legacy: new LegacyAccess(options.legacy ?? 'off'),
+    lastUses: { note: () => {} },
   });
 }
 

@@ -346,7 +346,14 @@ describe('access outside local mode', () => {
   const callerUnder = (bootstrapSha256: string | undefined, legacySetting: 'off' | 'open' = 'off') => {
     const legacy = new LegacyAccess(legacySetting);
     const directory = { current: async () => new AccessSnapshot(0, []) };
-    const callers = new Callers({ directory, clock: systemClock, isOpen: false, bootstrapSha256, legacy });
+    const callers = new Callers({
+      directory,
+      clock: systemClock,
+      isOpen: false,
+      bootstrapSha256,
+      legacy,
+      lastUses: { note() {} },
+    });
     return caller(endpoints, { access: createAccessControl({ isOpen: false, callers, legacy }) });
   };
   const locked = callerUnder(TOKEN_SHA256);

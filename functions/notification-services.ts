@@ -7,6 +7,7 @@ import {
 } from '../shared/notifications/index.ts';
 import type { OperationCallbacks } from '../shared/operations/index.ts';
 import type { Clock } from '../shared/platform/clock.ts';
+import type { CallerOf } from '../shared/platform/http/index.ts';
 import type { Random } from '../shared/platform/random.ts';
 import type { Settings } from '../shared/platform/settings.ts';
 import { SERVICE_BUS_TOPICS } from '../shared/platform/topology.ts';
@@ -41,6 +42,7 @@ interface Foundation {
   readonly records: Records;
   readonly subscriptions: Subscriptions;
   readonly consents: Consents;
+  readonly callerOf: CallerOf;
   readonly deliveryStorage: DeliveryStorage;
   readonly deliveryQueue: DeliveryQueue;
 }
@@ -71,10 +73,11 @@ export function notificationServices(): Makers<NotificationParts, NotificationPa
         random: app.random,
         retrySeconds: app.settings.SKERRY_WEBHOOK_RETRY_SECONDS,
       }),
-    operationCallbacks: ({ subscriptions, consents, clock, settings }) =>
+    operationCallbacks: ({ subscriptions, consents, callerOf, clock, settings }) =>
       new Callbacks({
         subscriptions,
         consents,
+        callerOf,
         clock,
         baseUrl: settings.SKERRY_PUBLIC_URL ?? `https://${settings.WEBSITE_HOSTNAME}`,
       }),

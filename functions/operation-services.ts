@@ -18,6 +18,7 @@ import {
   StepWorker,
 } from '../shared/operations/index.ts';
 import type { Clock } from '../shared/platform/clock.ts';
+import type { CallerOf } from '../shared/platform/http/index.ts';
 import type { Random } from '../shared/platform/random.ts';
 import type { Settings } from '../shared/platform/settings.ts';
 import { SERVICE_BUS_QUEUES } from '../shared/platform/topology.ts';
@@ -54,6 +55,7 @@ interface Foundation {
   readonly serviceBus: Promise<ServiceBusClient>;
   readonly records: Records;
   readonly alarms: Alarms;
+  readonly callerOf: CallerOf;
   readonly findExecutor: FindExecutor;
   readonly rules: readonly CommandRule[];
   readonly operationCallbacks: OperationCallbacks | undefined;
@@ -78,8 +80,13 @@ export function operationServices(): Makers<OperationParts, OperationParts & Fou
     lanes: ({ records, alarms, commandRules, clock }) =>
       new Lanes({ records, alarms, rules: commandRules, clock }),
     stepBoards: ({ records }) => new StepBoards(records),
-    stepWorker: ({ commandRules, findExecutor, operationLimits }) =>
-      new StepWorker({ rules: commandRules, findExecutor, attemptTime: operationLimits.attemptTime }),
+    stepWorker: ({ commandRules, findExecutor, callerOf, operationLimits }) =>
+      new StepWorker({
+        rules: commandRules,
+        findExecutor,
+        callerOf,
+        attemptTime: operationLimits.attemptTime,
+      }),
     steps: ({
       records,
       operations,
@@ -114,6 +121,7 @@ export function operationServices(): Makers<OperationParts, OperationParts & Fou
         }),
         steps: app.steps,
         callbacks: app.operationCallbacks,
+        callerOf: app.callerOf,
         clock: app.clock,
         log: (message, error) => {
           console.error(message, error);
@@ -142,6 +150,7 @@ export function operationServices(): Makers<OperationParts, OperationParts & Fou
         advance: app.advance,
         queues: app.operationQueues,
         callbacks: app.operationCallbacks,
+        callerOf: app.callerOf,
         clock: app.clock,
         random: app.random,
       }),

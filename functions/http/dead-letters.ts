@@ -30,6 +30,11 @@ const listDeadLetters = endpoint({
   summary:
     'Deliveries that nobody tries any more, the newest first, also those to subscriptions that are gone',
   access: { verb: 'list', keys: '/hook' },
+  touches: ({ query }) => [
+    { verb: 'list', keys: hooks(query.subscription) },
+    // The broker's messages tell of keys of every kind.
+    ...(query.queue === undefined ? [] : [{ verb: 'read', keys: '/' } as const]),
+  ],
   query: { ...paging, subscription: nameSchema.optional(), queue: queueSchema },
   responses: {
     200: {
@@ -40,7 +45,7 @@ const listDeadLetters = endpoint({
       }),
     },
   },
-  async handle({ ns, query }, { deadLetters, brokerDeadLetters }) {
+  async handle({ ns, query, caller }, { deadLetters, brokerDeadLetters }) {
     const { queue, ...request } = query;
     if (queue !== undefined) {
       checkWholeQueue(request.subscription === undefined);
@@ -48,7 +53,7 @@ const listDeadLetters = endpoint({
       return json(200, { items: messages satisfies readonly BrokerDeadLetter[], next });
     }
     const { deliveries, next } = await deadLetters.list(ns, request);
-    return json(200, { items: deliveries.map(({ delivery }) => describeListed(delivery)), next });
+    return json(200, { items: deliveries.map(({ delivery }) => describeListed(delivery, caller)), next });
   },
 });
 
@@ -58,6 +63,8 @@ const replayDeadLetters = endpoint({
   route,
   summary: 'Has dead deliveries made again, under the same `webhook-id`',
   access: { verb: 'write', keys: '/hook' },
+  touches: ({ body }) =>
+    (body.ids ?? [body]).map(({ subscription }) => ({ verb: 'write', keys: hooks(subscription) })),
   body: z.strictObject({
     ids: z
       .array(z.strictObject({ subscription: nameSchema, id: nameSchema }))
@@ -103,6 +110,7 @@ const purgeDeadLetters = endpoint({
   route,
   summary: 'Removes dead deliveries for good',
   access: { verb: 'delete', keys: '/hook' },
+  touches: ({ query }) => [{ verb: 'delete', keys: hooks(query.subscription) }],
   query: { subscription: nameSchema.optional(), all: flag(), queue: queueSchema },
   responses: {
     200: {
@@ -122,6 +130,11 @@ const purgeDeadLetters = endpoint({
 });
 
 export const deadLetterEndpoints = [listDeadLetters, replayDeadLetters, purgeDeadLetters];
+
+/** The one subscription that is meant, or all. */
+function hooks(subscription: string | undefined): string {
+  return subscription === undefined ? '/hook' : `/hook/${subscription}`;
+}
 
 interface Choice {
   readonly ids?: readonly { readonly subscription: string; readonly id: string }[] | undefined;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { json, paging } from '../../shared/platform/http/index.ts';
-import type { Delivery } from '../../shared/webhooks/index.ts';
+import { type Caller, json, paging } from '../../shared/platform/http/index.ts';
+import { type Delivery, unknownDelivery, unknownSubscription } from '../../shared/webhooks/index.ts';
 import { endpoint } from './endpoint.ts';
 
 const stateSchema = z.enum(['pending', 'held', 'delivered', 'dead']);
@@ -16,9 +16,11 @@ const attemptSchema = z.strictObject({
 export const deliverySchema = z.strictObject({
   id: z.string().describe('Sent as `webhook-id` with every attempt.'),
   subscription: z.string(),
-  scope: z.string().describe('The log that the revision counts in.'),
+  scope: z
+    .string()
+    .describe('The log that the revision counts in; empty where the caller may not read the key.'),
   revision: z.int(),
-  key: z.string(),
+  key: z.string().describe('Empty where the caller may not read it.'),
   state: stateSchema.describe('`held` until the subscription is active again.'),
   reason: z.string().optional().describe('Why it is dead or held.'),
   createdAt: z.iso.datetime(),
@@ -36,12 +38,16 @@ const wholeDeliverySchema = deliverySchema.extend({
 });
 
 /** Only a delivery that is shown alone holds what the endpoint answered. */
-export function describeListed({ ns: _, lastResponse: __, ...delivery }: Delivery) {
-  return delivery;
+export function describeListed(delivery: Delivery, caller: Caller) {
+  const { lastResponse: _, ...listed } = describeWhole(delivery, caller);
+  return listed;
 }
 
-function describeWhole({ ns: _, ...delivery }: Delivery) {
-  return delivery;
+/** Nobody learns here of keys that they may not read; the answer of an endpoint may tell of what it was sent. */
+function describeWhole({ ns, lastResponse, ...delivery }: Delivery, caller: Caller) {
+  return caller.may('read', ns, delivery.key)
+    ? { ...delivery, ...(lastResponse !== undefined && { lastResponse }) }
+    : { ...delivery, scope: '', key: '' };
 }
 
 const listDeliveries = endpoint({
@@ -50,6 +56,7 @@ const listDeliveries = endpoint({
   route: 'api/v1/subscriptions/{id}/deliveries',
   summary: 'What became of the changes that a subscription was to be told of, the newest first',
   access: { verb: 'list', keys: '/hook/{id}' },
+  missing: ({ id }) => unknownSubscription(id),
   query: { ...paging, state: stateSchema.optional() },
   responses: {
     200: {
@@ -61,10 +68,10 @@ const listDeliveries = endpoint({
     },
   },
   errors: ['not-found'],
-  async handle({ ns, params, query }, { deliveries, nextAttempts }) {
+  async handle({ ns, params, query, caller }, { deliveries, nextAttempts }) {
     const listing = await deliveries.list(ns, params.id, query);
     const told = await nextAttempts.tell(ns, params.id, listing.deliveries);
-    return json(200, { items: told.map(describeListed), next: listing.next });
+    return json(200, { items: told.map((delivery) => describeListed(delivery, caller)), next: listing.next });
   },
 });
 
@@ -74,12 +81,13 @@ const getDelivery = endpoint({
   route: 'api/v1/subscriptions/{id}/deliveries/{delivery}',
   summary: 'One delivery, with what the endpoint answered last',
   access: { verb: 'read', keys: '/hook/{id}' },
+  missing: ({ id, delivery }) => unknownDelivery(id, delivery),
   responses: { 200: { description: 'The delivery.', body: wholeDeliverySchema } },
   errors: ['not-found'],
-  async handle({ ns, params }, { repair, nextAttempts }) {
+  async handle({ ns, params, caller }, { repair, nextAttempts }) {
     const delivery = await repair.get(ns, params.id, params.delivery);
     const [told = delivery] = await nextAttempts.tell(ns, params.id, [delivery]);
-    return json(200, describeWhole(told));
+    return json(200, describeWhole(told, caller));
   },
 });
 
@@ -89,12 +97,13 @@ const retryDelivery = endpoint({
   route: 'api/v1/subscriptions/{id}/deliveries/{delivery}/retry',
   summary: 'Makes a delivery again at once, whatever became of it, under the same `webhook-id`',
   access: { verb: 'write', keys: '/hook/{id}' },
+  missing: ({ id, delivery }) => unknownDelivery(id, delivery),
   responses: {
     202: { description: 'It will be made. The delivery, as it was before.', body: wholeDeliverySchema },
   },
   errors: ['not-found', 'conflict'],
-  async handle({ ns, params }, { repair }) {
-    return json(202, describeWhole(await repair.retry(ns, params.id, params.delivery)));
+  async handle({ ns, params, caller }, { repair }) {
+    return json(202, describeWhole(await repair.retry(ns, params.id, params.delivery), caller));
   },
 });
 

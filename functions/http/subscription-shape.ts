@@ -37,6 +37,10 @@ export const subscriptionSchema = z.strictObject({
   state: z.enum(['active', 'unconfirmed', 'paused', 'disabled']),
   reason: z.string().optional().describe('Why it is in its state.'),
   stateSince: z.iso.datetime().optional(),
+  createdBy: z
+    .string()
+    .optional()
+    .describe('Who created or last replaced it: it is told of what they may read at that time.'),
   revision: z.int(),
   createdAt: z.iso.datetime(),
   updatedAt: z.iso.datetime(),
@@ -65,6 +69,7 @@ export function describeSubscription(subscription: Subscription): z.output<typeo
     state: subscription.state,
     reason: subscription.reason,
     stateSince: subscription.stateSince,
+    createdBy: subscription.maker?.actor,
     revision: subscription.revision,
     createdAt: subscription.createdAt,
     updatedAt: subscription.updatedAt,

@@ -10,7 +10,12 @@ import {
   readPrecondition,
   revisionTag,
 } from '../../shared/platform/http/index.ts';
-import type { IssuedSubscription, Subscription } from '../../shared/webhooks/index.ts';
+import {
+  checkedKeys,
+  type IssuedSubscription,
+  type Subscription,
+  unknownSubscription,
+} from '../../shared/webhooks/index.ts';
 import { endpoint } from './endpoint.ts';
 import { describeSubscription, subscriptionSchema } from './subscription-shape.ts';
 
@@ -84,6 +89,10 @@ const createSubscription = endpoint({
   route: 'api/v1/subscriptions',
   summary: 'Has an endpoint told of all changes under a key from now on',
   access: { verb: 'write', keys: '/hook' },
+  touches: ({ body }) => [
+    { verb: 'write', keys: '/hook' },
+    { verb: 'watch', keys: checkedKeys(body.key) },
+  ],
   body: inputSchema,
   responses: {
     201: {
@@ -133,6 +142,7 @@ const getSubscription = endpoint({
   route: 'api/v1/subscriptions/{id}',
   summary: 'One subscription',
   access: { verb: 'read', keys: '/hook/{id}' },
+  missing: ({ id }) => unknownSubscription(id),
   requestHeaders: ['If-None-Match'],
   responses: {
     200: {
@@ -155,6 +165,11 @@ const putSubscription = endpoint({
   route: 'api/v1/subscriptions/{id}',
   summary: 'Replaces a subscription; another key makes it hear only of what changes from now on',
   access: { verb: 'write', keys: '/hook/{id}' },
+  touches: ({ params, body }) => [
+    { verb: 'write', keys: `/hook/${params.id}` },
+    { verb: 'watch', keys: checkedKeys(body.key) },
+  ],
+  missing: ({ id }) => unknownSubscription(id),
   body: inputSchema,
   requestHeaders: ['If-Match', 'If-None-Match'],
   responses: {
@@ -178,6 +193,7 @@ const rotateSecret = endpoint({
   route: 'api/v1/subscriptions/{id}/rotate-secret',
   summary: 'Gives a subscription a new signing secret, beside which older ones sign for a while',
   access: { verb: 'write', keys: '/hook/{id}' },
+  missing: ({ id }) => unknownSubscription(id),
   body: rotationSchema,
   requestHeaders: ['If-Match', 'If-None-Match'],
   responses: {
@@ -201,6 +217,7 @@ const deleteSubscription = endpoint({
   route: 'api/v1/subscriptions/{id}',
   summary: 'Removes a subscription; what was not delivered yet is dropped',
   access: { verb: 'delete', keys: '/hook/{id}' },
+  missing: ({ id }) => unknownSubscription(id),
   requestHeaders: ['If-Match'],
   responses: { 204: { description: 'The subscription is gone.', headers: ['X-Skerry-Revision'] } },
   errors: ['not-found'],

@@ -1,4 +1,5 @@
 import { json, type RequestContext, revisionTag, text } from '../../shared/platform/http/index.ts';
+import { unknownSubscription } from '../../shared/webhooks/index.ts';
 import type { Services } from '../services.ts';
 import { endpoint } from './endpoint.ts';
 import { describeSubscription, subscriptionSchema } from './subscription-shape.ts';
@@ -55,6 +56,7 @@ const confirmSubscription = endpoint({
   summary:
     'Asks the endpoint of an unconfirmed subscription for its consent once more, and waits for the answer',
   access: { verb: 'write', keys: '/hook/{id}' },
+  missing: ({ id }) => unknownSubscription(id),
   responses: {
     200: {
       description: 'The subscription, confirmed or not.',

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { json, revisionTag } from '../../shared/platform/http/index.ts';
-import type { Subscription } from '../../shared/webhooks/index.ts';
+import { type Subscription, unknownSubscription } from '../../shared/webhooks/index.ts';
 import { endpoint } from './endpoint.ts';
 import { describeSubscription, subscriptionSchema } from './subscription-shape.ts';
 
@@ -16,6 +16,7 @@ const pauseSubscription = endpoint({
   route: 'api/v1/subscriptions/{id}/pause',
   summary: 'Calls the endpoint no more until the subscription is resumed; what changes meanwhile is kept',
   access: { verb: 'write', keys: '/hook/{id}' },
+  missing: ({ id }) => unknownSubscription(id),
   responses: { 200: answeredSubscription },
   errors: ['not-found', 'conflict'],
   async handle({ ns, params, author }, { activation }) {
@@ -29,6 +30,7 @@ const resumeSubscription = endpoint({
   route: 'api/v1/subscriptions/{id}/resume',
   summary: 'Makes a paused or disabled subscription active, which is then told of all that it missed',
   access: { verb: 'write', keys: '/hook/{id}' },
+  missing: ({ id }) => unknownSubscription(id),
   responses: { 200: answeredSubscription },
   errors: ['not-found', 'conflict'],
   async handle({ ns, params, author }, { activation }) {
@@ -42,6 +44,7 @@ const recoverDeliveries = endpoint({
   route: 'api/v1/subscriptions/{id}/recover',
   summary: 'Has everything delivered that changed since a time and was not delivered',
   access: { verb: 'write', keys: '/hook/{id}' },
+  missing: ({ id }) => unknownSubscription(id),
   body: z.strictObject({
     since: z.iso
       .datetime({ offset: true, error: 'must be a time such as 2026-11-26T12:00:00Z' })
@@ -65,6 +68,7 @@ const testSubscription = endpoint({
   route: 'api/v1/subscriptions/{id}/test',
   summary: 'Calls the endpoint with an event that tells of no change, and tells what it answered',
   access: { verb: 'write', keys: '/hook/{id}' },
+  missing: ({ id }) => unknownSubscription(id),
   responses: {
     200: {
       description: 'How the call ended, with whatever status.',
@@ -92,6 +96,7 @@ const getStatistics = endpoint({
   route: 'api/v1/subscriptions/{id}/statistics',
   summary: 'How the deliveries of a subscription go, and how its endpoint is',
   access: { verb: 'read', keys: '/hook/{id}' },
+  missing: ({ id }) => unknownSubscription(id),
   responses: {
     200: {
       description: 'Counted when it is asked for.',

@@ -1,13 +1,14 @@
 import { z } from 'zod';
 import type { CommandRule, Operation, StepOutcome, StepWork } from '../operations/index.ts';
 import { unprocessable } from '../platform/errors.ts';
-import { nameSchema } from '../platform/http/index.ts';
+import { nameSchema, type Touch } from '../platform/http/index.ts';
 import type { Json } from '../records/index.ts';
-import { bundleLaneKey, bundleScope } from './bundle.ts';
+import { bundleKey, bundleLaneKey, bundleScope } from './bundle.ts';
 import type { Channels } from './channels/channels.ts';
 import { checkStrategy } from './channels/rollout.ts';
 import { strategySchema } from './channels/strategy-schema.ts';
 import { referenceInBodySchema, referenceNameSchema } from './versions/reference.ts';
+import { unknownBundle } from './versions/version.ts';
 import type { Versions } from './versions/versions.ts';
 
 const schema = z.strictObject({
@@ -44,6 +45,14 @@ export class ActivateBundle implements CommandRule<Activation> {
 
   lane(ns: string, { bundle }: Activation) {
     return { scope: bundleScope(ns, bundle), key: bundleLaneKey(bundle), session: `bundle:${bundle}` };
+  }
+
+  touches({ bundle }: Activation): Touch[] {
+    return [{ verb: 'write', keys: bundleKey(bundle) }];
+  }
+
+  missing(ns: string, { bundle }: Activation) {
+    return unknownBundle(ns, bundle);
   }
 
   async check(ns: string, { bundle, version, strategy }: Activation): Promise<void> {

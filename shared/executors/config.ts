@@ -7,7 +7,15 @@ import { placeOfKey } from '../keyspace/index.ts';
 import type { KeyValues } from '../kv/index.ts';
 import type { Executor, Observation, StepOutcome, StepRequest } from '../operations/index.ts';
 import { SkerryError } from '../platform/errors.ts';
-import { type Author, nameSchema, revisionTag } from '../platform/http/index.ts';
+import {
+  type Author,
+  type Caller,
+  type CallerOf,
+  makerOf,
+  nameSchema,
+  revisionTag,
+  type Verb,
+} from '../platform/http/index.ts';
 import { jsonEquals } from '../platform/json-equals.ts';
 import { mapConcurrently } from '../platform/map-concurrently.ts';
 import type { Json, Records, StoredRecord } from '../records/index.ts';
@@ -55,14 +63,17 @@ interface Entry {
 
 /**
  * Writes applications, keys and channels of Skerry itself, and removes what it wrote. All that it writes for a resource carries one trace,
- * by which it knows its own again, also after a crash; what somebody else has written since is left alone.
+ * by which it knows its own again, also after a crash; what somebody else has written since is left alone. It does no more than whoever sent the command may
+ * do themselves at that time, and else nothing at all.
  */
 export class ConfigExecutor implements Executor {
   readonly #stores: ConfigStores;
+  readonly #callerOf: CallerOf;
   readonly #publicUrl: string;
 
-  constructor({ stores, publicUrl }: Pick<ExecutorParts, 'stores' | 'publicUrl'>) {
+  constructor({ stores, callerOf, publicUrl }: Pick<ExecutorParts, 'stores' | 'callerOf' | 'publicUrl'>) {
     this.#stores = stores;
+    this.#callerOf = callerOf;
     this.#publicUrl = publicUrl ?? '';
   }
 
@@ -71,13 +82,18 @@ export class ConfigExecutor implements Executor {
     const standing = () => boundOutputs([['written', Object.fromEntries(written)]]);
     return outcomeOf(async () => {
       const entries = this.#entriesOf(request);
-      if (request.verb === 'destroy') {
+      const caller = await this.#callerOf(makerOf(request));
+      const isDestroying = request.verb === 'destroy';
+      checkMay(caller, isDestroying ? 'delete' : 'write', request.ns, [...entries.keys()]);
+      if (isDestroying) {
+        checkMay(caller, 'delete', request.ns, [...written.keys()]);
         const removed = await this.#remove(request, [...entries.keys(), ...written.keys()], written);
         return { state: 'succeeded', outputs: {}, log: [`Removed ${removed.join(', ') || 'nothing'}.`] };
       }
-      await this.#writeAll(request, [...entries.values()], written);
       const isRun = request.verb === 'run';
       const stale = isRun ? [] : [...written.keys()].filter((key) => !entries.has(key));
+      checkMay(caller, 'delete', request.ns, stale);
+      await this.#writeAll(request, [...entries.values()], written);
       const removed = await this.#remove(request, stale, written);
       for (const key of stale) written.delete(key);
       const { outputs, log } = standing();
@@ -91,6 +107,13 @@ export class ConfigExecutor implements Executor {
 
   async observe(request: StepRequest): Promise<Observation> {
     const entries = [...this.#entriesOf(request).values()];
+    const caller = await this.#callerOf(makerOf(request));
+    checkMay(
+      caller,
+      'read',
+      request.ns,
+      entries.map(({ key }) => key),
+    );
     const states = await mapConcurrently(entries, AT_ONCE, async (entry) => {
       const record = await this.#find(request.ns, entry.key);
       return record === undefined ? 'missing' : (await entry.isWritten(record)) ? 'same' : 'changed';
@@ -259,10 +282,18 @@ function checkNothingInClear(name: string, config: Json): void {
   }
 }
 
+/** @throws StepFailure, final, unless all of this is allowed. */
+function checkMay(caller: Caller, verb: Verb, ns: string, keys: readonly string[]): void {
+  const denied = keys.find((key) => !caller.may(verb, ns, key));
+  if (denied !== undefined) {
+    throw finalFailure(`Whoever sent the command may not ${verb} ${denied}.`);
+  }
+}
+
 /** In the name of whoever sent the command. */
 function authorOf(request: StepRequest): Author {
   const span = createHash('sha256').update(request.idempotencyKey).digest('hex').slice(0, 16);
-  return { actor: request.actor, traceparent: `00-${traceOf(request)}-${span}-01` };
+  return { ...makerOf(request), traceparent: `00-${traceOf(request)}-${span}-01` };
 }
 
 /** The trace of all that is written for a resource (W3C Trace Context: 32 hexadecimal digits). */

@@ -5,6 +5,7 @@
 
 import type { Executor, FindExecutor } from '../operations/index.ts';
 import type { Clock } from '../platform/clock.ts';
+import type { CallerOf } from '../platform/http/index.ts';
 import type { ConfigStores } from './config.ts';
 import type { Outbound } from './outbound/index.ts';
 
@@ -15,6 +16,8 @@ export { Outbound, type OutboundOptions } from './outbound/index.ts';
 export interface ExecutorParts {
   readonly outbound: Outbound;
   readonly stores: ConfigStores;
+  /** What those may do now in whose name steps are done. */
+  readonly callerOf: CallerOf;
   readonly clock: Clock;
   /** The setting `SKERRY_PUBLIC_URL`. */
   readonly publicUrl: string | undefined;

@@ -7,12 +7,16 @@ import {
   type PreparedCallback,
 } from '../operations/index.ts';
 import type { Clock } from '../platform/clock.ts';
+import { SkerryError } from '../platform/errors.ts';
+import { type CallerOf, makerOf } from '../platform/http/index.ts';
 import { type Consents, hashId, type Subscriptions } from '../webhooks/index.ts';
 import { checkReplyTarget } from './reply-target.ts';
 
 export interface CallbacksOptions {
   readonly subscriptions: Subscriptions;
   readonly consents: Consents;
+  /** What senders of commands may do now. */
+  readonly callerOf: CallerOf;
   readonly clock: Clock;
   /** Under which endpoints reach this app to consent, without a slash at its end. */
   readonly baseUrl: string;
@@ -42,9 +46,26 @@ export class Callbacks implements OperationCallbacks {
       checkReplyTarget(replyto);
     }
     const replies = { ...(replyto !== undefined && { replyTo: replyto }) };
-    return callback === undefined
-      ? { told: replies }
-      : await this.#subscribe({ ...command, callback }, operation, replies);
+    if (callback === undefined) {
+      return { told: replies };
+    }
+    await this.#checkSender(command, operation);
+    return await this.#subscribe({ ...command, callback }, operation, replies);
+  }
+
+  /** As of any subscription, its maker is to be allowed to see what it tells. */
+  async #checkSender(command: Command, operation: string): Promise<void> {
+    const caller = await this.#options.callerOf(makerOf(command));
+    if (!caller.may('watch', command.ns, operationKey(operation))) {
+      throw new SkerryError(
+        'forbidden',
+        'Whoever sends a command may not watch operations, and names a callback.',
+        {
+          field: 'callback',
+          fix: 'Leave it out, or ask an administrator for a role that allows to watch "/op".',
+        },
+      );
+    }
   }
 
   async ended({ ns, subscription, endedAt }: Operation): Promise<void> {
@@ -56,7 +77,7 @@ export class Callbacks implements OperationCallbacks {
 
   /** The same for all who come with the command at a time: the first one's subscription is that of all, with its secret. */
   async #subscribe(
-    { ns, callback, callbacksecret, actor, traceparent }: Command & { readonly callback: string },
+    { ns, callback, callbacksecret, traceparent, ...command }: Command & { readonly callback: string },
     operation: string,
     replies: PreparedCallback['told'],
   ): Promise<PreparedCallback> {
@@ -73,7 +94,7 @@ export class Callbacks implements OperationCallbacks {
       (await consents.create(
         ns,
         input,
-        { actor, ...(traceparent !== undefined && { traceparent }) },
+        { ...makerOf(command), ...(traceparent !== undefined && { traceparent }) },
         baseUrl,
         {
           id,

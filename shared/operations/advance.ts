@@ -1,6 +1,7 @@
 import type { Clock } from '../platform/clock.ts';
 import { toTimestamp } from '../platform/clock.ts';
 import { isRefusal, isUnavailable, SkerryError, unprocessable } from '../platform/errors.ts';
+import type { CallerOf } from '../platform/http/index.ts';
 import type { Records } from '../records/index.ts';
 import { checkPlan } from './check-plan.ts';
 import type { Operation, OperationEnd } from './command-rule.ts';
@@ -13,6 +14,7 @@ import type { OperationCallbacks } from './operation-callbacks.ts';
 import { AUTHOR, putOperation, toOperation, unknownOperation } from './operation-record.ts';
 import type { Operations } from './operations.ts';
 import type { PlanWriter } from './plan-writer.ts';
+import { refusalOfSender } from './sender-rights.ts';
 import type { Steps } from './steps.ts';
 
 export interface AdvanceOptions {
@@ -23,6 +25,8 @@ export interface AdvanceOptions {
   readonly planWriter: PlanWriter;
   readonly steps: Steps;
   readonly callbacks?: OperationCallbacks | undefined;
+  /** What senders of commands may do now. */
+  readonly callerOf: CallerOf;
   readonly clock: Clock;
   readonly log: (message: string, error: unknown) => void;
 }
@@ -127,10 +131,13 @@ export class Advance {
   }
 
   /** Why an operation whose turn has come cannot be done as things stand. */
-  async #refusalOf({ ns, type, data }: Operation): Promise<SkerryError | undefined> {
+  async #refusalOf(operation: Operation): Promise<SkerryError | undefined> {
+    const { ns, type, data } = operation;
     try {
-      await this.#options.rules.get(type).check(ns, data);
-      return undefined;
+      const rule = this.#options.rules.get(type);
+      const refusal = await refusalOfSender(rule, operation, this.#options.callerOf);
+      if (refusal === undefined) await rule.check(ns, data);
+      return refusal;
     } catch (error) {
       if (isUnavailable(error)) throw error;
       // A fault of Skerry itself shows once more, and is told of, when the plan is made.

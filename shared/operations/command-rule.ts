@@ -1,4 +1,6 @@
 import type { z } from 'zod';
+import type { SkerryError } from '../platform/errors.ts';
+import type { Touch } from '../platform/http/index.ts';
 import type { Decisions, Json, Scope, StoredRecord } from '../records/index.ts';
 import type { StepOutcome, StepRequest } from './executor.ts';
 import type { Lane } from './lane.ts';
@@ -34,6 +36,10 @@ export interface CommandRule<Data = Json> {
   /** Of the command's data; its JSON Schema is published. */
   readonly schema: z.ZodType<Data>;
   lane(ns: string, data: Data): Lane;
+  /** What the command does to which keys, and which it uses: all that its sender has to be allowed, when it comes and for as long as it is done. */
+  touches(data: Data): readonly Touch[];
+  /** What is said of what the command is about where that does not exist, and so to a sender who may not see it. */
+  missing?(ns: string, data: Data): SkerryError;
   /**
    * Whether it can be done as things stand: asked when the command comes, unless it is to wait on the bus, and again when it has waited. What it
    * refuses fails, or over HTTP is not accepted, and nothing was written.

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Maker } from '../platform/http/caller.ts';
 import { nameSchema } from '../platform/http/name.ts';
 import { webUrlSchema } from '../platform/http/web-url.ts';
 
@@ -36,7 +37,6 @@ export const commandEventSchema = z.looseObject({
 });
 
 /** A command that can be done, by somebody who is known. */
-export interface Command extends z.output<typeof commandEventSchema> {
+export interface Command extends z.output<typeof commandEventSchema>, Maker {
   readonly ns: string;
-  readonly actor: string;
 }

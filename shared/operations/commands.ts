@@ -1,7 +1,7 @@
 import type { Clock } from '../platform/clock.ts';
 import { toTimestamp } from '../platform/clock.ts';
 import { conflict, isRefusal, type SkerryError, unprocessable } from '../platform/errors.ts';
-import type { Author } from '../platform/http/index.ts';
+import { type Author, type CallerOf, makerOf } from '../platform/http/index.ts';
 import { jsonEquals } from '../platform/json-equals.ts';
 import type { Random } from '../platform/random.ts';
 import { createUlid } from '../platform/ulid.ts';
@@ -25,6 +25,7 @@ import { operationIdOf } from './operation-id.ts';
 import { leftToTheAlarm, type OperationQueues } from './operation-queues.ts';
 import { putOperation, toOperation, unknownOperation } from './operation-record.ts';
 import type { Operations } from './operations.ts';
+import { authorizeSender } from './sender-rights.ts';
 
 /*
  * How a command becomes an operation. Who follows these rules may die between any two steps:
@@ -64,6 +65,8 @@ export interface CommandsOptions {
   readonly advance: Advance;
   readonly queues: OperationQueues;
   readonly callbacks?: OperationCallbacks | undefined;
+  /** What senders of commands may do now. */
+  readonly callerOf: CallerOf;
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -84,13 +87,13 @@ export class Commands {
   async request({ author, idempotencyKey, ...event }: CommandRequest): Promise<AcceptedOperation> {
     const { clock, random } = this.#options;
     const id = idempotencyKey ?? createUlid(clock.now(), random);
-    const { actor, traceparent } = author;
+    const { traceparent } = author;
     const source = sourceOf(author);
     return await this.send({
       specversion: '1.0',
       id,
       source,
-      actor,
+      ...makerOf(author),
       ...event,
       ...(traceparent !== undefined && { traceparent }),
     });
@@ -99,7 +102,7 @@ export class Commands {
   /**
    * Accepts a command that can be done as things stand, and puts it on the bus, where it is known already.
    *
-   * @throws SkerryError `unprocessable` or `invalid` for a faulty one, `too-many-requests` where too many wait, `conflict` where the same id has
+   * @throws SkerryError `unprocessable` or `invalid` for a faulty one, what `authorizeSender` throws, `too-many-requests` where too many wait, `conflict` where the same id has
    *   been given to another command, and what the rule's `check` throws.
    */
   async send(command: Command): Promise<AcceptedOperation> {
@@ -107,6 +110,7 @@ export class Commands {
     const { ns } = command;
     const id = operationIdOf(ns, command.source, command.id);
     const known = rules.check(command);
+    await this.#authorize(command, known);
     const standing = await operations.find(ns, id);
     if (standing === undefined) {
       await known.rule.check(ns, known.data);
@@ -136,6 +140,7 @@ export class Commands {
     try {
       if (standing === undefined) {
         const known = rules.check(command);
+        await this.#authorize(command, known);
         const lane = known.rule.lane(ns, known.data);
         checkSession(lane, session);
         // Who has to wait is asked when the turn comes: others change meanwhile what there is.
@@ -211,6 +216,10 @@ export class Commands {
     await queues.send([message]).catch(leftToTheAlarm);
   }
 
+  async #authorize(command: Command, { rule, data }: KnownCommand): Promise<void> {
+    await authorizeSender(rule, { ...command, data }, this.#options.callerOf);
+  }
+
   /** Steps 1 to 3 above. */
   async #take(command: Command, known: KnownCommand): Promise<AcceptedOperation> {
     const { lanes, advance } = this.#options;
@@ -231,12 +240,19 @@ export class Commands {
       const end = { outcome: 'failed', error: { reason: error.message } } as const;
       if (isOver((await advance.callOff(created, end)).state)) throw error;
     }
-    return { ...created, ...(prepared?.secret !== undefined && { callbackSecret: prepared.secret }) };
+    const isOwn = created.actor === command.actor;
+    return {
+      ...created,
+      ...(isOwn && prepared?.secret !== undefined && { callbackSecret: prepared.secret }),
+    };
   }
 
   /** Makes a failed operation of a command from the bus, which never began; one that somebody else has accepted meanwhile stays as it is. */
   async refuse(command: Command, session: string, { message }: SkerryError): Promise<Operation> {
-    const prepared = await this.#prepare(command).catch(unlessItPasses);
+    const withoutCallback = { ...command, callback: undefined };
+    const prepared =
+      (await this.#prepare(command).catch(unlessItPasses)) ??
+      (await this.#prepare(withoutCallback).catch(unlessItPasses));
     const error = { reason: message.slice(0, MAX_REASON_CHARACTERS) };
     const data = (command.data ?? null) as Json;
     return await this.#create(command, { session, data, state: 'failed', error }, prepared);
@@ -254,14 +270,15 @@ export class Commands {
     prepared?: PreparedCallback,
   ): Promise<Operation> {
     const { records, alarms, clock } = this.#options;
-    const { ns, source, id: commandId, type, actor, traceparent } = command;
+    const { ns, source, id: commandId, type, traceparent } = command;
+    const maker = makerOf(command);
     const id = operationIdOf(ns, source, commandId);
     const scope = operationScope(ns, id);
     for (;;) {
       const alarm = await alarms.raise(scope, operationKey(id), FIRST_RING);
       const { record } = await records.commit<OperationValue>(scope, {
         key: operationKey(id),
-        actor,
+        actor: maker.actor,
         traceparent,
         decide: (current) => {
           const at = toTimestamp(clock.now());
@@ -269,7 +286,7 @@ export class Commands {
             type,
             command: { source, id: commandId },
             ...own,
-            actor,
+            ...maker,
             acceptedAt: at,
             ...(isOver(own.state) && { endedAt: at }),
             ...prepared?.told,

@@ -1,8 +1,12 @@
+import type { Maker } from '../platform/http/index.ts';
 import type { Json } from '../records/index.ts';
 import type { PlannedAction, StepVerb } from './operation.ts';
 
-/** One attempt of a step. The action has every value filled in. */
-export interface StepRequest {
+/**
+ * One attempt of a step. The action has every value filled in. It is made in the name of whoever sent the command, and does to Skerry's own records no more than
+ * they may at that time.
+ */
+export interface StepRequest extends Maker {
   readonly ns: string;
   /** The operation's id. */
   readonly operation: string;
@@ -19,7 +23,6 @@ export interface StepRequest {
   readonly action: PlannedAction;
   /** Outputs of the resource as an earlier step left them, and on top of them those of this step's attempts that failed. */
   readonly outputs: Readonly<Record<string, Json>>;
-  readonly actor: string;
   /** Aborted when the attempt's time is over; it is some seconds, so what lasts longer has to be `pending`. */
   readonly signal: AbortSignal;
 }

@@ -29,6 +29,7 @@ export { AUTHOR as OPERATIONS_AUTHOR, unknownOperation } from './operation-recor
 export { OperationSweeper } from './operation-sweeper.ts';
 export { type OperationFilter, type OperationPage, Operations, type WholeOperation } from './operations.ts';
 export { PlanWriter } from './plan-writer.ts';
+export { authorizeSender } from './sender-rights.ts';
 export { StepBoards } from './step-boards.ts';
 export { parseStepMessage, type StepMessage } from './step-message.ts';
 export { StepWorker } from './step-worker.ts';

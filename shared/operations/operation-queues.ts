@@ -36,7 +36,7 @@ export class ServiceBusOperationQueues implements OperationQueues {
   }
 
   async sendCommand(
-    { actor: _, ...event }: Command,
+    { actor: _, roles: __, ...event }: Command,
     { session, operation }: { readonly session: string; readonly operation: string },
   ): Promise<void> {
     await askServiceBus(async () => {

@@ -1,3 +1,4 @@
+import type { Maker } from '../platform/http/index.ts';
 import type { Json, Scope } from '../records/index.ts';
 import type { Observation } from './executor.ts';
 
@@ -10,8 +11,8 @@ export type OperationState = 'queued' | 'running' | 'succeeded' | 'failed' | 'ca
 /** How an operation can end. */
 export type OperationOutcome = Extract<OperationState, 'succeeded' | 'failed' | 'cancelled'>;
 
-/** The record `/op/ID`: a command, and how it goes. */
-export interface OperationValue {
+/** The record `/op/ID`: a command, and how it goes. It is done in the name of its sender, who is its maker. */
+export interface OperationValue extends Maker {
   /** The type of the command, such as `environment.create`. */
   readonly type: string;
   /** By which the same command is known when it comes again: `source` and `id` of its CloudEvent. */
@@ -21,7 +22,6 @@ export interface OperationValue {
   readonly state: OperationState;
   /** The command's data. */
   readonly data: Json;
-  readonly actor: string;
   /** RFC 3339. */
   readonly acceptedAt: string;
   readonly startedAt?: string;

@@ -1,10 +1,12 @@
 import { isRefusal } from '../platform/errors.ts';
+import { type CallerOf, makerOf } from '../platform/http/index.ts';
 import type { Json } from '../records/index.ts';
 import type { FilledIn, Operation } from './command-rule.ts';
 import type { CommandRules } from './command-rules.ts';
 import type { Executor, FindExecutor, Observation, StepOutcome, StepRequest } from './executor.ts';
 import { MAX_LINE_CHARACTERS, MAX_OUTPUT_BYTES, MAX_REASON_CHARACTERS } from './limits.ts';
 import type { PlannedAction, StepValue } from './operation.ts';
+import { refusalOfSender } from './sender-rights.ts';
 
 /** What came of one attempt. */
 export type AttemptOutcome = StepOutcome & {
@@ -16,6 +18,8 @@ export type AttemptOutcome = StepOutcome & {
 export interface StepWorkerOptions {
   readonly rules: CommandRules;
   readonly findExecutor: FindExecutor;
+  /** What senders of commands may do now. */
+  readonly callerOf: CallerOf;
   /** Milliseconds. */
   readonly attemptTime: number;
 }
@@ -33,6 +37,11 @@ export class StepWorker {
     try {
       return checked(
         await this.#inTime(async (signal) => {
+          const hasBegun = step.handle !== undefined;
+          const refusal = hasBegun
+            ? undefined
+            : await refusalOfSender(rule, operation, this.#options.callerOf);
+          if (refusal !== undefined) throw refusal;
           if (step.action !== undefined) {
             return await this.#execute(operation, step, step.action, signal);
           }
@@ -95,7 +104,7 @@ export class StepWorker {
       ...(step.resource !== undefined && { resource: step.resource }),
       ...filledIn,
       outputs: { ...filledIn.outputs, ...step.outputs },
-      actor: operation.actor,
+      ...makerOf(operation),
     };
   }
 

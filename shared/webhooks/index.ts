@@ -87,10 +87,11 @@ export { DeadLetterStorage } from './repair/dead-letter-storage.ts';
 export { type DeadLetterChoice, DeadLetters } from './repair/dead-letters.ts';
 export { NextAttempts } from './repair/next-attempts.ts';
 export { Recovery } from './repair/recovery.ts';
-export { Repair } from './repair/repair.ts';
+export { Repair, unknownDelivery } from './repair/repair.ts';
 export { Replays } from './repair/replays.ts';
 export { Statistics } from './repair/statistics.ts';
 export { Activation } from './subscription/activation.ts';
+export { checkedKeys, mayStillWatch } from './subscription/makers.ts';
 export { type HookInput, NesoiHooks } from './subscription/nesoi-hooks.ts';
 export type {
   CloudEventsMode,
@@ -103,7 +104,7 @@ export type {
   SubscriptionValue,
   WebhookFormat,
 } from './subscription/subscription.ts';
-export { hashId } from './subscription/subscription.ts';
+export { hashId, unknownSubscription } from './subscription/subscription.ts';
 export type { SubscriptionInput } from './subscription/subscription-input.ts';
 export {
   type IssuedSubscription,

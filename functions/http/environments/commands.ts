@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type Command, commandEventSchema } from '../../../shared/operations/index.ts';
 import { invalid, notFound } from '../../../shared/platform/errors.ts';
-import { canonicalLocation, json, nameSchema } from '../../../shared/platform/http/index.ts';
+import { canonicalLocation, json, makerOf, nameSchema } from '../../../shared/platform/http/index.ts';
 import { endpoint } from '../endpoint.ts';
 import { jsonValueSchema } from '../json-value.ts';
 import { commandSchema } from './command-schema.ts';
@@ -14,7 +14,8 @@ const sendCommand = endpoint({
   route: 'api/v1/commands',
   summary:
     'Takes a command as a CloudEvent, as the queue `commands` does; sent again, it is the same operation',
-  access: { verb: 'write', keys: '/' },
+  // What a command does to which keys, its rule says: whoever sends it is asked for that, here as on the bus.
+  access: 'known',
   body: commandEventSchema,
   responses: {
     202: {
@@ -41,7 +42,7 @@ const sendCommand = endpoint({
       traceparent: author.traceparent,
       ...body,
       ns: body.ns ?? ns,
-      actor: author.actor,
+      ...makerOf(author),
     };
     const { callbackSecret, ...operation } = await commands.send(command);
     return answerStarted({ ns: command.ns, baseUrl: request.baseUrl }, operation, { callbackSecret });
@@ -53,7 +54,7 @@ const listCommandSchemas = endpoint({
   method: 'GET',
   route: 'api/v1/schemas/commands',
   summary: 'The types of commands',
-  access: { verb: 'read', keys: '/' },
+  access: 'known',
   responses: {
     200: {
       description: 'All of them.',
@@ -83,7 +84,7 @@ const getCommandSchema = endpoint({
   method: 'GET',
   route: 'api/v1/schemas/commands/{type}',
   summary: 'The JSON Schema (2020-12) of a type of commands, CloudEvent and data',
-  access: { verb: 'read', keys: '/' },
+  access: 'known',
   params: { type: nameSchema },
   responses: {
     200: {

@@ -5,7 +5,9 @@ import {
   type Plan,
   refreshDataSchema,
   runDataSchema,
+  unknownEnvironment,
 } from '../../../shared/environments/index.ts';
+import { authorizeSender } from '../../../shared/operations/index.ts';
 import { invalid } from '../../../shared/platform/errors.ts';
 import {
   checkPresentTag,
@@ -13,6 +15,7 @@ import {
   type HeaderReader,
   type HttpResponse,
   json,
+  makerOf,
   nameSchema,
   noContent,
   readPrecondition,
@@ -36,6 +39,7 @@ const createEnvironment = endpoint({
   route: 'api/v1/environments',
   summary: 'Creates an environment from templates',
   access: { verb: 'write', keys: '/env' },
+  touches: ({ body }) => [{ verb: 'write', keys: `/env/${body.id}` }],
   query: { dryRun },
   body: z.strictObject({ id: nameSchema, ...environmentShape }),
   requestHeaders: ['Idempotency-Key', 'If-Match', 'If-None-Match'],
@@ -58,6 +62,7 @@ const putEnvironment = endpoint({
   route: 'api/v1/environments/{id}',
   summary: 'Changes an environment, where what is left out stays; creates it where there is none',
   access: { verb: 'write', keys: KEY },
+  missing: ({ id }, ns) => unknownEnvironment(ns, id),
   query: { dryRun },
   body: z.strictObject({ id: nameSchema.optional(), ...environmentChangeShape }),
   requestHeaders: ['Idempotency-Key', 'If-Match', 'If-None-Match'],
@@ -98,6 +103,7 @@ const deleteEnvironment = endpoint({
   summary:
     'Destroys what an environment consists of; with `forget`, removes all that is known of a destroyed one',
   access: { verb: 'delete', keys: KEY },
+  missing: ({ id }, ns) => unknownEnvironment(ns, id),
   query: { dryRun, forget: flag().describe('Removes the records of an environment that is destroyed.') },
   requestHeaders: ['Idempotency-Key', 'If-Match', 'If-None-Match'],
   responses: { ...withPlan, 204: { description: 'With `forget`: it is forgotten.' } },
@@ -128,6 +134,7 @@ const runAction = endpoint({
   route: 'api/v1/environments/{id}/actions/{action}',
   summary: "Runs an action of one of an environment's templates, `TEMPLATE.ACTION`",
   access: { verb: 'write', keys: KEY },
+  missing: ({ id }, ns) => unknownEnvironment(ns, id),
   body: runDataSchema.pick({ resource: true, parameters: true }).prefault({}),
   requestHeaders: ['Idempotency-Key', 'If-Match', 'If-None-Match'],
   responses: startedWork,
@@ -148,6 +155,7 @@ const refreshEnvironment = endpoint({
   route: 'api/v1/environments/{id}/refresh',
   summary: 'Looks at what is really there, of all resources or of one',
   access: { verb: 'write', keys: KEY },
+  missing: ({ id }, ns) => unknownEnvironment(ns, id),
   body: refreshDataSchema.pick({ resource: true }).prefault({}),
   requestHeaders: ['Idempotency-Key', 'If-Match', 'If-None-Match'],
   responses: startedWork,
@@ -191,9 +199,11 @@ async function workOn(
   if (plan === undefined || !request.query.dryRun) {
     return await startWork(request, services, { types, data, about: `environments/${id}`, allow });
   }
-  await allow();
-  const { commandRules, environmentPlanner } = services;
+  const { commandRules, environmentPlanner, callerOf } = services;
   const known = commandRules.check({ type: types[0], data });
+  const sent = { ns: request.ns, ...makerOf(request.author), data: known.data };
+  await authorizeSender(known.rule, sent, callerOf);
+  await allow();
   await known.rule.check(request.ns, known.data);
   return json(200, { plan: showPlan(await plan(environmentPlanner)) });
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { invalid } from '../../../shared/platform/errors.ts';
-import { type KeyAccess, nameSchema, noContent } from '../../../shared/platform/http/index.ts';
+import { type KeyAccess, nameSchema, noContent, type Touch } from '../../../shared/platform/http/index.ts';
 import type { Subscription } from '../../../shared/webhooks/index.ts';
 import { endpoint } from '../endpoint.ts';
 import { checkBodyName, NAMESPACE, nesoiJson } from './nesoi-form.ts';
@@ -18,6 +18,11 @@ function hookEndpoints(watched: { readonly title: 'App' | 'Service'; readonly tr
   const { title, tree } = watched;
   const collection = `${tree}/{name}/web-hooks` as const;
   const member = `${collection}/{hook}` as const;
+  /** Who makes a hook is to be allowed to see what it tells. */
+  const making = ({ params }: { readonly params: { readonly name: string } }): Touch[] => [
+    { verb: 'write', keys: '/hook' },
+    { verb: 'watch', keys: `/${tree}/${params.name}` },
+  ];
 
   const listHooks = endpoint({
     name: `nesoiList${title}Hooks`,
@@ -39,6 +44,7 @@ function hookEndpoints(watched: { readonly title: 'App' | 'Service'; readonly tr
     route: collection,
     summary: 'Registers a hook',
     access: WRITE,
+    touches: making,
     surface: 'legacy',
     body: hookSchema.loose(),
     responses: { 201: { description: 'What was posted.', body: hookSchema.loose(), headers: ['Location'] } },
@@ -71,6 +77,7 @@ function hookEndpoints(watched: { readonly title: 'App' | 'Service'; readonly tr
     route: member,
     summary: 'Gives a hook another endpoint',
     access: WRITE,
+    touches: making,
     surface: 'legacy',
     body: hookSchema,
     responses: { 200: { description: 'The hook as it stands now.', body: hookSchema } },

@@ -9,7 +9,7 @@ import type {
 } from '../../operations/index.ts';
 import { toTimestamp } from '../../platform/clock.ts';
 import { conflict } from '../../platform/errors.ts';
-import { canonicalPath } from '../../platform/http/index.ts';
+import { canonicalPath, type Touch } from '../../platform/http/index.ts';
 import type { Decisions, Json, StoredRecord } from '../../records/index.ts';
 import {
   type EnvironmentValue,
@@ -28,6 +28,7 @@ import { refuseFaults } from '../faults.ts';
 import type { EnvironmentPlan } from '../planning/environment-planner.ts';
 import { destroyed, readEnvironment, standing } from '../standing.ts';
 import { FIRST_STATE, transition } from '../state-machine.ts';
+import { templateKey } from '../templates/template.ts';
 import { EnvironmentRule, environmentAlarm } from './environment-rule.ts';
 import { environmentIn, putEnvironment, putRecord } from './write-record.ts';
 
@@ -50,6 +51,18 @@ abstract class DeploymentRule<
 
   protected environmentOf({ environment }: Data): string {
     return environment.id;
+  }
+
+  /** Whoever plans its destruction is to be allowed to destroy it: that is done without asking anybody. */
+  override touches(data: Data): Touch[] {
+    const { templates = [], destructionPlannedOn } = data.environment;
+    return [
+      ...super.touches(data),
+      ...(destructionPlannedOn == null
+        ? []
+        : [{ verb: 'delete', keys: environmentKey(data.environment.id) } as const]),
+      ...templates.map(({ id }) => ({ verb: 'read', keys: templateKey(id) }) as const),
+    ];
   }
 
   async check(ns: string, { environment }: Data): Promise<void> {

@@ -2,7 +2,8 @@ import type { z } from 'zod';
 import type { Current, Operation, OperationEnd, PlannedStep, Writes } from '../../operations/index.ts';
 import { toTimestamp } from '../../platform/clock.ts';
 import { conflict } from '../../platform/errors.ts';
-import type { EnvironmentValue } from '../environment.ts';
+import type { Touch } from '../../platform/http/index.ts';
+import { type EnvironmentValue, environmentKey } from '../environment.ts';
 import { type DestroyData, destroyDataSchema } from '../environment-schema.ts';
 import { readEnvironment, standing } from '../standing.ts';
 import { transition } from '../state-machine.ts';
@@ -14,6 +15,10 @@ export class DestructionRule extends EnvironmentRule<DestroyData> {
   readonly type = 'environment.destroy';
   readonly summary = 'Destroys all that templates made of an environment, in reverse.';
   readonly schema: z.ZodType<DestroyData> = destroyDataSchema;
+
+  override touches({ environment }: DestroyData): Touch[] {
+    return [{ verb: 'delete', keys: environmentKey(environment) }];
+  }
 
   protected environmentOf({ environment }: DestroyData): string {
     return environment;

@@ -11,6 +11,8 @@ import type {
   Writes,
 } from '../../operations/index.ts';
 import type { Clock } from '../../platform/clock.ts';
+import type { SkerryError } from '../../platform/errors.ts';
+import type { Touch } from '../../platform/http/index.ts';
 import { mapConcurrently } from '../../platform/map-concurrently.ts';
 import type { Records } from '../../records/index.ts';
 import {
@@ -20,6 +22,7 @@ import {
   type ResourceValue,
   resourceKey,
 } from '../environment.ts';
+import { unknownEnvironment } from '../environments.ts';
 import type { EnvironmentPlanner } from '../planning/environment-planner.ts';
 import { fillInOutputs, type Outputs, resourcesAwaited } from '../planning/fill-in-outputs.ts';
 import type { Templates } from '../templates/templates.ts';
@@ -65,6 +68,14 @@ export abstract class EnvironmentRule<Data> implements CommandRule<Data> {
   lane(ns: string, data: Data): Lane {
     const id = this.environmentOf(data);
     return { scope: environmentScope(ns, id), key: environmentLaneKey(id), session: id };
+  }
+
+  touches(data: Data): Touch[] {
+    return [{ verb: 'write', keys: environmentKey(this.environmentOf(data)) }];
+  }
+
+  missing(ns: string, data: Data): SkerryError {
+    return unknownEnvironment(ns, this.environmentOf(data));
   }
 
   keys({ data }: Operation<Data>): string[] {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Version, Versions } from '../../bundles/index.ts';
-import { referenceInBodySchema } from '../../bundles/index.ts';
+import { bundleKey, referenceInBodySchema } from '../../bundles/index.ts';
 import type {
   CommandRule,
   Operation,
@@ -11,10 +11,15 @@ import type {
 } from '../../operations/index.ts';
 import { unprocessable } from '../../platform/errors.ts';
 import { checkInput } from '../../platform/http/check.ts';
-import { nameSchema } from '../../platform/http/index.ts';
+import { nameSchema, type Touch } from '../../platform/http/index.ts';
 import type { Json } from '../../records/index.ts';
 import { partIdSchema } from '../name.ts';
-import { type TemplateDefinition, templateLaneKey, templateScope } from '../templates/template.ts';
+import {
+  type TemplateDefinition,
+  templateKey,
+  templateLaneKey,
+  templateScope,
+} from '../templates/template.ts';
 import { templateDefinitionSchema, toDefinition } from '../templates/template-schema.ts';
 import { MAX_TEMPLATE_BYTES, type Templates } from '../templates/templates.ts';
 
@@ -47,6 +52,13 @@ export class ImportRule implements CommandRule<ImportData> {
 
   lane(ns: string, { id }: ImportData) {
     return { scope: templateScope(ns), key: templateLaneKey(id), session: `template:${id}` };
+  }
+
+  touches(data: ImportData): Touch[] {
+    return [
+      { verb: 'write', keys: templateKey(data.id) },
+      ...('bundle' in data ? [{ verb: 'read', keys: bundleKey(data.bundle) } as const] : []),
+    ];
   }
 
   async check(ns: string, data: ImportData): Promise<void> {

@@ -34,6 +34,11 @@ export function unrestricted(actor: string): Caller {
 /** What somebody may do now who had something made before; nothing, where they are not known any more. */
 export type CallerOf = (maker: Maker) => Promise<Caller>;
 
+/** As it is kept with what goes on in somebody's name; of whatever has their actor and roles among others. */
+export function makerOf({ actor, roles }: Maker): Maker {
+  return { actor, ...(roles !== undefined && { roles }) };
+}
+
 /** May do nothing. */
 export function nobody(actor: string): Caller {
   return { maker: { actor }, may: () => false };

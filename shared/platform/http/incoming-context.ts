@@ -42,7 +42,7 @@ export class IncomingContext implements RequestContext {
 
   get author(): Author {
     const traceparent = this.#traceparent ?? this.headers.get('traceparent') ?? '';
-    return { actor: this.caller.maker.actor, ...(TRACEPARENT.test(traceparent) && { traceparent }) };
+    return { ...this.caller.maker, ...(TRACEPARENT.test(traceparent) && { traceparent }) };
   }
 
   get baseUrl(): string {

@@ -15,6 +15,7 @@ export {
   type CallerOf,
   type Keys,
   type Maker,
+  makerOf,
   nobody,
   unrestricted,
   VERBS,

@@ -1,4 +1,4 @@
-import type { Caller } from './caller.ts';
+import type { Caller, Maker } from './caller.ts';
 
 /** The header access that a request needs; the Fetch API's `Headers` has it. */
 export interface HeaderReader {
@@ -18,9 +18,8 @@ export interface IncomingRequest {
   readonly arrayBuffer: () => Promise<ArrayBuffer>;
 }
 
-/** Who made a change and under which trace, as changes record it. */
-export interface Author {
-  readonly actor: string;
+/** Who makes a change and under which trace; changes record the actor and the trace. */
+export interface Author extends Maker {
   /** W3C trace context. */
   readonly traceparent?: string;
 }

@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { type Clock, toTimestamp } from '../../platform/clock.ts';
 import { conflict, invalid, isUnavailable, notFound } from '../../platform/errors.ts';
+import type { CallerOf } from '../../platform/http/caller.ts';
 import type { Precondition } from '../../platform/http/precondition.ts';
 import type { Author } from '../../platform/http/request.ts';
 import { canonicalLocation } from '../../platform/http/response.ts';
@@ -13,6 +14,7 @@ import type { ConsentMessage } from '../delivery/queue-message.ts';
 import { pauseAfter } from '../delivery/retry-ladder.ts';
 import type { AskForConsent, ConsentAnswer } from '../endpoint/webhook-client.ts';
 import type { Activation } from '../subscription/activation.ts';
+import { checkMaker, mayStillWatch } from '../subscription/makers.ts';
 import type { Consent, Subscription, SubscriptionValue } from '../subscription/subscription.ts';
 import type { SubscriptionInput } from '../subscription/subscription-input.ts';
 import type { CreateOptions, IssuedSubscription, Subscriptions } from '../subscription/subscriptions.ts';
@@ -33,6 +35,7 @@ export interface ConsentsOptions {
   readonly queue: Pick<DeliveryQueue, 'schedule'>;
   readonly askForConsent: AskForConsent;
   readonly sealer: Sealer;
+  readonly callerOf: CallerOf;
   readonly clock: Clock;
   readonly random: Random;
   /** Whether endpoints are asked unless a subscription says otherwise. */
@@ -130,7 +133,7 @@ export class Consents {
   /**
    * Asks an endpoint that has not consented once more, now.
    *
-   * @throws SkerryError `not-found`, `conflict` when it need not consent.
+   * @throws SkerryError `not-found`, `conflict` when it need not consent, or the maker may not watch any more.
    */
   async confirm(ns: string, id: string, author: Author): Promise<Subscription> {
     const { subscriptions, activation } = this.#options;
@@ -144,9 +147,11 @@ export class Consents {
         fix: 'Replace the subscription with consent: true to have it asked.',
       });
     }
-    return consent.grantedAt === undefined
-      ? await this.#ask(ns, subscription, consent, author)
-      : subscription;
+    if (consent.grantedAt !== undefined) {
+      return subscription;
+    }
+    await checkMaker(ns, subscription, this.#options.callerOf);
+    return await this.#ask(ns, subscription, consent, author);
   }
 
   /**
@@ -202,7 +207,8 @@ export class Consents {
       subscription === undefined ||
       consent === undefined ||
       !isPending ||
-      subscription.state === 'disabled'
+      subscription.state === 'disabled' ||
+      !(await mayStillWatch(ns, subscription, this.#options.callerOf))
     ) {
       return;
     }

@@ -1,11 +1,13 @@
 import type { Alerts } from '../../platform/alerts.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { isUnavailable } from '../../platform/errors.ts';
+import type { CallerOf } from '../../platform/http/caller.ts';
 import type { Random } from '../../platform/random.ts';
 import { type Change, type Json, parseScopeId, type Records } from '../../records/index.ts';
 import type { CalledEndpoint, EndpointGate, WaitForEndpoint } from '../endpoint/endpoint-gate.ts';
 import type { PostWebhook } from '../endpoint/webhook-client.ts';
 import type { RequestWriter } from '../notification/request-writer.ts';
+import { callerFor, NOT_READABLE } from '../subscription/makers.ts';
 import type { Subscription } from '../subscription/subscription.ts';
 import type { Subscriptions } from '../subscription/subscriptions.ts';
 import { hears } from '../subscription/watched-key.ts';
@@ -30,6 +32,8 @@ export interface DeliveriesOptions {
   readonly gate: Pick<EndpointGate, 'call'>;
   readonly post: PostWebhook;
   readonly requests: RequestWriter;
+  /** What the makers of subscriptions may see now. */
+  readonly callerOf: CallerOf;
   readonly clock: Clock;
   readonly random: Random;
   /** Pauses between attempts, in seconds; after the last one a delivery is dead. */
@@ -54,6 +58,7 @@ interface Begun {
  *
  * 1. Read the delivery document, together with the subscription and the change. A delivery that is done, or whose attempt is recorded,
  *    is not made again; one without a document begins. Killed here: nothing has happened.
+ *    What the maker of the subscription may not see as things stand (subscription/makers.ts) is given up.
  * 2. Ask the gate (endpoint/endpoint-gate.ts). Where the endpoint is not to be called now, create the document unless there is one,
  *    schedule the same attempt again, which counts as none, and return. Killed here: the gate is asked again, and whatever it
  *    says then, what was scheduled already finds its attempt recorded, or is dropped by the bus because of its id.
@@ -149,6 +154,9 @@ export class Deliveries {
     }
     switch (subscription.state) {
       case 'active':
+        if (!(await this.#mayBeSent(subscription, scope.ns, change))) {
+          return await this.#giveUp(message, begun, NOT_READABLE);
+        }
         return await this.#call(message, await this.#storeIfPutOff(message, begun), subscription, change);
       case 'paused':
       case 'unconfirmed':
@@ -164,6 +172,10 @@ export class Deliveries {
 
   #isDue(message: DeliveryMessage, subscription: Subscription, { at }: Change<Json>): boolean {
     return hears(subscription, { ...message, at }, this.#options.clockSkewMilliseconds);
+  }
+
+  async #mayBeSent(subscription: Subscription, ns: string, { key }: Change<Json>): Promise<boolean> {
+    return (await callerFor(subscription, this.#options.callerOf)).may('read', ns, key);
   }
 
   async #begin(message: DeliveryMessage): Promise<Begun> {

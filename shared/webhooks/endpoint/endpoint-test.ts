@@ -1,7 +1,9 @@
 import type { Clock } from '../../platform/clock.ts';
+import type { CallerOf } from '../../platform/http/caller.ts';
 import type { Random } from '../../platform/random.ts';
 import type { RequestWriter } from '../notification/request-writer.ts';
 import { isConsentMissing, notConfirmed } from '../subscription/activation.ts';
+import { checkMaker } from '../subscription/makers.ts';
 import type { Subscriptions } from '../subscription/subscriptions.ts';
 import type { PostWebhook } from './webhook-client.ts';
 
@@ -9,6 +11,7 @@ export interface EndpointTestOptions {
   readonly subscriptions: Subscriptions;
   readonly requests: RequestWriter;
   readonly post: PostWebhook;
+  readonly callerOf: CallerOf;
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -31,13 +34,14 @@ export class EndpointTest {
     this.#options = options;
   }
 
-  /** @throws SkerryError `not-found`, `conflict` without the endpoint's consent, `unavailable`. */
+  /** @throws SkerryError `not-found`, `conflict` without the endpoint's consent or where the maker may not watch any more, `unavailable`. */
   async run(ns: string, id: string): Promise<EndpointTestResult> {
-    const { subscriptions, requests, post, clock, random } = this.#options;
+    const { subscriptions, requests, post, callerOf, clock, random } = this.#options;
     const subscription = await subscriptions.get(ns, id);
     if (isConsentMissing(subscription)) {
       throw notConfirmed(id);
     }
+    await checkMaker(ns, subscription, callerOf);
     const startedAt = clock.now();
     const delivery = `test_${random.id()}`;
     const result = await post(requests.writeTest({ ns, subscription, delivery, now: startedAt }));

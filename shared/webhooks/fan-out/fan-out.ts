@@ -1,13 +1,15 @@
 import type { Alerts } from '../../platform/alerts.ts';
 import { type Clock, toTimestamp } from '../../platform/clock.ts';
+import type { CallerOf } from '../../platform/http/caller.ts';
 import { mapConcurrently } from '../../platform/map-concurrently.ts';
-import type { Change, Json, Records, Scope } from '../../records/index.ts';
+import { type Change, type Json, parseScopeId, type Records, type Scope } from '../../records/index.ts';
 import { BUS_SUBSCRIPTION, type DeliveryMessage, dead, newDelivery } from '../delivery/delivery.ts';
 import type { DeliveryQueue } from '../delivery/delivery-queue.ts';
 import type { DeliveryStorage } from '../delivery/delivery-storage.ts';
 import type { ToldChange } from '../notification/change-data.ts';
 import type { HeardChanges, OrderedDeliveries } from '../ordered/ordered-deliveries.ts';
 import { inactiveSince } from '../subscription/activation.ts';
+import { KnownMakers, NOT_READABLE } from '../subscription/makers.ts';
 import { isOrdered } from '../subscription/ordering.ts';
 import type { Subscription } from '../subscription/subscription.ts';
 import type { Subscriptions } from '../subscription/subscriptions.ts';
@@ -44,6 +46,7 @@ export interface FanOutOptions {
   readonly queue: DeliveryQueue;
   readonly ordered: Pick<OrderedDeliveries, 'prepare'>;
   readonly publications: readonly Publication[];
+  readonly callerOf: CallerOf;
   readonly clock: Clock;
   readonly clockSkewMilliseconds: number;
 }
@@ -140,7 +143,8 @@ export class FanOut {
   }
 
   async #enqueue(changes: readonly Announced[], batch: Batch): Promise<void> {
-    const { clockSkewMilliseconds } = this.#options;
+    const { callerOf, clockSkewMilliseconds } = this.#options;
+    const makers = new KnownMakers(callerOf);
     let messages: DeliveryMessage[] = [];
     const heard = new Map<string, HeardBy>();
     const send = async () => {
@@ -153,16 +157,22 @@ export class FanOut {
       for (const subscription of subscriptions.near(announcement.key)) {
         const { scope, revision, key } = announcement;
         const message = { scope, revision, key, subscription: subscription.id, attempt: 1 };
+        let isTold = false;
         try {
           if (isOrdered(subscription, announcement.at, clockSkewMilliseconds)) {
             if (this.#isHeard(subscription, announcement, change)) {
               addHeard(heard, subscription, announcement);
             }
-          } else if (this.#isTold(subscription, announcement, change)) {
-            messages.push(message);
+          } else {
+            isTold = this.#isTold(subscription, announcement, change);
           }
         } catch (error) {
           batch.giveUp(message, reasonOf(error));
+        }
+        if (isTold && (await makers.mayRead(parseScopeId(scope).ns, subscription, key))) {
+          messages.push(message);
+        } else if (isTold) {
+          batch.refuse(message);
         }
       }
       if (messages.length >= MAX_MESSAGES) {
@@ -257,7 +267,7 @@ export class FanOut {
   }
 
   /** Makes dead deliveries of what would fail again and again, and would hold up all that comes after it. */
-  async #bury({ hopeless, alerts }: Batch): Promise<void> {
+  async #bury({ hopeless, refused, alerts }: Batch): Promise<void> {
     const { storage, clock } = this.#options;
     const causes = Map.groupBy(
       hopeless,
@@ -266,7 +276,7 @@ export class FanOut {
     for (const [cause, { length }] of causes) {
       alerts.error(`${length} deliveries to ${cause}`);
     }
-    await mapConcurrently(hopeless, CONCURRENCY, async ({ message, reason }) => {
+    await mapConcurrently([...hopeless, ...refused], CONCURRENCY, async ({ message, reason }) => {
       await storage.create(dead(newDelivery(message, clock.now()), reason));
     });
   }
@@ -314,6 +324,8 @@ function isSilent(subscription: Subscription, { at }: Announcement, clockSkewMil
 class Batch {
   readonly alerts: Alerts;
   readonly hopeless: HopelessMessage[] = [];
+  /** What whoever made a subscription may not see: nothing that anybody has to be alerted of. */
+  readonly refused: HopelessMessage[] = [];
   readonly #faults: unknown[] = [];
 
   constructor(alerts: Alerts) {
@@ -330,6 +342,10 @@ class Batch {
 
   giveUp(message: DeliveryMessage, reason: string): void {
     this.hopeless.push({ message, reason });
+  }
+
+  refuse(message: DeliveryMessage): void {
+    this.refused.push({ message, reason: NOT_READABLE });
   }
 
   /** @throws the first fault. */

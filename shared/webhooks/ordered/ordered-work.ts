@@ -1,14 +1,16 @@
 import type { Alerts } from '../../platform/alerts.ts';
 import type { Clock } from '../../platform/clock.ts';
+import type { CallerOf } from '../../platform/http/caller.ts';
 import type { Random } from '../../platform/random.ts';
 import { type Change, type Json, parseScopeId } from '../../records/index.ts';
 import { afterCall } from '../delivery/after-call.ts';
 import { type Delivery, dead, deliveryId, isDone, newDelivery } from '../delivery/delivery.ts';
 import type { DeliveryQueue } from '../delivery/delivery-queue.ts';
 import type { DeliveryStorage, VersionedDelivery } from '../delivery/delivery-storage.ts';
-import type { CalledEndpoint, EndpointGate } from '../endpoint/endpoint-gate.ts';
+import type { EndpointGate } from '../endpoint/endpoint-gate.ts';
 import type { PostWebhook } from '../endpoint/webhook-client.ts';
 import type { RequestWriter } from '../notification/request-writer.ts';
+import { callerFor, NOT_READABLE } from '../subscription/makers.ts';
 import { isLeftToCursor } from '../subscription/ordering.ts';
 import type { Subscription } from '../subscription/subscription.ts';
 import type { Subscriptions } from '../subscription/subscriptions.ts';
@@ -26,6 +28,8 @@ export interface OrderedWorkOptions {
   readonly gate: Pick<EndpointGate, 'call'>;
   readonly post: PostWebhook;
   readonly requests: RequestWriter;
+  /** What the makers of subscriptions may see now. */
+  readonly callerOf: CallerOf;
   readonly clock: Clock;
   readonly random: Random;
   /** Pauses between attempts, in seconds; after the last one a delivery is dead. */
@@ -198,7 +202,7 @@ export class OrderedWork {
     holding: VersionedCursor,
     { subscription, change, slotAt, end }: Telling,
   ): Promise<VersionedCursor | undefined> {
-    const { gate, post, requests, queue, cursors, clock } = this.#options;
+    const { gate, post, requests, queue, cursors, callerOf, clock } = this.#options;
     const { scope } = message;
     const { revision, key } = change;
     const begun = await this.#readDelivery(holding.cursor, revision);
@@ -209,11 +213,18 @@ export class OrderedWork {
       { subscription: subscription.id, scope, revision, key, attempt: 1 },
       clock.now(),
     );
+    const known = { begun, fresh };
+    if (!(await callerFor(subscription, callerOf)).may('read', fresh.ns, key)) {
+      return await this.#record(message, holding, end, known, (delivery) => dead(delivery, NOT_READABLE));
+    }
     const answer = await gate.call({ ns: fresh.ns, subscription, slotAt }, () =>
       post(requests.write({ subscription, delivery: fresh.id, scope, change, now: clock.now() })),
     );
     if (answer.kind === 'called') {
-      return await this.#record(message, holding, end, { begun, fresh }, answer);
+      const { random, retrySeconds } = this.#options;
+      return await this.#record(message, holding, end, known, (delivery) =>
+        afterCall(delivery, answer, { now: clock.now(), random, retrySeconds }),
+      );
     }
     await queue.schedule(this.#repetition(message, answer.slotAt), answer.until);
     const cursor = blocked(holding.cursor, revision - 1, {
@@ -227,8 +238,9 @@ export class OrderedWork {
   }
 
   /**
-   * Writes down what became of a call, and moves the cursor by it. Of what others did about the delivery the better outcome stands.
+   * Writes down what became of a delivery, and moves the cursor by it. Of what others did about the delivery the better outcome stands.
    *
+   * @param outcome of the delivery as it stands.
    * @returns as `#tellOne` does.
    */
   async #record(
@@ -236,14 +248,13 @@ export class OrderedWork {
     holding: VersionedCursor,
     end: End,
     { begun, fresh }: { readonly begun: VersionedDelivery | undefined; readonly fresh: Delivery },
-    answer: CalledEndpoint,
+    outcome: (delivery: Delivery) => Delivery,
   ): Promise<VersionedCursor | undefined> {
-    const { cursors, queue, clock, random, retrySeconds } = this.#options;
+    const { cursors, queue } = this.#options;
     let known = begun;
     let isScheduled = false;
     for (;;) {
-      const now = clock.now();
-      const next = afterCall(known?.delivery ?? fresh, answer, { now, random, retrySeconds });
+      const next = outcome(known?.delivery ?? fresh);
       const nextAt = next.nextAt === undefined ? undefined : Date.parse(next.nextAt);
       if (nextAt !== undefined && !isScheduled) {
         await queue.schedule(this.#repetition(message), nextAt);

@@ -1,5 +1,5 @@
 import type { Clock } from '../../platform/clock.ts';
-import { conflict, notFound } from '../../platform/errors.ts';
+import { conflict, notFound, type SkerryError } from '../../platform/errors.ts';
 import type { Random } from '../../platform/random.ts';
 import type { Delivery } from '../delivery/delivery.ts';
 import type { DeliveryQueue } from '../delivery/delivery-queue.ts';
@@ -34,7 +34,7 @@ export class Repair {
   async get(ns: string, subscription: string, id: string): Promise<Delivery> {
     const known = await this.#options.storage.read(subscription, id);
     if (known === undefined || known.delivery.ns !== ns) {
-      throw notFound(`There is no delivery "${id}" to a subscription "${subscription}".`);
+      throw unknownDelivery(subscription, id);
     }
     return known.delivery;
   }
@@ -78,6 +78,11 @@ export class Repair {
     await queue.schedule({ task: 'recover', run, ns, subscription, since, page: 1 }, clock.now());
     return run;
   }
+}
+
+/** The error for a delivery that there is not. */
+export function unknownDelivery(subscription: string, id: string): SkerryError {
+  return notFound(`There is no delivery "${id}" to a subscription "${subscription}".`);
 }
 
 function checkActive({ id, state }: Subscription): void {

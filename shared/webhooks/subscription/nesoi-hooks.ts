@@ -1,5 +1,6 @@
 import { checkPublicKey } from '../../keyspace/index.ts';
 import { conflict, notFound, type SkerryError } from '../../platform/errors.ts';
+import { makerOf } from '../../platform/http/caller.ts';
 import type { Author } from '../../platform/http/request.ts';
 import { checkEndpoint, type EndpointPolicy } from '../endpoint/endpoint-policy.ts';
 import {
@@ -57,6 +58,7 @@ export class NesoiHooks {
       state: 'active',
       baseUrl,
       since,
+      maker: makerOf(author),
     };
     return await this.#subscriptions.write(ns, nesoiSubscriptionId(ns, resource, name), author, (current) => {
       if (current !== undefined) {
@@ -97,7 +99,12 @@ export class NesoiHooks {
       if (current === undefined) {
         throw noHook(resource, name);
       }
-      return putIfChanged(current.value, { ...currentValue(current.value), endpoint, baseUrl });
+      return putIfChanged(current.value, {
+        ...currentValue(current.value),
+        endpoint,
+        baseUrl,
+        maker: makerOf(author),
+      });
     });
   }
 

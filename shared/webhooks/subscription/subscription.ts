@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 import { toTimestamp } from '../../platform/clock.ts';
+import { notFound, type SkerryError } from '../../platform/errors.ts';
+import type { Maker } from '../../platform/http/index.ts';
 import { toBase32 } from '../../platform/random.ts';
 import { type ChangeType, type Scope, type StoredRecord, scopeId } from '../../records/index.ts';
 import type { UnorderedTime } from './ordering.ts';
@@ -95,6 +97,8 @@ export interface SubscriptionValue {
   /** Nesoi only: the base URL through which the hook was registered, without a slash at its end. */
   readonly baseUrl?: string;
   readonly since: Since;
+  /** Who had it made as it is, and may see what it sends; absent where that was not written down yet. */
+  readonly maker?: Maker;
 }
 
 /** Values that were stored before there were states, and formats other than `change` and Nesoi's. */
@@ -147,6 +151,11 @@ export function toSubscription(record: StoredRecord<OldSubscriptionValue>): Subs
 export function currentValue(value: OldSubscriptionValue): SubscriptionValue {
   const { format, state = 'active' } = value;
   return { ...value, format: format === 'change' ? 'standard' : format, state };
+}
+
+/** The error for a subscription that there is not. */
+export function unknownSubscription(id: string): SkerryError {
+  return notFound(`There is no subscription "${id}".`);
 }
 
 /** Follows from what Nesoi addresses a hook by, so that a second hook of that name meets the first one. */

@@ -1,7 +1,8 @@
 import { scopeOfPrefix } from '../../keyspace/index.ts';
 import { type Clock, toTimestamp } from '../../platform/clock.ts';
 import { Coalesced } from '../../platform/coalesced.ts';
-import { conflict, notFound, type SkerryError } from '../../platform/errors.ts';
+import { conflict } from '../../platform/errors.ts';
+import { makerOf } from '../../platform/http/caller.ts';
 import { checkPrecondition, type Precondition } from '../../platform/http/precondition.ts';
 import type { Author } from '../../platform/http/request.ts';
 import { jsonEquals } from '../../platform/json-equals.ts';
@@ -32,6 +33,7 @@ import {
   subscriptionKey,
   subscriptionScope,
   toSubscription,
+  unknownSubscription,
 } from './subscription.ts';
 import { checkSubscriptionInput, type SubscriptionInput, statedValue } from './subscription-input.ts';
 import { literalBeginning } from './watched-key.ts';
@@ -125,6 +127,7 @@ export class Subscriptions {
       signing: [key],
       state: 'active',
       since: await this.beginning(ns, input.key),
+      maker: makerOf(author),
     };
     const subscription = await this.write(ns, id, author, (current) =>
       current !== undefined && options.isKept === true
@@ -143,14 +146,14 @@ export class Subscriptions {
   async get(ns: string, id: string): Promise<Subscription> {
     const subscription = await this.find(ns, id);
     if (subscription === undefined) {
-      throw noSubscription(id);
+      throw unknownSubscription(id);
     }
     return subscription;
   }
 
   /**
    * Replaces what a client may say of a subscription: what the input leaves out is gone. Its keys and its state stay. A Nesoi
-   * hook keeps all but its endpoint.
+   * hook keeps all but its endpoint. The author is its maker from then on, also of what is replaced by the same.
    *
    * @throws SkerryError `not-found`, `precondition-failed`, `conflict` for what cannot be replaced, and `invalid` and `unavailable` as `create` does.
    */
@@ -170,7 +173,7 @@ export class Subscriptions {
       const value = currentValue(existing(current, id, precondition).value);
       if (value.format === 'nesoi') {
         checkHookInput(value, input);
-        return putIfChanged(value, { ...value, endpoint });
+        return putIfChanged(value, { ...value, endpoint, maker: makerOf(author) });
       }
       checkSignature(id, value, input);
       const { mode: _, types: __, changed: ___, fields: ____, ordered, unordered, headers, ...kept } = value;
@@ -181,6 +184,7 @@ export class Subscriptions {
         ...withOrdering({ ordered, unordered }, input.ordered === true, now),
         ...(sealed !== undefined && { headers: sealed }),
         since: key === value.key ? value.since : since,
+        maker: makerOf(author),
       };
       return putIfChanged(value, settle(replaced, value));
     });
@@ -389,12 +393,8 @@ function existing(
   precondition: Precondition | undefined,
 ): StoredRecord<SubscriptionValue> {
   if (current === undefined) {
-    throw noSubscription(id);
+    throw unknownSubscription(id);
   }
   checkPrecondition(precondition, current);
   return current;
-}
-
-function noSubscription(id: string): SkerryError {
-  return notFound(`There is no subscription "${id}".`);
 }

@@ -1,5 +1,6 @@
 import { checkPublicKey } from '../../keyspace/index.ts';
 import { invalid } from '../../platform/errors.ts';
+import type { Keys } from '../../platform/http/index.ts';
 import { RecentMap } from '../../platform/recent-map.ts';
 import { isUnder } from '../../records/index.ts';
 import type { SubscriptionValue } from './subscription.ts';
@@ -60,7 +61,19 @@ export function covers(watched: string, key: string): boolean {
   );
 }
 
-/** The prefix under which all keys lie that a subscription's key covers: what may be authorised, and what has a scope. */
+/** All that a subscription's key may cover: what has to be authorised. */
+export function watchedKeys(watched: string): Keys {
+  if (!isPattern(watched)) {
+    return watched;
+  }
+  const star = watched.indexOf('*');
+  // "**" covers what it stands below, too.
+  return watched.startsWith('/**', star - 1)
+    ? literalBeginning(watched)
+    : { beginWith: watched.slice(0, star) };
+}
+
+/** The prefix under which all keys lie that a subscription's key covers: what has a scope. */
 export function literalBeginning(watched: string): string {
   if (!isPattern(watched)) {
     return watched;

@@ -17,6 +17,7 @@ import {
   type SubscriptionValue,
   type WebhookResult,
 } from '../../../shared/webhooks/index.ts';
+import { anyMaker } from '../../integration/any-maker.ts';
 import type { MeteredDatabase } from '../product/metered-database.ts';
 import { CountedBus } from './counted-bus.ts';
 import { HastenedClock } from './hastened-clock.ts';
@@ -63,6 +64,7 @@ export class DeliveryLayer {
       queue,
       gate,
       post: async () => this.answer(),
+      callerOf: anyMaker,
       requests: new RequestWriter({ sealer, publicUrl: undefined }),
       ...common,
       retrySeconds: RETRY_SECONDS,

@@ -9,6 +9,7 @@ import { notFound, unavailable } from '../../../shared/platform/errors.ts';
 import { systemRandom } from '../../../shared/platform/random.ts';
 import { COSMOS_CONTAINERS } from '../../../shared/platform/topology.ts';
 import { type Json, Records } from '../../../shared/records/index.ts';
+import { anyMaker } from '../any-maker.ts';
 import { configSecrets } from '../config/config-secrets-fixture.ts';
 import { type CosmosFixture, startCosmos } from '../cosmos-fixture.ts';
 import { stepRequest } from './executor-fixture.ts';
@@ -58,7 +59,7 @@ beforeAll(async () => {
     find: async (_: string, __: string, version: string) => ({ version: Number(version) }),
   } as unknown as Versions;
   const stores = { records, applications, keyValues, channels, versions };
-  executor = new ConfigExecutor({ stores, publicUrl: undefined });
+  executor = new ConfigExecutor({ stores, callerOf: anyMaker, publicUrl: undefined });
 });
 
 afterAll(() => cosmos.stop());
@@ -168,7 +169,7 @@ describe('the executor of configurations', () => {
     } as unknown as KeyValues;
     const stores = { records, applications, keyValues: lossy, channels, versions: {} as Versions };
     const command = { keys: { 's/c': 1, 's/new': 1 } };
-    const failed = await new ConfigExecutor({ stores, publicUrl: undefined }).start(
+    const failed = await new ConfigExecutor({ stores, callerOf: anyMaker, publicUrl: undefined }).start(
       stepRequest('update', command, { ns }),
     );
     expect(failed).toMatchObject({ state: 'failed', isPassing: true });
@@ -221,7 +222,7 @@ describe('the executor of configurations', () => {
   it('says that storage which does not answer may answer later', async () => {
     const away = { put: () => Promise.reject(unavailable('Away.')) } as unknown as KeyValues;
     const stores = { records, applications, keyValues: away, channels, versions: {} as Versions };
-    const outcome = await new ConfigExecutor({ stores, publicUrl: undefined }).start(
+    const outcome = await new ConfigExecutor({ stores, callerOf: anyMaker, publicUrl: undefined }).start(
       stepRequest('create', { keys: { 's/a': 1 } }),
     );
     expect(outcome).toMatchObject({

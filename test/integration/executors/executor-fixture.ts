@@ -9,6 +9,7 @@ import { systemClock } from '../../../shared/platform/clock.ts';
 import type { Credential } from '../../../shared/platform/origin-credentials.ts';
 import type { Json } from '../../../shared/records/index.ts';
 import { createExchange } from '../../../shared/webhooks/index.ts';
+import { anyMaker } from '../any-maker.ts';
 
 export interface PartsOptions {
   readonly credentials?: Readonly<Record<string, Credential>>;
@@ -18,7 +19,13 @@ export interface PartsOptions {
 /** With quick repetitions, and private addresses allowed; of executors that have nothing to do with Skerry's own records. */
 export function executorParts(options: PartsOptions = {}): ExecutorParts {
   const stores = {} as ConfigStores;
-  return { outbound: outbound(options), stores, clock: systemClock, publicUrl: undefined };
+  return {
+    outbound: outbound(options),
+    stores,
+    callerOf: anyMaker,
+    clock: systemClock,
+    publicUrl: undefined,
+  };
 }
 
 export function outbound({ credentials = {}, timeoutMilliseconds = 5_000 }: PartsOptions = {}): OutboundType {

@@ -8,6 +8,7 @@ import { systemClock } from '../../../shared/platform/clock.ts';
 import { systemRandom } from '../../../shared/platform/random.ts';
 import type { Json } from '../../../shared/records/index.ts';
 import { Consents } from '../../../shared/webhooks/index.ts';
+import { anyMaker } from '../any-maker.ts';
 import { startReceiver } from '../webhooks/receiver.ts';
 import { testSealer } from '../webhooks/test-sealer.ts';
 import {
@@ -58,11 +59,13 @@ beforeEach(async () => {
       queue,
       askForConsent: async () => ({ error: 'Nobody is asked.' }),
       sealer: testSealer,
+      callerOf: anyMaker,
       clock: systemClock,
       random: systemRandom,
       isDefault: false,
       retrySeconds: [],
     }),
+    callerOf: anyMaker,
     clock: systemClock,
     baseUrl: 'https://skerry.example',
   });

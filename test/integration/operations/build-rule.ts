@@ -43,6 +43,7 @@ export const buildRule: CommandRule<Build> = {
     key: laneKey(place),
     session: place,
   }),
+  touches: ({ place }) => [{ verb: 'write', keys: placeKey(place) }],
   check: async (_ns, { refusedBy }) => refuse('check', refusedBy),
   keys: ({ data }) => [placeKey(data.place)],
   begin({ id, data }, _current, _now) {

@@ -19,9 +19,11 @@ import {
   StepWorker,
 } from '../../../shared/operations/index.ts';
 import type { Clock } from '../../../shared/platform/clock.ts';
+import type { CallerOf } from '../../../shared/platform/http/index.ts';
 import { systemRandom } from '../../../shared/platform/random.ts';
 import { COSMOS_CONTAINERS } from '../../../shared/platform/topology.ts';
 import { Alarms, type Json, Leases, Records, Sweep } from '../../../shared/records/index.ts';
+import { anyMaker } from '../any-maker.ts';
 import type { Gate } from '../interleaving.ts';
 import { gatedContainers } from '../sessions/gated-container.ts';
 import { buildRule } from './build-rule.ts';
@@ -44,6 +46,8 @@ export interface ProcessOptions {
   readonly executor: Executor;
   readonly limits?: Partial<OperationLimits>;
   readonly rules?: readonly CommandRule[];
+  /** What senders of commands may do; everything unless told. */
+  readonly callerOf?: CallerOf;
   /** Through which everything goes that others see. */
   readonly gate?: Gate;
 }
@@ -58,7 +62,16 @@ export class OperationProcess {
   readonly attempts: Attempts;
   readonly sweep: Sweep;
 
-  constructor({ database, clock, queues, executor, limits: own, rules: given, gate }: ProcessOptions) {
+  constructor({
+    database,
+    clock,
+    queues,
+    executor,
+    limits: own,
+    rules: given,
+    gate,
+    callerOf = anyMaker,
+  }: ProcessOptions) {
     const limits = { ...LIMITS, ...own };
     const random = systemRandom;
     const container = gatedContainers(database, gate);
@@ -71,13 +84,24 @@ export class OperationProcess {
     const worker = new StepWorker({
       rules,
       findExecutor: async (name) => (name === 'test' ? executor : undefined),
+      callerOf,
       attemptTime: limits.attemptTime,
     });
     const boards = new StepBoards(records);
     const steps = new Steps({ records, operations, lanes, queues, worker, boards, limits, clock });
     const planWriter = new PlanWriter({ records, clock, random, stepsAtOnce: limits.stepsAtOnce });
     const log = () => {};
-    const advance = new Advance({ records, operations, lanes, rules, planWriter, steps, clock, log });
+    const advance = new Advance({
+      records,
+      operations,
+      lanes,
+      rules,
+      planWriter,
+      steps,
+      callerOf,
+      clock,
+      log,
+    });
     this.records = records;
     this.operations = operations;
     this.lanes = lanes;
@@ -102,6 +126,7 @@ export class OperationProcess {
       rules,
       advance,
       queues,
+      callerOf,
       clock,
       random,
     });

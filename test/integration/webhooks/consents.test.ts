@@ -16,6 +16,7 @@ import {
   createWebhookClient,
   type QueueMessage,
 } from '../../../shared/webhooks/index.ts';
+import { anyMaker } from '../any-maker.ts';
 import { type CosmosFixture, startCosmos } from '../cosmos-fixture.ts';
 import { type ConsentingReceiver, startConsentingReceiver } from './consenting-receiver.ts';
 
@@ -70,6 +71,7 @@ beforeAll(async () => {
       return await client.askForConsent(question);
     },
     sealer: new Sealer([randomBytes(32)]),
+    callerOf: anyMaker,
     clock,
     random,
     isDefault: true,

@@ -16,6 +16,7 @@ import {
   withState,
 } from '../../../shared/webhooks/index.ts';
 import { type MeteredDatabase, startMeteredDatabase } from '../../bench/product/metered-database.ts';
+import { anyMaker } from '../any-maker.ts';
 import { testSealer } from './test-sealer.ts';
 
 const author = { actor: 'test' };
@@ -82,6 +83,7 @@ beforeEach(() => {
     queue,
     ordered: { prepare: async () => undefined },
     publications: [{ id: 'notifications', publish: (changes) => publish(changes) }],
+    callerOf: anyMaker,
     clock: systemClock,
     clockSkewMilliseconds: SKEW,
   });

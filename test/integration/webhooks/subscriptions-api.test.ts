@@ -70,6 +70,7 @@ test('a subscription is created, read, replaced and deleted, with revision and e
   expect(shown).toEqual({
     ...input,
     id: expect.stringMatching(/^sub_/),
+    createdBy: 'local',
     format: 'standard',
     ordered: false,
     signing: [{ id: expect.stringMatching(/^key_/), version: 'v1', createdAt: expect.stringMatching(/Z$/) }],

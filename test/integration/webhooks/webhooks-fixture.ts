@@ -11,6 +11,7 @@ import {
 import { NotificationDeliveries, NotificationTopic, Replies } from '../../../shared/notifications/index.ts';
 import type { Alerts } from '../../../shared/platform/alerts.ts';
 import { systemClock } from '../../../shared/platform/clock.ts';
+import type { CallerOf } from '../../../shared/platform/http/index.ts';
 import { systemRandom } from '../../../shared/platform/random.ts';
 import { connectServiceBus } from '../../../shared/platform/servicebus.ts';
 import {
@@ -42,6 +43,7 @@ import {
   ServiceBusDeliveryQueue,
   Subscriptions,
 } from '../../../shared/webhooks/index.ts';
+import { anyMaker } from '../any-maker.ts';
 import { type CosmosFixture, startCosmos } from '../cosmos-fixture.ts';
 import { testSealer } from './test-sealer.ts';
 
@@ -82,6 +84,8 @@ export interface WebhooksOptions {
   readonly patience?: EndpointPatience;
   /** Puts something in front of the parts that deliveries work with. */
   readonly wrap?: (parts: Parts) => Parts;
+  /** What those who made subscriptions may see; everything unless told. */
+  readonly callerOf?: CallerOf;
 }
 
 /** Webhooks as one process of the app runs them, over the servers, with the host's two triggers played by the SDKs. */
@@ -113,6 +117,7 @@ export async function startWebhooks(
 ): Promise<Webhooks> {
   const clock = systemClock;
   const random = systemRandom;
+  const { callerOf = anyMaker } = options;
   const database = servers.cosmos.connect();
   const client = await connectServiceBus(servers.serviceBus.connectionString);
   const records = new Records({
@@ -156,6 +161,7 @@ export async function startWebhooks(
     clock,
     random,
     requests: new RequestWriter({ sealer: testSealer, publicUrl: undefined }),
+    callerOf,
     retrySeconds: options.retrySeconds ?? [0.05, 0.05],
     clockSkewMilliseconds: CLOCK_SKEW_MILLISECONDS,
   });
@@ -178,6 +184,7 @@ export async function startWebhooks(
     clock,
     random,
     requests: new RequestWriter({ sealer: testSealer, publicUrl: undefined }),
+    callerOf,
     retrySeconds: options.retrySeconds ?? [0.05, 0.05],
     clockSkewMilliseconds: CLOCK_SKEW_MILLISECONDS,
     timeoutMilliseconds: CALL_TIMEOUT_MILLISECONDS,
@@ -189,6 +196,7 @@ export async function startWebhooks(
     storage,
     queue,
     publications,
+    callerOf,
     clock,
     clockSkewMilliseconds: CLOCK_SKEW_MILLISECONDS,
   });

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { Deliveries, type DeliveriesOptions, type WaitForEndpoint } from '../../../shared/webhooks/index.ts';
+import { anyMaker } from '../../integration/any-maker.ts';
 import { SteppedClock } from './stepped-clock.ts';
 import { subscriptionTo } from './subscription-to.ts';
 
@@ -16,6 +17,7 @@ async function timeAfter(wait: Omit<WaitForEndpoint, 'kind'>): Promise<number> {
     storage: { create: async (delivery: unknown) => ({ delivery, etag: '' }), read: async () => undefined },
     queue: { schedule: async (_: unknown, at: number) => times.push(at - clock.now()) },
     gate: { call: async () => ({ kind: 'wait', ...wait }) },
+    callerOf: anyMaker,
     clockSkewMilliseconds: 0,
   };
   const message = { scope: 'default:app:', revision: 1, key: '/app/a', subscription: 's', attempt: 1 };

@@ -28,6 +28,7 @@ import {
   type WebhookRequest,
   type WebhookResult,
 } from '../../../../shared/webhooks/index.ts';
+import { anyMaker } from '../../any-maker.ts';
 import { NoAnswer, type Step } from './crash-faults.ts';
 import { skewed, type VirtualClock } from './virtual-clock.ts';
 
@@ -96,7 +97,8 @@ export class CrashingProcess {
     const queue = new ServiceBusDeliveryQueue(async () => sender);
     const publisher = steppingSender(topicSender, 'publish', stepping);
     const topic = new NotificationTopic({ sender: async () => publisher, publicUrl: undefined });
-    const common = { records, subscriptions, storage, queue, clock, random, clockSkewMilliseconds };
+    const callerOf = anyMaker;
+    const common = { records, subscriptions, storage, queue, callerOf, clock, random, clockSkewMilliseconds };
     const gate = new EndpointGate({
       storage: new EndpointStorage(deliveriesContainer),
       failing: new FailingEndpoints(common),

@@ -19,6 +19,7 @@ import {
   withState,
 } from '../../../../shared/webhooks/index.ts';
 import { isOrdered } from '../../../../shared/webhooks/subscription/ordering.ts';
+import { anyMaker } from '../../any-maker.ts';
 import type { CosmosFixture } from '../../cosmos-fixture.ts';
 import { Actor, type Gate } from '../../interleaving.ts';
 import { TestClock } from '../../registry/registry-fixture.ts';
@@ -325,6 +326,7 @@ export class OrderedWorld {
       queue: gated(this.queue, gate),
       gate: { call: async (call, post) => await this.#passGate(clock, call.subscription, post) },
       requests: new RequestWriter({ sealer: SEALER, publicUrl: undefined }),
+      callerOf: anyMaker,
       post: (request) =>
         gate('post', async () => this.#hear(String(request.headers['webhook-id']), JSON.parse(request.body))),
       clock,

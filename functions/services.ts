@@ -1,5 +1,5 @@
 import type { Container, Database } from '@azure/cosmos';
-import type { ServiceBusClient, ServiceBusSender } from '@azure/service-bus';
+import type { ServiceBusClient } from '@azure/service-bus';
 import type { BlobServiceClient } from '@azure/storage-blob';
 import { ActivateBundle } from '../shared/bundles/index.ts';
 import { Elections } from '../shared/elections/index.ts';
@@ -18,11 +18,10 @@ import { type Random, systemRandom } from '../shared/platform/random.ts';
 import { Readiness } from '../shared/platform/readiness.ts';
 import { connectServiceBus } from '../shared/platform/servicebus.ts';
 import { readSettings, type Settings } from '../shared/platform/settings.ts';
-import { CONNECTIONS, COSMOS_CONTAINERS, SERVICE_BUS_QUEUES } from '../shared/platform/topology.ts';
+import { CONNECTIONS, COSMOS_CONTAINERS } from '../shared/platform/topology.ts';
 import {
   Alarms,
   AttachedRecords,
-  ChangeFeed,
   Compaction,
   Leases,
   Records,
@@ -33,36 +32,7 @@ import {
 import { Registry } from '../shared/registry/index.ts';
 import { Graphs, Search } from '../shared/search/index.ts';
 import { Agents } from '../shared/status/index.ts';
-import {
-  Activation,
-  BrokerDeadLetters,
-  CONSENT_RETRY_SECONDS,
-  Consents,
-  CursorStorage,
-  createExchange,
-  createWebhookClient,
-  DeadLetterStorage,
-  DeadLetters,
-  Deliveries,
-  DeliveryStorage,
-  EndpointGate,
-  EndpointStorage,
-  EndpointTest,
-  type Exchange,
-  FailingEndpoints,
-  FanOut,
-  NesoiHooks,
-  NextAttempts,
-  OrderedDeliveries,
-  Recovery,
-  Repair,
-  Replays,
-  RequestWriter,
-  ServiceBusDeliveryQueue,
-  Statistics,
-  Subscriptions,
-  type WebhookClient,
-} from '../shared/webhooks/index.ts';
+import { createExchange, type Exchange } from '../shared/webhooks/index.ts';
 import { type AccessParts, type AccessServices, accessServices } from './access-services.ts';
 import { type BundleParts, type BundleServices, bundleServices } from './bundle-services.ts';
 import { type ConfigParts, type ConfigServices, configServices } from './config-services.ts';
@@ -78,6 +48,7 @@ import {
   notificationServices,
 } from './notification-services.ts';
 import { type OperationParts, type OperationServices, operationServices } from './operation-services.ts';
+import { type WebhookParts, type WebhookServices, webhookServices } from './webhook-services.ts';
 
 /** What handlers and triggers work with. Every member is made at its first use, so that nothing connects at import. */
 export interface Services
@@ -86,7 +57,8 @@ export interface Services
     BundleServices,
     EnvironmentServices,
     NotificationServices,
-    OperationServices {
+    OperationServices,
+    WebhookServices {
   readonly settings: Settings;
   readonly clock: Clock;
   readonly random: Random;
@@ -109,20 +81,6 @@ export interface Services
   readonly elections: Elections;
   readonly agents: Agents;
   readonly sweep: Sweep;
-  readonly subscriptions: Subscriptions;
-  readonly nesoiHooks: NesoiHooks;
-  readonly fanOut: FanOut;
-  readonly deliveries: Deliveries;
-  readonly ordered: OrderedDeliveries;
-  readonly activation: Activation;
-  readonly consents: Consents;
-  readonly recovery: Recovery;
-  readonly nextAttempts: NextAttempts;
-  readonly repair: Repair;
-  readonly endpointTest: EndpointTest;
-  readonly statistics: Statistics;
-  readonly deadLetters: DeadLetters;
-  readonly brokerDeadLetters: BrokerDeadLetters;
 }
 
 let ofThisProcess: Services | undefined;
@@ -145,20 +103,14 @@ interface Parts
     BundleParts,
     EnvironmentParts,
     NotificationParts,
-    OperationParts {
+    OperationParts,
+    WebhookParts {
   readonly leases: Leases;
   readonly alarms: Alarms;
   readonly exchange: Exchange;
   readonly findExecutor: FindExecutor;
   readonly rules: readonly CommandRule[];
-  readonly requests: RequestWriter;
   readonly recordsContainer: Container;
-  readonly webhookClient: WebhookClient;
-  readonly deliveryStorage: DeliveryStorage;
-  readonly deliveryQueue: ServiceBusDeliveryQueue;
-  readonly endpointGate: EndpointGate;
-  readonly endpointStorage: EndpointStorage;
-  readonly deliverySender: Promise<ServiceBusSender>;
 }
 
 /** The services over some settings. */
@@ -170,7 +122,6 @@ export function composeServices(settings: Settings): Services {
     ports: settings.SKERRY_WEBHOOK_PORTS,
   };
   const limits = limitsOf(settings);
-  const clockSkewMilliseconds = settings.SKERRY_CLOCK_SKEW_MILLISECONDS;
 
   const app: Parts = lazily<Parts>({
     settings: () => settings,
@@ -233,6 +184,7 @@ export function composeServices(settings: Settings): Services {
     ...environmentServices(),
     ...notificationServices(),
     ...operationServices(),
+    ...webhookServices(endpointPolicy),
     exchange: () => createExchange(endpointPolicy),
     findExecutor: () =>
       executorFinder({
@@ -274,142 +226,6 @@ export function composeServices(settings: Settings): Services {
         watches: app.watches,
         clock,
       }),
-
-    subscriptions: () =>
-      new Subscriptions({ records: app.records, clock, random, sealer: app.sealer, endpointPolicy }),
-    nesoiHooks: () => new NesoiHooks({ subscriptions: app.subscriptions, endpointPolicy }),
-    requests: () => new RequestWriter({ sealer: app.sealer, publicUrl: settings.SKERRY_PUBLIC_URL }),
-    webhookClient: () =>
-      createWebhookClient({
-        policy: endpointPolicy,
-        timeoutMilliseconds: 1000 * settings.SKERRY_WEBHOOK_TIMEOUT_SECONDS,
-        clock,
-      }),
-    activation: () =>
-      new Activation({ subscriptions: app.subscriptions, queue: app.deliveryQueue, clock, random }),
-    endpointStorage: () => new EndpointStorage(app.database.container(COSMOS_CONTAINERS.deliveries.id)),
-    endpointGate: () =>
-      new EndpointGate({
-        storage: app.endpointStorage,
-        failing: new FailingEndpoints({ records: app.records, subscriptions: app.subscriptions, clock }),
-        clock,
-        timeoutMilliseconds: 1000 * settings.SKERRY_WEBHOOK_TIMEOUT_SECONDS,
-      }),
-    consents: () =>
-      new Consents({
-        subscriptions: app.subscriptions,
-        activation: app.activation,
-        queue: app.deliveryQueue,
-        askForConsent: app.webhookClient.askForConsent,
-        sealer: app.sealer,
-        callerOf: app.callerOf,
-        clock,
-        random,
-        isDefault: isAsked(settings),
-        retrySeconds: CONSENT_RETRY_SECONDS,
-      }),
-    deliveryStorage: () => new DeliveryStorage(app.database.container(COSMOS_CONTAINERS.deliveries.id)),
-    deliverySender: async () => (await app.serviceBus).createSender(SERVICE_BUS_QUEUES.deliveries.name),
-    deliveryQueue: () => new ServiceBusDeliveryQueue(() => app.deliverySender),
-    fanOut: () =>
-      new FanOut({
-        ordered: app.ordered,
-        records: app.records,
-        subscriptions: app.subscriptions,
-        storage: app.deliveryStorage,
-        queue: app.deliveryQueue,
-        publications: app.publications,
-        callerOf: app.callerOf,
-        clock,
-        clockSkewMilliseconds,
-      }),
-    deliveries: () =>
-      new Deliveries({
-        records: app.records,
-        subscriptions: app.subscriptions,
-        storage: app.deliveryStorage,
-        queue: app.deliveryQueue,
-        requests: app.requests,
-        callerOf: app.callerOf,
-        gate: app.endpointGate,
-        post: app.webhookClient.post,
-        clock,
-        random,
-        retrySeconds: settings.SKERRY_WEBHOOK_RETRY_SECONDS,
-        clockSkewMilliseconds,
-      }),
-    ordered: () =>
-      new OrderedDeliveries({
-        records: app.records,
-        subscriptions: app.subscriptions,
-        storage: app.deliveryStorage,
-        cursors: new CursorStorage(app.database.container(COSMOS_CONTAINERS.deliveries.id)),
-        queue: app.deliveryQueue,
-        gate: app.endpointGate,
-        requests: app.requests,
-        callerOf: app.callerOf,
-        post: app.webhookClient.post,
-        clock,
-        random,
-        retrySeconds: settings.SKERRY_WEBHOOK_RETRY_SECONDS,
-        clockSkewMilliseconds,
-        timeoutMilliseconds: 1000 * settings.SKERRY_WEBHOOK_TIMEOUT_SECONDS,
-      }),
-    recovery: () =>
-      new Recovery({
-        ordered: app.ordered,
-        records: app.records,
-        feed: new ChangeFeed(app.recordsContainer, clock),
-        subscriptions: app.subscriptions,
-        storage: app.deliveryStorage,
-        queue: app.deliveryQueue,
-        replays: new Replays({ storage: app.deliveryStorage, queue: app.deliveryQueue, clock }),
-        clock,
-        clockSkewMilliseconds,
-      }),
-    nextAttempts: () =>
-      new NextAttempts({ subscriptions: app.subscriptions, endpoints: app.endpointStorage, clock }),
-    repair: () =>
-      new Repair({
-        subscriptions: app.subscriptions,
-        storage: app.deliveryStorage,
-        queue: app.deliveryQueue,
-        clock,
-        random,
-      }),
-    endpointTest: () =>
-      new EndpointTest({
-        subscriptions: app.subscriptions,
-        requests: app.requests,
-        callerOf: app.callerOf,
-        post: app.webhookClient.post,
-        clock,
-        random,
-      }),
-    statistics: () =>
-      new Statistics({
-        subscriptions: app.subscriptions,
-        storage: app.deliveryStorage,
-        endpoints: app.endpointStorage,
-        clock,
-      }),
-    deadLetters: () =>
-      new DeadLetters({
-        subscriptions: app.subscriptions,
-        storage: new DeadLetterStorage(app.database.container(COSMOS_CONTAINERS.deliveries.id)),
-        queue: app.deliveryQueue,
-        random,
-      }),
-    brokerDeadLetters: () =>
-      new BrokerDeadLetters(
-        () => app.serviceBus,
-        () => app.deliverySender,
-      ),
   });
   return app;
-}
-
-/** Whether endpoints are asked for their consent unless a subscription says otherwise. */
-function isAsked({ SKERRY_WEBHOOK_CONSENT, SKERRY_LOCAL }: Settings): boolean {
-  return SKERRY_WEBHOOK_CONSENT === 'auto' ? !SKERRY_LOCAL : SKERRY_WEBHOOK_CONSENT === 'on';
 }

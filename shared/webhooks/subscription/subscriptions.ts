@@ -272,12 +272,10 @@ export class Subscriptions {
 
   /** All subscriptions of a namespace, proven current. */
   async *all(ns: string): AsyncGenerator<Subscription> {
-    let after: string | undefined;
-    do {
-      const page = await this.list(ns, { after });
+    for (let page = await this.list(ns); ; page = await this.list(ns, { after: page.next })) {
       yield* page.subscriptions;
-      after = page.next;
-    } while (after !== undefined);
+      if (page.next === undefined) return;
+    }
   }
 
   /** The subscription as it stands, by one strong point read that all who ask at a time share; undefined when there is none. */

@@ -29,7 +29,7 @@ const listDeadLetters = endpoint({
   route,
   summary:
     'Deliveries that nobody tries any more, the newest first, also those to subscriptions that are gone',
-  access: { verb: 'list', keys: '/hook' },
+  access: { verb: 'list', keys: '/hook/' },
   touches: ({ query }) => [
     { verb: 'list', keys: hooks(query.subscription) },
     // The broker's messages tell of keys of every kind.
@@ -62,7 +62,7 @@ const replayDeadLetters = endpoint({
   method: 'POST',
   route,
   summary: 'Has dead deliveries made again, under the same `webhook-id`',
-  access: { verb: 'write', keys: '/hook' },
+  access: { verb: 'write', keys: '/hook/' },
   touches: ({ body }) =>
     (body.ids ?? [body]).map(({ subscription }) => ({ verb: 'write', keys: hooks(subscription) })),
   body: z.strictObject({
@@ -109,7 +109,7 @@ const purgeDeadLetters = endpoint({
   method: 'DELETE',
   route,
   summary: 'Removes dead deliveries for good',
-  access: { verb: 'delete', keys: '/hook' },
+  access: { verb: 'delete', keys: '/hook/' },
   touches: ({ query }) => [{ verb: 'delete', keys: hooks(query.subscription) }],
   query: { subscription: nameSchema.optional(), all: flag(), queue: queueSchema },
   responses: {
@@ -133,7 +133,7 @@ export const deadLetterEndpoints = [listDeadLetters, replayDeadLetters, purgeDea
 
 /** The one subscription that is meant, or all. */
 function hooks(subscription: string | undefined): string {
-  return subscription === undefined ? '/hook' : `/hook/${subscription}`;
+  return subscription === undefined ? '/hook/' : `/hook/${subscription}`;
 }
 
 interface Choice {

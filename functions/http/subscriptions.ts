@@ -88,9 +88,9 @@ const createSubscription = endpoint({
   method: 'POST',
   route: 'api/v1/subscriptions',
   summary: 'Has an endpoint told of all changes under a key from now on',
-  access: { verb: 'write', keys: '/hook' },
+  access: { verb: 'write', keys: '/hook/' },
   touches: ({ body }) => [
-    { verb: 'write', keys: '/hook' },
+    { verb: 'write', keys: '/hook/' },
     { verb: 'watch', keys: checkedKeys(body.key) },
   ],
   body: inputSchema,
@@ -113,7 +113,7 @@ const listSubscriptions = endpoint({
   method: 'GET',
   route: 'api/v1/subscriptions',
   summary: 'The subscriptions of a namespace, Nesoi’s hooks among them',
-  access: { verb: 'list', keys: '/hook' },
+  access: { verb: 'list', keys: '/hook/' },
   query: paging,
   requestHeaders: ['If-None-Match', 'Cache-Control'],
   responses: {

@@ -5,8 +5,8 @@ import type { Subscription } from '../../../shared/webhooks/index.ts';
 import { endpoint } from '../endpoint.ts';
 import { checkBodyName, NAMESPACE, nesoiJson } from './nesoi-form.ts';
 
-const READ: KeyAccess = { verb: 'read', keys: '/hook', legacy: true };
-const WRITE: KeyAccess = { verb: 'write', keys: '/hook', legacy: true };
+const READ: KeyAccess = { verb: 'read', keys: '/hook/', legacy: true };
+const WRITE: KeyAccess = { verb: 'write', keys: '/hook/', legacy: true };
 
 const hookSchema = z.object({
   name: nameSchema.describe('Identifies the endpoint, within the resource.'),
@@ -20,7 +20,7 @@ function hookEndpoints(watched: { readonly title: 'App' | 'Service'; readonly tr
   const member = `${collection}/{hook}` as const;
   /** Who makes a hook is to be allowed to see what it tells. */
   const making = ({ params }: { readonly params: { readonly name: string } }): Touch[] => [
-    { verb: 'write', keys: '/hook' },
+    { verb: 'write', keys: '/hook/' },
     { verb: 'watch', keys: `/${tree}/${params.name}` },
   ];
 

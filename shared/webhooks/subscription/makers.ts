@@ -9,7 +9,7 @@ import { checkWatchedKey, watchedKeys } from './watched-key.ts';
  */
 
 /** Of subscriptions from before makers were written down: where access is controlled they send nothing until somebody replaces them. */
-const UNKNOWN: Maker = { actor: 'anonymous' };
+const UNKNOWN: Maker = { actor: 'unknown' };
 
 /** Of a delivery that is not made. It does not name the key, which whoever sees the delivery may not know. */
 export const NOT_READABLE =

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { build, formatMessages, type Metafile, type OutputFile, stop } from 'esbuild';
 import { CLIENT_FOLDER } from './client-folder.ts';
 import { lazyCommonJs } from './lazy-commonjs.ts';
+import { PACKAGE_FOLDER } from './package-folder.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 
@@ -110,13 +111,13 @@ async function replaceFiles(outFolder: string, files: readonly OutputFile[]): Pr
   const stale = present
     .filter((entry) => entry.isFile())
     .map((entry) => path.join(entry.parentPath, entry.name))
-    .filter((file) => !produced.has(file) && !isClients(file));
+    .filter((file) => !produced.has(file) && !isOfOthers(file));
   await Promise.all(stale.map((file) => rm(file, { force: true })));
 }
 
-/** `client.ts` builds beside the functions. */
-function isClients(file: string): boolean {
-  return file.startsWith(CLIENT_FOLDER + path.sep);
+/** `client.ts` and `package.ts` write beside the functions. */
+function isOfOthers(file: string): boolean {
+  return [CLIENT_FOLDER, PACKAGE_FOLDER].some((folder) => file.startsWith(folder + path.sep));
 }
 
 async function writeIfChanged(file: OutputFile): Promise<void> {

@@ -71,6 +71,10 @@ param cosmosCapacity string = 'serverless'
 @maxValue(1000000)
 param cosmosMaxThroughput int = 1000
 
+@description('Name of the Cosmos DB account, where it is not one that is made here: of one that was restored from a backup.')
+@maxLength(44)
+param cosmosAccount string = ''
+
 @description('How far back Cosmos DB can be restored to any moment; seven days are free.')
 @allowed([
   'Continuous7Days'
@@ -78,7 +82,7 @@ param cosmosMaxThroughput int = 1000
 ])
 param cosmosBackup string = 'Continuous7Days'
 
-@description('Tier of Service Bus. Premium has private endpoints and large messages, and costs a hundred times as much.')
+@description('Tier of Service Bus. Premium has private endpoints and large messages, and costs some seventy times as much.')
 @allowed([
   'Standard'
   'Premium'
@@ -242,7 +246,7 @@ module database 'modules/database.bicep' = {
   params: {
     location: location
     secondLocation: secondLocation
-    resourceToken: resourceToken
+    name: empty(cosmosAccount) ? 'cosmos-${resourceToken}' : cosmosAccount
     tags: tags
     principalId: identity.outputs.principalId
     capacity: cosmosCapacity
@@ -278,6 +282,7 @@ module storage 'modules/storage.bicep' = {
     isGeoRedundant: !empty(secondLocation)
     isClosed: privateNetwork
     immutabilityDays: bundleImmutabilityDays
+    corsOrigins: corsOrigins
     workspaceId: monitoring.outputs.workspaceId
   }
 }

@@ -133,6 +133,9 @@ const settingsSchema = z.object({
   SKERRY_BUNDLE_CLEANUP_SCHEDULE: z.string().default('0 20 * * * *'),
 });
 
+/** Names of all that the app reads from its environment, connections by the name that their parts begin with. */
+export const SETTING_NAMES: readonly string[] = Object.keys(settingsSchema.shape);
+
 /** What the app reads from its environment, checked and with defaults filled in. */
 export type Settings = z.output<typeof settingsSchema>;
 

@@ -3,10 +3,15 @@ import { randomBytes } from 'node:crypto';
 import { prepareEnvironment } from './prepare-environment.ts';
 import { runAzd } from './run-azd.ts';
 
-await prepareEnvironment({
-  variables: process.env,
-  setVariable: (name, value) => runAzd('env', 'set', name, value),
-  randomBytes,
-  now: new Date(),
-  say: console.log,
-});
+try {
+  await prepareEnvironment({
+    variables: process.env,
+    setVariable: (name, value) => runAzd('env', 'set', name, value),
+    randomBytes,
+    now: new Date(),
+    say: console.log,
+  });
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+}

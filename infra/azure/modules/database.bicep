@@ -6,8 +6,8 @@ param location string
 @description('A region that has the data as well; empty for none.')
 param secondLocation string
 
-@description('Names of the resources begin or end with it.')
-param resourceToken string
+@description('Name of the account.')
+param name string
 
 @description('Tags of every resource.')
 param tags object
@@ -103,7 +103,7 @@ var containers = [
 ]
 
 resource account 'Microsoft.DocumentDB/databaseAccounts@2024-11-15' = {
-  name: 'cosmos-${resourceToken}'
+  name: name
   location: location
   tags: tags
   kind: 'GlobalDocumentDB'

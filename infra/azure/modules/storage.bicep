@@ -23,6 +23,9 @@ param isClosed bool
 @maxValue(365)
 param immutabilityDays int
 
+@description('Origins whose pages may follow links to large archives from browsers, separated by commas; empty for none.')
+param corsOrigins string
+
 @description('Workspace that the account of bundles tells of writes and deletions.')
 param workspaceId string
 
@@ -67,6 +70,27 @@ resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2023-05-01' = {
   name: 'default'
   properties: {
     isVersioningEnabled: true
+    cors: {
+      corsRules: empty(corsOrigins)
+        ? []
+        : [
+            {
+              allowedOrigins: split(corsOrigins, ',')
+              allowedMethods: [
+                'GET'
+                'HEAD'
+                'PUT'
+              ]
+              allowedHeaders: [
+                '*'
+              ]
+              exposedHeaders: [
+                '*'
+              ]
+              maxAgeInSeconds: 3600
+            }
+          ]
+    }
     deleteRetentionPolicy: {
       enabled: true
       days: 7

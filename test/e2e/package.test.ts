@@ -1,0 +1,61 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { packageFunctions } from '../../infra/build/package.ts';
+import {
+  blobConnectionString,
+  cosmosConnectionString,
+  serviceBusConnectionString,
+} from '../../infra/local/launch/connection-strings.ts';
+import { UNUSED_PORT } from '../../infra/local/launch/ports.ts';
+
+const TRIGGERS = [
+  ...['changefeed-fanout', 'servicebus-deliver', 'servicebus-commands', 'servicebus-steps'],
+  ...['timers-sweep', 'timers-compact', 'timers-bundles'],
+];
+
+let folder: string;
+let host: ChildProcess;
+let url: string;
+
+/** Outside the repository, so that nothing is found in its node_modules; without the cloud, which the package does not depend on. */
+beforeAll(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'skerry-package-'));
+  await packageFunctions(folder);
+  host = fork(path.resolve('infra/local/host/main.ts'), ['--app', folder, '--port', '0'], {
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    env: {
+      PATH: process.env.PATH,
+      FUNCTIONS_WORKER_RUNTIME: 'node',
+      SKERRY_COSMOS: cosmosConnectionString(UNUSED_PORT),
+      SKERRY_SERVICEBUS: serviceBusConnectionString(UNUSED_PORT),
+      SKERRY_BLOB: blobConnectionString(UNUSED_PORT),
+      ...Object.fromEntries(TRIGGERS.map((name) => [`AzureWebJobs.${name}.Disabled`, 'true'])),
+    },
+  });
+  const [message] = (await once(host, 'message')) as [{ url: string }];
+  url = message.url;
+});
+
+afterAll(async () => {
+  const ended = once(host, 'exit');
+  host.kill('SIGTERM');
+  await ended;
+  await rm(folder, { recursive: true });
+});
+
+test('the package runs by itself, and lets nobody in', async () => {
+  expect((await fetch(new URL('/api/v1/health/live', url))).status).toBe(200);
+  expect((await fetch(new URL('/api/v1/apps', url))).status).toBe(401);
+});
+
+test('it is the bundle alone, with nothing to install', async () => {
+  expect((await readdir(folder)).toSorted()).toEqual(['dist', 'host.json', 'package.json']);
+  const manifest = JSON.parse(await readFile(path.join(folder, 'package.json'), 'utf8'));
+  expect(Object.keys(manifest)).toEqual(['name', 'version', 'private', 'type', 'main']);
+  const files = await readdir(folder, { recursive: true });
+  expect(files.filter((file) => file.endsWith('.map') || file.includes('node_modules'))).toEqual([]);
+});

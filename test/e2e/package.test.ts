@@ -47,9 +47,16 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-test('the package runs by itself, and lets nobody in', async () => {
+test('the package runs by itself, with all that it loads at first use', async () => {
   expect((await fetch(new URL('/api/v1/health/live', url))).status).toBe(200);
-  expect((await fetch(new URL('/api/v1/apps', url))).status).toBe(401);
+  const ready = await fetch(new URL('/api/v1/health/ready', url));
+  expect(ready.status).toBe(503);
+  // Each was asked by its SDK, which did not find it: an SDK that is missing would say so otherwise.
+  const { dependencies } = (await ready.json()) as { dependencies: Record<string, { detail: string }> };
+  const details = Object.values(dependencies).map(({ detail }) => detail);
+  expect(details).toHaveLength(3);
+  for (const detail of details)
+    expect(detail).toMatch(/ECONNREFUSED|no answer within|ServiceCommunicationProblem/);
 });
 
 test('it is the bundle alone, with nothing to install', async () => {

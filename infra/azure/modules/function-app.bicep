@@ -103,6 +103,7 @@ var connectionSettings = {
 }
 
 var platformSettings = {
+  AZURE_CLIENT_ID: identityClientId
   AzureWebJobsStorage__blobServiceUri: hostBlobEndpoint
   AzureWebJobsStorage__credential: 'managedidentity'
   AzureWebJobsStorage__clientId: identityClientId

@@ -18,8 +18,9 @@ const DATABASE = 'modules/database.bicep';
 const BUS = 'modules/bus.bicep';
 const STORAGE = 'modules/storage.bicep';
 
-/** What the platform and the host read. */
-export const PLATFORM_SETTINGS: readonly string[] = [
+/** What the platform, the host and SDKs read. */
+const PLATFORM_SETTINGS: readonly string[] = [
+  'AZURE_CLIENT_ID',
   'AzureWebJobsStorage__blobServiceUri',
   'AzureWebJobsStorage__credential',
   'AzureWebJobsStorage__clientId',
@@ -36,13 +37,9 @@ const NOT_DEPLOYED: ReadonlySet<string> = new Set([
 
 /** Settings of parts that are not here yet. */
 const AWAITED: ReadonlySet<string> = new Set([
-  ...['SKERRY_ENTRA_TENANT', 'SKERRY_ENTRA_AUDIENCE', 'SKERRY_ENTRA_AUTHORITY', 'SKERRY_KEYVAULTS'],
-  ...[
-    'SKERRY_CORS_ORIGINS',
-    'SKERRY_RATE_LIMIT',
-    'SKERRY_MAX_SUBSCRIPTIONS',
-    'SKERRY_WATCH_MAX_HELD_PER_CALLER',
-  ],
+  'SKERRY_ENTRA_TENANT',
+  'SKERRY_ENTRA_AUDIENCE',
+  'SKERRY_ENTRA_AUTHORITY',
 ]);
 
 /** Keys and passwords, by the resource that has a switch for them. */

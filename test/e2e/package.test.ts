@@ -51,12 +51,11 @@ test('the package runs by itself, with all that it loads at first use', async ()
   expect((await fetch(new URL('/api/v1/health/live', url))).status).toBe(200);
   const ready = await fetch(new URL('/api/v1/health/ready', url));
   expect(ready.status).toBe(503);
-  // Each was asked by its SDK, which did not find it: an SDK that is missing would say so otherwise.
+  // Each was asked by its SDK, which found nobody; one that is missing would say ERR_MODULE_NOT_FOUND.
   const { dependencies } = (await ready.json()) as { dependencies: Record<string, { detail: string }> };
   const details = Object.values(dependencies).map(({ detail }) => detail);
   expect(details).toHaveLength(3);
-  for (const detail of details)
-    expect(detail).toMatch(/ECONNREFUSED|no answer within|ServiceCommunicationProblem/);
+  for (const detail of details) expect(detail).not.toMatch(/ERR_|TypeError|ReferenceError/);
 });
 
 test('it is the bundle alone, with nothing to install', async () => {

@@ -3,10 +3,14 @@ import { randomBytes } from 'node:crypto';
 import { prepareEnvironment } from './prepare-environment.ts';
 import { runAzd } from './run-azd.ts';
 
+/** azd tells hooks which of its environments is meant, which need not be the default one. */
+const { AZURE_ENV_NAME: environment } = process.env;
+const where = environment ? ['--environment', environment] : [];
+
 try {
   await prepareEnvironment({
     variables: process.env,
-    setVariable: (name, value) => runAzd('env', 'set', name, value),
+    setVariable: (name, value) => runAzd('env', 'set', name, value, ...where),
     randomBytes,
     now: new Date(),
     say: console.log,

@@ -1,3 +1,6 @@
+export type { AccessRule, Caller, Verb } from './access/access.ts';
+export type { AccessRuleInput, Role, RoleInput, Roles } from './access/roles.ts';
+export type { AccessToken, NewAccessToken, TokenInput, Tokens } from './access/tokens.ts';
 export type { Bundle, BundleSettings, RetentionRule, VersionReference } from './bundles/bundle.ts';
 export type {
   ActivationOptions,
@@ -155,7 +158,7 @@ export {
   SkerryUnreachable,
 } from './transport/problem.ts';
 export type { Timing } from './transport/timing.ts';
-export type { CallOptions } from './transport/transport.ts';
+export type { CallOptions, TokenSource } from './transport/transport.ts';
 export type { ChangeEvent } from './watch/mirror.ts';
 export type { Changes, Resync, WatchEvent, WatchOptions } from './watch/watch.ts';
 export type { WatchedChange, WatchedItem } from './watch/watch-answer.ts';

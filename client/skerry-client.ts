@@ -1,3 +1,6 @@
+import { type Caller, getCaller } from './access/access.ts';
+import { Roles } from './access/roles.ts';
+import { Tokens } from './access/tokens.ts';
 import { Bundles } from './bundles/bundles.ts';
 import { Apps } from './config/apps.ts';
 import type { ConfigSchema } from './config/config-schema.ts';
@@ -19,7 +22,7 @@ import { Search } from './search/search.ts';
 import type { Content } from './store/content.ts';
 import { Store } from './store/store.ts';
 import { systemTiming, type Timing } from './transport/timing.ts';
-import { Transport } from './transport/transport.ts';
+import { type CallOptions, checkToken, type TokenSource, Transport } from './transport/transport.ts';
 import { type WatchEvent, type WatchOptions, watch } from './watch/watch.ts';
 import { DeadLetters } from './webhooks/dead-letters.ts';
 import { Webhooks } from './webhooks/webhooks.ts';
@@ -27,8 +30,8 @@ import { Webhooks } from './webhooks/webhooks.ts';
 export interface SkerryOptions {
   /** Where Skerry answers, such as `http://127.0.0.1:7071`. */
   readonly url: string;
-  /** Sent as a bearer token. */
-  readonly token?: string | undefined;
+  /** Sent as a bearer token; one that changes is asked for before each call, so it is for the source to keep it. */
+  readonly token?: string | TokenSource | undefined;
   /** The namespace; `default` without. */
   readonly ns?: string | undefined;
   /** Sends the requests; the global `fetch` unless told. */
@@ -59,6 +62,8 @@ export class SkerryClient {
   readonly resourceGroups: EnvironmentParts<ResourceGroup, ResourceGroupInput, PartFilter>;
   readonly commands: Commands;
   readonly operations: Operations;
+  readonly tokens: Tokens;
+  readonly roles: Roles;
   readonly #ns: string;
   readonly #transport: Transport;
 
@@ -68,10 +73,7 @@ export class SkerryClient {
     if (!/^(https?:\/\/|\/|$)/i.test(options.url)) {
       throw new TypeError(`The URL must be one such as http://127.0.0.1:7071, not "${options.url}".`);
     }
-    // What fetch says of it would quote it.
-    if (!/^[\t -~]*$/.test(options.token?.trim() ?? '')) {
-      throw new TypeError('The token holds a character that no header can carry.');
-    }
+    if (typeof options.token === 'string') checkToken(options.token);
     this.#transport = new Transport({
       url: options.url.replace(/\/+$/, ''),
       token: options.token,
@@ -96,9 +98,16 @@ export class SkerryClient {
     this.environments = new Environments(this.#transport);
     this.resources = new EnvironmentParts('resources', this.#transport);
     this.resourceGroups = new EnvironmentParts('resource-groups', this.#transport);
+    this.tokens = new Tokens(this.#transport);
+    this.roles = new Roles(this.#transport);
     this.#ns = options.ns ?? 'default';
     this.commands = new Commands(this.#transport, this.#ns);
     this.operations = new Operations(this.#transport, this.#ns);
+  }
+
+  /** Who calls, and what they may do. */
+  async whoami(options: CallOptions = {}): Promise<Caller> {
+    return await getCaller(this.#transport, options);
   }
 
   /** A key-value store; it comes into being with its first key. */

@@ -91,6 +91,8 @@ const GROUPS: Readonly<Record<string, string>> = {
   election: 'Leaders',
   webhooks: 'Endpoints that are told of changes',
   'dead-letters': 'What could not be delivered',
+  token: 'Tokens, by which callers are let in',
+  role: 'Roles: what callers may do',
 };
 
 function groupOf(parent: Parser, name: string): Parser {

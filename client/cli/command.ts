@@ -51,7 +51,7 @@ export interface Context {
   /** Where the client goes, and as whom. */
   readonly settings: ConnectionSettings;
   /** A client for another server, or as somebody else. */
-  connect(settings: Pick<ConnectionSettings, 'server' | 'token'>): SkerryClient;
+  connect(settings: Omit<ConnectionSettings, 'ns'>): SkerryClient;
   readonly output: Output;
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal;

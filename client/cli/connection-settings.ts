@@ -8,6 +8,8 @@ export interface ConnectionSettings {
   readonly server: string;
   readonly ns: string;
   readonly token?: string;
+  /** Prints the token; only where there is no other. */
+  readonly tokenCommand?: string;
 }
 
 export interface SettingsSources {
@@ -22,10 +24,12 @@ export interface SettingsSources {
   readonly folder: string;
 }
 
-type Partly = { readonly [Name in keyof ConnectionSettings]?: string };
+type Partly = { readonly [Name in (typeof NAMES)[number]]?: string };
 
 const NAMES = ['server', 'ns', 'token'] as const satisfies (keyof ConnectionSettings)[];
 const VARIABLES = { server: 'SKERRY_URL', ns: 'SKERRY_NS', token: 'SKERRY_TOKEN' } as const;
+/** In the environment alone: a file that stands in some folder has nothing to run. */
+const TOKEN_COMMAND = 'SKERRY_TOKEN_COMMAND';
 const DEFAULTS = { server: 'http://127.0.0.1:7071', ns: 'default' } as const;
 
 /**
@@ -37,7 +41,7 @@ const DEFAULTS = { server: 'http://127.0.0.1:7071', ns: 'default' } as const;
  */
 export function resolveSettings({ flags, env, folder }: SettingsSources): ConnectionSettings {
   const file = readSettingsFile({ named: flags.config, env, folder });
-  const chosen: Partial<Record<keyof ConnectionSettings, string>> = { ...DEFAULTS };
+  const chosen: Partial<Record<(typeof NAMES)[number], string>> = { ...DEFAULTS };
   for (const name of NAMES) {
     // An empty variable counts as none, as it does for most programs.
     const value = flags[name] ?? (env[VARIABLES[name]] || undefined) ?? file[name];
@@ -45,6 +49,8 @@ export function resolveSettings({ flags, env, folder }: SettingsSources): Connec
   }
   const { server = DEFAULTS.server, ns = DEFAULTS.ns, token } = chosen;
   checkServer(server);
+  const tokenCommand = env[TOKEN_COMMAND];
+  if (tokenCommand && flags.token === undefined && !env[VARIABLES.token]) return { server, ns, tokenCommand };
   return { server, ns, ...(token !== undefined && { token }) };
 }
 

@@ -3,6 +3,7 @@ import { buffer } from 'node:stream/consumers';
 import { CommanderError } from 'commander';
 import packageFacts from '../../package.json' with { type: 'json' };
 import { SkerryClient } from '../skerry-client.ts';
+import { tokensOfCommand } from './access/token-command.ts';
 import { buildProgram } from './build-program.ts';
 import type { ArgumentValues, Command, Context, Flags, FlagValues } from './command.ts';
 import { COMMANDS } from './commands/index.ts';
@@ -90,8 +91,14 @@ async function runCommand(
   const global = flags as GlobalValues;
   const settings = resolveSettings({ flags: global, env, folder });
   const timeout = (global.timeout ?? DEFAULT_TIMEOUT_SECONDS) * 1000;
-  const connect: Context['connect'] = ({ server, token }) =>
-    new SkerryClient({ url: server, ns: settings.ns, token, timeout, attemptTimeout: timeout });
+  const connect: Context['connect'] = ({ server, token, tokenCommand }) =>
+    new SkerryClient({
+      url: server,
+      ns: settings.ns,
+      token: tokenCommand === undefined ? token : tokensOfCommand(tokenCommand, { signal }),
+      timeout,
+      attemptTimeout: timeout,
+    });
   return await command.run({
     // The parser made both from the declarations of the command.
     args: args as ArgumentValues<readonly string[]>,

@@ -6,6 +6,12 @@ interface Fault {
   readonly fix?: string | undefined;
 }
 
+/** What to do about a refusal here, by its status; what Skerry says is for programs that send requests. */
+const WAYS_IN: Readonly<Record<number, string>> = {
+  401: 'Set SKERRY_TOKEN to a token that holds: who may makes one by "skerry token create". With an account of Entra ID, SKERRY_TOKEN_COMMAND gets one (docs/cli.md).',
+  403: '"skerry whoami" shows who you are and what you may do; who may do more gives a role ("skerry role put") or a token ("skerry token create").',
+};
+
 /** A failure as a person reads it: what happened and what to do, for each of the faults where there are several. */
 export function failureAsText(error: unknown): string {
   if (error instanceof SkerryProblem) {
@@ -15,7 +21,11 @@ export function failureAsText(error: unknown): string {
     const lines =
       Array.isArray(faults) && faults.length > 1
         ? [`${title}:`, ...faults.flatMap((fault) => faultAsLines(fault, '- '))]
-        : faultAsLines(error);
+        : faultAsLines({
+            detail: error.detail,
+            field: error.field,
+            fix: WAYS_IN[error.status] ?? error.fix,
+          });
     if (requestId !== undefined) lines.push(`  request ${requestId}`);
     return `${subject}${lines.join('\n')}`;
   }

@@ -15,9 +15,12 @@ import type { Timing } from './timing.ts';
 const API = '/api/v1/';
 const RETRIED = new Set([429, 502, 503, 504]);
 
+/** Gives the token that is good now. */
+export type TokenSource = () => string | Promise<string>;
+
 export interface TransportOptions {
   readonly url: string;
-  readonly token: string | undefined;
+  readonly token: string | TokenSource | undefined;
   readonly ns: string | undefined;
   readonly fetch: typeof fetch;
   readonly attemptTimeout: number;
@@ -116,7 +119,7 @@ export class Transport {
     // What cannot be sent is refused here, and is no fault of the network.
     const content =
       body === undefined ? undefined : { bytes: JSON.stringify(body), type: 'application/json' };
-    const call: Call = { content, ...rest };
+    const call: Call = { content, ...rest, headers: { ...(await this.#authorization()), ...rest.headers } };
     const timeout = Math.max(this.#options.timeout, call.timeout ?? call.attemptTimeout ?? 0);
     const patience = startDeadline(timeout, call.signal);
     try {
@@ -229,7 +232,7 @@ export class Transport {
   /** The response itself, for streams: one attempt, without a limit on its time. */
   async open(call: Call): Promise<Response> {
     const response = await this.#options.fetch(this.#urlOf(call), {
-      headers: this.#headersOf(call, undefined),
+      headers: { ...(await this.#authorization()), ...this.#headersOf(call, undefined) },
       signal: call.signal ?? null,
     });
     if (!response.ok) throw await readProblem(response);
@@ -246,12 +249,30 @@ export class Transport {
     return `${this.#options.url}${API}${path}${search}`;
   }
 
+  async #authorization(): Promise<Record<string, string>> {
+    const { token } = this.#options;
+    if (token === undefined) return {};
+    const text = typeof token === 'string' ? token : await token();
+    checkToken(text);
+    return { authorization: `Bearer ${text}` };
+  }
+
   #headersOf(call: Call, etag: string | undefined): Record<string, string> {
     const headers: Record<string, string> = {};
     if (call.content !== undefined) headers['content-type'] = call.content.type;
-    if (this.#options.token !== undefined) headers.authorization = `Bearer ${this.#options.token}`;
     if (etag !== undefined) headers['if-none-match'] = etag;
     return { ...headers, ...call.headers };
+  }
+}
+
+/**
+ * What fetch says of a token that it cannot send would quote it.
+ *
+ * @throws TypeError
+ */
+export function checkToken(token: string): void {
+  if (!/^[\t -~]*$/.test(token.trim())) {
+    throw new TypeError('The token holds a character that no header can carry.');
   }
 }
 

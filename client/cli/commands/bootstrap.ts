@@ -52,16 +52,15 @@ export const bootstrapCommand = defineCommand({
       }
       const deployed = deploy === undefined ? undefined : await reach({ ...flags, deploy }, context);
       if (deployed === 'nowhere') return undefined;
-      const client =
-        deployed === undefined
-          ? context.client
-          : context.connect({ server: deployed.url, token: deployed.token });
+      const client = deployed === undefined ? context.client : context.connect(deployed.connection);
       const bootstrap = new Bootstrap({ ...context, client }, isDry);
       await bootstrap.recordOwn(environment, {
         location: deployed?.location ?? flags.location ?? '',
         repository: place === undefined ? undefined : describePlace(place, context.folder),
         deployment:
-          deployed === undefined || deploy === undefined ? undefined : { name: deploy, url: deployed.url },
+          deployed === undefined || deploy === undefined
+            ? undefined
+            : { name: deploy, url: deployed.connection.server },
       });
       if (repository === undefined) return undefined;
       await bootstrap.pushTemplates(repository);

@@ -1,4 +1,5 @@
 import type { Command } from '../command.ts';
+import { accessCommands } from './access.ts';
 import { appCommands } from './app.ts';
 import { bootstrapCommand } from './bootstrap.ts';
 import { bundleCommands } from './bundle.ts';
@@ -42,4 +43,5 @@ export const COMMANDS: readonly Command[] = [
   webhooksListenCommand,
   ...deadLetterCommands,
   syncCommand,
+  ...accessCommands,
 ];

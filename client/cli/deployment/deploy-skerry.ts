@@ -3,6 +3,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { newToken } from '../access/new-token.ts';
 import type { Context } from '../command.ts';
+import type { ConnectionSettings } from '../connection-settings.ts';
 import { UsageError } from '../usage-error.ts';
 import { Azd } from './azd.ts';
 
@@ -17,8 +18,7 @@ export interface Deployment {
 
 /** Where a Skerry was deployed, and as whom to talk to it. */
 export interface Deployed {
-  readonly url: string;
-  readonly token: string;
+  readonly connection: Omit<ConnectionSettings, 'ns'>;
   readonly location: string;
 }
 
@@ -44,20 +44,19 @@ type DeployContext = Pick<Context, 'folder' | 'settings' | 'output' | 'signal'>;
  */
 export async function deploySkerry(deployment: Deployment, context: DeployContext): Promise<Deployed> {
   const { environment } = deployment;
-  const { signal, output } = context;
+  const { signal, output, settings } = context;
   const azd = openAzd(deployment, context);
   const present = await azd.values();
   const location = locationOf(deployment, present);
   const hasToken = Boolean(present?.[VALUES.tokenDigest]);
-  if (hasToken && context.settings.token === undefined) throw tokenIsMissing(environment);
-  const own = newToken(context.settings.token);
+  if (hasToken) requireWayIn(environment, settings);
+  const made = isWayIn(settings) ? undefined : newToken();
+  const digest = settings.token === undefined ? made?.sha256 : newToken(settings.token).sha256;
 
   if (present === undefined) await azd.create(location, deployment.subscription);
-  if (!hasToken) {
-    await azd.set(VALUES.tokenDigest, own.sha256);
-    if (context.settings.token === undefined) {
-      output.note(`The new Skerry lets in who has this token, which is shown this once:\n  ${own.token}`);
-    }
+  if (!hasToken && digest !== undefined) await azd.set(VALUES.tokenDigest, digest);
+  if (made !== undefined) {
+    output.note(`The new Skerry lets in who has this token, which is shown this once:\n  ${made.token}`);
   }
   await azd.up();
   const { [VALUES.url]: url } = (await azd.values()) ?? {};
@@ -67,7 +66,7 @@ export async function deploySkerry(deployment: Deployment, context: DeployContex
     );
   }
   await waitUntilAnswering(url, signal);
-  return { url, token: own.token, location };
+  return { connection: connectionTo(url, made === undefined ? settings : made), location };
 }
 
 /** What is known of a deployment without making it; undefined where there is none yet. */
@@ -79,8 +78,8 @@ export async function findDeployment(
   const location = locationOf(deployment, present);
   const url = present?.[VALUES.url];
   if (url === undefined) return undefined;
-  if (context.settings.token === undefined) throw tokenIsMissing(deployment.environment);
-  return { url, token: context.settings.token, location };
+  requireWayIn(deployment.environment, context.settings);
+  return { connection: connectionTo(url, context.settings), location };
 }
 
 function openAzd({ environment, source }: Deployment, { folder, output, signal }: DeployContext): Azd {
@@ -104,10 +103,25 @@ function locationOf(deployment: Deployment, present: Readonly<Record<string, str
   return location;
 }
 
-function tokenIsMissing(environment: string): UsageError {
-  return new UsageError(
+type WayIn = Pick<ConnectionSettings, 'token' | 'tokenCommand'>;
+
+function isWayIn({ token, tokenCommand }: WayIn): boolean {
+  return token !== undefined || tokenCommand !== undefined;
+}
+
+function requireWayIn(environment: string, settings: WayIn): void {
+  if (isWayIn(settings)) return;
+  throw new UsageError(
     `"${environment}" is deployed already, and has a token: set SKERRY_TOKEN to it. If it is lost, "azd env set ${VALUES.tokenDigest} ''" lets this command make another.`,
   );
+}
+
+function connectionTo(server: string, { token, tokenCommand }: WayIn): Deployed['connection'] {
+  return {
+    server,
+    ...(token !== undefined && { token }),
+    ...(tokenCommand !== undefined && { tokenCommand }),
+  };
 }
 
 async function waitUntilAnswering(url: string, signal: AbortSignal): Promise<void> {

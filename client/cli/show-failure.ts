@@ -6,10 +6,12 @@ interface Fault {
   readonly fix?: string | undefined;
 }
 
-/** What to do about a refusal here, by its status; what Skerry says is for programs that send requests. */
-const WAYS_IN: Readonly<Record<number, string>> = {
-  401: 'Set SKERRY_TOKEN to a token that holds: who may makes one by "skerry token create". With an account of Entra ID, SKERRY_TOKEN_COMMAND gets one (docs/cli.md).',
-  403: '"skerry whoami" shows who you are and what you may do; who may do more gives a role ("skerry role put") or a token ("skerry token create").',
+/** What to do about a refusal here, by its kind; what Skerry says is for programs that send requests. */
+const WAYS_IN: Readonly<Record<string, string>> = {
+  unauthorized:
+    'Set SKERRY_TOKEN to a token that holds: who may makes one by "skerry token create". With an account of Entra ID, SKERRY_TOKEN_COMMAND gets one (docs/cli.md).',
+  forbidden:
+    '"skerry whoami" shows who you are and what you may do; who may do more gives a role ("skerry role put") or a token ("skerry token create").',
 };
 
 /** A failure as a person reads it: what happened and what to do, for each of the faults where there are several. */
@@ -24,7 +26,7 @@ export function failureAsText(error: unknown): string {
         : faultAsLines({
             detail: error.detail,
             field: error.field,
-            fix: WAYS_IN[error.status] ?? error.fix,
+            fix: WAYS_IN[error.kind] ?? error.fix,
           });
     if (requestId !== undefined) lines.push(`  request ${requestId}`);
     return `${subject}${lines.join('\n')}`;

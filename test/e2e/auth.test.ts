@@ -1,4 +1,6 @@
+import { tmpdir } from 'node:os';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type CommandOptions, runInProcess } from './command-line.ts';
 import { connect } from './http.ts';
 import { type Skerry, startSkerry } from './skerry.ts';
 
@@ -14,6 +16,11 @@ afterAll(async () => {
   await skerry?.stop();
 });
 
+function run(words: readonly string[], holder?: string) {
+  const env: CommandOptions['env'] = holder === undefined ? {} : { SKERRY_TOKEN: holder };
+  return runInProcess(words, { url: skerry.url, folder: tmpdir(), env });
+}
+
 it('npm start -- --auth lets in only whom it should, and shows a token once', async () => {
   expect(token).toMatch(/^skt_[\w-]{43}$/);
   expect(skerry.output().split(token)).toHaveLength(2);
@@ -22,4 +29,46 @@ it('npm start -- --auth lets in only whom it should, and shows a token once', as
   expect(shown).toBe(`${skerry.url}/api/v1/apps/demo`);
   expect((await connect(skerry.url).put('apps/demo', { config: 1 })).status).toBe(401);
   expect((await connect(skerry.url, token).put('apps/demo', { config: 1 })).status).toBe(201);
+});
+
+it('skerry makes roles and tokens, tells what one may do, and takes them back', async () => {
+  const role = '{"description":"Keeps the shop","allow":[{"verbs":["read","write"],"keys":"/app/shop"}]}';
+  expect(await run(['role', 'put', 'keeper', role], token)).toMatchObject({ code: 0 });
+  expect((await run(['role', 'list'], token)).out).toMatch(/^keeper +no +- +Keeps the shop$/m);
+  expect((await run(['role', 'get', 'keeper'], token)).out).toContain('may read, write /app/shop');
+
+  const made = await run(['token', 'create', 'shop', '--role', 'keeper', '--days', '1'], token);
+  expect(made).toMatchObject({ code: 0, err: expect.stringMatching(/^tok_\w{16} is shown this once/) });
+  const held = made.out.trim();
+  const [id = ''] = made.err.split(' ');
+  expect(await run(['app', 'put', 'shop', '1'], held)).toMatchObject({ code: 0 });
+  expect((await run(['whoami'], held)).out).toMatch(
+    new RegExp(`^actor +token:${id}\\nroles +keeper\\n(.*\\n)*may read, write /app/shop$`, 'm'),
+  );
+  // It may read what it may not delete, and hears nothing of anything else.
+  expect(await run(['app', 'delete', 'shop'], held)).toMatchObject({
+    code: 1,
+    err: expect.stringContaining('"skerry whoami" shows who you are'),
+  });
+  expect(await run(['app', 'get', 'demo'], held)).toMatchObject({ code: 3 });
+
+  expect((await run(['token', 'list'], token)).out).toContain(`${id}  shop`);
+  expect(await run(['token', 'revoke', id], token)).toMatchObject({ code: 0, out: `revoked ${id}\n` });
+  expect(await run(['token', 'revoke', id], token)).toMatchObject({ code: 3 });
+  for (const nobody of [held, undefined]) {
+    expect(await run(['app', 'get', 'shop'], nobody)).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('Set SKERRY_TOKEN to a token that holds'),
+    });
+  }
+  expect(await run(['role', 'delete', 'keeper'], token)).toMatchObject({ code: 0 });
+  expect(await run(['role', 'get', 'keeper'], token)).toMatchObject({ code: 3 });
+});
+
+it('skerry token create --bootstrap needs no server, and names both settings', async () => {
+  const { code, json } = await run(['token', 'create', '--bootstrap', '--json']);
+  expect({ code, json }).toEqual({
+    code: 0,
+    json: { token: expect.stringMatching(/^skt_[\w-]{43}$/), sha256: expect.stringMatching(/^[\da-f]{64}$/) },
+  });
 });

@@ -21,6 +21,7 @@ import type { Clock } from '../shared/platform/clock.ts';
 import type { CallerOf } from '../shared/platform/http/index.ts';
 import type { Random } from '../shared/platform/random.ts';
 import type { Settings } from '../shared/platform/settings.ts';
+import { logLine } from '../shared/platform/telemetry/index.ts';
 import { SERVICE_BUS_QUEUES } from '../shared/platform/topology.ts';
 import type { Alarms, Records } from '../shared/records/index.ts';
 import type { Makers } from './lazily.ts';
@@ -124,7 +125,8 @@ export function operationServices(): Makers<OperationParts, OperationParts & Fou
         callerOf: app.callerOf,
         clock: app.clock,
         log: (message, error) => {
-          console.error(message, error);
+          const words = app.settings.SKERRY_LOCAL ? [message, error] : [logLine('error', [message, error])];
+          console.error(...words);
         },
       }),
     attempts: (app) =>

@@ -1,5 +1,6 @@
 import { app, type InvocationContext } from '@azure/functions';
 import { CONNECTIONS, COSMOS_CONTAINERS, COSMOS_DATABASE } from '../../shared/platform/topology.ts';
+import { logOf } from '../log.ts';
 import { services } from '../services.ts';
 
 /** Changes of one batch; a batch that fails is repeated as a whole. */
@@ -23,5 +24,5 @@ app.cosmosDB('changefeed-fanout', {
 });
 
 async function fanOut(documents: unknown[], context: InvocationContext): Promise<void> {
-  await services().fanOut.handle(documents, context);
+  await services().fanOut.handle(documents, logOf(context, { isLocal: settings.SKERRY_LOCAL }));
 }

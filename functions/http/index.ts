@@ -1,11 +1,13 @@
-import { createRouteHandlers, LimitedAccess } from '../../shared/platform/http/index.ts';
+import { createRouteHandlers, LimitedAccess, observed } from '../../shared/platform/http/index.ts';
 import { limitsOf } from '../../shared/platform/limits.ts';
 import { services } from '../services.ts';
+import { startTelemetry } from '../telemetry.ts';
 import { endpoints } from './endpoints.ts';
 import { onShutdown, registerHttpFunctions } from './register.ts';
 
 const app = services();
 const { requestsPerSecond } = limitsOf(app.settings);
+const telemetry = startTelemetry(app.settings);
 
 registerHttpFunctions(
   createRouteHandlers(endpoints, {
@@ -17,7 +19,9 @@ registerHttpFunctions(
         : new LimitedAccess(app.access, requestsPerSecond, app.clock),
     settings: app.settings,
     random: app.random,
-  }),
+  }).map((handler) => observed(handler, app.settings.SKERRY_LOCAL)),
+  app.settings.SKERRY_LOCAL,
 );
 
 onShutdown(() => app.watches.close());
+onShutdown(() => telemetry?.close());

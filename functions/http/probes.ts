@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type HttpResponse, json } from '../../shared/platform/http/index.ts';
+import { metrics, prometheusText } from '../../shared/platform/telemetry/index.ts';
 import {
   isLive,
   isReady,
@@ -42,7 +43,7 @@ const readiness = {
   },
 } as const;
 
-const metrics = {
+const healthMetrics = {
   method: 'GET',
   responses: { 200: { description: 'The metrics.', body: z.string(), mediaType: 'text/plain' } },
 } as const;
@@ -71,12 +72,13 @@ export const probeEndpoints = [
     handle: async (_, services) => answerReadiness(await probeSkerry(services)),
   }),
   endpoint({
-    ...metrics,
+    ...healthMetrics,
     name: 'getHealthMetrics',
     route: 'health',
-    summary: "cn-infra's health metrics for Prometheus, of Skerry itself",
+    summary: "cn-infra's health metrics for Prometheus, of Skerry itself, and all that this process counts",
     access: 'open',
-    handle: async (_, services) => answerMetrics(await probeSkerry(services)),
+    handle: async (_, services) =>
+      answerMetrics(await probeSkerry(services), prometheusText(Object.values(metrics))),
   }),
   endpoint({
     ...liveness,
@@ -95,7 +97,7 @@ export const probeEndpoints = [
     handle: async ({ ns, params }, services) => answerReadiness(await probeAgent(ns, params.label, services)),
   }),
   endpoint({
-    ...metrics,
+    ...healthMetrics,
     name: 'getAgentHealthMetrics',
     route: 'api/v1/status/{label}/health',
     summary: "cn-infra's health metrics for Prometheus, of an agent",
@@ -112,8 +114,8 @@ function answerReadiness(probed: Probed): HttpResponse {
   return json(isReady(probed) ? 200 : 500, probeBody(probed));
 }
 
-function answerMetrics(probed: Probed): HttpResponse {
-  return { status: 200, headers: { 'Content-Type': METRICS }, body: metricsOf(probed) };
+function answerMetrics(probed: Probed, counted = ''): HttpResponse {
+  return { status: 200, headers: { 'Content-Type': METRICS }, body: metricsOf(probed) + counted };
 }
 
 async function probeSkerry({ readiness: dependencies, clock }: Services): Promise<Probed> {

@@ -1,5 +1,6 @@
 import { app, type HttpMethod, type HttpResponseInit, type InvocationContext } from '@azure/functions';
 import type { CompleteResponse, Invocation, RouteHandler } from '../../shared/platform/http/index.ts';
+import { logOf } from '../log.ts';
 
 /**
  * All that the library takes: a method that a function does not list never reaches it, and would be 404
@@ -11,7 +12,7 @@ const METHODS: HttpMethod[] = ['GET', 'HEAD', 'PUT', 'POST', 'PATCH', 'DELETE', 
  * Registers one Azure function for each route. The key check of the host stays off: callers carry a token of
  * our own.
  */
-export function registerHttpFunctions(handlers: readonly RouteHandler[]): void {
+export function registerHttpFunctions(handlers: readonly RouteHandler[], isLocal: boolean): void {
   // For the whole app; without it the host would hold back an event stream until its end (docs/decisions/0007).
   app.setup({ enableHttpStream: true });
   for (const { name, route, handle } of handlers) {
@@ -19,7 +20,8 @@ export function registerHttpFunctions(handlers: readonly RouteHandler[]): void {
       methods: METHODS,
       authLevel: 'anonymous',
       route,
-      handler: async (request, context) => toResponseInit(await handle(request, invocationOf(context))),
+      handler: async (request, context) =>
+        toResponseInit(await handle(request, invocationOf(context, isLocal))),
     });
   }
 }
@@ -28,17 +30,22 @@ export function registerHttpFunctions(handlers: readonly RouteHandler[]): void {
  * Has something end when the process does: at the host's own sign, which comes late, and at a signal where somebody
  * sees to the end of the process already; else a listener would keep it from ending.
  */
-export function onShutdown(end: () => void): void {
-  app.hook.appTerminate(end);
+export function onShutdown(end: () => unknown): void {
+  app.hook.appTerminate(async () => void (await end()));
   if (process.listenerCount('SIGTERM') > 0) {
     process.once('SIGTERM', end);
   }
 }
 
-function invocationOf(context: InvocationContext): Invocation {
+function invocationOf(context: InvocationContext, isLocal: boolean): Invocation {
+  let requestId: string | undefined;
+  const log = logOf(context, { isLocal, requestId: () => requestId });
   return {
     traceparent: context.traceContext?.traceParent,
-    logError: (...words) => context.error(...words),
+    noteRequestId: (id) => {
+      requestId = id;
+    },
+    logError: (...words) => log.error(...words),
   };
 }
 

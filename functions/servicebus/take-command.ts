@@ -1,6 +1,7 @@
 import type { InvocationContext } from '@azure/functions';
 import { z } from 'zod';
 import { type Command, commandEventSchema } from '../../shared/operations/index.ts';
+import type { Alerts } from '../../shared/platform/alerts.ts';
 import { isRefusal } from '../../shared/platform/errors.ts';
 import { checkInput, nameSchema } from '../../shared/platform/http/index.ts';
 import type { Services } from '../services.ts';
@@ -25,6 +26,7 @@ export async function takeCommand(
   body: unknown,
   context: InvocationContext,
   { commands }: Pick<Services, 'commands'>,
+  log: Alerts,
 ): Promise<void> {
   const event = readBody(body);
   const session = sessionOf(context);
@@ -40,7 +42,7 @@ export async function takeCommand(
       const actor = `bus:${attributes.source}`;
       await commands.refuse({ specversion: '1.0', ...attributes, data, actor }, session ?? '', error);
     } else {
-      context.error(`A message of the queue "commands" is no command: ${error.message}`);
+      log.error(`A message of the queue "commands" is no command: ${error.message}`);
     }
     return;
   }

@@ -1,6 +1,7 @@
 import type { ServiceBusMessage, ServiceBusSender } from '@azure/service-bus';
 import { isUnavailable } from '../platform/errors.ts';
 import { askServiceBus, scheduleMessage, sendDeadline, sendInBatches } from '../platform/servicebus.ts';
+import { currentTraceparent, parseTraceparent, traceProperties } from '../platform/telemetry/index.ts';
 import type { Command } from './command.ts';
 import { type StepMessage, stepMessageId } from './step-message.ts';
 
@@ -47,6 +48,8 @@ export class ServiceBusOperationQueues implements OperationQueues {
           messageId: operation,
           sessionId: session,
           contentType: 'application/cloudevents+json',
+          // The sender's word, which the bus is to carry only where it is a trace.
+          ...(parseTraceparent(event.traceparent) && traceProperties(event.traceparent)),
         },
         sendDeadline(),
       );
@@ -60,5 +63,10 @@ export function leftToTheAlarm(error: unknown): void {
 }
 
 function toServiceBusMessage(message: StepMessage): ServiceBusMessage {
-  return { body: message, messageId: stepMessageId(message), contentType: 'application/json' };
+  return {
+    body: message,
+    messageId: stepMessageId(message),
+    contentType: 'application/json',
+    ...traceProperties(currentTraceparent()),
+  };
 }

@@ -1,5 +1,6 @@
 import { CosmosClient, type CosmosClientOptions, type Database } from '@azure/cosmos';
 import type { Connection } from './connection.ts';
+import { cosmosMeter } from './cosmos-meter.ts';
 import { signWithKey, signWithToken } from './cosmos-signature.ts';
 import { azureCredential } from './identity.ts';
 import { COSMOS_DATABASE } from './topology.ts';
@@ -17,14 +18,16 @@ const MAX_THROTTLED_WAIT_SECONDS = 3;
  * @throws Error for a connection string without an endpoint or a key.
  */
 export function openDatabase(connection: Connection): Database {
-  const client = new CosmosClient({
+  const options = {
     ...accessOf(connection),
+    plugins: [cosmosMeter],
     userAgentSuffix: 'skerry',
     connectionPolicy: {
       requestTimeout: REQUEST_TIMEOUT_MILLISECONDS,
       retryOptions: { maxRetryAttemptCount: 9, maxWaitTimeInSeconds: MAX_THROTTLED_WAIT_SECONDS },
     },
-  });
+  };
+  const client = new CosmosClient(options);
   return client.database(COSMOS_DATABASE);
 }
 

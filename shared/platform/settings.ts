@@ -11,6 +11,11 @@ const flag = z
 
 const seconds = (fallback: number) => z.coerce.number().positive().default(fallback);
 
+const optionalText = z
+  .string()
+  .optional()
+  .transform((value) => value || undefined);
+
 const secondsList = (fallback: string) =>
   z
     .string()
@@ -63,6 +68,16 @@ const settingsSchema = z.object({
   SKERRY_PUBLIC_URL: z.url().optional(),
   /** Set by Azure Functions: the name under which the app is reached, unless it has others. */
   WEBSITE_HOSTNAME: z.string().default('localhost'),
+  /** Set by Azure Functions: the name of the app. */
+  WEBSITE_SITE_NAME: optionalText,
+  /** Where metrics and traces go, if anywhere; docs/operations.md. The functions host reads the first three too. */
+  APPLICATIONINSIGHTS_CONNECTION_STRING: optionalText,
+  APPLICATIONINSIGHTS_AUTHENTICATION_STRING: optionalText,
+  OTEL_EXPORTER_OTLP_ENDPOINT: optionalText,
+  OTEL_SERVICE_NAME: optionalText,
+  /** Milliseconds between two exports of spans, and of metrics. */
+  OTEL_BSP_SCHEDULE_DELAY: z.coerce.number().int().positive().default(5_000),
+  OTEL_METRIC_EXPORT_INTERVAL: z.coerce.number().int().positive().default(60_000),
   SKERRY_WEBHOOK_ALLOW_PRIVATE: flag,
   SKERRY_WEBHOOK_TIMEOUT_SECONDS: seconds(15),
   /** Pauses between the attempts of one delivery, in seconds; after the last one it is dead. */

@@ -3,6 +3,7 @@ import type { Clock } from '../platform/clock.ts';
 import { queryAll } from '../platform/cosmos-query.ts';
 import type { Random } from '../platform/random.ts';
 import { RecentMap } from '../platform/recent-map.ts';
+import { countLookup } from '../platform/telemetry/index.ts';
 import type { Change, StoredRecord } from './change.ts';
 import type { Head } from './history/head.ts';
 import { type HistoryPage, type HistoryRequest, readHistory, readRecordAt } from './history/history.ts';
@@ -93,10 +94,9 @@ export class Records {
   async get<Value>(scope: Scope, key: string): Promise<StoredRecord<Value> | undefined> {
     const { storage, state, queue, lifetimes } = this.#open(scope);
     const isAtHand = state.snapshot !== undefined && !queue.busy;
-    if (isAtHand) {
-      await state.prove();
-    }
+    if (isAtHand) await state.prove();
     const snapshot = isAtHand ? state.snapshot : undefined;
+    countLookup('snapshot', snapshot !== undefined);
     const record = snapshot === undefined ? await storage.readRecord<Value>(key) : snapshot.get(key);
     return (
       record &&
@@ -169,6 +169,7 @@ export class Records {
     }
     const oldest = this.#options.clock.now() - 1000 * (options.maxAgeSeconds ?? -1);
     const needsStorage = isPinned(options);
+    countLookup('snapshot', state.snapshot !== undefined && !needsStorage);
     if (state.snapshot === undefined || needsStorage || state.provenAt < oldest) {
       const askedAt = this.#options.clock.now();
       if (state.snapshot === undefined && (await state.loadedSnapshot()) !== undefined) {

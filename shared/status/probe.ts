@@ -1,4 +1,5 @@
 import type { ReadinessReport } from '../platform/readiness.ts';
+import { labelText } from '../platform/telemetry/index.ts';
 import { codeOf, overallState, stateOf, toJson } from './agent-status.ts';
 import type { AgentStatus } from './agents.ts';
 
@@ -73,13 +74,6 @@ function metric(
   help: string,
   samples: readonly (readonly [Readonly<Record<string, string>>, number])[],
 ): string[] {
-  const lines = samples.map(([labels, value]) => {
-    const pairs = Object.entries(labels).map(([label, text]) => `${label}="${escapeLabel(text)}"`);
-    return `${name}{${pairs.join(',')}} ${value}`;
-  });
+  const lines = samples.map(([labels, value]) => `${name}${labelText(labels)} ${value}`);
   return [`# HELP ${name} ${help}`, `# TYPE ${name} gauge`, ...lines];
-}
-
-function escapeLabel(value: string): string {
-  return value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
 }

@@ -33,6 +33,8 @@ const unsupported = z.undefined('is not supported here').optional();
 /** A malformed host.json is fatal in Azure too. */
 export const hostJsonSchema = z.object({
   version: z.literal('2.0'),
+  /** Whether the host tells of its runs by OpenTelemetry, which this one does not; but then it begins traces that are recorded. */
+  telemetryMode: z.enum(['ApplicationInsights', 'OpenTelemetry']).optional(),
   functionTimeout: timeout
     .refine((milliseconds) => milliseconds >= 1000, 'must be at least one second')
     .default(30 * MINUTES),

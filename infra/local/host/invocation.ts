@@ -227,10 +227,16 @@ function toInvocationRequest(
 
 const TRACE_PARENT = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})$/;
 
+/** With host.json's `telemetryMode`, traces that begin at the host are recorded if these say where. */
+const isTraced = ['APPLICATIONINSIGHTS_CONNECTION_STRING', 'OTEL_EXPORTER_OTLP_ENDPOINT'].some(
+  (name) => (process.env[name] ?? '') !== '',
+);
+
 /** A child span of the caller's, or the start of a trace of its own; a random id is cut from the invocation's. */
 function toTraceContext(invocationId: string, { traceParent, traceState = '' }: TriggerEvent): TraceContext {
   const parent = traceParent === undefined ? null : TRACE_PARENT.exec(traceParent);
   const traceId = parent?.[1] ?? invocationId.replaceAll('-', '');
   const spanId = invocationId.slice(0, 8) + invocationId.slice(-8);
-  return { traceParent: `00-${traceId}-${spanId}-${parent?.[2] ?? '00'}`, traceState, attributes: {} };
+  const flags = parent?.[2] ?? (isTraced ? '01' : '00');
+  return { traceParent: `00-${traceId}-${spanId}-${flags}`, traceState, attributes: {} };
 }

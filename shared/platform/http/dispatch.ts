@@ -23,6 +23,8 @@ import { functionName, loggedPath, parseRoute, pathOf, type RouteTemplate, readP
 export interface Invocation {
   /** W3C trace context of this run, where the host has one. */
   readonly traceparent: string | undefined;
+  /** Tells under which id a request is known, for what is logged of it. */
+  noteRequestId?(requestId: string): void;
   logError(message: string, error?: unknown): void;
 }
 
@@ -114,6 +116,7 @@ class Dispatcher<Services> {
     const requestId = requestIdOf(request.headers, this.#random);
     const credentials = { headers: request.headers, clientAddress: clientAddressOf(request.headers) };
     let offered: Route<Services> | undefined;
+    invocation.noteRequestId?.(requestId);
     const logFailure = (error: unknown) => {
       const { template } = route ?? UNKNOWN;
       const subject = `Request ${requestId} (${request.method} ${loggedPath(template, request.url)}) failed`;

@@ -33,6 +33,7 @@ export { allowedAgeSeconds } from './freshness.ts';
 export { isJsonType, parseJsonContent } from './json-body.ts';
 export { LimitedAccess } from './limited-access.ts';
 export { NAME_PATTERN, nameSchema } from './name.ts';
+export { observed } from './observed.ts';
 export { describeApi } from './openapi.ts';
 export {
   checkPrecondition,

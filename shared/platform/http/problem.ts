@@ -1,4 +1,5 @@
 import { type ErrorKind, SkerryError } from '../errors.ts';
+import { metrics } from '../telemetry/index.ts';
 import type { ShowRefusal, Surface } from './endpoint.ts';
 import type { HeaderReader } from './request.ts';
 import { type HttpResponse, text } from './response.ts';
@@ -62,6 +63,7 @@ export function errorResponse(
 ): HttpResponse {
   const known = error instanceof SkerryError ? error : undefined;
   const headers = { ...known?.headers, ...retryAfter(known) };
+  metrics.httpRefusals.add({ reason: known?.kind ?? 'internal' });
   if (surface === 'legacy') {
     const kind = known?.kind ?? 'internal';
     const status = (known && LEGACY_STATUSES[known.kind]) ?? PROBLEM_KINDS[kind].status;

@@ -1,5 +1,6 @@
 import type { Clock } from '../../platform/clock.ts';
 import { mapConcurrently } from '../../platform/map-concurrently.ts';
+import { metrics } from '../../platform/telemetry/index.ts';
 import type { Records } from '../records.ts';
 import { scopeId } from '../scope.ts';
 import type { StoredLease } from './lease-storage.ts';
@@ -92,6 +93,7 @@ export class Sweep {
     const { expired, failed } = await this.#records.expireLapsed(MAX_DUE);
     summary.expired += expired;
     summary.failed.push(...failed);
+    metrics.leasesExpired.add({}, summary.expired);
     return summary;
   }
 }

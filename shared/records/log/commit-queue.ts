@@ -1,6 +1,8 @@
 import type { Clock } from '../../platform/clock.ts';
 import { unavailable } from '../../platform/errors.ts';
 import type { Random } from '../../platform/random.ts';
+import { inSpan, metrics } from '../../platform/telemetry/index.ts';
+import { COSMOS_CONTAINERS } from '../../platform/topology.ts';
 import type { Change } from '../change.ts';
 import type { Lifetimes } from '../leases/lifetimes.ts';
 import type { CommitSet, WriteSet } from '../write.ts';
@@ -30,6 +32,13 @@ const PATIENCE_MILLISECONDS = 10_000;
 const MAX_UNCERTAIN_OUTCOMES = 4;
 const FIRST_BACKOFF_MILLISECONDS = 5;
 const MAX_BACKOFF_MILLISECONDS = 250;
+
+/** By OpenTelemetry's conventions for calls of databases. */
+const SPAN_ATTRIBUTES = {
+  'db.system.name': 'azure.cosmosdb',
+  'db.operation.name': 'batch',
+  'db.collection.name': COSMOS_CONTAINERS.records.id,
+};
 
 interface Pending<Value> extends QueuedWrites<Value> {
   readonly deadline: number;
@@ -78,7 +87,18 @@ export class CommitQueue<Value> {
    *   `unprocessable` for more changes than a batch can hold; `unavailable` when the database failed, in which case the
    *   writes may or may not stand, all of them or none.
    */
-  submit(writes: WriteSet<Value>): Promise<CommitSet<Value>> {
+  async submit(writes: WriteSet<Value>): Promise<CommitSet<Value>> {
+    const startedAt = performance.now();
+    const attributes = { ...SPAN_ATTRIBUTES, 'skerry.scope.kind': this.#storage.scope.kind };
+    const options = { kind: 'client', parent: writes.traceparent, attributes } as const;
+    return await inSpan('commit', options, async ({ traceparent }) => {
+      const outcome = await this.#enqueue({ ...writes, traceparent });
+      metrics.commitDuration.record({}, (performance.now() - startedAt) / 1000);
+      return outcome;
+    });
+  }
+
+  #enqueue(writes: WriteSet<Value>): Promise<CommitSet<Value>> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({
         writes,
@@ -140,6 +160,9 @@ export class CommitQueue<Value> {
         return;
       }
       const outcome = await this.#attempt(open);
+      if (outcome !== 'committed') {
+        metrics.commitRetries.add({ reason: outcome });
+      }
       uncertainOutcomes = outcome === 'uncertain' ? uncertainOutcomes + 1 : 0;
       if (outcome === 'conflict' || outcome === 'uncertain') {
         await this.#backOff(attempt);
@@ -180,6 +203,7 @@ export class CommitQueue<Value> {
       if (outcome !== 'committed') {
         return outcome;
       }
+      metrics.commitChanges.record({}, plan.changes.length);
       this.#state.advance(plan.changes, startedAt);
     }
     for (const { queued, answer } of plan.verdicts) {

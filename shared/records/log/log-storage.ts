@@ -72,12 +72,12 @@ export interface ChangeRange {
 /** The Cosmos calls of one scope's log: each method is one operation, without any retry or memory of its own. */
 export class LogStorage {
   readonly #container: Container;
-  readonly #scope: Scope;
+  readonly scope: Scope;
   readonly #partition: string;
 
   constructor(container: Container, scope: Scope) {
     this.#container = container;
-    this.#scope = scope;
+    this.scope = scope;
     this.#partition = scopeId(scope);
   }
 
@@ -186,8 +186,8 @@ export class LogStorage {
   async append(changes: readonly Change<unknown>[]): Promise<AppendOutcome> {
     const newestOfKey = new Map(changes.map((change) => [change.key, change]));
     const operations: OperationInput[] = [
-      ...changes.map((change) => createOperation(toChangeDocument(this.#scope, change))),
-      ...[...newestOfKey.values()].map((change) => upsertOperation(toRecordDocument(this.#scope, change))),
+      ...changes.map((change) => createOperation(toChangeDocument(this.scope, change))),
+      ...[...newestOfKey.values()].map((change) => upsertOperation(toRecordDocument(this.scope, change))),
     ];
     try {
       const { result } = await inTime((abortSignal) =>

@@ -1,3 +1,4 @@
+import { countLookup } from '../../platform/telemetry/index.ts';
 import type { Change } from '../change.ts';
 import { changeBytes } from '../watch/change-bytes.ts';
 
@@ -30,6 +31,7 @@ export class RecentChanges {
   ): Promise<Change<unknown> | undefined> {
     const place = placeOf(scope, revision);
     const entry = this.#entries.get(place);
+    countLookup('change', entry !== undefined);
     if (entry !== undefined) {
       this.#entries.delete(place);
       this.#entries.set(place, entry);

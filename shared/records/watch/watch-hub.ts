@@ -1,5 +1,6 @@
 import type { Clock } from '../../platform/clock.ts';
 import { isUnavailable, tooManyRequests } from '../../platform/errors.ts';
+import { metrics } from '../../platform/telemetry/index.ts';
 import type { Change } from '../change.ts';
 import type { FollowedScope, Records } from '../records.ts';
 import { type Scope, scopeId } from '../scope.ts';
@@ -123,10 +124,13 @@ export class WatchHub {
     const giveBack = holder === undefined ? undefined : this.#holders.take(holder);
     const place = {
       release: () => {
-        if (this.#places.delete(place)) giveBack?.();
+        if (!this.#places.delete(place)) return;
+        metrics.watchesHeld.add({}, -1);
+        giveBack?.();
       },
     };
     this.#places.add(place);
+    metrics.watchesHeld.add({});
     return place;
   }
 

@@ -13,6 +13,7 @@ import type { Subscriptions } from '../subscription/subscriptions.ts';
 import { hears } from '../subscription/watched-key.ts';
 import { afterCall, attemptsMade } from './after-call.ts';
 import { backoff } from './backoff.ts';
+import { countDelivery } from './count-delivery.ts';
 import { type Delivery, type DeliveryMessage, dead, deliveryId, isDone, newDelivery } from './delivery.ts';
 import type { DeliveryQueue } from './delivery-queue.ts';
 import type {
@@ -240,6 +241,7 @@ export class Deliveries {
       const next = afterCall(delivery, call, { now: clock.now(), random, retrySeconds });
       const written = await this.#write(current, next);
       if (written !== undefined) {
+        countDelivery(next);
         return written.delivery;
       }
       const stored = await storage.read(delivery.subscription, delivery.id);
@@ -285,7 +287,7 @@ export class Deliveries {
     const { subscriptions } = this.#options;
     const { nextAt: _, ...rest } = begun.delivery;
     const held = { ...rest, state: 'held', reason: `The subscription is ${state}.` } as const;
-    const isHeld = begun.delivery.state === 'held' || (await this.#write(begun, held)) !== undefined;
+    const isHeld = begun.delivery.state === 'held' || (await this.#end(begun, held));
     const subscription = await subscriptions.find(rest.ns, rest.subscription);
     const isWaiting = subscription?.state === 'paused' || subscription?.state === 'unconfirmed';
     if (!isHeld || !isWaiting) {
@@ -295,9 +297,16 @@ export class Deliveries {
 
   /** Ends a delivery that cannot or must not be made any more. */
   async #giveUp(message: DeliveryMessage, begun: Begun, reason: string): Promise<void> {
-    if ((await this.#write(begun, dead(begun.delivery, reason))) === undefined) {
+    if (!(await this.#end(begun, dead(begun.delivery, reason)))) {
       await this.#attempt(message);
     }
+  }
+
+  /** @returns whether it was written; else somebody else wrote or removed the delivery meanwhile. */
+  async #end(begun: Begun, next: Delivery): Promise<boolean> {
+    const isWritten = (await this.#write(begun, next)) !== undefined;
+    if (isWritten) countDelivery(next);
+    return isWritten;
   }
 }
 

@@ -1,15 +1,22 @@
 import type { ServiceBusMessage, ServiceBusSender } from '@azure/service-bus';
 import { askServiceBus, scheduleMessage, sendInBatches } from '../../platform/servicebus.ts';
+import { currentTraceparent, traceProperties } from '../../platform/telemetry/index.ts';
 import { messageId, type QueueMessage } from './queue-message.ts';
+
+export type Traces = ReadonlyMap<QueueMessage, string>;
 
 /** The way of deliveries over the bus. All methods throw SkerryError `unavailable` when the bus does not answer. */
 export interface DeliveryQueue {
   /**
    * Sends messages; those that were sent before within the queue's window count once.
    *
+   * @param traces `traceparent` of messages that are not on behalf of what runs here.
    * @returns those that can never be sent, because one of them alone is too large for the bus.
    */
-  send<Message extends QueueMessage>(messages: readonly Message[]): Promise<readonly Message[]>;
+  send<Message extends QueueMessage>(
+    messages: readonly Message[],
+    traces?: Traces,
+  ): Promise<readonly Message[]>;
   /** Sends a message that arrives no earlier than `at`, in milliseconds since the Unix epoch. */
   schedule(message: QueueMessage, at: number): Promise<void>;
 }
@@ -22,8 +29,12 @@ export class ServiceBusDeliveryQueue implements DeliveryQueue {
     this.#sender = sender;
   }
 
-  async send<Message extends QueueMessage>(messages: readonly Message[]): Promise<readonly Message[]> {
-    return await askServiceBus(() => sendInBatches(this.#sender, messages, { encode: toServiceBusMessage }));
+  async send<Message extends QueueMessage>(
+    messages: readonly Message[],
+    traces?: Traces,
+  ): Promise<readonly Message[]> {
+    const encode = (message: Message) => toServiceBusMessage(message, traces?.get(message));
+    return await askServiceBus(() => sendInBatches(this.#sender, messages, { encode }));
   }
 
   async schedule(message: QueueMessage, at: number): Promise<void> {
@@ -31,6 +42,14 @@ export class ServiceBusDeliveryQueue implements DeliveryQueue {
   }
 }
 
-function toServiceBusMessage(message: QueueMessage): ServiceBusMessage {
-  return { body: message, messageId: messageId(message), contentType: 'application/json' };
+function toServiceBusMessage(
+  message: QueueMessage,
+  traceparent: string | undefined = currentTraceparent(),
+): ServiceBusMessage {
+  return {
+    body: message,
+    messageId: messageId(message),
+    contentType: 'application/json',
+    ...traceProperties(traceparent),
+  };
 }

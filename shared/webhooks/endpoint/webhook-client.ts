@@ -13,6 +13,7 @@ import {
   oneValue,
 } from './exchange.ts';
 import { hideSecrets } from './hide-secrets.ts';
+import { observedWebhooks } from './observed-webhooks.ts';
 import { retryAfterMilliseconds } from './retry-after.ts';
 
 /** How a POST ended: with `error` it failed, whether or not an answer came. */
@@ -105,7 +106,7 @@ export function createWebhookClient({
     }
   }
 
-  return {
+  return observedWebhooks({
     async post(request) {
       const answer = await call({ method: 'POST', ...request, timeoutMilliseconds });
       return 'error' in answer ? answer : toResult(answer, clock);
@@ -118,7 +119,7 @@ export function createWebhookClient({
       });
       return 'error' in answer ? answer : toConsentAnswer(answer);
     },
-  };
+  });
 }
 
 function toResult({ status, headers, text, isWhole }: Answer, clock: Clock): WebhookResult {

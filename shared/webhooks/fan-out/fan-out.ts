@@ -2,7 +2,9 @@ import type { Alerts } from '../../platform/alerts.ts';
 import { type Clock, toTimestamp } from '../../platform/clock.ts';
 import type { CallerOf } from '../../platform/http/caller.ts';
 import { mapConcurrently } from '../../platform/map-concurrently.ts';
+import { metrics } from '../../platform/telemetry/index.ts';
 import { type Change, type Json, parseScopeId, type Records, type Scope } from '../../records/index.ts';
+import { countDelivery } from '../delivery/count-delivery.ts';
 import { BUS_SUBSCRIPTION, type DeliveryMessage, dead, newDelivery } from '../delivery/delivery.ts';
 import type { DeliveryQueue } from '../delivery/delivery-queue.ts';
 import type { DeliveryStorage } from '../delivery/delivery-storage.ts';
@@ -21,6 +23,7 @@ import {
   type RemovedSubscription,
   removedSubscriptions,
 } from './change-batch.ts';
+import { FeedTraces } from './feed-traces.ts';
 import { KnownSubscriptions, type NamespaceSubscriptions } from './known-subscriptions.ts';
 
 /** Where one can hear of changes without a subscription; such as the topic of the bus. */
@@ -102,15 +105,25 @@ export class FanOut {
       return await batch.try(this.#read(announced, subscriptions));
     });
     const changes = read.flat().filter((announced) => announced !== undefined);
+    this.#measureLag(scopes);
+    const traces = new FeedTraces(changes.flatMap(({ change }) => change ?? []));
     await Promise.all([
-      batch.try(this.#enqueue(changes, batch)),
+      batch.try(this.#enqueue(changes, batch, traces)),
       ...this.#options.publications.map((publication) =>
         batch.try(this.#publish(publication, changes, batch)),
       ),
       batch.try(this.#clear(removedSubscriptions(documents))),
     ]);
     await this.#bury(batch);
+    traces.end(batch.fault);
     batch.end();
+  }
+
+  #measureLag(scopes: readonly AnnouncedScope[]): void {
+    const now = this.#options.clock.now();
+    for (const { at } of scopes.flatMap(({ announcements }) => announcements)) {
+      metrics.feedLag.record({}, Math.max(0, now - Date.parse(at)) / 1000);
+    }
   }
 
   /** A scope's part of the batch, and who may hear of it. */
@@ -142,13 +155,13 @@ export class FanOut {
     });
   }
 
-  async #enqueue(changes: readonly Announced[], batch: Batch): Promise<void> {
+  async #enqueue(changes: readonly Announced[], batch: Batch, traces: FeedTraces): Promise<void> {
     const { callerOf, clockSkewMilliseconds } = this.#options;
     const makers = new KnownMakers(callerOf);
     let messages: DeliveryMessage[] = [];
     const heard = new Map<string, HeardBy>();
     const send = async () => {
-      for (const message of await this.#options.queue.send(messages)) {
+      for (const message of await this.#options.queue.send(messages, traces.messages)) {
         batch.giveUp(message, TOO_LARGE);
       }
       messages = [];
@@ -161,7 +174,7 @@ export class FanOut {
         try {
           if (isOrdered(subscription, announcement.at, clockSkewMilliseconds)) {
             if (this.#isHeard(subscription, announcement, change)) {
-              addHeard(heard, subscription, announcement);
+              addHeard(heard, subscription, announcement, change);
             }
           } else {
             isTold = this.#isTold(subscription, announcement, change);
@@ -170,6 +183,7 @@ export class FanOut {
           batch.giveUp(message, reasonOf(error));
         }
         if (isTold && (await makers.mayRead(parseScopeId(scope).ns, subscription, key))) {
+          traces.sending(message, change);
           messages.push(message);
         } else if (isTold) {
           batch.refuse(message);
@@ -180,16 +194,21 @@ export class FanOut {
       }
     }
     await send();
-    await this.#wake([...heard.values()], batch);
+    await this.#wake([...heard.values()], batch, traces);
   }
 
   /** Their cursors stand before any message that may follow them is sent; see `ordered-deliveries.ts`. */
-  async #wake(heard: readonly HeardBy[], batch: Batch): Promise<void> {
+  async #wake(heard: readonly HeardBy[], batch: Batch, traces: FeedTraces): Promise<void> {
     const { ordered, queue } = this.#options;
-    const wakes = await mapConcurrently(heard, CONCURRENCY, async ({ subscription, changes }) => {
-      return await batch.try(ordered.prepare(subscription, changes));
+    const wakes = await mapConcurrently(heard, CONCURRENCY, async ({ subscription, changes, newest }) => {
+      const wake = await batch.try(ordered.prepare(subscription, changes));
+      if (wake !== undefined) traces.sending(wake, newest);
+      return wake;
     });
-    await queue.send(wakes.filter((message) => message !== undefined));
+    await queue.send(
+      wakes.filter((message) => message !== undefined),
+      traces.messages,
+    );
   }
 
   /** @throws Error of what can never be told. */
@@ -277,7 +296,8 @@ export class FanOut {
       alerts.error(`${length} deliveries to ${cause}`);
     }
     await mapConcurrently([...hopeless, ...refused], CONCURRENCY, async ({ message, reason }) => {
-      await storage.create(dead(newDelivery(message, clock.now()), reason));
+      const delivery = dead(newDelivery(message, clock.now()), reason);
+      if ((await storage.create(delivery)) !== undefined) countDelivery(delivery);
     });
   }
 }
@@ -286,17 +306,19 @@ export class FanOut {
 interface HeardBy {
   readonly subscription: Subscription;
   readonly changes: HeardChanges;
+  readonly newest: Change<Json> | undefined;
 }
 
 function addHeard(
   heard: Map<string, HeardBy>,
   subscription: Subscription,
   { scope, revision }: Announcement,
+  newest: Change<Json> | undefined,
 ): void {
   const name = `${subscription.id} ${scope}`;
   const { first, last } = heard.get(name)?.changes ?? { first: revision, last: revision };
   const changes = { scope, first: Math.min(first, revision), last: Math.max(last, revision) };
-  heard.set(name, { subscription, changes });
+  heard.set(name, { subscription, changes, newest });
 }
 
 const TOO_LARGE = 'It does not fit into a message of the bus.';
@@ -348,10 +370,15 @@ class Batch {
     this.refused.push({ message, reason: NOT_READABLE });
   }
 
+  /** The first one. */
+  get fault(): unknown {
+    return this.#faults[0];
+  }
+
   /** @throws the first fault. */
   end(): void {
     if (this.#faults.length > 0) {
-      throw this.#faults[0];
+      throw this.fault;
     }
   }
 }

@@ -4,6 +4,7 @@ import type { CallerOf } from '../../platform/http/caller.ts';
 import type { Random } from '../../platform/random.ts';
 import { type Change, type Json, parseScopeId } from '../../records/index.ts';
 import { afterCall } from '../delivery/after-call.ts';
+import { countDelivery } from '../delivery/count-delivery.ts';
 import { type Delivery, dead, deliveryId, isDone, newDelivery } from '../delivery/delivery.ts';
 import type { DeliveryQueue } from '../delivery/delivery-queue.ts';
 import type { DeliveryStorage, VersionedDelivery } from '../delivery/delivery-storage.ts';
@@ -266,6 +267,7 @@ export class OrderedWork {
           : blocked(holding.cursor, fresh.revision - 1, { blocker: message.name, blockedUntil: nextAt });
       const written = await cursors.replaceWithDelivery(holding, cursor, { known, next });
       if (written !== undefined) {
+        countDelivery(next);
         return written.cursor.holder === undefined ? undefined : written;
       }
       const isLost = (await cursors.read(message.subscription, message.scope))?.etag !== holding.etag;

@@ -19,7 +19,7 @@ async function take(body: unknown): Promise<readonly unknown[]> {
     triggerMetadata: { sessionId: 'place' },
     error: () => told.push(['logged']),
   } as unknown as InvocationContext;
-  await takeCommand(body, context, { commands });
+  await takeCommand(body, context, { commands }, context);
   return told[0] as readonly unknown[];
 }
 

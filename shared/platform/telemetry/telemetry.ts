@@ -1,0 +1,109 @@
+import type { Exporter } from './exporter.ts';
+import { metrics } from './metrics.ts';
+import { recordSpans } from './span.ts';
+import { SpanBuffer } from './span-buffer.ts';
+import type { TelemetrySettings } from './telemetry-settings.ts';
+
+/** How long the end of a process may be held up by what is still to be sent, in milliseconds. */
+const LAST_EXPORT_MILLISECONDS = 3_000;
+
+/** Sends what is recorded to where the settings say, in the background, until it is closed. */
+export class Telemetry {
+  readonly #settings: TelemetrySettings;
+  readonly #load: () => Promise<readonly Exporter[]>;
+  readonly #spans = new SpanBuffer();
+  #exporters: Promise<readonly Exporter[]> | undefined;
+  #timers: readonly NodeJS.Timeout[] = [];
+  #sending: Promise<void> = Promise.resolve();
+
+  /** @param load imports the exporters; asked once, with the first that there is to send: a start costs nothing of it. */
+  constructor(
+    settings: TelemetrySettings,
+    load: () => Promise<readonly Exporter[]> = () => loadExporters(settings),
+  ) {
+    this.#settings = settings;
+    this.#load = load;
+  }
+
+  start(): void {
+    const { OTEL_BSP_SCHEDULE_DELAY: spanDelay, OTEL_METRIC_EXPORT_INTERVAL: metricInterval } =
+      this.#settings;
+    recordSpans((span) => this.#spans.add(span));
+    this.#timers = [
+      setInterval(() => this.#queue(() => this.#sendSpans()), spanDelay).unref(),
+      setInterval(() => this.#queue(() => this.#sendMetrics()), metricInterval).unref(),
+    ];
+  }
+
+  /** Sends what there is; returns after three seconds at the latest. */
+  async close(): Promise<void> {
+    for (const timer of this.#timers) clearInterval(timer);
+    recordSpans(undefined);
+    this.#queue(() => this.#sendSpans());
+    this.#queue(() => this.#sendMetrics());
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, LAST_EXPORT_MILLISECONDS);
+    });
+    await Promise.race([this.#sending, late]);
+    clearTimeout(timer);
+  }
+
+  /** One thing after the other: who does not answer must not gather requests. */
+  #queue(send: () => Promise<void>): void {
+    this.#sending = this.#sending.then(send);
+  }
+
+  async #sendSpans(): Promise<void> {
+    for (let spans = this.#spans.take(); spans.length > 0; spans = this.#spans.take()) {
+      const { length } = spans;
+      await this.#send('spans', length, (exporter) => exporter.exportSpans(spans));
+    }
+  }
+
+  async #sendMetrics(): Promise<void> {
+    const all = Object.values(metrics);
+    await this.#send('metrics', 1, (exporter) => exporter.exportMetrics(all));
+    for (const metric of all) {
+      if (metric.type === 'histogram') metric.forgetExtremes();
+    }
+  }
+
+  /** What does not arrive is counted; to log it would be one more line for each time that nobody listens. */
+  async #send(
+    signal: 'spans' | 'metrics',
+    items: number,
+    send: (exporter: Exporter) => Promise<void>,
+  ): Promise<void> {
+    this.#exporters ??= this.#load();
+    try {
+      const outcomes = await Promise.allSettled((await this.#exporters).map(send));
+      if (outcomes.every(({ status }) => status === 'fulfilled')) return;
+    } catch {
+      this.#exporters = undefined;
+    }
+    metrics.telemetryDropped.add({ signal }, items);
+  }
+}
+
+async function loadExporters(settings: TelemetrySettings): Promise<readonly Exporter[]> {
+  const { APPLICATIONINSIGHTS_CONNECTION_STRING: connectionString, OTEL_EXPORTER_OTLP_ENDPOINT } = settings;
+  const exporters: Exporter[] = [];
+  if (connectionString !== undefined) {
+    const { createAzureMonitorExporter } = await import('./azure-monitor.ts');
+    exporters.push(await createAzureMonitorExporter(connectionString, settings));
+  }
+  if (OTEL_EXPORTER_OTLP_ENDPOINT !== undefined) {
+    const { createOtlpExporter } = await import('./otlp.ts');
+    exporters.push(createOtlpExporter(settings));
+  }
+  return exporters;
+}
+
+/** Whether anything is to be sent anywhere. */
+export function isTelemetryOn(settings: TelemetrySettings): boolean {
+  return (
+    settings.APPLICATIONINSIGHTS_CONNECTION_STRING !== undefined ||
+    settings.OTEL_EXPORTER_OTLP_ENDPOINT !== undefined
+  );
+}

@@ -25,6 +25,8 @@ let api: HttpClient;
 beforeAll(async () => {
   [collector, receiver] = await Promise.all([startCollector(), startReceiver()]);
   skerry = await startSkerry({
+    // So that `/health` tells of the same process.
+    flags: ['--workers', '1'],
     env: {
       APPLICATIONINSIGHTS_CONNECTION_STRING: collector.connectionString,
       APPLICATION_INSIGHTS_NO_STATSBEAT: 'true',
@@ -43,7 +45,12 @@ afterAll(async () => {
 });
 
 it('shows the way of a change, from the request to the webhook, as one trace to Application Insights and by OTLP', async () => {
-  const hook = { name: 'traced', key: '/app/traced', endpoint: `${receiver.url}/hook?code=${SECRET}`, consent: false };
+  const hook = {
+    name: 'traced',
+    key: '/app/traced',
+    endpoint: `${receiver.url}/hook?code=${SECRET}`,
+    consent: false,
+  };
   expect(await api.post('subscriptions?ns=traced', hook)).toMatchObject({ status: 201 });
   const headers = { traceparent: `00-${TRACE}-${CALLER}-01`, baggage: `note=${SECRET}` };
   const write = await api.put('apps/traced?ns=traced', { config: { password: SECRET } }, headers);

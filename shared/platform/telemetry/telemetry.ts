@@ -1,4 +1,5 @@
 import type { Exporter } from './exporter.ts';
+import { logLine } from './log-line.ts';
 import { metrics } from './metrics.ts';
 import { recordSpans } from './span.ts';
 import { SpanBuffer } from './span-buffer.ts';
@@ -14,6 +15,7 @@ export class Telemetry {
   readonly #spans = new SpanBuffer();
   #exporters: Promise<readonly Exporter[]> | undefined;
   #timers: readonly NodeJS.Timeout[] = [];
+  #isFailing = false;
   #sending: Promise<void> = Promise.resolve();
 
   /** @param load imports the exporters; asked once, with the first that there is to send: a start costs nothing of it. */
@@ -69,20 +71,26 @@ export class Telemetry {
     }
   }
 
-  /** What does not arrive is counted; to log it would be one more line for each time that nobody listens. */
+  /** What does not arrive is counted, and the first that does not in a row is told to the log. */
   async #send(
     signal: 'spans' | 'metrics',
     items: number,
     send: (exporter: Exporter) => Promise<void>,
   ): Promise<void> {
     this.#exporters ??= this.#load();
-    try {
-      const outcomes = await Promise.allSettled((await this.#exporters).map(send));
-      if (outcomes.every(({ status }) => status === 'fulfilled')) return;
-    } catch {
-      this.#exporters = undefined;
+    const outcomes = await this.#exporters.then(
+      (exporters) => Promise.allSettled(exporters.map(send)),
+      (reason: unknown) => {
+        this.#exporters = undefined;
+        return [{ status: 'rejected', reason } as const];
+      },
+    );
+    const [fault] = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome] : []));
+    if (fault !== undefined) {
+      metrics.telemetryDropped.add({ signal }, items);
+      if (!this.#isFailing) console.error(logLine('error', ['Telemetry could not be sent.', fault.reason]));
     }
-    metrics.telemetryDropped.add({ signal }, items);
+    this.#isFailing = fault !== undefined;
   }
 }
 

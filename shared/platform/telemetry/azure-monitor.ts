@@ -2,21 +2,19 @@ import { AzureMonitorMetricExporter, AzureMonitorTraceExporter } from '@azure/mo
 import { SpanKind } from '@opentelemetry/api';
 import { AggregationTemporality } from '@opentelemetry/sdk-metrics';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
+import { azureCredential } from '../identity.ts';
 import type { Exporter } from './exporter.ts';
 import { createExporter } from './open-telemetry-exporter.ts';
 import type { TelemetrySettings } from './telemetry-settings.ts';
 
 /** Sends to Application Insights, which wants sums since what it was sent before (docs/decisions/0014). */
-export async function createAzureMonitorExporter(
-  connectionString: string,
-  settings: TelemetrySettings,
-): Promise<Exporter> {
+export function createAzureMonitorExporter(connectionString: string, settings: TelemetrySettings): Exporter {
   const options = {
     connectionString,
     ...onLoopback(connectionString),
     // What could not be sent is dropped and counted; an instance may have no disk, and none that stays.
     disableOfflineStorage: true,
-    ...(await credentialFor(settings.APPLICATIONINSIGHTS_AUTHENTICATION_STRING)),
+    ...credentialFor(settings.APPLICATIONINSIGHTS_AUTHENTICATION_STRING),
   };
   return createExporter(settings, {
     spans: new NamingSpanExporter(options),
@@ -48,11 +46,10 @@ function onLoopback(connectionString: string) {
 }
 
 /** @param authentication `Authorization=AAD`, with `;ClientId=…` for an identity that is assigned by users, as the functions host takes it too. */
-async function credentialFor(authentication: string | undefined) {
+function credentialFor(authentication: string | undefined) {
   if (authentication === undefined || !/(?:^|;)\s*Authorization\s*=\s*AAD/i.test(authentication)) {
     return {};
   }
-  const { ManagedIdentityCredential } = await import('@azure/identity');
   const [, clientId] = /(?:^|;)\s*ClientId\s*=\s*([^;\s]+)/i.exec(authentication) ?? [];
-  return { credential: new ManagedIdentityCredential(clientId === undefined ? {} : { clientId }) };
+  return { credential: azureCredential({ clientId }) };
 }

@@ -99,7 +99,7 @@ async function loadExporters(settings: TelemetrySettings): Promise<readonly Expo
   const exporters: Exporter[] = [];
   if (connectionString !== undefined) {
     const { createAzureMonitorExporter } = await import('./azure-monitor.ts');
-    exporters.push(await createAzureMonitorExporter(connectionString, settings));
+    exporters.push(createAzureMonitorExporter(connectionString, settings));
   }
   if (OTEL_EXPORTER_OTLP_ENDPOINT !== undefined) {
     const { createOtlpExporter } = await import('./otlp.ts');

@@ -7,6 +7,7 @@ import { orUndefined } from '../transport/problem.ts';
 import type { CallOptions, Transport } from '../transport/transport.ts';
 
 export interface ApplicationInput {
+  /** Secrets in it are `{"$secret": value}`, and sealed as they are read. */
   readonly config: Json;
   /** A JSON Schema (2020-12) that `config` must satisfy. */
   readonly schema?: Json;
@@ -20,6 +21,11 @@ export interface Application extends ApplicationInput {
   /** RFC 3339, as `updatedAt`. */
   readonly createdAt: string;
   readonly updatedAt: string;
+}
+
+export interface ReadOptions extends CallOptions {
+  /** Whether secrets come in clear, and references to Key Vault as what they stand for; for those who may see them. */
+  readonly secrets?: boolean | undefined;
 }
 
 export interface PageOptions extends CallOptions {
@@ -38,8 +44,9 @@ export class Apps {
   }
 
   /** @returns undefined where there is no such application. */
-  async get(name: string, { signal }: CallOptions = {}): Promise<Application | undefined> {
-    return await orUndefined(this.#transport.json<Application>({ path: pathOf(name), signal }));
+  async get(name: string, { secrets, signal }: ReadOptions = {}): Promise<Application | undefined> {
+    const query = { secrets: secrets === true ? true : undefined };
+    return await orUndefined(this.#transport.json<Application>({ path: pathOf(name), query, signal }));
   }
 
   /** Creates or replaces an application; storing what stands there already changes nothing. */

@@ -17,6 +17,8 @@ export interface LastGoodStore {
 }
 
 export interface ConfigOptions extends Omit<WatchOptions, 'position' | 'types'> {
+  /** Whether secrets come in clear, for those who may see them; the last good configuration is then kept with them. */
+  readonly secrets?: boolean | undefined;
   /** Where the last good configuration is kept, to start with when Skerry is out of reach. */
   readonly lastGood?: LastGoodStore | undefined;
   /** Milliseconds to wait for Skerry where there is a last good configuration; 5,000 unless told. */
@@ -148,7 +150,8 @@ export class LiveConfig<Value> {
   }
 
   async #fetch(signal: AbortSignal): Promise<Stored> {
-    return await this.#transport.json<Application>({ path: `apps/${segment(this.app)}`, signal });
+    const query = { secrets: this.#options.secrets === true ? true : undefined };
+    return await this.#transport.json<Application>({ path: `apps/${segment(this.app)}`, query, signal });
   }
 
   async #accept({ config, revision }: Stored, isStored: boolean): Promise<void> {

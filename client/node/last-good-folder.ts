@@ -18,7 +18,8 @@ export function lastGoodFolder(folder: string): LastGoodStore {
       await mkdir(folder, { recursive: true });
       // Whoever reads meanwhile sees the old file or the new one, never half of it.
       const draft = `${fileOf(name)}.${process.pid}.tmp`;
-      await writeFile(draft, text);
+      // For nobody else: there may be secrets in it.
+      await writeFile(draft, text, { mode: 0o600 });
       await rename(draft, fileOf(name));
     },
   };

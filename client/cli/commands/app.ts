@@ -2,6 +2,9 @@ import { collect } from '../collect.ts';
 import { defineCommand } from '../command.ts';
 import { notFound } from '../not-found.ts';
 import { parseJson, readBytes, VALUE_FLAGS } from '../read-value.ts';
+import { hasSecretInClear } from '../secret-forms.ts';
+
+import { appSecretCommands } from './app-secrets.ts';
 
 const IF_REVISION = {
   placeholder: 'N',
@@ -14,10 +17,14 @@ const get = defineCommand({
   summary: 'Prints the configuration of an application',
   notes: 'With --json, the whole application with its schema and revision.',
   args: ['<name>'],
-  flags: {},
-  examples: ['skerry app get shop'],
-  async run({ args, client, output, signal }) {
-    const app = await client.apps.get(args.name, { signal });
+  flags: {
+    secrets: {
+      summary: 'with secrets in clear, and what references to Key Vault stand for; do not put that back',
+    },
+  },
+  examples: ['skerry app get shop', 'skerry app get shop --secrets'],
+  async run({ args, flags, client, output, signal }) {
+    const app = await client.apps.get(args.name, { secrets: flags.secrets, signal });
     if (app === undefined) throw unknown(args.name);
     output.document(app, () => JSON.stringify(app.config, null, 2));
     return undefined;
@@ -42,6 +49,11 @@ const put = defineCommand({
   async run({ args, flags, client, output, signal, ...context }) {
     const bytes = await readBytes(args.config, flags.file, context);
     const config = parseJson(bytes.toString('utf8'), 'The configuration');
+    if (args.config !== undefined && hasSecretInClear(config)) {
+      output.note(
+        'There is a secret on the command line, where other users and the history of the shell see it: use --file, standard input, or skerry app set-secret.',
+      );
+    }
     const schema =
       flags.schema === undefined
         ? {}
@@ -95,7 +107,7 @@ const remove = defineCommand({
   },
 });
 
-export const appCommands = [get, put, list, remove];
+export const appCommands = [get, put, list, remove, ...appSecretCommands];
 
 function unknown(name: string) {
   return notFound(`There is no application "${name}".`, 'skerry app list shows those that there are.');

@@ -73,7 +73,7 @@ export function checkHeaders(headers: Readonly<Record<string, string>>): Record<
  * Seals the headers that a subscription is to be called with.
  *
  * @param headers as `checkHeaders` gives them.
- * @param known those that it has: they stay as they are when they say the same.
+ * @param known those that it has: they stay as they are when they say the same, and are sealed by the newest key.
  * @returns undefined where there are none.
  * @throws SkerryError `unavailable` when no key is configured.
  */
@@ -87,7 +87,9 @@ export function sealHeaders(
   if (names.length === 0) {
     return undefined;
   }
-  return known !== undefined && jsonEquals(openHeaders(known, sealer, place), headers)
+  return known !== undefined &&
+    sealer.isNewest(known.sealed) &&
+    jsonEquals(openHeaders(known, sealer, place), headers)
     ? known
     : { names, sealed: sealer.seal(JSON.stringify(headers), place) };
 }

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { endpoints } from '../../../functions/http/endpoints.ts';
+import type { Caller, RequestContext, UncheckedInput, Verb } from '../../../shared/platform/http/index.ts';
 import { type Api, startApi } from '../api-fixture.ts';
 
 let api: Api;
@@ -95,6 +97,29 @@ describe('/api/v1/apps/{name}?secrets=true', () => {
     });
     expect(revealed.headers).not.toHaveProperty('ETag');
     expect((await api.call('PUT', '/apps/dm?ns=secrets', { config })).json).toEqual(stored.json);
+  });
+
+  it('takes the right to see them, beside that to read', async () => {
+    await api.call('PUT', '/apps/dm?ns=rights', { config: { $secret: 'hunter2' } });
+    const getApp = endpoints.find(({ name }) => name === 'getApp');
+    const read = (secrets: string, verbs: readonly Verb[]) => {
+      const caller: Caller = {
+        maker: { actor: 'token:x' },
+        may: (verb, ns, keys) => ns === 'rights' && keys === '/app/dm' && verbs.includes(verb),
+      };
+      const context = { ns: 'rights', caller, headers: new Headers() } as unknown as RequestContext;
+      const query = { params: { name: 'dm' }, query: { secrets } };
+      const input = { url: 'http://skerry.test/api/v1/apps/dm', ...query } as unknown as UncheckedInput;
+      return getApp?.invoke(context, input, api.services);
+    };
+    await expect(read('true', ['read', 'list', 'write', 'delete', 'admin'])).rejects.toMatchObject({
+      kind: 'forbidden',
+    });
+    await expect(read('true', ['reveal'])).rejects.toMatchObject({ kind: 'not-found' });
+    expect(await read('false', ['read'])).toMatchObject({ status: 200 });
+    expect(await read('true', ['read', 'reveal'])).toMatchObject({
+      body: expect.stringContaining('hunter2'),
+    });
   });
 
   it('says which reference leads to a vault that is not to be read', async () => {

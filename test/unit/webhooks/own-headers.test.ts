@@ -92,3 +92,14 @@ test('sealed headers show their names alone, and stay as they are until they say
   const again = sealHeaders(headers, sealed, keyIsLost, place);
   expect(JSON.parse(keyIsLost.open(again?.sealed ?? '', place))).toEqual(headers);
 });
+
+test('they are sealed by the newest key when they are given again, and else stay as they are', () => {
+  const [old, newer] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)];
+  const place = ['ns', 'sub', 'headers'];
+  const headers = checkHeaders({ 'x-b': 'secret' });
+  const known = sealHeaders(headers, undefined, new Sealer([old]), place);
+  const both = new Sealer([newer, old]);
+  const again = sealHeaders(headers, known, both, place);
+  expect(JSON.parse(new Sealer([newer]).open(again?.sealed ?? '', place))).toEqual(headers);
+  expect(sealHeaders(headers, again, both, place)).toBe(again);
+});

@@ -91,7 +91,7 @@ export { Repair, unknownDelivery } from './repair/repair.ts';
 export { Replays } from './repair/replays.ts';
 export { Statistics } from './repair/statistics.ts';
 export { Activation } from './subscription/activation.ts';
-export { checkedKeys, mayStillWatch } from './subscription/makers.ts';
+export { checkedKeys, KnownMakers } from './subscription/makers.ts';
 export { type HookInput, NesoiHooks } from './subscription/nesoi-hooks.ts';
 export type {
   CloudEventsMode,

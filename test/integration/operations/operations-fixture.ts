@@ -5,6 +5,8 @@ import type {
   StepOutcome,
   StepRequest,
 } from '../../../shared/operations/index.ts';
+import type { CallerOf } from '../../../shared/platform/http/index.ts';
+import { anyMaker } from '../any-maker.ts';
 import type { CosmosFixture } from '../cosmos-fixture.ts';
 import type { Gate } from '../interleaving.ts';
 import { TestClock } from '../registry/registry-fixture.ts';
@@ -33,6 +35,8 @@ export class World {
     },
   };
   readonly cancelled: string[] = [];
+  /** What senders of commands may do. */
+  callerOf: CallerOf = anyMaker;
   readonly process: OperationProcess;
   readonly #cosmos: CosmosFixture;
   readonly #limits: Partial<OperationLimits>;
@@ -53,6 +57,7 @@ export class World {
       queues: bus,
       executor,
       limits,
+      callerOf: (maker) => this.callerOf(maker),
       ...(gate !== undefined && { gate }),
       ...(rules !== undefined && { rules }),
     });

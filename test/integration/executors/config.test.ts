@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Channels, Versions } from '../../../shared/bundles/index.ts';
 import { Applications } from '../../../shared/config/index.ts';
-import { ConfigExecutor } from '../../../shared/executors/config.ts';
+import { ConfigExecutor, type ConfigStores } from '../../../shared/executors/config.ts';
 import { KeyValues } from '../../../shared/kv/index.ts';
 import type { StepOutcome, StepRequest } from '../../../shared/operations/index.ts';
 import { systemClock } from '../../../shared/platform/clock.ts';
 import { notFound, unavailable } from '../../../shared/platform/errors.ts';
+import type { CallerOf } from '../../../shared/platform/http/index.ts';
 import { systemRandom } from '../../../shared/platform/random.ts';
 import { COSMOS_CONTAINERS } from '../../../shared/platform/topology.ts';
 import { type Json, Records } from '../../../shared/records/index.ts';
@@ -18,6 +19,7 @@ let cosmos: CosmosFixture;
 let records: Records;
 let applications: Applications;
 let keyValues: KeyValues;
+let stores: ConfigStores;
 let executor: ConfigExecutor;
 /** What stands for bundles, whose rules are tried elsewhere: channels are records all the same. */
 let channels: Channels;
@@ -58,7 +60,7 @@ beforeAll(async () => {
   const versions = {
     find: async (_: string, __: string, version: string) => ({ version: Number(version) }),
   } as unknown as Versions;
-  const stores = { records, applications, keyValues, channels, versions };
+  stores = { records, applications, keyValues, channels, versions };
   executor = new ConfigExecutor({ stores, callerOf: anyMaker, publicUrl: undefined });
 });
 
@@ -198,6 +200,31 @@ describe('the executor of configurations', () => {
   ])('fails for ever with %s', async (_, command) => {
     const outcome = await executor.start(stepRequest('create', command, { ns: 'wrong' }));
     expect(outcome).toMatchObject({ state: 'failed', isPassing: false });
+  });
+
+  it('does nothing at all where whoever sent the command may not do all of it, and takes away no more than they may', async () => {
+    const ns = 'rights';
+    const denied = new Set(['write /kv/s/c']);
+    const callerOf: CallerOf = async (maker) => ({
+      maker,
+      may: (verb, where, key) => where === ns && !denied.has(`${verb} ${key}`),
+    });
+    const bound = new ConfigExecutor({ stores, callerOf, publicUrl: undefined });
+    const attempt = (verb: StepRequest['verb'], command: Json, outputs: StepRequest['outputs'] = {}) =>
+      bound.start(stepRequest(verb, command, { ns, outputs }));
+    const reason = expect.stringContaining('may not');
+    const failed = { state: 'failed', isPassing: false, reason };
+    expect(await attempt('create', COMMAND)).toMatchObject(failed);
+    expect(await standing(ns)).toEqual([]);
+    denied.clear();
+    const { outputs = {} } = (await attempt('create', COMMAND)) as { outputs?: StepRequest['outputs'] };
+    const all = await standing(ns);
+    denied.add('delete /kv/s/a/b').add('read /app/web');
+    expect(await attempt('destroy', COMMAND, outputs)).toMatchObject(failed);
+    expect(await attempt('update', { apps: { web: {} } }, outputs)).toMatchObject(failed);
+    expect(await standing(ns)).toEqual(all);
+    expect((await applications.get(ns, 'web'))?.config).toEqual({ color: 'blue' });
+    await expect(bound.observe(stepRequest('refresh', COMMAND, { ns }))).rejects.toThrow('may not read');
   });
 
   it('writes no secret that stands in clear in its command, nor tells whether one is right', async () => {

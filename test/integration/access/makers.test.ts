@@ -95,12 +95,9 @@ it('does for a source on the bus, and for a token, what its roles allow of one e
   expect((await call('POST', '/environments?dryRun=true', dryRun, token)).status).toBe(403);
   expect((await call('GET', '/schemas/commands', undefined, token)).status).toBe(200);
 
-  const context = {
-    triggerMetadata: { sessionId: 'other' },
-    error: () => {},
-  } as unknown as InvocationContext;
+  const context = { triggerMetadata: { sessionId: 'other' } } as unknown as InvocationContext;
   const callback = { callback: 'https://example.com/told', replyto: 'answers' };
-  await takeCommand({ ...destruction, ...callback }, context, api.services);
+  await takeCommand({ ...destruction, ...callback }, context, api.services, console);
   const operation = await api.services.operations.get('default', operationIdOf('default', '/ci', '1'));
   expect(operation).toMatchObject({
     state: 'failed',

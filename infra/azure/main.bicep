@@ -146,8 +146,11 @@ param alertEmail string = ''
 @minValue(0)
 param monthlyBudget int = 50
 
-@description('First day of the month that the budget begins with; made by the hook before provisioning, because it cannot be changed.')
-param budgetStart string = '${utcNow('yyyy-MM')}-01'
+@description('First day of the month that the budget begins with, which cannot be changed: kept by the hook before provisioning. Empty for this month.')
+param budgetStart string = ''
+
+@description('This month. Not to be given.')
+param month string = utcNow('yyyy-MM')
 
 @description('Settings of the app by name, as README.md describes them; what is empty keeps its default.')
 type settings = {
@@ -203,6 +206,14 @@ type settings = {
   SKERRY_OPERATION_CHECK_SECONDS: string?
   @description('How long operations are kept after their end.')
   SKERRY_OPERATION_RETENTION_DAYS: string?
+  @description('A collector that gets telemetry as well, by OTLP over HTTP.')
+  OTEL_EXPORTER_OTLP_ENDPOINT: string?
+  @description('What the app is called in telemetry.')
+  OTEL_SERVICE_NAME: string?
+  @description('Milliseconds between two exports of spans.')
+  OTEL_BSP_SCHEDULE_DELAY: string?
+  @description('Milliseconds between two exports of metrics.')
+  OTEL_METRIC_EXPORT_INTERVAL: string?
 }
 
 @description('Further settings of the app.')
@@ -460,7 +471,7 @@ module budget 'modules/budget.bicep' = if (monthlyBudget > 0) {
   params: {
     // The module is checked even where it is not deployed.
     amount: max(monthlyBudget, 1)
-    start: budgetStart
+    start: empty(budgetStart) ? '${month}-01' : budgetStart
     email: alertEmail
   }
 }

@@ -29,18 +29,20 @@ const PLATFORM_SETTINGS: readonly string[] = [
 ];
 
 /** What the app reads and no deployment sets: those of a laptop, and those that the platform sets itself. */
-const NOT_DEPLOYED: ReadonlySet<string> = new Set([
-  'SKERRY_LOCAL',
-  'SKERRY_AUTH',
-  'OTEL_EXPORTER_OTLP_ENDPOINT',
-]);
+const NOT_DEPLOYED: ReadonlySet<string> = new Set(['SKERRY_LOCAL', 'SKERRY_AUTH']);
 
 /** Settings of parts that are not here yet. */
 const AWAITED: ReadonlySet<string> = new Set([
   'SKERRY_ENTRA_TENANT',
   'SKERRY_ENTRA_AUDIENCE',
   'SKERRY_ENTRA_AUTHORITY',
+  'OTEL_EXPORTER_OTLP_ENDPOINT',
+  'OTEL_SERVICE_NAME',
+  'OTEL_BSP_SCHEDULE_DELAY',
+  'OTEL_METRIC_EXPORT_INTERVAL',
 ]);
+
+const SECRETS = ['SKERRY_SECRET_KEYS', 'SKERRY_EXECUTOR_CREDENTIALS'] as const;
 
 /** Keys and passwords, by the resource that has a switch for them. */
 const SWITCHES = {
@@ -91,6 +93,12 @@ function entityFaults(files: BicepFiles): string[] {
       "path: '/*'",
       '{ defaultTtl: declared.defaultTimeToLive }',
     ]),
+    ...bodyFaults(database, 'account', [
+      'for (region, index) in regions',
+      'consistencyPolicy: consistency',
+      "capabilities: isServerless ? [{ name: 'EnableServerless' }] : []",
+    ]),
+    ...regionFaults(database),
     ...bodyFaults(database, 'database', [`name: '${COSMOS_DATABASE}'`, `id: '${COSMOS_DATABASE}'`]),
     ...bodyFaults(bus, 'queue', [
       'name: declared.name',
@@ -106,6 +114,22 @@ function entityFaults(files: BicepFiles): string[] {
       'duplicateDetectionHistoryTimeWindow: declared.duplicateDetectionWindow',
       'defaultMessageTimeToLive: declared.messageTimeToLive',
     ]),
+  ];
+}
+
+/** A serverless account with a second region has to fail, and each number of regions has its consistency. */
+function regionFaults(file: BicepFile | undefined): string[] {
+  const textOf = (name: string) => {
+    const value = file?.variables.get(name);
+    return value instanceof Expression ? value.text.replaceAll(/\s+/g, ' ') : '';
+  };
+  return [
+    ...(/^isServerless && hasSecondRegion \? fail\(/.test(textOf('regions'))
+      ? []
+      : ['serverless with a second region is not refused']),
+    ...(/^hasSecondRegion \? .*'BoundedStaleness'.* : .*'Strong'/.test(textOf('consistency'))
+      ? []
+      : ['consistency is not Strong in one region, and Bounded Staleness in two']),
   ];
 }
 
@@ -140,7 +164,11 @@ function settingFaults(files: BicepFiles): string[] {
   );
   const wanted = new Set([...ofApp, ...connections, ...PLATFORM_SETTINGS]);
   const found = deployedSettings(files);
+  const app = files.get(APP)?.text ?? '';
   return [
+    ...SECRETS.filter((name) => !app.includes(`${name}: '@Microsoft.KeyVault(SecretUri=`)).map(
+      (name) => `${name} is no reference to the vault`,
+    ),
     ...[...wanted].filter((name) => !found.has(name)).map((name) => `${name} is not in Bicep`),
     ...[...found]
       .filter((name) => !wanted.has(name) && !AWAITED.has(name))

@@ -83,6 +83,20 @@ const MUTATIONS: readonly (readonly [string, string, string, RegExp])[] = [
   ['modules/database.bicep', 'isServerless ?', 'isServerles ?', /isServerles is declared nowhere/],
   ['modules/database.bicep', '@2024-11-15', '@2024-11', /of no known form/],
   ['modules/database.bicep', 'fail(', 'fails(', /fails is no known function/],
+  ['modules/database.bicep', 'isServerless && hasSecondRegion', 'false', /is not refused/],
+  ['modules/database.bicep', "'Strong'", "'Session'", /consistency is not Strong/],
+  [
+    'modules/storage.bicep',
+    'output id string = account.id',
+    'output id string = account.listKeys().keys[0].value',
+    /listKeys is no known function/,
+  ],
+  [
+    'modules/function-app.bicep',
+    "'@Microsoft.KeyVault(SecretUri=${vaultUri}secrets/skerry-secret-keys)'",
+    'vaultUri',
+    /SKERRY_SECRET_KEYS is no reference/,
+  ],
   ['modules/storage.bicep', "  'drafts'\n", '', /not in Bicep: "drafts"/],
   ['modules/storage.bicep', 'allowSharedKeyAccess: false', 'allowSharedKeyAccess: true', /take keys/],
   [

@@ -2,6 +2,7 @@ import {
   AccessDirectory,
   Callers,
   createAccessControl,
+  EntraTokens,
   LastUses,
   LegacyAccess,
   Roles,
@@ -27,6 +28,8 @@ export interface AccessParts extends AccessServices {
   readonly accessDirectory: AccessDirectory;
   readonly legacyAccess: LegacyAccess;
   readonly lastUses: LastUses;
+  /** Undefined where none are accepted. */
+  readonly entraTokens: EntraTokens | undefined;
 }
 
 /** What they are made of. */
@@ -58,7 +61,21 @@ export function accessServices(): Makers<AccessParts, AccessParts & Foundation> 
       ({ callers }) =>
       (maker) =>
         callers.of(maker),
-    access: ({ settings, callers, legacyAccess }) =>
-      createAccessControl({ isOpen: isOpenToAll(settings), callers, legacy: legacyAccess }),
+    entraTokens: ({ settings, clock }) => entraTokens(settings, clock),
+    access: ({ settings, callers, legacyAccess, entraTokens }) =>
+      createAccessControl({
+        isOpen: isOpenToAll(settings),
+        callers,
+        legacy: legacyAccess,
+        entraTokens,
+        easyAuthTenant: settings.WEBSITE_AUTH_ENABLED ? settings.SKERRY_ENTRA_TENANT : undefined,
+      }),
   };
+}
+
+function entraTokens(settings: Settings, clock: Clock): EntraTokens | undefined {
+  const { SKERRY_ENTRA_TENANT: tenant, SKERRY_ENTRA_AUDIENCE: audiences } = settings;
+  return tenant === undefined || audiences.length === 0
+    ? undefined
+    : new EntraTokens({ tenant, audiences, authority: settings.SKERRY_ENTRA_AUTHORITY, clock });
 }

@@ -3,34 +3,49 @@ import {
   type Access,
   type AccessControl,
   type Caller,
+  type HeaderReader,
   nobody,
   unrestricted,
 } from '../platform/http/index.ts';
-import { ANONYMOUS, type Callers } from './callers.ts';
+import { ANONYMOUS, type Callers, type Claims } from './callers.ts';
+import { hasPrincipal, readPrincipal } from './entra/easy-auth.ts';
+import type { EntraTokens } from './entra/entra-tokens.ts';
 import type { LegacyAccess } from './legacy-access.ts';
+
+/** A signed one in its compact form. */
+const JWT = /^eyJ[\w-]*\.[\w-]+\.[\w-]*$/;
 
 export interface AccessControlOptions {
   /** Whether everybody may do everything, as on a laptop. */
   readonly isOpen: boolean;
-  readonly callers: Pick<Callers, 'byToken' | 'byAddress'>;
+  readonly callers: Pick<Callers, 'byToken' | 'byClaims' | 'byAddress'>;
   readonly legacy: LegacyAccess;
+  /** Undefined where none are accepted. */
+  readonly entraTokens?: Pick<EntraTokens, 'read'> | undefined;
+  /** The tenant of those whom the platform signs in; undefined where it does not, and what its headers say is anybody's word. */
+  readonly easyAuthTenant?: string | undefined;
 }
 
 /** Denies by default: a call needs credentials, unless its endpoint says otherwise (docs/access.md). */
-export function createAccessControl({ isOpen, callers, legacy }: AccessControlOptions): AccessControl {
+export function createAccessControl(options: AccessControlOptions): AccessControl {
+  const { isOpen, callers, legacy } = options;
   return {
     isOffered: (access, { clientAddress }) => isOpen || !isLegacy(access) || legacy.admits(clientAddress),
-    async admit(access, credentials) {
+    async admit(access, { headers, clientAddress }) {
       if (isOpen) {
         return unrestricted('local');
       }
       if (access === 'open') {
         return nobody(ANONYMOUS);
       }
-      const { clientAddress } = credentials;
-      const authorization = credentials.headers.get('authorization') ?? '';
-      if (authorization !== '') {
-        return await byAuthorization(authorization, callers);
+      const authorization = headers.get('authorization') ?? '';
+      if (authorization !== '' || (options.easyAuthTenant !== undefined && hasPrincipal(headers))) {
+        const known = await callerBy(authorization, headers, options);
+        if (known === undefined) {
+          const isOther = authorization !== '' && !/^Bearer\b/i.test(authorization);
+          throw unauthorized(isOther ? 'Bearer' : 'Bearer error="invalid_token"');
+        }
+        return known;
       }
       if (isLegacy(access)) {
         return unrestricted(clientAddress === undefined ? ANONYMOUS : `address:${clientAddress}`);
@@ -44,16 +59,25 @@ export function createAccessControl({ isOpen, callers, legacy }: AccessControlOp
   };
 }
 
-async function byAuthorization(
+/** Undefined for credentials that are not accepted. */
+async function callerBy(
   authorization: string,
-  callers: AccessControlOptions['callers'],
-): Promise<Caller> {
-  const token = /^Bearer +(\S+) *$/i.exec(authorization)?.[1];
-  const caller = token === undefined ? undefined : await callers.byToken(token);
-  if (caller === undefined) {
-    throw unauthorized(/^Bearer\b/i.test(authorization) ? 'Bearer error="invalid_token"' : 'Bearer');
+  headers: HeaderReader,
+  { callers, entraTokens, easyAuthTenant }: AccessControlOptions,
+): Promise<Caller | undefined> {
+  let claims: Claims | undefined;
+  if (authorization !== '') {
+    const token = /^Bearer +(\S+) *$/i.exec(authorization)?.[1];
+    if (token === undefined || !JWT.test(token)) {
+      return token === undefined ? undefined : await callers.byToken(token);
+    }
+    claims = await entraTokens?.read(token);
   }
-  return caller;
+  // Easy Auth has looked at whatever token came; where tokens are read here, what they say counts alone.
+  if (easyAuthTenant !== undefined && (authorization === '' || entraTokens === undefined)) {
+    claims = readPrincipal(headers, easyAuthTenant);
+  }
+  return claims && (await callers.byClaims(claims));
 }
 
 function isLegacy(access: Access): boolean {

@@ -6,6 +6,7 @@ export { type AccessControlOptions, createAccessControl } from './access-control
 export { AccessDirectory } from './access-directory.ts';
 export { AccessSnapshot } from './access-snapshot.ts';
 export { type CallerRights, Callers } from './callers.ts';
+export { EntraTokens } from './entra/entra-tokens.ts';
 export { LegacyAccess } from './legacy-access.ts';
 export { bindingSchema, namespacesSchema, roleInputSchema } from './policy/role.ts';
 export { type RoleEntry, Roles, unknownRole } from './roles.ts';

@@ -25,11 +25,13 @@ const secondsList = (fallback: string) =>
 
 const VAULT = /^[a-z][a-z0-9-]{1,22}[a-z0-9](\.vault\.(azure\.net|azure\.cn|usgovcloudapi\.net))?$/i;
 
+const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', '[::1]', 'localhost']);
+
 function isOrigin(text: string): boolean {
   return URL.canParse(text) && new URL(text).origin === text;
 }
 
-const settingsSchema = z.object({
+const plainSchema = z.object({
   [CONNECTIONS.cosmos]: connectionSchema('cosmos'),
   [CONNECTIONS.serviceBus]: connectionSchema('serviceBus'),
   [CONNECTIONS.blob]: connectionSchema('blob'),
@@ -40,8 +42,31 @@ const settingsSchema = z.object({
   /** SHA-256 in hex of a token that may do everything, for the first days of an app. */
   SKERRY_BOOTSTRAP_TOKEN_SHA256: z
     .string()
-    .regex(/^[0-9a-f]{64}$/i, 'must be 64 hexadecimal digits')
+    .regex(/^([0-9a-f]{64})?$/i, 'must be 64 hexadecimal digits')
+    .transform((text) => text || undefined)
     .optional(),
+  /** The tenant of Microsoft Entra ID whose members and programs are known here; none unless given. */
+  SKERRY_ENTRA_TENANT: z
+    .string()
+    .regex(/^([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?$/i, 'must be the id of a tenant, a GUID')
+    .default('')
+    .transform((text) => text.toLowerCase() || undefined),
+  /** What their access tokens have to be for, as `aud` has it; several are separated by commas. */
+  SKERRY_ENTRA_AUDIENCE: z
+    .string()
+    .default('')
+    .transform((text) => text.split(',').map((audience) => audience.trim()))
+    .transform((audiences) => audiences.filter((audience) => audience !== '')),
+  /** Who issues them: the public cloud unless given. */
+  SKERRY_ENTRA_AUTHORITY: z
+    .string()
+    .default('')
+    .transform((text) => (text === '' ? 'https://login.microsoftonline.com' : text.replace(/\/+$/, ''))),
+  /** Set by Azure Functions where it signs callers in itself (Easy Auth). */
+  WEBSITE_AUTH_ENABLED: z
+    .string()
+    .default('')
+    .transform((text) => text.toLowerCase() === 'true'),
   /** Who may use the surfaces of replaced systems without a token: nobody, everybody, or addresses and ranges of them. */
   SKERRY_LEGACY_ACCESS: z
     .string()
@@ -149,7 +174,26 @@ const settingsSchema = z.object({
 });
 
 /** Names of all that the app reads from its environment, connections by the name that their parts begin with. */
-export const SETTING_NAMES: readonly string[] = Object.keys(settingsSchema.shape);
+export const SETTING_NAMES: readonly string[] = Object.keys(plainSchema.shape);
+
+const settingsSchema = plainSchema.superRefine((settings, context) => {
+  const { SKERRY_ENTRA_TENANT: tenant, SKERRY_ENTRA_AUDIENCE: audiences, SKERRY_LOCAL: isLocal } = settings;
+  const refuse = (name: string, message: string) =>
+    context.addIssue({ code: 'custom', path: [name], message });
+  if (tenant === undefined && audiences.length > 0) {
+    refuse('SKERRY_ENTRA_TENANT', 'must be given with SKERRY_ENTRA_AUDIENCE');
+  }
+  const authority = URL.canParse(settings.SKERRY_ENTRA_AUTHORITY)
+    ? new URL(settings.SKERRY_ENTRA_AUTHORITY)
+    : undefined;
+  const isOwn = isLocal && authority?.protocol === 'http:' && LOOPBACK.has(authority.hostname);
+  if (authority?.protocol !== 'https:' && !isOwn) {
+    refuse(
+      'SKERRY_ENTRA_AUTHORITY',
+      'must be an https URL; http is for the loopback interface with SKERRY_LOCAL',
+    );
+  }
+});
 
 /** What the app reads from its environment, checked and with defaults filled in. */
 export type Settings = z.output<typeof settingsSchema>;

@@ -1,9 +1,10 @@
 /**
- * `npm run bench [-- product|cloud|kv|watch|webhooks|bundles|search|operations] [--quick]`: what Skerry and its embedded cloud cost, as tables of figures taken side by
+ * `npm run bench [-- access|product|cloud|kv|watch|webhooks|bundles|search|operations] [--quick]`: what Skerry and its embedded cloud cost, as tables of figures taken side by
  * side in one run. Compare ratios; absolute figures belong to the machine and the moment.
  */
 import os from 'node:os';
 import { parseArgs } from 'node:util';
+import { benchAccess } from './access/access.ts';
 import { benchBundles } from './bundles/bundles.ts';
 import { benchCloud } from './cloud/cloud.ts';
 import { benchKv } from './kv/kv.ts';
@@ -14,6 +15,7 @@ import { benchWatch } from './watch/watch.ts';
 import { benchWebhooks } from './webhooks/webhooks.ts';
 
 const BENCHES: Readonly<Record<string, (quick: boolean) => Promise<void>>> = {
+  access: benchAccess,
   product: benchProduct,
   cloud: benchCloud,
   kv: benchKv,

@@ -49,11 +49,16 @@ export class KeyPattern {
 }
 
 function standsAt(block: readonly Glob[], { segments, isOpen }: KeySet, from: number): boolean {
-  return block.every((glob, index) => {
-    const segment = segments[from + index];
-    const isLast = from + index === segments.length - 1;
-    return typeof segment === 'string' && glob.matches(segment, isOpen && isLast);
-  });
+  let index = from;
+  for (const glob of block) {
+    const segment = segments[index];
+    const isPart = isOpen && index === segments.length - 1;
+    if (typeof segment !== 'string' || !glob.matches(segment, isPart)) {
+      return false;
+    }
+    index += 1;
+  }
+  return true;
 }
 
 /** The keys that somebody asks about. What is below a key is what begins with it and a slash. */

@@ -1,4 +1,4 @@
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { toTimestamp } from '../../platform/clock.ts';
 import type { StoredRecord } from '../../records/index.ts';
 import { TOKENS } from '../access-scope.ts';
@@ -38,7 +38,7 @@ export function isTokenText(text: string): boolean {
 }
 
 export function digestOfToken(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
+  return hash('sha256', text, 'buffer');
 }
 
 /** Follows from the digest, so that a token is found by its text. */

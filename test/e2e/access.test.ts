@@ -134,6 +134,21 @@ describe('outside local mode', () => {
     }
   });
 
+  it('a token of Skerry opens what its roles allow, and nothing once it is revoked', async () => {
+    const api = connect(skerries.withToken.url, TOKEN);
+    const made = await api.post('tokens', { name: 'agent of web', roles: ['agent:web'] });
+    expect(made, made.text).toMatchObject({ status: 201, body: { token: expect.stringMatching(/^skt_/) } });
+    const { id, token } = made.body as { id: string; token: string };
+    const agent = connect(skerries.withToken.url, token);
+    const instance = { endpoints: { http: 'http://10.0.0.1:80' } };
+    expect((await agent.put('services/web/instances/1', instance)).status).toBe(201);
+    expectProblem(await agent.put('services/shop/instances/1', instance), 403);
+    expectProblem(await agent.put('apps/mine', { config: 1 }), 403);
+    expect((await agent.get('whoami')).body).toMatchObject({ actor: `token:${id}`, roles: ['agent:web'] });
+    expect((await api.send('DELETE', `tokens/${id}`)).status).toBe(204);
+    expectProblem(await agent.get('services'), 401);
+  });
+
   it('legacy surfaces are not there unless they are opened', async () => {
     const legacy = operations.filter(({ isLegacy }) => isLegacy);
     for (const client of [connect(skerries.withToken.url), connect(skerries.withToken.url, TOKEN)]) {

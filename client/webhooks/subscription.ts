@@ -67,6 +67,8 @@ export interface Subscription {
   readonly reason?: string;
   /** RFC 3339, as the other times. */
   readonly stateSince?: string;
+  /** Who created or last replaced it, as an actor: it is told of what they may read at that time. */
+  readonly createdBy?: string;
   readonly revision: number;
   readonly createdAt: string;
   readonly updatedAt: string;

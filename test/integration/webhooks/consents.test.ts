@@ -4,7 +4,12 @@ import { endpoints } from '../../../functions/http/endpoints.ts';
 import { composeServices, type Services } from '../../../functions/services.ts';
 import { systemClock } from '../../../shared/platform/clock.ts';
 import { unavailable } from '../../../shared/platform/errors.ts';
-import { createRouteHandlers, type RouteHandler } from '../../../shared/platform/http/index.ts';
+import {
+  createRouteHandlers,
+  nobody,
+  type RouteHandler,
+  unrestricted,
+} from '../../../shared/platform/http/index.ts';
 import { systemRandom } from '../../../shared/platform/random.ts';
 import { Sealer } from '../../../shared/platform/sealer.ts';
 import { readSettings } from '../../../shared/platform/settings.ts';
@@ -16,7 +21,6 @@ import {
   createWebhookClient,
   type QueueMessage,
 } from '../../../shared/webhooks/index.ts';
-import { anyMaker } from '../any-maker.ts';
 import { type CosmosFixture, startCosmos } from '../cosmos-fixture.ts';
 import { type ConsentingReceiver, startConsentingReceiver } from './consenting-receiver.ts';
 
@@ -32,6 +36,7 @@ let messages: { readonly message: QueueMessage; readonly at: number }[];
 /** Whether the bus answers. */
 let isBusUp: boolean;
 /** Whether the process ends when it is about to ask. */
+let isRevoked: boolean;
 let isKilled: boolean;
 let ns: string;
 let namespaces = 0;
@@ -71,7 +76,7 @@ beforeAll(async () => {
       return await client.askForConsent(question);
     },
     sealer: new Sealer([randomBytes(32)]),
-    callerOf: anyMaker,
+    callerOf: async (maker) => (isRevoked ? nobody(maker.actor) : unrestricted(maker.actor)),
     clock,
     random,
     isDefault: true,
@@ -92,6 +97,7 @@ beforeEach(async () => {
   messages = [];
   isBusUp = true;
   isKilled = false;
+  isRevoked = false;
   receiver = await startConsentingReceiver();
 });
 
@@ -304,6 +310,16 @@ describe('an endpoint that does not', () => {
     await call('DELETE', `subscriptions/${id}`);
     await services.consents.handle(consentMessages()[1] as ConsentMessage);
     expect(receiver.questions).toHaveLength(2);
+  });
+
+  test('is asked no more once the maker of the subscription may not watch its key', async () => {
+    const { id } = await create();
+    const [message] = consentMessages() as [ConsentMessage];
+    isRevoked = true;
+    await services.consents.handle(message);
+    expect((await call('POST', `subscriptions/${id}/confirm`)).status).toBe(409);
+    expect(receiver.questions).toHaveLength(1);
+    expect(consentMessages()).toHaveLength(1);
   });
 });
 

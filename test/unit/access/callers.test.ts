@@ -152,3 +152,10 @@ describe('makers on the surfaces of replaced systems', () => {
     expect(await can('open', 'token:tok_1')).toBe(false);
   });
 });
+
+it('Skerry itself may go on with whatever is planned, and nobody by an actor that only looks so', async () => {
+  const callers = callersOf([]);
+  const can = async (actor: string) => (await callers.of({ actor })).may('delete', 'any', '/env/prod');
+  expect(await can('system:planned-destruction')).toBe(true);
+  expect(await can('bus:system:planned-destruction')).toBe(false);
+});

@@ -20,6 +20,9 @@ const KEY_REUSE = 24 * 3_600_000;
 /** Milliseconds by which the clock here may be ahead of the storage's, for which a key of the future is none. */
 const CLOCK_SKEW = 15 * 60_000;
 
+/** Of the service, by which such a link is signed: the newest that Azurite checks too, which does not know what later ones sign besides. */
+const DELEGATION_VERSION = '2025-07-05';
+
 const keptKeys = new WeakMap<BlobServiceClient, KeptKey>();
 
 /**
@@ -40,9 +43,11 @@ export async function signBlobUrl(
     protocol: client.url.startsWith('https:') ? SASProtocol.Https : SASProtocol.HttpsAndHttp,
     ...(fileName !== undefined && { contentDisposition: `attachment; filename="${fileName}"` }),
   };
-  return service.credential instanceof StorageSharedKeyCredential
-    ? await client.generateSasUrl(values)
-    : await client.generateUserDelegationSasUrl(values, await delegationKey(service, expiresAt));
+  if (service.credential instanceof StorageSharedKeyCredential) return await client.generateSasUrl(values);
+  return await client.generateUserDelegationSasUrl(
+    { ...values, version: DELEGATION_VERSION },
+    await delegationKey(service, expiresAt),
+  );
 }
 
 /** A key that is good for at least as long as a link. */

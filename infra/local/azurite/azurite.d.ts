@@ -30,6 +30,10 @@ declare module 'azurite/dist/src/blob/BlobConfiguration.js' {
       debugLogFile: undefined,
       loose: boolean,
       skipApiVersionCheck: boolean,
+      certificateFile?: string,
+      keyFile?: string,
+      password?: string,
+      oauth?: 'basic',
     );
   }
   const exported: { readonly default: typeof BlobConfiguration };

@@ -1,5 +1,5 @@
 /**
- * Azurite's blob service as a child of `npm start`: `main.ts --port N --location DIR [--write-once]`. It sends
+ * Azurite's blob service as a child of `npm start`: `main.ts --port N --location DIR [--write-once] [--cert FILE --key FILE]`. It sends
  * `{type: 'ready', url}` over IPC, and ends on SIGTERM or when its parent is gone. Azurite writes its metadata down only every
  * five seconds and when it is closed, so ending it gently is what keeps acknowledged blobs when the launcher is killed.
  *
@@ -30,6 +30,8 @@ const { values } = parseArgs({
     port: { type: 'string' },
     location: { type: 'string' },
     'write-once': { type: 'boolean', default: false },
+    cert: { type: 'string' },
+    key: { type: 'string' },
   },
 });
 if (values.port === undefined || values.location === undefined) {
@@ -59,6 +61,8 @@ const server = new BlobServer(
     undefined,
     false,
     true,
+    // Tokens of identities are taken over https alone, and looked at, but not verified.
+    ...(values.cert === undefined ? [] : ([values.cert, values.key, '', 'basic'] as const)),
   ),
 );
 

@@ -15,7 +15,7 @@ import { Faults, faultError } from './faults.ts';
 import { errorReply, Gateway } from './gateway.ts';
 import { MAX_PARTITIONS } from './partition-ranges.ts';
 import { type CosmosReply, type CosmosRequest, jsonBody, operationOf, segmentsOf } from './request.ts';
-import { checkSignature } from './signature.ts';
+import { type CheckToken, checkSignature } from './signature.ts';
 import { StaleHistory } from './stale-history.ts';
 import { Store } from './store.ts';
 
@@ -32,6 +32,8 @@ export interface CosmosServerOptions {
   readonly faults?: boolean;
   /** Physical partitions of each container that is created, 1 (the default) to 100; those that stand keep their own. */
   readonly partitions?: number;
+  /** Takes tokens of an identity too; no tokens are taken without it. */
+  readonly checkToken?: CheckToken | undefined;
 }
 
 export interface CosmosServer {
@@ -84,7 +86,13 @@ export async function startCosmosServer(options: CosmosServerOptions): Promise<C
     history,
     current: (container) => catalog.current(container),
   });
-  const front: Front = { gateway, endpoint, faults: options.faults === true ? new Faults() : undefined };
+  const { checkToken } = options;
+  const front: Front = {
+    gateway,
+    endpoint,
+    checkToken,
+    faults: options.faults === true ? new Faults() : undefined,
+  };
   const active = new Set<Promise<void>>();
   const onRequest = (request: IncomingMessage, response: ServerResponse) => {
     const served = serve(front, request, response).finally(() => active.delete(served));
@@ -124,6 +132,7 @@ function openStore(folder: string, http: Server): Store {
 interface Front {
   readonly gateway: Gateway;
   readonly endpoint: string;
+  readonly checkToken: CheckToken | undefined;
   readonly faults: Faults | undefined;
 }
 
@@ -144,11 +153,11 @@ async function serve(front: Front, incoming: IncomingMessage, response: ServerRe
 
 /** Undefined: the connection is to be dropped. */
 async function answer(
-  { gateway, endpoint, faults }: Front,
+  { gateway, endpoint, checkToken, faults }: Front,
   request: CosmosRequest,
 ): Promise<CosmosReply | undefined> {
   const { method, segments } = request;
-  checkSignature(SIGNING_KEY, method, segments, request.headers);
+  checkSignature(SIGNING_KEY, checkToken, method, segments, request.headers);
   const operation = operationOf(request);
   const fault = faults?.actionFor({ method, path: `/${segments.join('/')}`, operation });
   if (fault?.kind === 'drop-before') return undefined;

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import type { Connection } from '../../../shared/platform/connection.ts';
 import { readJson } from './read-json.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -56,16 +57,22 @@ export class AppSettings {
   }
 
   /**
-   * The connection string that a trigger's `connection` names.
+   * The connection that a trigger's `connection` names: a connection string, or else an endpoint for the identity of the app.
    *
+   * @param endpointName of the part that holds the endpoint, as the extension of the trigger calls it.
    * @throws Error if there is none.
    */
-  connection(name: string): string {
+  connection(name: string, endpointName: string): Connection {
     for (const candidate of [`AzureWebJobs${name}`, name]) {
       const value = this.get(`ConnectionStrings:${candidate}`) ?? this.get(candidate);
       if (value) return value;
+      const endpoint = this.get(`${candidate}:${endpointName}`);
+      const clientId = this.get(`${candidate}:clientId`);
+      if (endpoint) return { endpoint, ...(clientId !== undefined && { clientId }) };
     }
-    throw new Error(`setting '${name}' is missing, which should hold a connection string`);
+    throw new Error(
+      `setting '${name}' is missing, which should hold a connection string, or '${name}__${endpointName}'`,
+    );
   }
 
   isDisabled(functionName: string): boolean {

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import {
   type ChangeFeedIteratorOptions,
   type ChangeFeedPullModelIterator,
@@ -7,6 +8,9 @@ import {
   CosmosClient,
   type FeedRange,
 } from '@azure/cosmos';
+import type { Connection } from '../../../shared/platform/connection.ts';
+import { signWithToken } from '../../../shared/platform/cosmos-signature.ts';
+import { azureCredential } from '../../../shared/platform/identity.ts';
 import { hostClock } from './clock.ts';
 import { CosmosLeases, type Lease } from './cosmos-leases.ts';
 import { rewriteDate } from './dotnet-date.ts';
@@ -26,8 +30,8 @@ const IDLE_POLL_DELAY = 100;
 
 export interface CosmosListenerOptions {
   readonly definition: FunctionDefinition<CosmosTrigger>;
-  readonly connectionString: string;
-  readonly leaseConnectionString: string;
+  readonly connection: Connection;
+  readonly leaseConnection: Connection;
   /** Whether what looks like a date is written anew, as in Azure, where .NET reads the documents on their way. */
   readonly strict: boolean;
   readonly log: Log;
@@ -52,12 +56,13 @@ export class CosmosListener implements Listener {
 
   /** @throws Error if a connection string is malformed. */
   constructor(options: CosmosListenerOptions) {
-    const { definition, connectionString, leaseConnectionString, log } = options;
+    const { definition, connection, leaseConnection, log } = options;
     this.#options = options;
     this.#trigger = definition.trigger;
-    this.#client = createClient(connectionString);
-    this.#leaseClient =
-      leaseConnectionString === connectionString ? this.#client : createClient(leaseConnectionString);
+    this.#client = createClient(connection);
+    this.#leaseClient = isDeepStrictEqual(leaseConnection, connection)
+      ? this.#client
+      : createClient(leaseConnection);
     this.#outage = new Outage(`Cosmos DB for function '${definition.name}'`, CATEGORY, log);
   }
 
@@ -244,9 +249,11 @@ interface OpenFeed {
   readonly current: readonly Lease[];
 }
 
-function createClient(connectionString: string): CosmosClient {
+function createClient(connection: Connection): CosmosClient {
   return new CosmosClient({
-    connectionString,
+    ...(typeof connection === 'string'
+      ? { connectionString: connection }
+      : { endpoint: connection.endpoint, tokenProvider: signWithToken(azureCredential(connection)) }),
     connectionPolicy: { enableBackgroundEndpointRefreshing: false },
   });
 }

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { CONNECTION_ENDPOINTS } from '../../../shared/platform/topology.ts';
 import type { AppSettings } from './app-settings.ts';
 import { hostClock } from './clock.ts';
 import { type CosmosTrigger, type FunctionDefinition, isFiredBy, ofEach } from './function-definition.ts';
@@ -41,15 +42,17 @@ export async function createListeners(options: CreateListenersOptions): Promise<
       refuseSharedLeases(definition, leaseOwners);
       const { connection, leaseConnection = connection } = definition.trigger;
       const { CosmosListener } = await import('./cosmos-listener.ts');
-      const connectionString = settings.connection(connection);
-      const leaseConnectionString = settings.connection(leaseConnection);
-      return [new CosmosListener({ definition, connectionString, leaseConnectionString, strict, ...tools })];
+      const connections = {
+        connection: settings.connection(connection, CONNECTION_ENDPOINTS.cosmos),
+        leaseConnection: settings.connection(leaseConnection, CONNECTION_ENDPOINTS.cosmos),
+      };
+      return [new CosmosListener({ definition, ...connections, strict, ...tools })];
     }
     if (isFiredBy(definition, 'serviceBusTrigger')) {
       const { ServiceBusListener } = await import('./service-bus-listener.ts');
-      const connectionString = settings.connection(definition.trigger.connection);
+      const connection = settings.connection(definition.trigger.connection, CONNECTION_ENDPOINTS.serviceBus);
       const defaults = hostJson.extensions.serviceBus;
-      return [new ServiceBusListener({ definition, connectionString, defaults, ...tools })];
+      return [new ServiceBusListener({ definition, connection, defaults, ...tools })];
     }
     return [];
   });

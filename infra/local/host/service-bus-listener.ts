@@ -5,6 +5,8 @@ import {
   type ServiceBusReceivedMessage,
   type ServiceBusReceiver,
 } from '@azure/service-bus';
+import type { Connection } from '../../../shared/platform/connection.ts';
+import { azureCredential } from '../../../shared/platform/identity.ts';
 import { hostClock } from './clock.ts';
 import type { FunctionDefinition, ServiceBusTrigger } from './function-definition.ts';
 import type { HostJson } from './host-json.ts';
@@ -26,7 +28,7 @@ const CLIENT_PATIENCE = 3_000;
 const SETTLING: ReadonlySet<string> = new Set(['abandon', 'complete', 'processMessageCallback']);
 export interface ServiceBusListenerOptions {
   readonly definition: FunctionDefinition<ServiceBusTrigger>;
-  readonly connectionString: string;
+  readonly connection: Connection;
   /** host.json's settings, where the trigger has none of its own. */
   readonly defaults: HostJson['extensions']['serviceBus'];
   readonly log: Log;
@@ -91,7 +93,11 @@ export class ServiceBusListener implements Listener {
   }
 
   #createClient(): ServiceBusClient {
-    return new ServiceBusClient(this.#options.connectionString, { retryOptions: RETRY_OPTIONS });
+    const { connection } = this.#options;
+    const options = { retryOptions: RETRY_OPTIONS };
+    return typeof connection === 'string'
+      ? new ServiceBusClient(connection, options)
+      : new ServiceBusClient(connection.endpoint, azureCredential(connection), options);
   }
 
   /** Waits for a session, if it is sessions that are listened to. */

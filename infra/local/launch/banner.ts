@@ -21,6 +21,9 @@ export function banner(facts: BannerFacts): string {
   const rows: [name: string, value: string][] = [
     ['API', url],
     ['', describeAccess(facts)],
+    ...(facts.options.managedIdentity
+      ? [['', 'its functions know no keys: they come by tokens of a managed identity'] as [string, string]]
+      : []),
     ['', `webhooks may ${webhooksMayCallLoopback(facts) ? '' : 'not '}call loopback`],
     ...SERVERS.map((server) => connectionRow(server, facts)),
     ...Object.entries(facts.faultUrls).flatMap(([server, url]): [string, string][] =>

@@ -16,9 +16,9 @@ export function serviceBusConnectionString(port: number): string {
   return `Endpoint=sb://127.0.0.1:${port};SharedAccessKeyName=RootManageSharedAccessKey;SharedAccessKey=SAS_KEY_VALUE;UseDevelopmentEmulator=true;`;
 }
 
-export function blobConnectionString(port: number): string {
+export function blobConnectionString(port: number, protocol: 'http' | 'https' = 'http'): string {
   return (
-    `DefaultEndpointsProtocol=http;AccountName=${BLOB_ACCOUNT};AccountKey=${BLOB_KEY};` +
-    `BlobEndpoint=http://127.0.0.1:${port}/${BLOB_ACCOUNT};`
+    `DefaultEndpointsProtocol=${protocol};AccountName=${BLOB_ACCOUNT};AccountKey=${BLOB_KEY};` +
+    `BlobEndpoint=${protocol}://127.0.0.1:${port}/${BLOB_ACCOUNT};`
   );
 }

@@ -35,8 +35,11 @@ export interface LaunchedSkerry extends Servers {
 export async function launchSkerry(options: LaunchOptions, teardown: Teardown): Promise<LaunchedSkerry> {
   const dataFolder = await claimDataAndPorts(options, teardown, [hostPort(options)]);
 
+  const identity = options.managedIdentity
+    ? await (await import('./managed-identity.ts')).startManagedIdentity(dataFolder.path, teardown)
+    : undefined;
   const [servers] = await Promise.all([
-    startServers({ options, dataFolder, teardown }),
+    startServers({ options, dataFolder, teardown, identity }),
     options.build ? buildFunctions() : undefined,
   ]);
   if (teardown.begun) {
@@ -46,6 +49,7 @@ export async function launchSkerry(options: LaunchOptions, teardown: Teardown): 
   const made = options.auth && !process.env.SKERRY_BOOTSTRAP_TOKEN_SHA256 ? newBootstrapToken() : undefined;
   const environment = {
     ...appEnvironment(process.env, servers.connections, await secretKeyOf(dataFolder.path)),
+    ...(await identity?.environmentFor(servers.connections)),
     ...(options.auth && { SKERRY_AUTH: 'on' }),
     ...(made !== undefined && { SKERRY_BOOTSTRAP_TOKEN_SHA256: made.sha256 }),
     SKERRY_HOST_STATE: path.join(dataFolder.path, 'host'),

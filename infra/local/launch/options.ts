@@ -36,11 +36,13 @@ export interface LaunchOptions extends ServerOptions {
   readonly strict: boolean;
   /** Callers have to say who they are, as in Azure. */
   readonly auth: boolean;
+  /** The functions reach the servers as a managed identity does in Azure, and know no keys. */
+  readonly managedIdentity: boolean;
   readonly build: boolean;
 }
 
 /** `npm run start:func`: the same, but Core Tools run the functions. */
-export type FuncOptions = Omit<LaunchOptions, 'workers' | 'strict' | 'auth'>;
+export type FuncOptions = Omit<LaunchOptions, 'workers' | 'strict' | 'auth' | 'managedIdentity'>;
 
 /** A command line that cannot be understood; the message says which flag and what it takes. */
 export class UsageError extends Error {
@@ -94,6 +96,7 @@ export const START_USAGE = `Starts Skerry with everything it needs: npm start --
 ${SERVER_USAGE}
   --without SERVER     leave out cosmos, servicebus or blob, to see what fails without it (repeat, or separate by commas)
   --workers N          run the functions in so many processes (1)
+  --managed-identity   have the functions reach the servers by tokens of an identity, as in Azure, and tell them no keys
   --strict             spring the traps of Azure that the host is otherwise kind about; two workers unless told
   --no-build           use the functions as they were last built
   --help               show this
@@ -130,6 +133,7 @@ export function parseLaunchOptions(commandLine: readonly string[]): LaunchOption
     workers: { type: 'string' },
     strict: { type: 'boolean' },
     auth: { type: 'boolean' },
+    'managed-identity': { type: 'boolean' },
     'no-build': { type: 'boolean' },
   });
   if (values.help === true) return 'help';
@@ -144,6 +148,7 @@ export function parseLaunchOptions(commandLine: readonly string[]): LaunchOption
       workers === undefined ? undefined : wholeNumber(workers, '--workers', 'processes', 1, MOST_WORKERS),
     strict: values.strict === true,
     auth: values.auth === true,
+    managedIdentity: isManagedIdentity(values),
     build: values['no-build'] !== true,
   };
 }
@@ -219,6 +224,13 @@ function serverOptions(values: ServerValues): ServerOptions {
     busSubscriptions: (values['bus-subscription'] ?? []).map(busSubscription),
     serviceBusConfig: undefined,
   };
+}
+
+function isManagedIdentity(values: { 'managed-identity'?: boolean; 'write-once'?: boolean }): boolean {
+  if (values['managed-identity'] === true && values['write-once'] === true) {
+    throw new UsageError('--managed-identity and --write-once contradict each other: choose one.');
+  }
+  return values['managed-identity'] === true;
 }
 
 function busSubscription(text: string): BusSubscription {

@@ -9,6 +9,7 @@ import {
 } from './connection-strings.ts';
 import { claimDataFolder, type DataFolder } from './data-folder.ts';
 import { LaunchError } from './launch-error.ts';
+import type { ManagedIdentity } from './managed-identity.ts';
 import { PORT_FLAGS, type ServerName, type ServerOptions } from './options.ts';
 import { type PortUse, requireFreePorts, UNUSED_PORT } from './ports.ts';
 import { serviceBusEntities } from './service-bus-entities.ts';
@@ -28,6 +29,8 @@ interface Launch {
   readonly options: ServerOptions;
   readonly dataFolder: DataFolder;
   readonly teardown: Teardown;
+  /** Whose tokens the servers take beside their keys. */
+  readonly identity?: ManagedIdentity | undefined;
 }
 
 interface Server {
@@ -98,7 +101,7 @@ function leftOut(name: ServerName, port: number): Server {
   return { connectionString: CONNECTION_STRINGS[name](port === 0 ? UNUSED_PORT : port) };
 }
 
-async function startCosmos({ options, dataFolder, teardown }: Launch): Promise<Server> {
+async function startCosmos({ options, dataFolder, teardown, identity }: Launch): Promise<Server> {
   const [{ startCosmosServer }, { ForeignDataError }] = await Promise.all([
     import('../cosmos/server.ts'),
     import('../cosmos/store.ts'),
@@ -110,6 +113,7 @@ async function startCosmos({ options, dataFolder, teardown }: Launch): Promise<S
     faults,
     staleMs,
     partitions,
+    checkToken: identity?.checkToken.cosmos,
   }).catch((error: unknown) => {
     throw error instanceof ForeignDataError ? new LaunchError(error.message) : error;
   });
@@ -120,7 +124,7 @@ async function startCosmos({ options, dataFolder, teardown }: Launch): Promise<S
   return server;
 }
 
-async function startServiceBus({ options, dataFolder, teardown }: Launch): Promise<Server> {
+async function startServiceBus({ options, dataFolder, teardown, identity }: Launch): Promise<Server> {
   const [{ startServiceBusServer }, config] = await Promise.all([
     import('../servicebus/server.ts'),
     options.serviceBusConfig === undefined
@@ -131,6 +135,7 @@ async function startServiceBus({ options, dataFolder, teardown }: Launch): Promi
     port: options.ports.servicebus,
     dataFolder: path.join(dataFolder.path, 'servicebus'),
     config,
+    checkToken: identity?.checkToken.servicebus,
     ...(options.faults && { faultsPort: 0 }),
   }).catch((error: unknown) => {
     // What is wrong with the queues and topics is the caller's to mend; anything else is a fault of ours.
@@ -149,7 +154,7 @@ async function readConfig(file: string): Promise<ServiceBusConfig> {
   }
 }
 
-async function startBlob({ options, dataFolder, teardown }: Launch): Promise<Server> {
+async function startBlob({ options, dataFolder, teardown, identity }: Launch): Promise<Server> {
   const azurite = supervise('Blob service (Azurite)', (address) => {
     const program = startChildProgram({
       name: 'Blob service (Azurite)',
@@ -160,6 +165,9 @@ async function startBlob({ options, dataFolder, teardown }: Launch): Promise<Ser
         '--location',
         path.join(dataFolder.path, 'blob'),
         ...(options.writeOnce ? ['--write-once'] : []),
+        ...(identity === undefined
+          ? []
+          : ['--cert', identity.files.certificate, '--key', identity.files.key]),
       ],
       environment: process.env,
       stopMilliseconds: AZURITE_STOP_MILLISECONDS,
@@ -169,7 +177,10 @@ async function startBlob({ options, dataFolder, teardown }: Launch): Promise<Ser
   });
   teardown.add(() => azurite.stop());
   const [{ provisionBlob }, url] = await Promise.all([import('./provision.ts'), azurite.ready]);
-  const connectionString = blobConnectionString(Number(new URL(url).port));
+  const connectionString = blobConnectionString(
+    Number(new URL(url).port),
+    identity === undefined ? 'http' : 'https',
+  );
   await provisionBlob(connectionString);
   return { connectionString };
 }

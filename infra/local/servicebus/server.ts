@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type FaultServer, startFaultServer } from '../faults/fault-server.ts';
 import { AmqpServer } from './amqp/amqp-server.ts';
+import type { CheckToken } from './amqp/claims.ts';
 import { deadLetterReasons } from './amqp/dead-letter-reasons.ts';
 import { Broker } from './broker/broker.ts';
 import { type Clock, systemClock } from './broker/clock.ts';
@@ -24,6 +25,8 @@ export interface ServiceBusServerOptions {
   readonly faultsPort?: number;
   /** The system's unless given: by which locks expire, and scheduled messages come. */
   readonly clock?: Clock;
+  /** Takes tokens of an identity too; no tokens are taken without it. */
+  readonly checkToken?: CheckToken | undefined;
 }
 
 export interface ServiceBusServer {
@@ -52,7 +55,7 @@ export async function startServiceBusServer(options: ServiceBusServerOptions): P
   const { clock = systemClock } = options;
   const broker = new Broker(entities, { clock, store, deadLetterReasons });
   const faults = options.faultsPort === undefined ? undefined : new Faults();
-  const server = new AmqpServer(broker, KEY, faults);
+  const server = new AmqpServer(broker, KEY, faults, options.checkToken);
   const host = options.host ?? LOOPBACK;
 
   let faultServer: FaultServer | undefined;

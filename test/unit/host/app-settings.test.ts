@@ -19,14 +19,21 @@ describe('app settings', () => {
       AzureWebJobsBUS: '2',
       ConnectionStrings__AzureWebJobsBUS: '1',
     };
-    const found: string[] = [];
+    const found: unknown[] = [];
     const rest: Record<string, string> = { ...values };
     for (const name of Object.keys(values).reverse()) {
-      found.push(new AppSettings(rest).connection('BUS'));
+      found.push(new AppSettings(rest).connection('BUS', 'fullyQualifiedNamespace'));
       delete rest[name];
     }
     expect(found).toEqual(['1', '2', '3', '4']);
-    expect(() => new AppSettings({}).connection('BUS')).toThrow("setting 'BUS' is missing");
+    const identity = { BUS__fullyQualifiedNamespace: 'bus.test', BUS__clientId: 'me' };
+    expect(new AppSettings(identity).connection('BUS', 'fullyQualifiedNamespace')).toEqual({
+      endpoint: 'bus.test',
+      clientId: 'me',
+    });
+    expect(() => new AppSettings({}).connection('BUS', 'fullyQualifiedNamespace')).toThrow(
+      "setting 'BUS' is missing",
+    );
   });
 
   it.each([

@@ -23,6 +23,7 @@ describe('the flags of npm start', () => {
       workers: undefined,
       strict: false,
       auth: false,
+      managedIdentity: false,
       build: true,
     });
   });

@@ -55,6 +55,7 @@ it('signs as the SDK does with a key that the storage gives to an identity', asy
     permissions: BlobSASPermissions.from({ read: true }),
     expiresOn: new Date(expiresAt),
     protocol: SASProtocol.Https,
+    version: '2025-07-05',
     contentDisposition: 'attachment; filename="a.zip"',
   };
   expect(url).toBe(await blob.generateUserDelegationSasUrl(wanted, first?.key as UserDelegationKey));

@@ -3,7 +3,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import rhea from 'rhea';
 import type { Broker } from '../broker/broker.ts';
 import type { Faults } from '../faults.ts';
-import { Claims, type SharedAccessKey } from './claims.ts';
+import { type CheckToken, Claims, type SharedAccessKey } from './claims.ts';
 import { ClientConnection } from './client-connection.ts';
 import { refuseOtherProtocols } from './refuse-other-protocols.ts';
 import type { RheaConnection } from './rhea-internals.ts';
@@ -26,7 +26,7 @@ export class AmqpServer {
   /** Undefined while a client has said nothing. */
   readonly #connections = new Map<Socket, ClientConnection | undefined>();
 
-  constructor(broker: Broker, key: SharedAccessKey, faults?: Faults) {
+  constructor(broker: Broker, key: SharedAccessKey, faults?: Faults, checkToken?: CheckToken) {
     const container = rhea.create_container({ id: 'service-bus-emulator' });
     container.sasl_server_mechanisms.enable_anonymous();
     // What Microsoft's other clients choose before they put a token on `$cbs`; it carries no credentials either.
@@ -39,7 +39,12 @@ export class AmqpServer {
       socket.once('data', (start) => {
         if (refuseOtherProtocols(socket, start)) return;
         const connection = container.create_connection({ ...CONNECTION_OPTIONS, port: 0 }) as RheaConnection;
-        const client = new ClientConnection(connection, broker, new Claims(key, Date.now), faults);
+        const client = new ClientConnection(
+          connection,
+          broker,
+          new Claims(key, Date.now, checkToken),
+          faults,
+        );
         this.#connections.set(socket, client);
         socket.unshift(start);
         client.accept(socket);

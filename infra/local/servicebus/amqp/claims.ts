@@ -6,6 +6,10 @@ export interface SharedAccessKey {
   readonly key: string;
 }
 
+/** When a token of an identity ends, if it is good for the namespace (milliseconds). */
+export type CheckToken = (token: string) => number | undefined;
+
+const JWT_TYPE = 'jwt';
 const SAS_TOKEN_TYPE = 'servicebus.windows.net:sastoken';
 const SAS_PREFIX = 'SharedAccessSignature ';
 
@@ -13,15 +17,25 @@ const SAS_PREFIX = 'SharedAccessSignature ';
 export class Claims {
   readonly #key: SharedAccessKey;
   readonly #now: () => number;
+  readonly #checkToken: CheckToken | undefined;
   readonly #expiryByPath = new Map<string, number>();
 
-  constructor(key: SharedAccessKey, now: () => number) {
+  /** @param checkToken absent where no tokens of identities are taken. */
+  constructor(key: SharedAccessKey, now: () => number, checkToken?: CheckToken) {
     this.#key = key;
     this.#now = now;
+    this.#checkToken = checkToken;
   }
 
   /** Verifies a token for the resource `audience` (a URI) and keeps it, or throws why not. */
   put(token: string, type: string, audience: string): void {
+    if (type === JWT_TYPE && this.#checkToken !== undefined) {
+      const expiresAt = this.#checkToken(token);
+      if (expiresAt === undefined)
+        throw unauthorized('InvalidToken: The token is not one of here, or has ended.');
+      this.#expiryByPath.set(pathOf(audience), expiresAt);
+      return;
+    }
     if (type !== SAS_TOKEN_TYPE) throw unauthorized('The emulator accepts shared access signatures only.');
     const { resource, expiresAt } = this.#verify(token);
     const path = pathOf(audience);

@@ -221,6 +221,12 @@ param appSettings settings = {}
 
 var resourceToken = toLower(uniqueString(subscription().id, environmentName, location))
 var tags = { 'azd-env-name': environmentName }
+var vaultName = 'kv-${resourceToken}'
+
+// Who may reveal secrets of configurations must not reveal by them what secrets are sealed with.
+var referableVaults = contains(toLower(keyVaults), vaultName)
+  ? fail('SKERRY_KEYVAULTS names the vault of this deployment, which holds its keys: keep the secrets of configurations in another one.')
+  : keyVaults
 
 resource group 'Microsoft.Resources/resourceGroups@2024-03-01' = {
   name: 'rg-${environmentName}'
@@ -303,7 +309,7 @@ module vault 'modules/vault.bicep' = {
   scope: group
   params: {
     location: location
-    resourceToken: resourceToken
+    name: vaultName
     tags: tags
     principalId: identity.outputs.principalId
     hasPurgeProtection: purgeProtection
@@ -428,7 +434,7 @@ module app 'modules/function-app.bicep' = {
         SKERRY_ENTRA_AUDIENCE: entraAudience
         SKERRY_ENTRA_AUTHORITY: entraAuthority
         SKERRY_CORS_ORIGINS: corsOrigins
-        SKERRY_KEYVAULTS: keyVaults
+        SKERRY_KEYVAULTS: referableVaults
       },
       // The others of an instance's requests are those that get their answer at once.
       empty(appSettings.?SKERRY_WATCH_MAX_HELD) ? { SKERRY_WATCH_MAX_HELD: string(httpConcurrency * 8 / 10) } : {}

@@ -3,8 +3,8 @@ metadata description = 'The vault that holds what the app seals secrets with. Se
 @description('Region of the vault.')
 param location string
 
-@description('Names of the resources begin or end with it.')
-param resourceToken string
+@description('Name of the vault.')
+param name string
 
 @description('Tags of every resource.')
 param tags object
@@ -22,7 +22,7 @@ param isClosed bool
 param workspaceId string
 
 resource vault 'Microsoft.KeyVault/vaults@2023-07-01' = {
-  name: 'kv-${resourceToken}'
+  name: name
   location: location
   tags: tags
   properties: {

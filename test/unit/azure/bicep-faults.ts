@@ -23,6 +23,7 @@ const FUNCTIONS: ReadonlySet<string> = new Set([
   ...['allowed', 'description', 'maxLength', 'maxValue', 'metadata', 'minLength', 'minValue'],
   ...[
     'cidrSubnet',
+    'contains',
     'empty',
     'environment',
     'fail',

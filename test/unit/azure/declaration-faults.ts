@@ -161,7 +161,12 @@ function settingFaults(files: BicepFiles): string[] {
   const wanted = new Set([...ofApp, ...connections, ...PLATFORM_SETTINGS]);
   const found = deployedSettings(files);
   const app = files.get(APP)?.text ?? '';
+  const main = files.get(MAIN)?.text ?? '';
   return [
+    ...(/SKERRY_KEYVAULTS: referableVaults$/m.test(main) &&
+    /contains\(toLower\(keyVaults\), vaultName\)\n +\? fail\(/.test(main)
+      ? []
+      : ['configurations may refer to the vault that holds the keys']),
     ...SECRETS.filter((name) => !app.includes(`${name}: '@Microsoft.KeyVault(SecretUri=`)).map(
       (name) => `${name} is no reference to the vault`,
     ),

@@ -113,6 +113,12 @@ const MUTATIONS: readonly (readonly [string, string, string, RegExp])[] = [
   ],
   ['modules/function-app.bicep', 'allow: false', 'allow: true', /noPasswords has no "allow: false"/],
   ['modules/vault.bicep', 'isClosed ?', 'isOpen ?', /isOpen is declared nowhere/],
+  [
+    MAIN,
+    'SKERRY_KEYVAULTS: referableVaults',
+    'SKERRY_KEYVAULTS: keyVaults',
+    /may refer to the vault that holds the keys/,
+  ],
   [MAIN, '  SKERRY_RETENTION_DAYS: string?\n', '', /SKERRY_RETENTION_DAYS is not in Bicep/],
   [
     MAIN,

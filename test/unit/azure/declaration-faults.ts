@@ -31,13 +31,6 @@ const PLATFORM_SETTINGS: readonly string[] = [
 /** What the app reads and no deployment sets: those of a laptop, and those that the platform sets itself. */
 const NOT_DEPLOYED: ReadonlySet<string> = new Set(['SKERRY_LOCAL', 'SKERRY_AUTH']);
 
-/** Settings of parts that are not here yet. */
-const AWAITED: ReadonlySet<string> = new Set([
-  'SKERRY_ENTRA_TENANT',
-  'SKERRY_ENTRA_AUDIENCE',
-  'SKERRY_ENTRA_AUTHORITY',
-]);
-
 const SECRETS = ['SKERRY_SECRET_KEYS', 'SKERRY_EXECUTOR_CREDENTIALS'] as const;
 
 /** Keys and passwords, by the resource that has a switch for them. */
@@ -171,9 +164,7 @@ function settingFaults(files: BicepFiles): string[] {
       (name) => `${name} is no reference to the vault`,
     ),
     ...[...wanted].filter((name) => !found.has(name)).map((name) => `${name} is not in Bicep`),
-    ...[...found]
-      .filter((name) => !wanted.has(name) && !AWAITED.has(name))
-      .map((name) => `${name} is read by nobody`),
+    ...[...found].filter((name) => !wanted.has(name)).map((name) => `${name} is read by nobody`),
   ];
 }
 

@@ -7,8 +7,10 @@ import { Rights, type Rule, rulesFor } from './policy/rights.ts';
 import { type Binding, BUILT_IN_ROLES, parseBinding, type Role, type RoleInput } from './policy/role.ts';
 import type { TokenValue } from './tokens/token.ts';
 
-/** Callers whose rights are kept compiled; what they may do is compiled again beyond it. */
+/** Callers that are remembered. */
 const MAX_CALLERS = 10_000;
+/** Rights that are kept compiled; callers with the same bindings share theirs. */
+const MAX_RIGHTS = 1_000;
 
 const ACTOR_OF_TOKEN = 'token:';
 const ACTOR_OF_ADDRESS = 'address:';
@@ -32,6 +34,7 @@ export class AccessSnapshot {
   readonly #memberships = new Map<string, string[]>();
   readonly #addresses: { readonly ranges: AddressRanges; readonly role: string }[] = [];
   readonly #callers = new RecentMap<string, Caller>(MAX_CALLERS);
+  readonly #rights = new RecentMap<string, Rights>(MAX_RIGHTS);
 
   constructor(revision: number, records: readonly StoredRecord<unknown>[]) {
     this.revision = revision;
@@ -101,8 +104,15 @@ export class AccessSnapshot {
     if (standing === undefined) {
       return nobody(maker.actor);
     }
-    const rights = new Rights(this.rulesOf(standing.bindings), standing.within);
+    const rights = this.#rightsOf(standing);
     return { maker, may: (verb, ns, keys) => rights.may(verb, ns, keys) };
+  }
+
+  #rightsOf({ bindings, within }: Standing): Rights {
+    const name = JSON.stringify([bindings, within]);
+    const rights = this.#rights.get(name) ?? new Rights(this.rulesOf(bindings), within);
+    this.#rights.set(name, rights);
+    return rights;
   }
 
   #tokenOf(actor: string): StoredToken | undefined {

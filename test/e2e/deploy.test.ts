@@ -123,6 +123,17 @@ it('deploys Skerry as a new environment, lets itself in, and records there where
   ]);
 });
 
+it('gives no token all rights that was there before it', async () => {
+  const state = { SKERRY_URL: skerry.url, AZURE_LOCATION: 'westeurope' };
+  for (const more of [{}, { SKERRY_AZURE_BOOTSTRAP: 'off' }]) {
+    await writeFile(path.join(folder, 'state.json'), JSON.stringify({ ...state, ...more }));
+    const ended = await bootstrap([], { SKERRY_TOKEN: 'of-few-rights' }).ended();
+    expect(ended, ended.err).toMatchObject({ code: 0 });
+  }
+  expect(await bootstrap([]).ended()).toMatchObject({ code: 2 });
+  expect((await calls()).filter((call) => call.includes('env set'))).toEqual([]);
+});
+
 it('tells plainly why nothing was deployed, and records nothing', async () => {
   const words = ['--location', 'westeurope'];
   const failed = await bootstrap(words, { AZD_UP: 'fail', SKERRY_TOKEN: 'mine' }).ended();

@@ -27,6 +27,8 @@ const VALUES = {
   url: 'SKERRY_URL',
   tokenDigest: 'SKERRY_BOOTSTRAP_TOKEN_SHA256',
   location: 'AZURE_LOCATION',
+  /** `off` where no token is wanted that may do everything. */
+  bootstrap: 'SKERRY_AZURE_BOOTSTRAP',
 } as const;
 
 /** Milliseconds in which a new app comes to answer, and between two questions. */
@@ -48,13 +50,16 @@ export async function deploySkerry(deployment: Deployment, context: DeployContex
   const azd = openAzd(deployment, context);
   const present = await azd.values();
   const location = locationOf(deployment, present);
-  const hasToken = Boolean(present?.[VALUES.tokenDigest]);
-  if (hasToken) requireWayIn(environment, settings);
+  const isSettled = Boolean(present?.[VALUES.tokenDigest]) || present?.[VALUES.bootstrap] === 'off';
+  if (isSettled) requireWayIn(environment, settings);
   const made = isWayIn(settings) ? undefined : newToken();
-  const digest = settings.token === undefined ? made?.sha256 : newToken(settings.token).sha256;
+  // The token of a Skerry that is there may be one of few rights: it must not come to have all.
+  const isFirst = !isSettled && present?.[VALUES.url] === undefined;
+  const given = isFirst && settings.token !== undefined ? newToken(settings.token) : undefined;
+  const digest = (made ?? given)?.sha256;
 
   if (present === undefined) await azd.create(location, deployment.subscription);
-  if (!hasToken && digest !== undefined) await azd.set(VALUES.tokenDigest, digest);
+  if (digest !== undefined) await azd.set(VALUES.tokenDigest, digest);
   if (made !== undefined) {
     output.note(`The new Skerry lets in who has this token, which is shown this once:\n  ${made.token}`);
   }
@@ -112,7 +117,7 @@ function isWayIn({ token, tokenCommand }: WayIn): boolean {
 function requireWayIn(environment: string, settings: WayIn): void {
   if (isWayIn(settings)) return;
   throw new UsageError(
-    `"${environment}" is deployed already, and has a token: set SKERRY_TOKEN to it. If it is lost, "azd env set ${VALUES.tokenDigest} ''" lets this command make another.`,
+    `"${environment}" lets in only whom it knows already: set SKERRY_TOKEN to it. If it is lost, "azd env set ${VALUES.tokenDigest} ''" lets this command make another.`,
   );
 }
 

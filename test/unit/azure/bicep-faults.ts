@@ -22,6 +22,7 @@ export const ROLES: Readonly<Record<string, string>> = {
 const FUNCTIONS: ReadonlySet<string> = new Set([
   ...['allowed', 'description', 'maxLength', 'maxValue', 'metadata', 'minLength', 'minValue'],
   ...[
+    'export',
     'cidrSubnet',
     'contains',
     'empty',
@@ -54,7 +55,9 @@ const GUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
 export function bicepFaults(files: BicepFiles): string[] {
   return [
     ...[...files].flatMap(([name, file]) =>
-      [...fileFaults(file), ...moduleFaults(name, file, files)].map((fault) => `${name}: ${fault}`),
+      [...fileFaults(file), ...importFaults(file, files), ...moduleFaults(name, file, files)].map(
+        (fault) => `${name}: ${fault}`,
+      ),
     ),
     ...outputFaults(files),
     ...versionFaults(files),
@@ -66,7 +69,7 @@ function fileFaults(file: BicepFile): string[] {
   const symbols = [...file.resources, ...file.modules].map(({ symbol }) => symbol);
   const declared = new Set([
     ...[...file.parameters.keys(), ...file.variables.keys(), ...file.types.keys()],
-    ...[...symbols, ...file.locals],
+    ...[...symbols, ...file.locals, ...file.imports.map(({ name }) => name)],
   ]);
   const describedTypes = [...file.types].flatMap(([type, properties]) =>
     [...properties]
@@ -87,6 +90,13 @@ function fileFaults(file: BicepFile): string[] {
       .filter((name) => !FUNCTIONS.has(name))
       .map((name) => `${name} is no known function`),
   ];
+}
+
+function importFaults(file: BicepFile, files: BicepFiles): string[] {
+  return file.imports.flatMap(({ name, path: from }) => [
+    ...(files.get(from)?.types.has(name) ? [] : [`${from} exports no ${name}`]),
+    ...(file.uses.has(name) ? [] : [`${name} is not used`]),
+  ]);
 }
 
 function moduleFaults(name: string, file: BicepFile, files: BicepFiles): string[] {
@@ -122,7 +132,7 @@ function outputFaults(files: BicepFiles): string[] {
     })),
   );
   return [...files].flatMap(([name, { outputs }]) => {
-    if (name === MAIN) return [];
+    if (name === MAIN || files.get(MAIN)?.imports.some(({ path: from }) => from === name)) return [];
     const users = uses.filter(({ target }) => target === name);
     if (users.length === 0) return [`${name} is not used`];
     return [...outputs]

@@ -43,6 +43,8 @@ export interface BicepFile {
   readonly outputs: ReadonlySet<string>;
   /** Properties of types that the file declares, by the type's name, each with whether it is described. */
   readonly types: ReadonlyMap<string, ReadonlyMap<string, boolean>>;
+  /** Names that are taken from other files. */
+  readonly imports: readonly { readonly name: string; readonly path: string }[];
   /** Names that loops and lambdas bring along. */
   readonly locals: ReadonlySet<string>;
   /** Names in expressions, functions and decorators. */
@@ -77,6 +79,7 @@ export function parseBicep(text: string): BicepFile {
     modules: every('module_declaration').map(module),
     outputs: new Set(every('output_declaration').map(nameOf)),
     types: new Map(every('type_declaration').map((node) => [nameOf(node), properties(node)])),
+    imports: every('import_functionality').flatMap(imported),
     locals: new Set([
       ...every('for_statement').flatMap((node) => loopNames(node)),
       ...every('lambda_expression').flatMap(({ namedChildren: [name] }) => name?.text ?? []),
@@ -181,6 +184,11 @@ function module(node: Node): ModuleDeclaration {
   return { symbol: nameOf(node), path: quotedOf(node), params: new Set(Object.keys(params as object)) };
 }
 
+function imported(node: Node): { name: string; path: string }[] {
+  const names = node.namedChildren.filter((child) => child?.type === 'identifier');
+  return names.flatMap((child) => (child === null ? [] : [{ name: child.text, path: quotedOf(node) }]));
+}
+
 function quotedOf(node: Node): string {
   return (node.namedChildren.find((child) => child?.type === 'string')?.text ?? '').replaceAll("'", '');
 }
@@ -209,5 +217,6 @@ function isUse(node: Node): boolean {
   const isFirst = first?.id === node.id;
   if (parent.type === 'call_expression') return parent.childForFieldName('function')?.id !== node.id;
   if (DECLARATIONS.has(parent.type)) return !isFirst;
+  if (parent.type === 'import_functionality') return false;
   return !(isFirst && ['object_property', 'lambda_expression'].includes(parent.type));
 }

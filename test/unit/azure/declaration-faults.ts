@@ -14,6 +14,7 @@ import { type BicepFiles, MAIN } from './bicep-faults.ts';
 import { type BicepFile, Expression } from './bicep-file.ts';
 
 const APP = 'modules/function-app.bicep';
+const SETTINGS = 'settings.bicep';
 const DATABASE = 'modules/database.bicep';
 const BUS = 'modules/bus.bicep';
 const STORAGE = 'modules/storage.bicep';
@@ -175,7 +176,7 @@ function deployedSettings(files: BicepFiles): Set<string> {
   const main = files.get(MAIN);
   const given = /settings: union\([\s\S]*?\n {4}\)\n/.exec(main?.text ?? '')?.[0] ?? '';
   const ofMain = [...given.matchAll(key)].map(([, name = '']) => name);
-  return new Set([...ofApp, ...ofMain, ...(main?.types.get('settings')?.keys() ?? [])]);
+  return new Set([...ofApp, ...ofMain, ...(files.get(SETTINGS)?.types.get('settings')?.keys() ?? [])]);
 }
 
 /** Functions that always have instances have to be there by that name, or nobody waits. */

@@ -45,6 +45,7 @@ test('with the settings that it gives the app starts', () => {
 
 /** One change to one file, and what has to be said of it. */
 const MUTATIONS: readonly (readonly [string, string, string, RegExp])[] = [
+  [MAIN, 'import { settings }', 'import { setting }', /settings.bicep exports no setting\b/],
   ['modules/bus.bicep', 'maxDeliveryCount: 100\n', 'maxDeliveryCount: 10\n', /not in Bicep: .*deliveries/],
   ['modules/bus.bicep', 'hasSessions: true', 'hasSessions: false', /not in the code: .*commands/],
   ['modules/bus.bicep', 'requiresSession: declared.hasSessions', '', /queue has no "requiresSession/],
@@ -119,7 +120,7 @@ const MUTATIONS: readonly (readonly [string, string, string, RegExp])[] = [
     'SKERRY_KEYVAULTS: keyVaults',
     /may refer to the vault that holds the keys/,
   ],
-  [MAIN, '  SKERRY_RETENTION_DAYS: string?\n', '', /SKERRY_RETENTION_DAYS is not in Bicep/],
+  ['settings.bicep', '  SKERRY_RETENTION_DAYS: string?\n', '', /SKERRY_RETENTION_DAYS is not in Bicep/],
   [
     MAIN,
     'SKERRY_PUBLIC_URL: publicUrl',

@@ -92,7 +92,7 @@ export { Replays } from './repair/replays.ts';
 export { Statistics } from './repair/statistics.ts';
 export { Activation } from './subscription/activation.ts';
 export { checkedKeys, KnownMakers } from './subscription/makers.ts';
-export { type HookInput, NesoiHooks } from './subscription/nesoi-hooks.ts';
+export { type HookInput, NesoiHooks, unknownHook } from './subscription/nesoi-hooks.ts';
 export type {
   CloudEventsMode,
   Consent,

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import {
   BUNDLE_LIMITS,
   referenceInBodySchema,
+  unknownBundle,
   unknownDraft,
   versionNotesShape,
 } from '../../../shared/bundles/index.ts';
@@ -39,6 +40,7 @@ const beginDraft = endpoint({
     { verb: 'write', keys: `/bundle/${name}/versions/` },
     ...(from === undefined ? [] : readsVersions(name, [from])),
   ],
+  missing: ({ name }, ns) => unknownBundle(ns, name),
   body: z
     .strictObject({
       from: referenceInBodySchema

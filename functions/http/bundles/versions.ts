@@ -83,14 +83,14 @@ const publishVersion = endpoint({
   requestHeaders: ['If-Match', 'If-None-Match'],
   responses: publicationResponses,
   errors: ['not-found', 'unprocessable', 'unsupported-media-type', 'too-many-requests'],
-  async handle(request, { versions }) {
+  async handle(request, services) {
     const { ns, params, query, body, author, headers, caller } = request;
     if (query.ifChangedFrom !== undefined) {
       const { name } = params;
       authorize(caller, ns, readsVersions(name, [query.ifChangedFrom]), () => unknownBundle(ns, name));
     }
     const { inputs, message = '', labels = [] } = await readUpload(body);
-    const publication = await versions.publish(ns, params.name, inputs, {
+    const publication = await services.versions.publish(ns, params.name, inputs, {
       author,
       message: query.message ?? message,
       labels: [...query.label, ...labels],

@@ -1,12 +1,14 @@
 import { z } from 'zod';
 import { invalid } from '../../../shared/platform/errors.ts';
 import { type KeyAccess, nameSchema, noContent, type Touch } from '../../../shared/platform/http/index.ts';
-import type { Subscription } from '../../../shared/webhooks/index.ts';
+import { type Subscription, unknownHook } from '../../../shared/webhooks/index.ts';
 import { endpoint } from '../endpoint.ts';
 import { checkBodyName, NAMESPACE, nesoiJson } from './nesoi-form.ts';
 
+const LIST: KeyAccess = { verb: 'list', keys: '/hook/', legacy: true };
 const READ: KeyAccess = { verb: 'read', keys: '/hook/', legacy: true };
 const WRITE: KeyAccess = { verb: 'write', keys: '/hook/', legacy: true };
+const DELETE: KeyAccess = { verb: 'delete', keys: '/hook/', legacy: true };
 
 const hookSchema = z.object({
   name: nameSchema.describe('Identifies the endpoint, within the resource.'),
@@ -24,12 +26,15 @@ function hookEndpoints(watched: { readonly title: 'App' | 'Service'; readonly tr
     { verb: 'watch', keys: `/${tree}/${params.name}` },
   ];
 
+  const missing = ({ name, hook }: { readonly name: string; readonly hook: string }) =>
+    unknownHook(`/${tree}/${name}`, hook);
+
   const listHooks = endpoint({
     name: `nesoiList${title}Hooks`,
     method: 'GET',
     route: collection,
     summary: 'The hooks of a resource',
-    access: READ,
+    access: LIST,
     surface: 'legacy',
     responses: { 200: { description: 'Each hook by its name.', body: z.record(nameSchema, hookSchema) } },
     async handle({ params }, { nesoiHooks }) {
@@ -63,6 +68,7 @@ function hookEndpoints(watched: { readonly title: 'App' | 'Service'; readonly tr
     route: member,
     summary: 'One hook',
     access: READ,
+    missing,
     surface: 'legacy',
     responses: { 200: { description: 'The hook.', body: hookSchema } },
     errors: ['not-found'],
@@ -78,6 +84,7 @@ function hookEndpoints(watched: { readonly title: 'App' | 'Service'; readonly tr
     summary: 'Gives a hook another endpoint',
     access: WRITE,
     touches: making,
+    missing,
     surface: 'legacy',
     body: hookSchema,
     responses: { 200: { description: 'The hook as it stands now.', body: hookSchema } },
@@ -99,7 +106,8 @@ function hookEndpoints(watched: { readonly title: 'App' | 'Service'; readonly tr
     method: 'DELETE',
     route: member,
     summary: 'Removes a hook',
-    access: WRITE,
+    access: DELETE,
+    missing,
     surface: 'legacy',
     responses: { 204: { description: 'The hook is gone.' } },
     errors: ['not-found'],

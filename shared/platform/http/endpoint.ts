@@ -151,6 +151,8 @@ export interface Endpoint<Services> {
   readonly route: RouteTemplate;
   readonly summary: string;
   readonly access: Access;
+  /** Whether the query or the body of a request says which keys it touches. */
+  readonly touchesByContent: boolean;
   readonly surface: Surface;
   readonly params: z.ZodObject;
   readonly query: z.ZodObject;
@@ -197,6 +199,7 @@ export function defineEndpoint<Services>() {
       route,
       summary: declaration.summary,
       access: declaration.access,
+      touchesByContent: declaration.touches !== undefined,
       surface,
       params,
       query,

@@ -137,8 +137,14 @@ function describeOperation<Services>(endpoint: Endpoint<Services>): JsonObject {
       },
     }),
     responses: describeResponses(endpoint),
-    security: needsToken(access) ? [{ token: [] }] : [],
-    ...(typeof access === 'object' && { 'x-skerry-access': { verb: access.verb, keys: access.keys } }),
+    security: describeSecurity(access),
+    ...(typeof access === 'object' && {
+      'x-skerry-access': {
+        verb: access.verb,
+        keys: access.keys,
+        ...(endpoint.touchesByContent && { byContent: true }),
+      },
+    }),
   };
 }
 
@@ -189,8 +195,12 @@ function describeResponse(response: ResponseDeclaration): JsonObject {
   };
 }
 
-function needsToken(access: Access): boolean {
-  return access !== 'open' && (access === 'known' || access.legacy !== true);
+/** Surfaces of replaced systems may be called without a token, where they are offered. */
+function describeSecurity(access: Access): JsonObject[] {
+  if (access === 'open') {
+    return [];
+  }
+  return access !== 'known' && access.legacy ? [{}, { token: [] }] : [{ token: [] }];
 }
 
 /** The errors that the platform itself can answer for an endpoint, and those that the endpoint names. */
@@ -199,8 +209,6 @@ function errorStatuses<Services>(endpoint: Endpoint<Services>): readonly number[
   if (endpoint.access !== 'open') {
     statuses.add(PROBLEM_KINDS.unavailable.status);
     statuses.add(PROBLEM_KINDS['too-many-requests'].status);
-  }
-  if (needsToken(endpoint.access)) {
     statuses.add(PROBLEM_KINDS.unauthorized.status);
   }
   if (typeof endpoint.access === 'object') {

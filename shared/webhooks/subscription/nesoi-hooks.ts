@@ -86,7 +86,7 @@ export class NesoiHooks {
   async get(ns: string, resource: string, name: string): Promise<Subscription> {
     const hook = await this.#subscriptions.find(ns, nesoiSubscriptionId(ns, resource, name));
     if (hook === undefined) {
-      throw noHook(resource, name);
+      throw unknownHook(resource, name);
     }
     return hook;
   }
@@ -97,7 +97,7 @@ export class NesoiHooks {
     checkEndpoint(endpoint, this.#endpointPolicy);
     return await this.#subscriptions.write(ns, nesoiSubscriptionId(ns, resource, name), author, (current) => {
       if (current === undefined) {
-        throw noHook(resource, name);
+        throw unknownHook(resource, name);
       }
       return putIfChanged(current.value, {
         ...currentValue(current.value),
@@ -112,12 +112,13 @@ export class NesoiHooks {
   async remove(ns: string, resource: string, name: string, author: Author): Promise<void> {
     await this.#subscriptions.erase(ns, nesoiSubscriptionId(ns, resource, name), author, (current) => {
       if (current === undefined) {
-        throw noHook(resource, name);
+        throw unknownHook(resource, name);
       }
     });
   }
 }
 
-function noHook(resource: string, name: string): SkerryError {
+/** The error for a hook that a resource does not have. */
+export function unknownHook(resource: string, name: string): SkerryError {
   return notFound(`${resource} has no web hook "${name}".`);
 }

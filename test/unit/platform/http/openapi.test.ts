@@ -57,6 +57,27 @@ describe('the API description', () => {
     },
   );
 
+  it('says what callers have to be allowed', () => {
+    const { paths } = document;
+    const inPath = paths['/api/v1/apps/{name}'].put;
+    expect(inPath['x-skerry-access']).toEqual({ verb: 'write', keys: '/app/{name}' });
+    expect(inPath.security).toEqual([{ token: [] }]);
+    expect(Object.keys(inPath.responses)).toEqual(expect.arrayContaining(['401', '403', '404']));
+    expect(paths['/api/v1/kv-transactions/{store}'].post['x-skerry-access']).toEqual({
+      verb: 'write',
+      keys: '/kv/{store}/',
+      byContent: true,
+    });
+    expect(paths['/app/{name}'].get.security).toEqual([{}, { token: [] }]);
+    expect(paths['/api/v1/openapi.json'].get).toMatchObject({ security: [{ token: [] }] });
+    const probe = paths['/api/v1/health/live'].get;
+    expect([probe.security, probe['x-skerry-access'], probe.responses['401']]).toEqual([
+      [],
+      undefined,
+      undefined,
+    ]);
+  });
+
   it('covers what problems tell further', () => {
     const isProblem = new Ajv2020({ strict: false, validateFormats: false }).compile(
       document.components.schemas.Problem,

@@ -23,6 +23,8 @@ export interface WatchStream {
   readonly requestId: string;
   /** The actor who watches. */
   readonly holder: string;
+  /** Whether they may be told more; the stream ends where not. */
+  mayGoOn(): Promise<boolean>;
   resync(after: string | undefined): Promise<ResyncPage>;
   follow(cursor: string, place: Place): Follower;
   showResync(page: ResyncPage): object;
@@ -81,6 +83,9 @@ async function* sendEvents(
     let preamble = `retry: ${RETRY}\n\n`;
     while (cursor === undefined || after !== undefined) {
       const page = await stream.resync(after);
+      if (!(await stream.mayGoOn())) {
+        return;
+      }
       after = page.next;
       cursor = page.cursor;
       const id = after === undefined ? cursor : WITHIN_RESYNC + after;
@@ -95,6 +100,9 @@ async function* sendEvents(
     let deadline = Math.min(clock.now() + (preamble === '' ? HEARTBEAT : 0), stream.end);
     for (;;) {
       const answer = await follower.next(deadline);
+      if (!(await stream.mayGoOn())) {
+        return;
+      }
       if (answer.changes.length > 0) {
         yield send(preamble + toEvent('changes', stream.showChanges(answer), answer.cursor));
       } else if (answer.cursor !== cursor) {

@@ -166,14 +166,20 @@ function cursorOf({ scope }: WatchRange, { since, cursor, after }: Query): strin
 async function pollChanges(
   range: WatchRange,
   cursor: string,
-  { query, caller }: WatchRequest,
-  { watches, clock, random }: Services,
+  request: WatchRequest,
+  services: Services,
 ): Promise<HttpResponse> {
+  const { query, caller } = request;
+  const { watches, clock, random } = services;
   const { wait = DEFAULT_WAIT_SECONDS, type, limit } = query;
   const seconds = Math.min(wait * (1 + random.fraction() * JITTER), MAX_WAIT_SECONDS);
   const follower = watches.follow(range, cursor, { types: typesOf(type), limit }, caller.maker.actor);
   try {
-    return answer(range, toChangesBody(range, await follower.next(clock.now() + 1000 * seconds)));
+    const found = await follower.next(clock.now() + 1000 * seconds);
+    if (!(await mayStillWatch(range, request, services))) {
+      throw nothingToWatch(range.prefix);
+    }
+    return answer(range, toChangesBody(range, found));
   } finally {
     follower.close();
   }
@@ -182,9 +188,10 @@ async function pollChanges(
 async function streamChanges(
   range: WatchRange,
   cursor: string | undefined,
-  { query, requestId, caller }: WatchRequest,
+  request: WatchRequest,
   services: Services,
 ): Promise<HttpResponse> {
+  const { query, requestId, caller } = request;
   const { watches, clock, random } = services;
   const { wait = MAX_WAIT_SECONDS, type, limit } = query;
   const seconds = wait * (1 - random.fraction() * JITTER);
@@ -194,6 +201,7 @@ async function streamChanges(
       end: clock.now() + 1000 * seconds,
       requestId,
       holder: caller.maker.actor,
+      mayGoOn: () => mayStillWatch(range, request, services),
       resync: (after) => watches.resync(range, { after, limit }),
       follow: (from, place) => watches.follow(range, from, { types: typesOf(type), limit }, place),
       showResync: (page) => toResyncBody(range, page),
@@ -202,6 +210,15 @@ async function streamChanges(
     },
     services,
   );
+}
+
+/** Who waits may have lost the right meanwhile, as with a token that is revoked. */
+async function mayStillWatch(
+  { ns, prefix }: WatchRange,
+  { caller }: WatchRequest,
+  { callerOf }: Services,
+): Promise<boolean> {
+  return (await callerOf(caller.maker)).may('watch', ns, prefix);
 }
 
 function typesOf(types: Query['type']) {

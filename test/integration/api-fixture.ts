@@ -59,7 +59,7 @@ export async function startApi(
 }
 
 /** As the host does, which takes the first match in the order of the upper-cased names; these put literals before `{…}`. */
-function router<Handler extends { readonly name: string; readonly route: string }>(
+export function router<Handler extends { readonly name: string; readonly route: string }>(
   handlers: readonly Handler[],
 ): (path: string) => Handler {
   const sorted = handlers

@@ -34,6 +34,7 @@ import { Graphs, Search } from '../shared/search/index.ts';
 import { Agents } from '../shared/status/index.ts';
 import { createExchange, type Exchange } from '../shared/webhooks/index.ts';
 import { type AccessParts, type AccessServices, accessServices } from './access-services.ts';
+import { type AuditServices, auditServices } from './audit-services.ts';
 import { type BundleParts, type BundleServices, bundleServices } from './bundle-services.ts';
 import { type ConfigParts, type ConfigServices, configServices } from './config-services.ts';
 import {
@@ -53,6 +54,7 @@ import { type WebhookParts, type WebhookServices, webhookServices } from './webh
 /** What handlers and triggers work with. Every member is made at its first use, so that nothing connects at import. */
 export interface Services
   extends AccessServices,
+    AuditServices,
     ConfigServices,
     BundleServices,
     EnvironmentServices,
@@ -99,6 +101,7 @@ export function services(): Services {
 interface Parts
   extends Services,
     AccessParts,
+    AuditServices,
     ConfigParts,
     BundleParts,
     EnvironmentParts,
@@ -179,6 +182,7 @@ export function composeServices(settings: Settings): Services {
     compactor: () => new Compactor({ compaction: app.compaction, retention: app.retention, clock, random }),
 
     ...accessServices(),
+    ...auditServices(),
     ...configServices(),
     ...bundleServices(endpointPolicy),
     ...environmentServices(),

@@ -2,6 +2,7 @@ import type { Endpoint } from '../../shared/platform/http/index.ts';
 import type { Services } from '../services.ts';
 import { accessEndpoints } from './access/index.ts';
 import { appEndpoints } from './apps.ts';
+import { auditEndpoints } from './audit.ts';
 import { bundleEndpoints } from './bundles/index.ts';
 import { controllerEndpoints } from './controller/index.ts';
 import { deadLetterEndpoints } from './dead-letters.ts';
@@ -38,6 +39,7 @@ const described: readonly Endpoint<Services>[] = [
   ...deadLetterEndpoints,
   ...watchEndpoints,
   ...historyEndpoints,
+  ...auditEndpoints,
   ...searchEndpoints,
   ...graphEndpoints,
   ...kvLeaseEndpoints,

@@ -33,7 +33,7 @@ export function registerHttpFunctions(handlers: readonly RouteHandler[], isLocal
 export function onShutdown(end: () => unknown): void {
   app.hook.appTerminate(async () => void (await end()));
   if (process.listenerCount('SIGTERM') > 0) {
-    process.once('SIGTERM', end);
+    process.once('SIGTERM', () => void end());
   }
 }
 

@@ -5,6 +5,14 @@
  */
 export type { Attributes, Change, ChangeType, Json, Life, StoredRecord, Transaction } from './change.ts';
 export { attributesOf, recordAfter } from './change.ts';
+export {
+  type ChangePlace,
+  type ChangesByTimeRequest,
+  comparePlaces,
+  placeOfChange,
+  readChangesByTime,
+  type StoredChange,
+} from './history/changes-by-time.ts';
 export { Compaction, type RetentionPolicy } from './history/compaction.ts';
 export { type Head, historyCompacted } from './history/head.ts';
 export type { HistoryPage, HistoryRequest } from './history/history.ts';

@@ -2,7 +2,7 @@ import { endpoints } from '../../functions/http/endpoints.ts';
 import { composeServices } from '../../functions/services.ts';
 import type { CosmosServerOptions } from '../../infra/local/cosmos/server.ts';
 import { RouteTemplate } from '../../infra/local/host/route-template.ts';
-import { createRouteHandlers } from '../../shared/platform/http/index.ts';
+import { type CompleteResponse, createRouteHandlers } from '../../shared/platform/http/index.ts';
 import { readSettings } from '../../shared/platform/settings.ts';
 import { CONNECTIONS } from '../../shared/platform/topology.ts';
 import { startCosmos } from './cosmos-fixture.ts';
@@ -47,15 +47,24 @@ export async function startApi(
       const logged: unknown[] = [];
       const invocation = { traceparent: undefined, logError: (...entry: unknown[]) => logged.push(entry) };
       const answer = await find(url.pathname).handle(request, invocation);
-      const text = typeof answer.body === 'string' ? answer.body : '';
-      const json = text === '' ? undefined : JSON.parse(text);
-      return { status: answer.status, headers: answer.headers, json, logged };
+      const text = await textOf(answer);
+      const isJson = text !== '' && answer.headers['Content-Type'] !== 'application/x-ndjson';
+      const json = isJson ? JSON.parse(text) : undefined;
+      const lines = text.split('\n').slice(0, -1);
+      return { status: answer.status, headers: answer.headers, json, lines, logged };
     },
     async stop() {
       services.database.client.dispose();
       await cosmos.stop();
     },
   };
+}
+
+async function textOf({ body }: CompleteResponse): Promise<string> {
+  if (typeof body !== 'object' || !(Symbol.asyncIterator in body)) {
+    return typeof body === 'string' ? body : '';
+  }
+  return Buffer.concat(await Array.fromAsync(body)).toString();
 }
 
 /** As the host does, which takes the first match in the order of the upper-cased names; these put literals before `{…}`. */

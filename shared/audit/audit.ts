@@ -1,0 +1,234 @@
+import { hash } from 'node:crypto';
+import type { Container } from '@azure/cosmos';
+import { isPublic, scopeOfPrefix } from '../keyspace/index.ts';
+import { readCursor, writeCursor } from '../platform/cursor.ts';
+import { invalid } from '../platform/errors.ts';
+import type { Caller } from '../platform/http/index.ts';
+import {
+  type ChangePlace,
+  type ChangesByTimeRequest,
+  comparePlaces,
+  isUnder,
+  type Json,
+  placeOfChange,
+  readChangesByTime,
+  type Scope,
+  type StoredChange,
+  scopeId,
+} from '../records/index.ts';
+import { REFUSALS_KEY, REFUSALS_SCOPE, type Refusal, type Refusals } from './refusals.ts';
+
+export type AuditKind = 'change' | Refusal['kind'];
+
+/** Which entries are wanted; all that the caller may see unless told. */
+export interface AuditFilter {
+  /** Undefined for all namespaces. */
+  readonly ns: string | undefined;
+  readonly actor?: string | undefined;
+  /** That key and those below it, as `isUnder` has it. */
+  readonly key?: string | undefined;
+  /** Milliseconds since the Unix epoch: not before, and before. */
+  readonly since?: number | undefined;
+  readonly until?: number | undefined;
+  readonly kind?: AuditKind | undefined;
+}
+
+export interface AuditRequest extends AuditFilter {
+  readonly limit: number;
+  /** Cursor: the `next` of the page before, of the same filter. */
+  readonly after?: string | undefined;
+}
+
+export interface ChangeEntry {
+  readonly kind: 'change';
+  readonly at: string;
+  readonly actor: string;
+  readonly ns: string;
+  readonly scope: string;
+  readonly revision: number;
+  readonly key: string;
+  readonly type: string;
+  /** Both absent where the caller may see that something changed, but not what it is. */
+  readonly value?: Json;
+  readonly previous?: Json;
+  readonly traceparent?: string;
+  readonly transaction?: { readonly first: number; readonly last: number };
+}
+
+export interface RefusalEntry extends Refusal {
+  readonly at: string;
+}
+
+export type AuditEntry = ChangeEntry | RefusalEntry;
+
+export interface AuditPage {
+  readonly entries: readonly AuditEntry[];
+  /** Cursor of the next page; absent on the last one. A page may be short, or empty, and have one. */
+  readonly next?: string;
+}
+
+/** Changes that are looked at for one page of those that are wanted. */
+const MAX_LOOKED_AT = 2_000;
+/** JSON characters of the values of a page, about. */
+const MAX_CHARACTERS = 4 * 1024 * 1024;
+/**
+ * Seconds that the time of a change and the time when storage took it in may be apart: what a commit takes at most, with
+ * the repetitions that its time limits leave room for, and clocks that differ.
+ */
+const TIME_SLACK = 120;
+
+type Place = readonly [...ChangePlace, index: number];
+
+/** What happened: every change that storage still has, and who was refused what. */
+export class Audit {
+  readonly #container: Container;
+
+  /** @param container the Cosmos container `records`. */
+  constructor(container: Container) {
+    this.#container = container;
+  }
+
+  /**
+   * A page of entries that a caller may see, the oldest first; that they may read the range that is asked for is for others to make
+   * sure of.
+   *
+   * @throws SkerryError `invalid` when `after` is no cursor of these entries.
+   */
+  async page(request: AuditRequest, caller: Caller): Promise<AuditPage> {
+    const { limit, after } = request;
+    const filter = digestOf(request);
+    const cursor = after === undefined ? undefined : readCursor(after, (parts) => takePlace(parts, filter));
+    const entries: AuditEntry[] = [];
+    let characters = 0;
+    let lookedAt = 0;
+    let last: Place | undefined;
+    const query = queryFor(request, caller, cursor);
+    for await (const second of query === undefined ? [] : readChangesByTime(this.#container, query)) {
+      for (const stored of second) {
+        const place = placeOfChange(stored);
+        if (cursor !== undefined && comparePlaces(place, firstFour(cursor)) < 0) {
+          continue;
+        }
+        const isSame = cursor !== undefined && comparePlaces(place, firstFour(cursor)) === 0;
+        const from = isSame ? cursor[4] + 1 : 0;
+        for (const [index, entry] of entriesOf(stored, caller).entries()) {
+          if (index < from || !isWanted(entry, request)) {
+            continue;
+          }
+          if (last !== undefined && (entries.length >= limit || characters > MAX_CHARACTERS)) {
+            return { entries, next: writeCursor([filter, ...last]) };
+          }
+          entries.push(entry);
+          characters += JSON.stringify(entry).length;
+          last = [...place, index];
+        }
+        lookedAt += 1;
+        if (lookedAt >= MAX_LOOKED_AT) {
+          return { entries, next: writeCursor([filter, ...place, Number.MAX_SAFE_INTEGER]) };
+        }
+      }
+    }
+    return { entries };
+  }
+}
+
+/** What has to be read for a request; undefined where nothing may be seen. */
+function queryFor(
+  { ns, key, since, until, kind }: AuditFilter,
+  caller: Caller,
+  cursor: Place | undefined,
+): ChangesByTimeRequest | undefined {
+  const from = Math.max(cursor?.[0] ?? 0, since === undefined ? 0 : Math.floor(since / 1000) - TIME_SLACK);
+  const upTo = until === undefined ? undefined : Math.ceil(until / 1000) + TIME_SLACK;
+  const mayKnowRefusals = caller.may('admin', REFUSALS_SCOPE.ns, REFUSALS_KEY);
+  if (kind !== undefined && kind !== 'change') {
+    return mayKnowRefusals
+      ? { from, upTo, scope: REFUSALS_SCOPE, ranges: [{ prefix: REFUSALS_KEY }] }
+      : undefined;
+  }
+  const changes = { ns, prefix: key === '/' ? undefined : key };
+  if (kind === undefined && mayKnowRefusals) {
+    return { from, upTo, ranges: [changes, { ns: REFUSALS_SCOPE.ns, prefix: REFUSALS_KEY }] };
+  }
+  const scope = ns === undefined || key === undefined ? undefined : scopeOfPrefix(ns, key);
+  return { from, upTo, ranges: [changes], ...(scope !== undefined && { scope }) };
+}
+
+/** What the caller may see of a change: nothing of what is kept for other eyes, or that it happened. */
+function entriesOf(stored: StoredChange, caller: Caller): AuditEntry[] {
+  const { scope, change } = stored;
+  if (change.key === REFUSALS_KEY && scope.kind === REFUSALS_SCOPE.kind) {
+    const { entries = [] } = (change.value ?? {}) as Partial<Refusals>;
+    return caller.may('admin', scope.ns, change.key)
+      ? entries.map((refusal) => ({ ...refusal, at: refusal.lastAt }))
+      : [];
+  }
+  const isPrivate = !isPublic(scope);
+  if (isPrivate && !caller.may('admin', scope.ns, change.key)) {
+    return [];
+  }
+  const showsValue = !isPrivate && caller.may('read', scope.ns, change.key);
+  return [toChangeEntry(scope, change, showsValue)];
+}
+
+function toChangeEntry(scope: Scope, change: StoredChange['change'], showsValue: boolean): ChangeEntry {
+  const { at, actor, revision, key, type, value, previous, traceparent, transaction } = change;
+  return {
+    kind: 'change',
+    at,
+    actor,
+    ns: scope.ns,
+    scope: scopeId(scope),
+    revision,
+    key,
+    type,
+    ...(showsValue && { value: (value ?? null) as Json, previous: (previous?.value ?? null) as Json }),
+    ...(traceparent !== undefined && { traceparent }),
+    ...(transaction !== undefined && { transaction }),
+  };
+}
+
+function isWanted(entry: AuditEntry, { ns, actor, key, since, until, kind }: AuditFilter): boolean {
+  const at = Date.parse(entry.at);
+  const { kind: ownKind, actor: who = addressOf(entry), ns: where = 'default' } = entry;
+  return (
+    (kind === undefined || kind === ownKind) &&
+    (ns === undefined || ns === where) &&
+    (actor === undefined || actor === who) &&
+    (key === undefined || key === '/' || (entry.key !== undefined && isUnder(key, entry.key))) &&
+    (since === undefined || at >= since) &&
+    (until === undefined || at < until)
+  );
+}
+
+function addressOf(entry: AuditEntry): string | undefined {
+  return 'address' in entry && entry.address !== undefined ? `address:${entry.address}` : undefined;
+}
+
+function digestOf({ ns, actor, key, since, until, kind }: AuditFilter): string {
+  return hash('sha256', JSON.stringify([ns, actor, key, since, until, kind]), 'base64url').slice(0, 16);
+}
+
+function firstFour([storedAt, at, scope, revision]: Place): ChangePlace {
+  return [storedAt, at, scope, revision];
+}
+
+function takePlace(parts: readonly unknown[], wanted: string): Place | undefined {
+  const [filter, storedAt, at, scope, revision, index] = parts;
+  if (
+    typeof storedAt !== 'number' ||
+    typeof at !== 'string' ||
+    typeof scope !== 'string' ||
+    typeof revision !== 'number' ||
+    typeof index !== 'number'
+  ) {
+    return undefined;
+  }
+  if (filter !== wanted) {
+    throw invalid('"after" belongs to other entries than these.', {
+      field: 'after',
+      fix: 'Ask with the same filters as for the page before, or leave it out.',
+    });
+  }
+  return [storedAt, at, scope, revision, index];
+}

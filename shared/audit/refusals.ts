@@ -1,0 +1,155 @@
+import type { Clock } from '../platform/clock.ts';
+import { toTimestamp } from '../platform/clock.ts';
+import type { AccessObserver, Keys, Verb } from '../platform/http/index.ts';
+import type { Records, Scope } from '../records/index.ts';
+
+/** Those of all namespaces are kept beside roles and tokens, for the same eyes. */
+export const REFUSALS_SCOPE: Scope = { ns: 'default', kind: 'access', name: '' };
+export const REFUSALS_KEY = '/access/denials';
+
+/** How long, in milliseconds, refusals are gathered before they are written. */
+const GATHERING_TIME = 10_000;
+/** What is told apart in one write; of the rest only the number is kept, so that no flood makes it larger. */
+const MAX_KINDS = 100;
+/** Characters that are kept of what a caller may choose. */
+const MAX_CHARACTERS = 500;
+const AUTHOR = { actor: 'system:audit' };
+
+/** Equal refusals within a few seconds. */
+export interface Refusal {
+  readonly kind: 'denial' | 'sign-in-failure';
+  /** Who was denied something. */
+  readonly actor?: string;
+  /** Where the last of the requests came from. */
+  readonly address?: string;
+  /** The name of the endpoint. */
+  readonly endpoint: string;
+  /** What was denied; of a sign-in that failed, nothing is known. */
+  readonly verb?: Verb;
+  readonly ns?: string;
+  /** Of a range that no path of keys names, what its keys begin with, and `…`. */
+  readonly key?: string;
+  /** Whether credentials came that were not accepted; else none came. */
+  readonly isFaulty?: boolean;
+  readonly count: number;
+  readonly firstAt: string;
+  readonly lastAt: string;
+}
+
+/** What is written of them: the newest, whose changes are the history. */
+export interface Refusals {
+  readonly entries: readonly Refusal[];
+  /** How many more there were, of further kinds. */
+  readonly uncounted: number;
+}
+
+type Seen = Omit<Refusal, 'count' | 'firstAt' | 'lastAt'>;
+
+export interface RefusalLogOptions {
+  readonly records: Pick<Records, 'commit'>;
+  readonly clock: Pick<Clock, 'now'>;
+  /** Has something done later, without keeping the process from ending. */
+  readonly later?: (milliseconds: number, action: () => void) => void;
+}
+
+/**
+ * Writes down who was refused what: at most once in ten seconds, while there is something to write. Nothing that a caller shows to
+ * prove who they are is ever seen here.
+ */
+export class RefusalLog implements AccessObserver {
+  readonly #options: RefusalLogOptions;
+  readonly #later: (milliseconds: number, action: () => void) => void;
+  #gathered = new Map<string, Refusal>();
+  #uncounted = 0;
+  #isWaiting = false;
+
+  constructor(options: RefusalLogOptions) {
+    this.#options = options;
+    this.#later = options.later ?? ((milliseconds, action) => void setTimeout(action, milliseconds).unref());
+  }
+
+  denied({ caller, clientAddress, endpoint, verb, ns, keys }: Parameters<AccessObserver['denied']>[0]): void {
+    this.#note({
+      kind: 'denial',
+      actor: short(caller.maker.actor),
+      ...(clientAddress !== undefined && { address: short(clientAddress) }),
+      endpoint,
+      verb,
+      ns,
+      key: short(keyText(keys)),
+    });
+  }
+
+  signInFailed({ clientAddress, endpoint, isFaulty }: Parameters<AccessObserver['signInFailed']>[0]): void {
+    this.#note({
+      kind: 'sign-in-failure',
+      ...(clientAddress !== undefined && { address: short(clientAddress) }),
+      endpoint,
+      isFaulty,
+    });
+  }
+
+  /** Writes what there is. What could not be written waits for the next time, as far as there is room. */
+  async flush(): Promise<void> {
+    const entries = [...this.#gathered.values()];
+    const uncounted = this.#uncounted;
+    if (entries.length === 0) {
+      return;
+    }
+    this.#gathered = new Map();
+    this.#uncounted = 0;
+    try {
+      await this.#options.records.commit<Refusals>(REFUSALS_SCOPE, {
+        key: REFUSALS_KEY,
+        ...AUTHOR,
+        decide: () => ({ type: 'put', value: { entries, uncounted } }),
+      });
+    } catch {
+      this.#uncounted += uncounted;
+      for (const entry of entries) this.#add(entry);
+      this.#wait();
+    }
+  }
+
+  #note(seen: Seen): void {
+    const now = toTimestamp(this.#options.clock.now());
+    this.#add({ ...seen, count: 1, firstAt: now, lastAt: now });
+    this.#wait();
+  }
+
+  #add(refusal: Refusal): void {
+    const { kind, actor, address, endpoint, verb, ns, key, isFaulty } = refusal;
+    const name = JSON.stringify([kind, actor ?? address, endpoint, verb, ns, key, isFaulty]);
+    const known = this.#gathered.get(name);
+    if (known === undefined && this.#gathered.size === MAX_KINDS) {
+      this.#uncounted += refusal.count;
+      return;
+    }
+    const [earlier, later] =
+      known === undefined || known.firstAt > refusal.firstAt ? [refusal, known ?? refusal] : [known, refusal];
+    const count = refusal.count + (known?.count ?? 0);
+    this.#gathered.set(name, { ...later, count, firstAt: earlier.firstAt });
+  }
+
+  #wait(): void {
+    if (this.#isWaiting) {
+      return;
+    }
+    this.#isWaiting = true;
+    this.#later(GATHERING_TIME, () => {
+      this.#isWaiting = false;
+      void this.flush();
+    });
+  }
+}
+
+function keyText(keys: Keys): string {
+  if (typeof keys === 'string') {
+    return keys;
+  }
+  return 'like' in keys ? keys.like : `${keys.beginWith}…`;
+}
+
+function short(text: string): string {
+  return text.slice(0, MAX_CHARACTERS);
+}

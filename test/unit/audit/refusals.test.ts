@@ -1,0 +1,84 @@
+import { beforeEach, expect, it } from 'vitest';
+import { RefusalLog } from '../../../shared/audit/index.ts';
+import { nobody } from '../../../shared/platform/http/index.ts';
+
+let written: {
+  entries: { key?: string; count: number; firstAt: string; lastAt: string }[];
+  uncounted: number;
+}[];
+let isAway: boolean;
+let timers: (() => void)[];
+let now: number;
+let log: RefusalLog;
+
+beforeEach(() => {
+  written = [];
+  isAway = false;
+  timers = [];
+  now = 0;
+  const commit = async (_scope: unknown, { decide }: { decide(current: undefined): unknown }) => {
+    if (isAway) throw new Error('away');
+    const { value } = decide(undefined) as { value: (typeof written)[number] };
+    written.push(value);
+    return {};
+  };
+  log = new RefusalLog({
+    records: { commit: commit as never },
+    clock: { now: () => now },
+    later: (_milliseconds, action) => timers.push(action),
+  });
+});
+
+function deny(keys: string): void {
+  log.denied({
+    caller: nobody('a'),
+    clientAddress: undefined,
+    endpoint: 'e',
+    verb: 'read',
+    ns: 'default',
+    keys,
+  });
+}
+
+it('a flood is one write of bounded size, and a timer runs only while there is something to write', async () => {
+  for (let count = 0; count < 5_000; count += 1) {
+    now = count;
+    deny(`/app/${count % 120}`);
+  }
+  expect(timers).toHaveLength(1);
+  timers.pop()?.();
+  await expect.poll(() => written).toHaveLength(1);
+  expect(written[0]?.entries).toHaveLength(100);
+  const counted = written[0]?.entries.reduce((sum, { count }) => sum + count, 0) ?? 0;
+  expect(counted + (written[0]?.uncounted ?? 0)).toBe(5_000);
+  expect(written[0]?.entries[0]).toMatchObject({
+    firstAt: '1970-01-01T00:00:00.000Z',
+    lastAt: new Date(4_920).toISOString(),
+  });
+  expect(timers).toEqual([]);
+  deny('/app/x');
+  expect(timers).toHaveLength(1);
+});
+
+it('what could not be written is written later, with what came since', async () => {
+  isAway = true;
+  deny('/app/x');
+  await log.flush();
+  now = 1000;
+  deny('/app/x');
+  isAway = false;
+  await log.flush();
+  expect(written).toMatchObject([
+    {
+      entries: [
+        { key: '/app/x', count: 2, firstAt: '1970-01-01T00:00:00.000Z', lastAt: '1970-01-01T00:00:01.000Z' },
+      ],
+    },
+  ]);
+});
+
+it('keeps no more of what a caller chooses than fits', async () => {
+  deny(`/app/${'x'.repeat(10_000)}`);
+  await log.flush();
+  expect(written[0]?.entries[0]?.key).toHaveLength(500);
+});

@@ -1,6 +1,14 @@
 export type { AccessRule, Caller, Verb } from './access/access.ts';
 export type { AccessRuleInput, Role, RoleInput, Roles } from './access/roles.ts';
 export type { AccessToken, NewAccessToken, TokenInput, Tokens } from './access/tokens.ts';
+export type {
+  Audit,
+  AuditEntry,
+  AuditedChange,
+  AuditedRefusal,
+  AuditOptions,
+  AuditPage,
+} from './audit.ts';
 export type { Bundle, BundleSettings, RetentionRule, VersionReference } from './bundles/bundle.ts';
 export type {
   ActivationOptions,

@@ -1,6 +1,7 @@
 import { type Caller, getCaller } from './access/access.ts';
 import { Roles } from './access/roles.ts';
 import { Tokens } from './access/tokens.ts';
+import { Audit } from './audit.ts';
 import { Bundles } from './bundles/bundles.ts';
 import { Apps } from './config/apps.ts';
 import type { ConfigSchema } from './config/config-schema.ts';
@@ -49,6 +50,7 @@ export class SkerryClient {
   readonly apps: Apps;
   readonly services: Services;
   readonly history: History;
+  readonly audit: Audit;
   readonly elections: Elections;
   readonly registry: Registry;
   readonly webhooks: Webhooks;
@@ -87,6 +89,7 @@ export class SkerryClient {
     this.apps = new Apps(this.#transport);
     this.services = new Services(this.#transport);
     this.history = new History(this.#transport);
+    this.audit = new Audit(this.#transport);
     this.elections = new Elections(this.#transport);
     this.registry = new Registry(this.services, this.#transport.timing);
     this.webhooks = new Webhooks(this.#transport);

@@ -134,24 +134,26 @@ export class Audit {
 
 /** What has to be read for a request; undefined where nothing may be seen. */
 function queryFor(
-  { ns, key, since, until, kind }: AuditFilter,
+  { ns, key, since, until, kind, limit }: AuditRequest,
   caller: Caller,
   cursor: Place | undefined,
 ): ChangesByTimeRequest | undefined {
   const from = Math.max(cursor?.[0] ?? 0, since === undefined ? 0 : Math.floor(since / 1000) - TIME_SLACK);
   const upTo = until === undefined ? undefined : Math.ceil(until / 1000) + TIME_SLACK;
+  // One more tells whether there are more.
+  const bounds = { from, upTo, wanted: limit + 1 };
   const mayKnowRefusals = caller.may('admin', REFUSALS_SCOPE.ns, REFUSALS_KEY);
   if (kind !== undefined && kind !== 'change') {
     return mayKnowRefusals
-      ? { from, upTo, scope: REFUSALS_SCOPE, ranges: [{ prefix: REFUSALS_KEY }] }
+      ? { ...bounds, scope: REFUSALS_SCOPE, ranges: [{ prefix: REFUSALS_KEY }] }
       : undefined;
   }
   const changes = { ns, prefix: key === '/' ? undefined : key };
   if (kind === undefined && mayKnowRefusals) {
-    return { from, upTo, ranges: [changes, { ns: REFUSALS_SCOPE.ns, prefix: REFUSALS_KEY }] };
+    return { ...bounds, ranges: [changes, { ns: REFUSALS_SCOPE.ns, prefix: REFUSALS_KEY }] };
   }
   const scope = ns === undefined || key === undefined ? undefined : scopeOfPrefix(ns, key);
-  return { from, upTo, ranges: [changes], ...(scope !== undefined && { scope }) };
+  return { ...bounds, ranges: [changes], ...(scope !== undefined && { scope }) };
 }
 
 /** What the caller may see of a change: nothing of what is kept for other eyes, or that it happened. */

@@ -7,8 +7,9 @@ import type { Records, Scope } from '../records/index.ts';
 export const REFUSALS_SCOPE: Scope = { ns: 'default', kind: 'access', name: '' };
 export const REFUSALS_KEY = '/access/denials';
 
-/** How long, in milliseconds, refusals are gathered before they are written. */
-const GATHERING_TIME = 10_000;
+/** How long, in milliseconds, refusals are gathered before they are written, and how far writes are apart at least. */
+const GATHERING_TIME = 1_000;
+const SHORTEST_PAUSE = 10_000;
 /** What is told apart in one write; of the rest only the number is kept, so that no flood makes it larger. */
 const MAX_KINDS = 100;
 /** Characters that are kept of what a caller may choose. */
@@ -62,6 +63,8 @@ export class RefusalLog implements AccessObserver {
   #gathered = new Map<string, Refusal>();
   #uncounted = 0;
   #isWaiting = false;
+  /** When the last write began, in milliseconds since the Unix epoch. */
+  #writtenAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: RefusalLogOptions) {
     this.#options = options;
@@ -98,6 +101,7 @@ export class RefusalLog implements AccessObserver {
     }
     this.#gathered = new Map();
     this.#uncounted = 0;
+    this.#writtenAt = this.#options.clock.now();
     try {
       await this.#options.records.commit<Refusals>(REFUSALS_SCOPE, {
         key: REFUSALS_KEY,
@@ -136,7 +140,8 @@ export class RefusalLog implements AccessObserver {
       return;
     }
     this.#isWaiting = true;
-    this.#later(GATHERING_TIME, () => {
+    const rest = this.#writtenAt + SHORTEST_PAUSE - this.#options.clock.now();
+    this.#later(Math.min(Math.max(GATHERING_TIME, rest), SHORTEST_PAUSE), () => {
       this.#isWaiting = false;
       void this.flush();
     });

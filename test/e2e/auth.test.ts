@@ -8,7 +8,15 @@ let skerry: Skerry;
 let token: string;
 
 beforeAll(async () => {
-  skerry = await startSkerry({ traps: 'none', flags: ['--auth'] });
+  skerry = await startSkerry({
+    traps: 'none',
+    flags: ['--auth', '--workers', '1'],
+    env: {
+      SKERRY_RATE_LIMIT: '40',
+      SKERRY_WATCH_MAX_HELD_PER_CALLER: '1',
+      SKERRY_CORS_ORIGINS: 'https://console.example',
+    },
+  });
   token = /^ +export SKERRY_TOKEN=(\S+)$/m.exec(skerry.output())?.[1] ?? '';
 });
 
@@ -31,6 +39,7 @@ it('npm start -- --auth lets in only whom it should, and shows a token once', as
   expect((await connect(skerry.url, token).put('apps/demo', { config: 1 })).status).toBe(201);
 });
 
+<<<<<<< HEAD
 it('skerry makes roles and tokens, tells what one may do, and takes them back', async () => {
   const role = '{"description":"Keeps the shop","allow":[{"verbs":["read","write"],"keys":"/app/shop"}]}';
   expect(await run(['role', 'put', 'keeper', role], token)).toMatchObject({ code: 0 });
@@ -71,4 +80,45 @@ it('skerry token create --bootstrap needs no server, and names both settings', a
     code: 0,
     json: { token: expect.stringMatching(/^skt_[\w-]{43}$/), sha256: expect.stringMatching(/^[\da-f]{64}$/) },
   });
+=======
+it('says who could not sign in, and who may hear of it', async () => {
+  const address = 'address:127.0.0.1';
+  expect((await connect(skerry.url, 'skt_wrong').get('apps/demo')).status).toBe(401);
+  const audit = connect(skerry.url, token);
+  const failures = async () => (await audit.get(`audit?kind=sign-in-failure&actor=${address}`)).body;
+  await expect
+    .poll(failures, { timeout: 30_000, interval: 300 })
+    .toMatchObject({ entries: [{ endpoint: 'putApp' }, { endpoint: 'getApp', isFaulty: true, count: 1 }] });
+  expect(JSON.stringify(await failures())).not.toContain('skt_wrong');
+  expect((await audit.get('audit?kind=change&key=/app')).body).toMatchObject({
+    entries: [{ actor: 'token:bootstrap', key: '/app/demo' }],
+  });
+  expect((await connect(skerry.url).get('audit')).status).toBe(401);
+});
+
+it('answers pages of the origins that are named, and limits what one caller holds and who guesses', async () => {
+  const preflight = await connect(skerry.url).send('OPTIONS', 'apps/demo', {
+    headers: { origin: 'https://console.example', 'access-control-request-method': 'PUT' },
+  });
+  expect(preflight).toMatchObject({
+    status: 204,
+    headers: { 'access-control-allow-origin': 'https://console.example' },
+  });
+  const watches = await Promise.all(
+    [1, 2, 3].map(() => connect(skerry.url, token).get('watch/app?since=1&wait=1')),
+  );
+  expect(watches.map(({ status }) => status).sort()).toEqual([200, 429, 429]);
+  expect(watches.find(({ status }) => status === 429)?.headers).toMatchObject({
+    'retry-after': '5',
+    'ratelimit-policy': '"watches";q=1;qu="concurrent-requests"',
+    ratelimit: '"watches";r=0',
+  });
+  const guesses = await Promise.all(
+    Array.from({ length: 20 }, (_, guess) => connect(skerry.url, `skt_${guess}`).get('apps/demo')),
+  );
+  const refused = guesses.filter(({ status }) => status === 429);
+  expect(refused.length).toBeGreaterThan(5);
+  expect(refused[0]?.headers).toMatchObject({ 'ratelimit-policy': '"signin";q=8;w=2' });
+  expect((await connect(skerry.url, token).get('apps/demo')).status).toBe(200);
+>>>>>>> 758b17e (Have the client and the command line tell the audit, write refusals down a second after the first, and prove both from outside)
 });

@@ -1,6 +1,7 @@
 import type { Command } from '../command.ts';
 import { accessCommands } from './access.ts';
 import { appCommands } from './app.ts';
+import { auditCommand } from './audit.ts';
 import { bootstrapCommand } from './bootstrap.ts';
 import { bundleCommands } from './bundle.ts';
 import { bundleChannelCommands } from './bundle-channels.ts';
@@ -36,6 +37,7 @@ export const COMMANDS: readonly Command[] = [
   ...operationCommands,
   bootstrapCommand,
   historyCommand,
+  auditCommand,
   ...searchCommands,
   ...electionCommands,
   ...webhooksCommands,

@@ -20,6 +20,8 @@ export interface ChangesByTimeRequest {
   readonly scope?: Scope | undefined;
   /** What one of must hold; everything without any. */
   readonly ranges?: readonly ChangesRange[] | undefined;
+  /** About how many changes will be looked at; there may be any number. */
+  readonly wanted: number;
 }
 
 export interface ChangesRange {
@@ -28,7 +30,9 @@ export interface ChangesRange {
   readonly prefix?: string | undefined;
 }
 
-const PAGE_SIZE = 500;
+/** Documents that are read at a time. */
+const SMALLEST_PAGE = 50;
+const LARGEST_PAGE = 500;
 
 /**
  * The changes of all scopes, as far as storage still has them, the oldest first, second by second; those of one second in an
@@ -37,7 +41,7 @@ const PAGE_SIZE = 500;
  */
 export async function* readChangesByTime(
   container: Container,
-  { from = 0, upTo, scope, ranges = [] }: ChangesByTimeRequest,
+  { from = 0, upTo, scope, ranges = [], wanted }: ChangesByTimeRequest,
 ): AsyncGenerator<StoredChange[]> {
   const conditions = ["c.type = 'change'", 'c._ts >= @from'];
   const parameters: { name: string; value: string | number }[] = [{ name: '@from', value: from }];
@@ -69,7 +73,10 @@ export async function* readChangesByTime(
   const pages = queryPages<ChangeDocument<unknown> & { readonly _ts: number }>(
     container,
     { query: `SELECT * FROM c WHERE ${conditions.join(' AND ')} ORDER BY c._ts`, parameters },
-    { maxItemCount: PAGE_SIZE, ...(scope !== undefined && { partitionKey: scopeId(scope) }) },
+    {
+      maxItemCount: Math.min(Math.max(SMALLEST_PAGE, wanted), LARGEST_PAGE),
+      ...(scope !== undefined && { partitionKey: scopeId(scope) }),
+    },
   );
   let second: StoredChange[] = [];
   for await (const documents of pages) {

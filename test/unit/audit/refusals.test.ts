@@ -7,7 +7,7 @@ let written: {
   uncounted: number;
 }[];
 let isAway: boolean;
-let timers: (() => void)[];
+let timers: { milliseconds: number; action: () => void }[];
 let now: number;
 let log: RefusalLog;
 
@@ -25,7 +25,7 @@ beforeEach(() => {
   log = new RefusalLog({
     records: { commit: commit as never },
     clock: { now: () => now },
-    later: (_milliseconds, action) => timers.push(action),
+    later: (milliseconds, action) => timers.push({ milliseconds, action }),
   });
 });
 
@@ -45,8 +45,8 @@ it('a flood is one write of bounded size, and a timer runs only while there is s
     now = count;
     deny(`/app/${count % 120}`);
   }
-  expect(timers).toHaveLength(1);
-  timers.pop()?.();
+  expect(timers).toMatchObject([{ milliseconds: 1_000 }]);
+  timers.pop()?.action();
   await expect.poll(() => written).toHaveLength(1);
   expect(written[0]?.entries).toHaveLength(100);
   const counted = written[0]?.entries.reduce((sum, { count }) => sum + count, 0) ?? 0;
@@ -57,7 +57,7 @@ it('a flood is one write of bounded size, and a timer runs only while there is s
   });
   expect(timers).toEqual([]);
   deny('/app/x');
-  expect(timers).toHaveLength(1);
+  expect(timers).toMatchObject([{ milliseconds: 10_000 }]);
 });
 
 it('what could not be written is written later, with what came since', async () => {

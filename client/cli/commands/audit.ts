@@ -1,0 +1,64 @@
+import type { AuditEntry } from '../../audit.ts';
+import { defineCommand } from '../command.ts';
+
+export const auditCommand = defineCommand({
+  name: 'audit',
+  summary: 'Tells who changed what and who was refused what, the oldest first',
+  notes:
+    'KEY is whole, such as /app/shop or /kv/agent1; all keys below it are told of too. TIME is RFC 3339, such as 2026-01-31T08:00:00Z. With --json each line is an entry, with values as far as the caller may see them.',
+  args: [],
+  flags: {
+    actor: {
+      placeholder: 'ACTOR',
+      summary: 'only what they did or were refused: token:tok_…, user:ID, address:IP',
+    },
+    key: { placeholder: 'KEY', summary: 'only this key and those below it' },
+    since: { placeholder: 'TIME', summary: 'only from this time on' },
+    until: { placeholder: 'TIME', summary: 'only before this time' },
+    kind: {
+      placeholder: 'KIND',
+      choices: ['change', 'denial', 'sign-in-failure'],
+      summary: 'only change, denial or sign-in-failure',
+    },
+    'all-namespaces': { summary: 'of all namespaces' },
+    limit: { placeholder: 'N', isNumber: true, summary: 'end after so many entries' },
+  },
+  examples: [
+    'skerry audit --since 2026-01-31T08:00:00Z',
+    'skerry audit --key /app/shop --actor token:tok_0123456789abcdef',
+    'skerry audit --kind denial --all-namespaces --json > denials.ndjson',
+  ],
+  async run({ flags, client, output, signal }) {
+    const { limit = Number.POSITIVE_INFINITY, 'all-namespaces': allNamespaces, ...filter } = flags;
+    const entries = client.audit.list({
+      ...filter,
+      allNamespaces,
+      ...(limit < PAGE && { limit }),
+      signal,
+    });
+    let shown = 0;
+    for await (const entry of entries) {
+      output.event(entry, () => `${entry.at}  ${whoOf(entry)}  ${whatOf(entry)}`);
+      shown += 1;
+      if (shown >= limit) break;
+    }
+    return undefined;
+  },
+});
+
+/** Entries of the API's largest page. */
+const PAGE = 1000;
+
+function whoOf(entry: AuditEntry): string {
+  return entry.actor ?? ('address' in entry && entry.address ? `address:${entry.address}` : 'unknown');
+}
+
+function whatOf(entry: AuditEntry): string {
+  if (entry.kind === 'change') {
+    return `${entry.type} ${entry.key} (${entry.ns}, revision ${entry.revision})`;
+  }
+  const times = entry.count === 1 ? '' : `, ${entry.count} times`;
+  return entry.kind === 'denial'
+    ? `was denied to ${entry.verb} ${entry.key} (${entry.ns}, ${entry.endpoint}${times})`
+    : `did not sign in${entry.isFaulty === true ? ', with credentials that are not accepted' : ''} (${entry.endpoint}${times})`;
+}

@@ -2,6 +2,7 @@ import type { Container, Database } from '@azure/cosmos';
 import type { ServiceBusClient, ServiceBusSender } from '@azure/service-bus';
 import type { Clock } from '../shared/platform/clock.ts';
 import type { CallerOf } from '../shared/platform/http/index.ts';
+import { limitsOf } from '../shared/platform/limits.ts';
 import type { Random } from '../shared/platform/random.ts';
 import type { Sealer } from '../shared/platform/sealer.ts';
 import type { Settings } from '../shared/platform/settings.ts';
@@ -34,6 +35,7 @@ import {
   RequestWriter,
   ServiceBusDeliveryQueue,
   Statistics,
+  SubscriptionLimit,
   Subscriptions,
   type WebhookClient,
 } from '../shared/webhooks/index.ts';
@@ -42,6 +44,7 @@ import type { Makers } from './lazily.ts';
 /** What handlers and triggers work with, of webhooks. */
 export interface WebhookServices {
   readonly subscriptions: Subscriptions;
+  readonly subscriptionLimit: SubscriptionLimit;
   readonly nesoiHooks: NesoiHooks;
   readonly fanOut: FanOut;
   readonly deliveries: Deliveries;
@@ -95,6 +98,8 @@ export function webhookServices(
         sealer: app.sealer,
         endpointPolicy,
       }),
+    subscriptionLimit: ({ records, settings }) =>
+      new SubscriptionLimit(records, limitsOf(settings).subscriptions),
     nesoiHooks: (app) => new NesoiHooks({ subscriptions: app.subscriptions, endpointPolicy }),
     requests: (app) => new RequestWriter({ sealer: app.sealer, publicUrl: app.settings.SKERRY_PUBLIC_URL }),
     webhookClient: (app) =>

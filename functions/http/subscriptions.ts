@@ -101,7 +101,8 @@ const createSubscription = endpoint({
       headers: ['ETag', 'X-Skerry-Revision', 'Location'],
     },
   },
-  async handle(request, { consents }) {
+  async handle(request, { consents, subscriptionLimit }) {
+    await subscriptionLimit.check(request.ns, request.author.actor);
     const subscription = await consents.create(request.ns, request.body, request.author, request.ownUrl);
     const location = canonicalLocation(request, `subscriptions/${subscription.id}`);
     return json(201, describeIssued(subscription), { ...factsOf(subscription), location });

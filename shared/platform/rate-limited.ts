@@ -5,8 +5,10 @@ export interface LimitPolicy {
   /** What the limit is called: letters and digits. */
   readonly name: string;
   readonly quota: number;
-  /** Seconds that the quota is for; without it the quota is of what goes on at the same time. */
+  /** Seconds that the quota is for. */
   readonly windowSeconds?: number;
+  /** What is counted, where that is not requests. */
+  readonly unit?: 'concurrent-requests';
 }
 
 /**
@@ -14,17 +16,18 @@ export interface LimitPolicy {
  * fields, as since its eighth version), which stand on no other answer.
  */
 export function rateLimited(
-  { name, quota, windowSeconds }: LimitPolicy,
+  { name, quota, windowSeconds, unit }: LimitPolicy,
   retryAfterSeconds: number,
   { detail, fix }: { readonly detail: string; readonly fix: string },
 ) {
   const seconds = Math.max(1, Math.ceil(retryAfterSeconds));
-  const unit = windowSeconds === undefined ? 'qu="concurrent-requests"' : `w=${Math.ceil(windowSeconds)}`;
+  const counted = unit === undefined ? '' : `;qu="${unit}"`;
+  const window = windowSeconds === undefined ? '' : `;w=${Math.ceil(windowSeconds)}`;
   return tooManyRequests(detail, {
     fix,
     retryAfterSeconds: seconds,
     headers: {
-      'RateLimit-Policy': `"${name}";q=${quota};${unit}`,
+      'RateLimit-Policy': `"${name}";q=${quota}${counted}${window}`,
       RateLimit: `"${name}";r=0${windowSeconds === undefined ? '' : `;t=${seconds}`}`,
     },
   });

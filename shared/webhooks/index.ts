@@ -106,6 +106,7 @@ export type {
 } from './subscription/subscription.ts';
 export { hashId, unknownSubscription } from './subscription/subscription.ts';
 export type { SubscriptionInput } from './subscription/subscription-input.ts';
+export { SubscriptionLimit } from './subscription/subscription-limit.ts';
 export {
   type IssuedSubscription,
   type SecretRotation,

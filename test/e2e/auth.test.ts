@@ -39,7 +39,6 @@ it('npm start -- --auth lets in only whom it should, and shows a token once', as
   expect((await connect(skerry.url, token).put('apps/demo', { config: 1 })).status).toBe(201);
 });
 
-<<<<<<< HEAD
 it('skerry makes roles and tokens, tells what one may do, and takes them back', async () => {
   const role = '{"description":"Keeps the shop","allow":[{"verbs":["read","write"],"keys":"/app/shop"}]}';
   expect(await run(['role', 'put', 'keeper', role], token)).toMatchObject({ code: 0 });
@@ -80,17 +79,21 @@ it('skerry token create --bootstrap needs no server, and names both settings', a
     code: 0,
     json: { token: expect.stringMatching(/^skt_[\w-]{43}$/), sha256: expect.stringMatching(/^[\da-f]{64}$/) },
   });
-=======
+});
+
 it('says who could not sign in, and who may hear of it', async () => {
   const address = 'address:127.0.0.1';
   expect((await connect(skerry.url, 'skt_wrong').get('apps/demo')).status).toBe(401);
   const audit = connect(skerry.url, token);
   const failures = async () => (await audit.get(`audit?kind=sign-in-failure&actor=${address}`)).body;
-  await expect
-    .poll(failures, { timeout: 30_000, interval: 300 })
-    .toMatchObject({ entries: [{ endpoint: 'putApp' }, { endpoint: 'getApp', isFaulty: true, count: 1 }] });
+  await expect.poll(failures, { timeout: 30_000, interval: 300 }).toMatchObject({
+    entries: expect.arrayContaining([
+      expect.objectContaining({ endpoint: 'putApp', isFaulty: false }),
+      expect.objectContaining({ endpoint: 'getApp', isFaulty: true }),
+    ]),
+  });
   expect(JSON.stringify(await failures())).not.toContain('skt_wrong');
-  expect((await audit.get('audit?kind=change&key=/app')).body).toMatchObject({
+  expect((await audit.get('audit?kind=change&key=/app/demo')).body).toMatchObject({
     entries: [{ actor: 'token:bootstrap', key: '/app/demo' }],
   });
   expect((await connect(skerry.url).get('audit')).status).toBe(401);
@@ -105,7 +108,7 @@ it('answers pages of the origins that are named, and limits what one caller hold
     headers: { 'access-control-allow-origin': 'https://console.example' },
   });
   const watches = await Promise.all(
-    [1, 2, 3].map(() => connect(skerry.url, token).get('watch/app?since=1&wait=1')),
+    [1, 2, 3].map(() => connect(skerry.url, token).get('watch/kv/quiet?since=0&wait=1')),
   );
   expect(watches.map(({ status }) => status).sort()).toEqual([200, 429, 429]);
   expect(watches.find(({ status }) => status === 429)?.headers).toMatchObject({
@@ -120,5 +123,4 @@ it('answers pages of the origins that are named, and limits what one caller hold
   expect(refused.length).toBeGreaterThan(5);
   expect(refused[0]?.headers).toMatchObject({ 'ratelimit-policy': '"signin";q=8;w=2' });
   expect((await connect(skerry.url, token).get('apps/demo')).status).toBe(200);
->>>>>>> 758b17e (Have the client and the command line tell the audit, write refusals down a second after the first, and prove both from outside)
 });

@@ -19,7 +19,7 @@ export class Holders {
   take(holder: string): () => void {
     const taken = this.#taken.get(holder) ?? 0;
     if (taken >= this.#limit) {
-      throw rateLimited({ name: 'watches', quota: this.#limit }, RETRY_SECONDS, {
+      throw rateLimited({ name: 'watches', quota: this.#limit, unit: 'concurrent-requests' }, RETRY_SECONDS, {
         detail: `${this.#limit} watches of this caller are held, as many as one may hold here.`,
         fix: 'End some of them, watch a common prefix of their keys by one, or ask with "wait=0".',
       });

@@ -27,6 +27,10 @@ const VAULT = /^[a-z][a-z0-9-]{1,22}[a-z0-9](\.vault\.(azure\.net|azure\.cn|usgo
 
 const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', '[::1]', 'localhost']);
 
+/** An empty text is no number, 0 least of all, which would be no limit. */
+const limit = <Schema extends z.ZodType<number>>(schema: Schema) =>
+  z.preprocess((text) => (text === '' ? undefined : text), schema.optional());
+
 function isOrigin(text: string): boolean {
   return URL.canParse(text) && new URL(text).origin === text;
 }
@@ -79,7 +83,7 @@ const plainSchema = z.object({
         'must be "off", "open", or addresses and ranges separated by commas, such as 10.0.0.0/8,192.0.2.7',
     }),
   /** Requests that one caller may make of a process in a second; 0 is no limit. 100 unless given, where callers are told apart. */
-  SKERRY_RATE_LIMIT: z.coerce.number().nonnegative().optional(),
+  SKERRY_RATE_LIMIT: limit(z.coerce.number().nonnegative()),
   /** Origins of pages that may call the API, separated by commas, or `*`. */
   SKERRY_CORS_ORIGINS: z
     .string()
@@ -143,9 +147,9 @@ const plainSchema = z.object({
   /** Watches that a process holds at a time; each is a request that waits, which the host counts as running. */
   SKERRY_WATCH_MAX_HELD: z.coerce.number().int().positive().default(1000),
   /** Those of one caller among them; 0 is no limit. 250 unless given, where callers are told apart. */
-  SKERRY_WATCH_MAX_HELD_PER_CALLER: z.coerce.number().int().nonnegative().optional(),
+  SKERRY_WATCH_MAX_HELD_PER_CALLER: limit(z.coerce.number().int().nonnegative()),
   /** Subscriptions that one caller may have in a namespace; 0 is no limit. 1000 unless given, where callers are told apart. */
-  SKERRY_MAX_SUBSCRIPTIONS: z.coerce.number().int().nonnegative().optional(),
+  SKERRY_MAX_SUBSCRIPTIONS: limit(z.coerce.number().int().nonnegative()),
   /** What compaction keeps of a scope: so many of its newest changes, and all that are younger than so many days. */
   SKERRY_RETENTION_CHANGES: z.coerce.number().int().min(1).default(1000),
   SKERRY_RETENTION_DAYS: z.coerce.number().nonnegative().default(30),

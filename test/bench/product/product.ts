@@ -179,36 +179,81 @@ async function benchImport(quick: boolean): Promise<void> {
   });
   await writeFile(path.join(folder, 'package.json'), '{"type":"module"}');
   const built = path.join(ROOT, 'dist/functions');
-  const entries = (await readdir(built))
-    .filter((file) => file.endsWith('.js'))
-    .map((file) => path.join(built, file));
-  const variants = [
-    { name: 'empty functions app', files: [empty], bytes: (await stat(empty)).size },
-    { name: 'Skerry, all entries', files: entries, bytes: await codeBytes(built) },
+  const before = process.env.BENCH_BEFORE;
+  const all = await entriesOf(built);
+  const variants: Variant[] = [
+    { name: 'empty functions app', files: [empty], folder: empty },
+    ...(before === undefined ? [] : [{ name: 'before', files: await entriesOf(before), folder: before }]),
+    { name: 'Skerry, all entries', files: all, folder: built },
+    { name: 'to Application Insights', files: all, folder: built, env: TELEMETRY.applicationInsights },
+    { name: 'to a collector (OTLP)', files: all, folder: built, env: TELEMETRY.otlp },
+    { name: 'exporter of Application Insights alone', ...(await chunkOf(built, 'azure-monitor')) },
+    { name: 'exporter of OTLP alone', ...(await chunkOf(built, 'otlp')) },
   ];
-  const rows: string[][] = [];
-  for (const { name, files, bytes } of variants) {
-    const runs: { milliseconds: number; functions: number; rssBytes: number }[] = [];
-    for (let round = 0; round < (quick ? 3 : 11); round += 1) {
-      runs.push(await measureImport(files));
-    }
-    rows.push([
+  const measured = new Map<Variant, ImportRun[]>(variants.map((variant) => [variant, []]));
+  for (let round = 0; round < (quick ? 3 : 15); round += 1) {
+    // In turn, so that a busy moment is nobody's alone.
+    for (const [{ files, env = {} }, runs] of measured) runs.push(await measureImport(files, env));
+  }
+  const rows = await Promise.all(
+    Array.from(measured, async ([{ name, folder }, runs]) => [
       name,
       String(runs[0]?.functions),
       rounded(median(runs.map((run) => run.milliseconds)), 0),
+      rounded(median(runs.map((run) => run.cpuMilliseconds)), 0),
+      rounded(median(runs.map((run) => run.firstRequestMilliseconds)), 1),
       rounded(median(runs.map((run) => run.rssBytes)) / 1e6, 0),
-      rounded(bytes / 1e6, 2),
-    ]);
-  }
+      rounded((await codeBytes(folder)) / 1e6, 2),
+    ]),
+  );
   printTable(
-    'Import of the built functions (no compile cache)',
-    ['', 'functions', 'median ms', 'RSS MB', 'code on disk MB'],
+    'Import of the built functions (no compile cache), and a first request that needs no storage',
+    ['', 'functions', 'median ms', 'CPU ms', 'request ms', 'RSS MB', 'code on disk MB'],
     rows,
   );
   await rm(folder, { recursive: true });
 }
 
-async function measureImport(files: readonly string[]) {
+interface Variant {
+  readonly name: string;
+  readonly files: readonly string[];
+  /** What it was loaded from. */
+  readonly folder: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+interface ImportRun {
+  readonly milliseconds: number;
+  /** Of the import, on all threads: what a busy machine disturbs least. */
+  readonly cpuMilliseconds: number;
+  readonly firstRequestMilliseconds: number;
+  readonly functions: number;
+  readonly rssBytes: number;
+}
+
+/** Where nobody listens: nothing is sent within the first seconds. */
+const TELEMETRY = {
+  applicationInsights: {
+    APPLICATIONINSIGHTS_CONNECTION_STRING:
+      'InstrumentationKey=00000000-0000-4000-8000-000000000001;IngestionEndpoint=http://127.0.0.1:1/',
+  },
+  otlp: { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:1' },
+};
+
+async function entriesOf(folder: string): Promise<string[]> {
+  const files = await readdir(folder);
+  return files.filter((file) => file.endsWith('.js')).map((file) => path.join(folder, file));
+}
+
+/** What is loaded when there is something to send for the first time. */
+async function chunkOf(built: string, name: string): Promise<Pick<Variant, 'files' | 'folder'>> {
+  const folder = path.join(built, 'chunks');
+  const file = (await readdir(folder)).find((one) => one.startsWith(`${name}-`) && one.endsWith('.js')) ?? '';
+  const chunk = path.join(folder, file);
+  return { files: [chunk], folder: chunk };
+}
+
+async function measureImport(files: readonly string[], env: Readonly<Record<string, string>>) {
   const child = spawn(process.execPath, [path.join(HERE, 'measure-import.mjs'), ...files], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: {
@@ -217,16 +262,18 @@ async function measureImport(files: readonly string[]) {
       SKERRY_SERVICEBUS:
         'Endpoint=sb://127.0.0.1:1;SharedAccessKeyName=x;SharedAccessKey=y;UseDevelopmentEmulator=true;',
       SKERRY_BLOB: 'UseDevelopmentStorage=true',
+      ...env,
     },
   });
   let output = '';
   for await (const chunk of child.stdout) {
     output += chunk;
   }
-  return JSON.parse(output) as { milliseconds: number; functions: number; rssBytes: number };
+  return JSON.parse(output) as ImportRun;
 }
 
 async function codeBytes(folder: string): Promise<number> {
+  if (folder.endsWith('.js')) return (await stat(folder)).size;
   const files = await readdir(folder, { recursive: true });
   const sizes = await Promise.all(
     files

@@ -119,6 +119,16 @@ it('leaves alone what a caller does not want traced, and tells no value, path or
   expect(collector.text()).not.toContain(SECRET);
 });
 
+it('follows a command from the request over the bus to its steps', async () => {
+  const input = { id: 'traced', name: 'Traced' };
+  expect(await api.post('environments?ns=traced', input)).toMatchObject({ status: 202 });
+  const way = ['POST /api/v1/environments', 'process commands', 'process steps'];
+  await vi.waitFor(
+    () => expect(wayTo('process steps', collector.spans('otlp')).slice(0, 3)).toEqual(way),
+    DEADLINE,
+  );
+});
+
 /** The names of the spans above one, its own last. */
 function wayTo(name: string, spans: readonly CollectedSpan[]): readonly string[] {
   const names: string[] = [];

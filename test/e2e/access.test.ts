@@ -143,7 +143,8 @@ describe('outside local mode', () => {
     const instance = { endpoints: { http: 'http://10.0.0.1:80' } };
     expect((await agent.put('services/web/instances/1', instance)).status).toBe(201);
     expectProblem(await agent.put('services/shop/instances/1', instance), 403);
-    expectProblem(await agent.put('apps/mine', { config: 1 }), 403);
+    expectProblem(await agent.put('apps/web', { config: 1 }), 403);
+    expectProblem(await agent.put('apps/mine', { config: 1 }), 404);
     expect((await agent.get('whoami')).body).toMatchObject({ actor: `token:${id}`, roles: ['agent:web'] });
     expect((await api.send('DELETE', `tokens/${id}`)).status).toBe(204);
     expectProblem(await agent.get('services'), 401);

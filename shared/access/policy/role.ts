@@ -93,7 +93,8 @@ function allow(verbs: readonly Verb[], keys: readonly string[]): Rule {
   return { verbs, keys, ns: ['*'] };
 }
 
-const SEES = allow(['read', 'list', 'watch'], ['/']);
+const LOOKS: readonly Verb[] = ['read', 'list', 'watch'];
+const SEES = allow(LOOKS, ['/']);
 
 const builtIn: readonly Role[] = [
   { name: 'viewer', description: 'Sees everything but secrets.', allow: [SEES] },
@@ -104,13 +105,23 @@ const builtIn: readonly Role[] = [
   },
   {
     name: 'agent',
-    description: 'Sees everything but secrets; for a service, as in agent:web, it registers that one.',
-    allow: [SEES, allow(['write', 'delete'], ['/srv/${service}'])],
+    description:
+      'Sees which services there are; for a service, as in agent:web, it registers that one, and sees what belongs to it.',
+    allow: [
+      allow(LOOKS, [
+        '/srv',
+        '/app/${service}',
+        '/bundle/${service}',
+        '/election/${service}',
+        '/kv/${service}',
+      ]),
+      allow(['write', 'delete'], ['/srv/${service}']),
+    ],
   },
   {
     name: 'operator',
     description: 'Does everything, but to roles and tokens.',
-    allow: [allow(['read', 'list', 'watch', 'write', 'delete', 'reveal'], ['/'])],
+    allow: [allow([...LOOKS, 'write', 'delete', 'reveal'], ['/'])],
   },
   { name: 'admin', description: 'Does everything.', allow: [allow(VERBS, ['/'])] },
 ];

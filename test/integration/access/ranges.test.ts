@@ -157,7 +157,7 @@ describe('what a request names besides its path', () => {
     expect(await as('reader')('POST', '/kv-transactions/own', put)).toMatchObject({
       status: 403,
     });
-    expect(await as('agent')('POST', '/kv-transactions/own', {})).toMatchObject({ status: 403 });
+    expect(await as('viewer')('POST', '/kv-transactions/own', {})).toMatchObject({ status: 403 });
   });
 
   it('is asked for: the templates that one builds on', async () => {

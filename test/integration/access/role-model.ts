@@ -30,8 +30,14 @@ const OWN = [
 export const ROLES: Readonly<Record<string, readonly Allowed[]>> = {
   viewer: [SEES],
   publisher: [SEES, { verbs: ['write', 'delete'], keys: ['/app', '/bundle', '/kv', '/tpl'] }],
-  'agent:own': [SEES, { verbs: ['write', 'delete'], keys: ['/srv/own'] }],
-  agent: [SEES],
+  'agent:own': [
+    {
+      verbs: ['read', 'list', 'watch'],
+      keys: ['/srv', '/app/own', '/bundle/own', '/election/own', '/kv/own'],
+    },
+    { verbs: ['write', 'delete'], keys: ['/srv/own'] },
+  ],
+  agent: [{ verbs: ['read', 'list', 'watch'], keys: ['/srv'] }],
   operator: [{ verbs: ['read', 'list', 'watch', 'write', 'delete', 'reveal'], keys: ['/'] }],
   admin: [{ verbs: ['read', 'list', 'watch', 'write', 'delete', 'admin', 'reveal'], keys: ['/'] }],
   narrow: [{ verbs: ['read', 'list', 'watch', 'write', 'delete'], keys: OWN, ns: 'default' }],

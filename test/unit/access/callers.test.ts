@@ -78,11 +78,39 @@ describe('a token', () => {
     expect(await callersOf([{ ...rest, value: other }]).byToken(text)).toBeUndefined();
   });
 
+  it('for an agent sees which services there are, and of all else what belongs to its own', async () => {
+    const caller = await callersOf([token(text, ['agent:web'])]).byToken(text);
+    for (const verb of ['read', 'list', 'watch'] as const) {
+      for (const keys of ['/srv/', '/srv/db/1', '/app/web', '/bundle/web/', '/election/web', '/kv/web/a']) {
+        expect(caller?.may(verb, 'default', keys), `${verb} ${keys}`).toBe(true);
+      }
+      for (const keys of [
+        '/app/',
+        '/app/web2',
+        '/bundle/db',
+        '/election/',
+        '/kv/db',
+        '/env/web',
+        '/hook',
+        '/',
+      ]) {
+        expect(caller?.may(verb, 'default', keys), `${verb} ${keys}`).toBe(false);
+      }
+    }
+    expect(caller?.may('write', 'default', '/srv/web/1')).toBe(true);
+    for (const keys of ['/srv/db/1', '/app/web', '/bundle/web', '/election/web', '/kv/web']) {
+      expect(caller?.may('write', 'default', keys), keys).toBe(false);
+    }
+  });
+
   it('for an agent of no service registers none', async () => {
     const caller = await callersOf([token(text, ['agent'])]).byToken(text);
     expect(caller?.may('read', 'default', '/srv')).toBe(true);
     for (const keys of ['/srv', '/srv/web', '/srv/${service}', '/']) {
       expect(caller?.may('write', 'default', keys)).toBe(false);
+    }
+    for (const keys of ['/app', '/kv/web', '/bundle/${service}', '/election', '/']) {
+      expect(caller?.may('read', 'default', keys)).toBe(false);
     }
   });
 });

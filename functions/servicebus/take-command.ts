@@ -1,6 +1,6 @@
 import type { InvocationContext } from '@azure/functions';
 import { z } from 'zod';
-import { type Command, commandEventSchema } from '../../shared/operations/index.ts';
+import { type Command, commandEventSchema, commandOf } from '../../shared/operations/index.ts';
 import type { Alerts } from '../../shared/platform/alerts.ts';
 import { isRefusal } from '../../shared/platform/errors.ts';
 import { checkInput, nameSchema } from '../../shared/platform/http/index.ts';
@@ -33,7 +33,7 @@ export async function takeCommand(
   let command: Command;
   try {
     const known = checkInput(commandEventSchema, event, 'field');
-    command = { ...known, ns: known.ns ?? DEFAULT_NAMESPACE, actor: `bus:${known.source}` };
+    command = commandOf(known, known.ns ?? DEFAULT_NAMESPACE, { actor: `bus:${known.source}` });
   } catch (error) {
     if (!isRefusal(error)) throw error;
     const named = namedSchema.safeParse(event);

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Maker } from '../platform/http/caller.ts';
+import { type Maker, makerOf } from '../platform/http/caller.ts';
 import { nameSchema } from '../platform/http/name.ts';
 import { webUrlSchema } from '../platform/http/web-url.ts';
 
@@ -36,7 +36,15 @@ export const commandEventSchema = z.looseObject({
   data: z.unknown(),
 });
 
+type CommandEvent = z.output<typeof commandEventSchema>;
+
 /** A command that can be done, by somebody who is known. */
-export interface Command extends z.output<typeof commandEventSchema>, Maker {
+export interface Command extends CommandEvent, Maker {
   readonly ns: string;
+}
+
+/** The command of whoever sent it: what the event says of who that is, and of what they may do, is anybody's word. */
+export function commandOf(event: CommandEvent, ns: string, sender: Maker): Command {
+  const { actor: _, roles: __, ...attributes } = event;
+  return { ...attributes, ns, ...makerOf(sender) };
 }

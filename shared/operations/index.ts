@@ -5,7 +5,7 @@
  */
 export { Advance } from './advance.ts';
 export { Attempts } from './attempts.ts';
-export { type Command, commandEventSchema } from './command.ts';
+export { type Command, commandEventSchema, commandOf } from './command.ts';
 export type {
   CommandRule,
   Current,

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { type Command, commandEventSchema } from '../../../shared/operations/index.ts';
+import { commandEventSchema, commandOf } from '../../../shared/operations/index.ts';
 import { invalid, notFound } from '../../../shared/platform/errors.ts';
-import { canonicalLocation, json, makerOf, nameSchema } from '../../../shared/platform/http/index.ts';
+import { canonicalLocation, json, nameSchema } from '../../../shared/platform/http/index.ts';
 import { endpoint } from '../endpoint.ts';
 import { jsonValueSchema } from '../json-value.ts';
 import { commandSchema } from './command-schema.ts';
@@ -38,12 +38,7 @@ const sendCommand = endpoint({
         fix: 'Name the namespace in one of them.',
       });
     }
-    const command: Command = {
-      traceparent: author.traceparent,
-      ...body,
-      ns: body.ns ?? ns,
-      ...makerOf(author),
-    };
+    const command = commandOf({ traceparent: author.traceparent, ...body }, body.ns ?? ns, author);
     const { callbackSecret, ...operation } = await commands.send(command);
     return answerStarted({ ns: command.ns, baseUrl: request.baseUrl }, operation, { callbackSecret });
   },

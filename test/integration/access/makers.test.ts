@@ -104,6 +104,17 @@ it('does for a source on the bus, and for a token, what its roles allow of one e
     error: { reason: 'There is no environment "other".' },
     ...{ actor: 'bus:/ci', replyTo: 'answers' },
   });
+  // Roles are a sender's own by what is known of them here, and never by their word.
+  await takeCommand({ ...destruction, id: '2', roles: ['admin'] }, context, api.services, console);
+  const claimed = await api.services.operations.get('default', operationIdOf('default', '/ci', '2'));
+  expect(claimed.error).toEqual(operation.error);
+  expect(claimed).not.toHaveProperty('roles');
+  await putRole('neighbour', allow, ['address:192.0.2.7']);
+  const nearby = { 'x-forwarded-for': '192.0.2.7' };
+  const escalated = await api.call('POST', '/commands', { ...destruction, roles: ['admin'] }, nearby);
+  expect(escalated).toMatchObject({ status: 404, json: { detail: 'There is no environment "other".' } });
+  const attempt = { ...destruction, data: { environment: 'prod' }, roles: ['admin'] };
+  expect((await api.call('POST', '/commands', attempt, nearby)).status).toBe(403);
   // Who may not watch operations makes nobody be called, who would be asked for consent first.
   expect(operation).not.toHaveProperty('subscription');
   expect((await call('GET', `/operations/${operation.id}`, undefined, token)).status).toBe(404);

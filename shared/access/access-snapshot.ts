@@ -14,6 +14,7 @@ const MAX_RIGHTS = 1_000;
 
 const ACTOR_OF_TOKEN = 'token:';
 const ACTOR_OF_ADDRESS = 'address:';
+const GROUP = 'group:';
 
 type StoredToken = StoredRecord<TokenValue>;
 
@@ -72,7 +73,9 @@ export class AccessSnapshot {
         }
       );
     }
-    const members = [actor, ...roles].flatMap((member) => this.#memberships.get(member) ?? []);
+    // A role that is called as another member is, such as `user:OID`, makes nobody that one.
+    const groups = roles.filter((role) => role.startsWith(GROUP));
+    const members = [actor, ...groups].flatMap((member) => this.#memberships.get(member) ?? []);
     const byAddress = actor.startsWith(ACTOR_OF_ADDRESS)
       ? this.#rolesOfAddress(actor.slice(ACTOR_OF_ADDRESS.length))
       : [];

@@ -143,14 +143,13 @@ describe('claims', () => {
     expect((await callersOf([]).of(member.maker)).may('read', 'default', '/app/team')).toBe(false);
   });
 
-  it.each([
-    'user:u1',
-    'bus:ci',
-    'address:192.0.2.9',
-  ])('cannot make their holder a member by the name %s', async (claim) => {
-    const { maker } = await byClaims([claim], []);
-    expect((await callers.of(maker)).may('read', 'default', '/app/team')).toBe(false);
-  });
+  it.each(['user:u1', 'bus:ci', 'address:192.0.2.9'])(
+    'cannot make their holder a member by the name %s',
+    async (claim) => {
+      const { maker } = await byClaims([claim], []);
+      expect((await callers.of(maker)).may('read', 'default', '/app/team')).toBe(false);
+    },
+  );
 
   it('cannot pass a role for a group, nor change a role that is built in', async () => {
     const forger = await byClaims(['group:g1'], []);

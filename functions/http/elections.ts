@@ -1,6 +1,13 @@
 import { z } from 'zod';
 import { isNotLed, leadsNoMore } from '../../shared/elections/index.ts';
-import { json, nameSchema, noContent, wholeNumber } from '../../shared/platform/http/index.ts';
+import {
+  authorize,
+  json,
+  nameSchema,
+  noContent,
+  nothingAt,
+  wholeNumber,
+} from '../../shared/platform/http/index.ts';
 import { endpoint } from './endpoint.ts';
 import { MAX_WAIT_SECONDS, ttlSchema } from './time-limits.ts';
 
@@ -37,8 +44,13 @@ const campaign = endpoint({
     200: { description: 'The candidate leads.', body: leadershipSchema, headers: ['X-Skerry-Revision'] },
   },
   errors: ['conflict', 'too-many-requests'],
-  async handle({ ns, params, body, author }, { elections }) {
-    const leadership = await elections.campaign({ ns, name: params.name }, body, author);
+  async handle({ ns, params, body, author, caller }, { elections, callerOf }) {
+    const touch = { verb: 'write', keys: `/election/${params.name}` } as const;
+    const checkRight = async () =>
+      authorize(await callerOf(caller.maker), ns, [touch], () =>
+        nothingAt(`/api/v1/elections/${params.name}/campaign`),
+      );
+    const leadership = await elections.campaign({ ns, name: params.name }, body, author, checkRight);
     return json(200, leadership, { revision: leadership.token });
   },
 });

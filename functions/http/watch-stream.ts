@@ -2,6 +2,7 @@ import { SkerryError } from '../../shared/platform/errors.ts';
 import { type HttpResponse, toProblem } from '../../shared/platform/http/index.ts';
 import type { Follower, Place, ResyncPage, WatchAnswer } from '../../shared/records/index.ts';
 import type { Services } from '../services.ts';
+import { nextWhileAllowed } from './while-allowed.ts';
 
 /** How often something is sent at least, in milliseconds, so that nobody on the way takes the connection for idle. */
 const HEARTBEAT = 15_000;
@@ -23,8 +24,8 @@ export interface WatchStream {
   readonly requestId: string;
   /** The actor who watches. */
   readonly holder: string;
-  /** Whether they may be told more; the stream ends where not. */
-  mayGoOn(): Promise<boolean>;
+  /** Throws where they may be told no more; the stream ends then. */
+  checkRight(): Promise<void>;
   resync(after: string | undefined): Promise<ResyncPage>;
   follow(cursor: string, place: Place): Follower;
   showResync(page: ResyncPage): object;
@@ -83,9 +84,7 @@ async function* sendEvents(
     let preamble = `retry: ${RETRY}\n\n`;
     while (cursor === undefined || after !== undefined) {
       const page = await stream.resync(after);
-      if (!(await stream.mayGoOn())) {
-        return;
-      }
+      await stream.checkRight();
       after = page.next;
       cursor = page.cursor;
       const id = after === undefined ? cursor : WITHIN_RESYNC + after;
@@ -99,10 +98,7 @@ async function* sendEvents(
     // What a resumed stream begins with is not waited for.
     let deadline = Math.min(clock.now() + (preamble === '' ? HEARTBEAT : 0), stream.end);
     for (;;) {
-      const answer = await follower.next(deadline);
-      if (!(await stream.mayGoOn())) {
-        return;
-      }
+      const answer = await nextWhileAllowed(follower, deadline, () => stream.checkRight(), clock);
       if (answer.changes.length > 0) {
         yield send(preamble + toEvent('changes', stream.showChanges(answer), answer.cursor));
       } else if (answer.cursor !== cursor) {

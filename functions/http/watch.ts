@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { checkPublicKey, kindsOfPrefix, scopeOfPrefix } from '../../shared/keyspace/index.ts';
 import { invalid, notFound, type SkerryError } from '../../shared/platform/errors.ts';
 import {
+  authorize,
   type EndpointRequest,
   type HttpResponse,
   json,
@@ -22,6 +23,7 @@ import { endpoint } from './endpoint.ts';
 import { jsonValueSchema } from './json-value.ts';
 import { MAX_WAIT_SECONDS } from './time-limits.ts';
 import { answerWithEvents } from './watch-stream.ts';
+import { nextWhileAllowed } from './while-allowed.ts';
 
 const DEFAULT_WAIT_SECONDS = 30;
 /** The share of the wait that is added at most, so that those who began together do not come back together. */
@@ -175,11 +177,9 @@ async function pollChanges(
   const seconds = Math.min(wait * (1 + random.fraction() * JITTER), MAX_WAIT_SECONDS);
   const follower = watches.follow(range, cursor, { types: typesOf(type), limit }, caller.maker.actor);
   try {
-    const found = await follower.next(clock.now() + 1000 * seconds);
-    if (!(await mayStillWatch(range, request, services))) {
-      throw nothingToWatch(range.prefix);
-    }
-    return answer(range, toChangesBody(range, found));
+    const deadline = clock.now() + 1000 * seconds;
+    const checkRight = () => checkMayWatch(range, request, services);
+    return answer(range, toChangesBody(range, await nextWhileAllowed(follower, deadline, checkRight, clock)));
   } finally {
     follower.close();
   }
@@ -201,7 +201,7 @@ async function streamChanges(
       end: clock.now() + 1000 * seconds,
       requestId,
       holder: caller.maker.actor,
-      mayGoOn: () => mayStillWatch(range, request, services),
+      checkRight: () => checkMayWatch(range, request, services),
       resync: (after) => watches.resync(range, { after, limit }),
       follow: (from, place) => watches.follow(range, from, { types: typesOf(type), limit }, place),
       showResync: (page) => toResyncBody(range, page),
@@ -212,13 +212,14 @@ async function streamChanges(
   );
 }
 
-/** Who waits may have lost the right meanwhile, as with a token that is revoked. */
-async function mayStillWatch(
+/** @throws SkerryError as at the beginning, for who may not watch any more. */
+async function checkMayWatch(
   { ns, prefix }: WatchRange,
   { caller }: WatchRequest,
   { callerOf }: Services,
-): Promise<boolean> {
-  return (await callerOf(caller.maker)).may('watch', ns, prefix);
+): Promise<void> {
+  const touch = { verb: 'watch', keys: prefix } as const;
+  authorize(await callerOf(caller.maker), ns, [touch], () => nothingToWatch(prefix));
 }
 
 function typesOf(types: Query['type']) {

@@ -1,5 +1,5 @@
 import { type Clock, toTimestamp } from '../platform/clock.ts';
-import { type Caller, type Maker, nobody, unrestricted } from '../platform/http/index.ts';
+import { type Caller, isSystem, type Maker, nobody, unrestricted } from '../platform/http/index.ts';
 import type { AccessDirectory } from './access-directory.ts';
 import type { LegacyAccess } from './legacy-access.ts';
 import { Rights, type Rule } from './policy/rights.ts';
@@ -11,9 +11,6 @@ import { digestOfToken, isDigest, isTokenText, tokenIdOf } from './tokens/token.
 const BOOTSTRAP = 'token:bootstrap';
 /** Whose address nobody reports, or who asks for what is open to everybody. */
 export const ANONYMOUS = 'anonymous';
-
-/** What Skerry does by itself, such as destroying an environment when that is planned; no caller's actor begins so. */
-const SYSTEM = 'system:';
 
 export interface CallersOptions {
   readonly directory: Pick<AccessDirectory, 'current'>;
@@ -57,7 +54,7 @@ export class Callers {
   async of(maker: Maker): Promise<Caller> {
     const { directory, clock, isOpen, legacy } = this.#options;
     const { actor } = maker;
-    if (isOpen || actor.startsWith(SYSTEM)) {
+    if (isOpen || isSystem(maker)) {
       return unrestricted(actor);
     }
     if (actor === BOOTSTRAP) {

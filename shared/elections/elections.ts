@@ -74,10 +74,16 @@ export class Elections {
   /**
    * Takes the leadership, as soon as nobody has it.
    *
+   * @param checkRight throws where the candidate may not do so any more, who has waited meanwhile.
    * @throws SkerryError `conflict`, with the `leader`, when somebody has it until the wait is over; `too-many-requests` when as many
    *   wait in this process as may.
    */
-  async campaign(address: ElectionAddress, candidacy: Candidacy, author: Author): Promise<Leadership> {
+  async campaign(
+    address: ElectionAddress,
+    candidacy: Candidacy,
+    author: Author,
+    checkRight: () => Promise<void> = async () => {},
+  ): Promise<Leadership> {
     const deadline = this.#clock.now() + 1000 * candidacy.wait;
     const scope = scopeOf(address);
     for (;;) {
@@ -95,6 +101,7 @@ export class Elections {
         if (!(await this.#watches.untilChanged(scope, keyOf(address), position, until, author.actor))) {
           throw hasLeader(leader);
         }
+        await checkRight();
       }
     }
   }

@@ -39,6 +39,11 @@ export function makerOf({ actor, roles }: Maker): Maker {
   return { actor, ...(roles !== undefined && { roles }) };
 }
 
+/** Whether it is Skerry itself, such as where it destroys an environment when that is planned; no caller's actor begins so. */
+export function isSystem({ actor }: Maker): boolean {
+  return actor.startsWith('system:');
+}
+
 /** May do nothing. */
 export function nobody(actor: string): Caller {
   return { maker: { actor }, may: () => false };

@@ -6,6 +6,7 @@ export {
   type Credentials,
   type KeyAccess,
   keysOf,
+  nothingAt,
   type Touch,
 } from './access.ts';
 export type { AccessObserver, Denial } from './access-observer.ts';
@@ -13,6 +14,7 @@ export { answerRange, type ByteRange, readByteRange } from './byte-range.ts';
 export {
   type Caller,
   type CallerOf,
+  isSystem,
   type Keys,
   type Maker,
   makerOf,

@@ -77,6 +77,19 @@ describe('a token', () => {
     expect((await call('GET', `/tokens/${id}`)).status).toBe(404);
   });
 
+  it('gets no leadership that it waited for, once it is revoked', async () => {
+    const campaign = async (token: string, candidate: string) =>
+      await call('POST', '/elections/main/campaign', { candidate, ttl: 60, wait: 100 }, token);
+    const leader = await campaign(BOOTSTRAP, 'first');
+    const { id, token } = await newToken(['operator']);
+    const waiting = campaign(token, 'second');
+    await expect.poll(() => api.services.watches.held).toBe(1);
+    await call('DELETE', `/tokens/${id}`);
+    expect((await call('DELETE', `/elections/main?token=${leader.json.token}`)).status).toBe(204);
+    expect((await waiting).status).toBe(404);
+    expect((await call('GET', '/elections/main')).status).toBe(404);
+  });
+
   it('needs roles that there are', async () => {
     expect((await call('POST', '/tokens', { name: 'x', roles: ['nothing'] })).status).toBe(422);
     for (const roles of [[], ['a:b:c'], ['a/b'], [''], ['group:g']]) {

@@ -128,6 +128,16 @@ describe('the executor of configurations', () => {
     expect(await standing(ns)).toEqual(['/kv/s/c', '/kv/s/new']);
   });
 
+  it('removes by itself no more than carries its trace, whatever the outputs of another executor say that it wrote', async () => {
+    const ns = 'planned';
+    await start('create', ns, { keys: { 's/new': 1 } });
+    const { keyValue } = await keyValues.put(ns, 's', 'c', { value: 'mine' }, by);
+    const outputs = { written: { '/kv/s/new': 1, '/kv/s/c': keyValue.revision } };
+    const request = stepRequest('destroy', {}, { ns, outputs, actor: 'system:planned-destruction' });
+    expect(await executor.start(request)).toMatchObject({ log: ['Removed /kv/s/new.'] });
+    expect(await standing(ns)).toEqual(['/kv/s/c']);
+  });
+
   it('knows its own again after a crash in which its outputs were lost, and what stood there before', async () => {
     const ns = 'crash';
     await keyValues.put(ns, 's', 'c', { value: 'text' }, by);

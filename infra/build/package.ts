@@ -1,7 +1,6 @@
 import { realpathSync } from 'node:fs';
 import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { bundleIfChanged } from './bundle-if-changed.ts';
 import { PACKAGE_FOLDER } from './package-folder.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
@@ -31,7 +30,6 @@ export async function packageFunctions(folder = PACKAGE_FOLDER): Promise<void> {
 
 if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === import.meta.filename) {
   try {
-    await bundleIfChanged({ log: console.log });
     await packageFunctions();
     console.log(`packaged the functions in ${path.relative(process.cwd(), PACKAGE_FOLDER)}`);
   } catch (error) {

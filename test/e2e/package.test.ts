@@ -58,6 +58,14 @@ test('the package runs by itself, with all that it loads at first use', async ()
   for (const detail of details) expect(detail).not.toMatch(/ERR_|TypeError|ReferenceError/);
 });
 
+test('the host is told where its triggers come from, which are no part of it', async () => {
+  const { extensionBundle } = JSON.parse(await readFile(path.join(folder, 'host.json'), 'utf8'));
+  expect(extensionBundle).toEqual({
+    id: 'Microsoft.Azure.Functions.ExtensionBundle',
+    version: '[4.*, 5.0.0)',
+  });
+});
+
 test('it is the bundle alone, with nothing to install', async () => {
   expect((await readdir(folder)).toSorted()).toEqual(['dist', 'host.json', 'package.json']);
   const manifest = JSON.parse(await readFile(path.join(folder, 'package.json'), 'utf8'));

@@ -75,7 +75,7 @@ resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2023-05-01' = {
         ? []
         : [
             {
-              allowedOrigins: split(corsOrigins, ',')
+              allowedOrigins: map(split(corsOrigins, ','), origin => trim(origin))
               allowedMethods: [
                 'GET'
                 'HEAD'

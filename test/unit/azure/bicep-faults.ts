@@ -43,6 +43,7 @@ const FUNCTIONS: ReadonlySet<string> = new Set([
     'tenant',
     'toLower',
     'toObject',
+    'trim',
     'union',
     'uniqueString',
     'utcNow',

@@ -21,6 +21,7 @@ interface Hook {
 interface AzureYaml {
   readonly infra: { readonly path: string; readonly module: string };
   readonly services: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  readonly pipeline: { readonly variables: readonly string[] };
   readonly hooks: Readonly<Record<string, Readonly<Record<'posix' | 'windows', Hook>>>>;
 }
 
@@ -32,7 +33,7 @@ interface Workflow {
 }
 
 describe('azure.yaml', () => {
-  const { infra, services, hooks }: AzureYaml = parse(read('azure.yaml'));
+  const { infra, services, pipeline, hooks }: AzureYaml = parse(read('azure.yaml'));
 
   test('names the folder of Bicep, and the package as it is made', () => {
     expect(existsSync(path.join(root, infra.path, `${infra.module}.bicep`))).toBe(true);
@@ -41,6 +42,23 @@ describe('azure.yaml', () => {
     expect(service?.[1]).toMatchObject({ host: 'function', remoteBuild: false });
     expect(path.join(root, String(service?.[1].project), String(service?.[1].dist))).toBe(PACKAGE_FOLDER);
     expect(read('infra/azure/main.bicep')).toContain(`serviceName: '${service?.[0]}'`);
+  });
+
+  test('has azd make the package, by the one script that it runs for a service in JavaScript', () => {
+    const { scripts } = packageJson;
+    expect(services.skerry?.language).toBe('js');
+    for (const script of [scripts.build, scripts.package]) {
+      expect(script).toMatch(/ && node infra\/build\/bundle.ts && .*\bnode infra\/build\/package.ts$/);
+    }
+    // With one that leaves node_modules out, azd refuses to deploy a package that is not to be built in Azure.
+    expect(existsSync(path.join(root, '.funcignore'))).toBe(false);
+  });
+
+  test('gives the pipeline each variable that is set, so that it does not provision by defaults', () => {
+    const given = read('infra/azure/main.parameters.json').match(/(?<=\$\{)(?!AZURE_)\w+/g) ?? [];
+    expect(pipeline.variables.toSorted()).toEqual([...new Set(given)].toSorted());
+    // The only names that `azd pipeline config` looks for; without one it makes a workflow of its own.
+    expect(existsSync(path.join(root, '.github/workflows/azure-dev.yml'))).toBe(true);
   });
 
   test('runs hooks that exist, the same on every system, and shows what they print', () => {
@@ -87,7 +105,7 @@ describe('main.parameters.json', () => {
 });
 
 describe('workflows', () => {
-  test.each(['ci', 'deploy'])('%s uses actions by their commit and no secret', (name) => {
+  test.each(['ci', 'azure-dev'])('%s uses actions by their commit and no secret', (name) => {
     const text = read(`.github/workflows/${name}.yml`);
     const { jobs }: Workflow = parse(text);
     const steps = Object.values(jobs).flatMap((job) => job.steps);
@@ -104,9 +122,9 @@ describe('workflows', () => {
   });
 
   test('the deployment signs in by OpenID Connect', () => {
-    const { permissions }: Workflow = parse(read('.github/workflows/deploy.yml'));
+    const { permissions }: Workflow = parse(read('.github/workflows/azure-dev.yml'));
     expect(permissions).toEqual({ contents: 'read', 'id-token': 'write' });
-    expect(read('.github/workflows/deploy.yml')).toContain('--federated-credential-provider github');
+    expect(read('.github/workflows/azure-dev.yml')).toContain('--federated-credential-provider github');
   });
 });
 

@@ -27,11 +27,13 @@ export interface SecretKeyOptions {
 export async function ensureSecretKey(options: SecretKeyOptions): Promise<void> {
   const secret = `${options.vault}/secrets/${SECRET_NAME}?api-version=${VAULT_VERSION}`;
   const present = await send(options, 'GET', secret);
-  if (present.ok) return;
-  if (present.status !== 404) throw await refusal(present, 'look for the key');
-  const value = options.randomBytes(32).toString('base64');
-  const stored = await send(options, 'PUT', secret, { properties: { value } });
-  if (!stored.ok) throw await refusal(stored, 'store the key');
+  if (!present.ok && present.status !== 404) throw await refusal(present, 'look for the key');
+  if (!present.ok) {
+    const value = options.randomBytes(32).toString('base64');
+    const stored = await send(options, 'PUT', secret, { properties: { value } });
+    if (!stored.ok) throw await refusal(stored, 'store the key');
+    options.say(`Made the key that secrets are sealed with: ${SECRET_NAME} in the vault.`);
+  }
   // The platform has read the setting already, and else would look again only after hours.
   const refreshed = await send(
     options,
@@ -39,7 +41,6 @@ export async function ensureSecretKey(options: SecretKeyOptions): Promise<void> 
     `${options.app}/config/configreferences/appsettings/refresh?api-version=${SITE_VERSION}`,
   );
   if (!refreshed.ok) throw await refusal(refreshed, 'have the app read the key');
-  options.say(`Made the key that secrets are sealed with: ${SECRET_NAME} in the vault.`);
 }
 
 async function send(

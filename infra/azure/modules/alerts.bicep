@@ -35,7 +35,7 @@ resource people 'Microsoft.Insights/actionGroups@2023-01-01' = if (!empty(email)
   }
 }
 
-// Each query gives one row a minute with a number; five minutes in a row above the threshold are an alert.
+// Each query gives one row a minute with a number; one minute above the threshold is an alert.
 var queryRules = [
   {
     name: 'skerry-feed-lag'
@@ -99,7 +99,8 @@ resource queryRule 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
         applicationInsightsId
       ]
       evaluationFrequency: 'PT5M'
-      windowSize: 'PT5M'
+      // Rows arrive minutes after their time: a rule that looked at no more than five would never see the last of them.
+      windowSize: 'PT15M'
       criteria: {
         allOf: [
           {

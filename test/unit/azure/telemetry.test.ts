@@ -68,6 +68,12 @@ test('a rule measures the column that its query makes', () => {
   expect(alerts.text).toContain("metricMeasureColumn: 'value'");
 });
 
+test('a rule looks back further than to its last run: what happened is known only minutes later', () => {
+  const [rule] = alerts.resources.filter(({ symbol }) => symbol === 'queryRule');
+  const minutes = (name: string) => Number(new RegExp(`${name}: 'PT(\\d+)M'`).exec(rule?.text ?? '')?.[1]);
+  expect(minutes('windowSize')).toBeGreaterThanOrEqual(minutes('evaluationFrequency') + 5);
+});
+
 test('every alert is told of in docs/operations.md, as its description says', () => {
   const names = alerts.text.match(/(?<=name: ')skerry-[\w-]+/g) ?? [];
   expect(names.length).toBeGreaterThan(4);

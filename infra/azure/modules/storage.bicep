@@ -122,7 +122,7 @@ resource writeOnce 'Microsoft.Storage/storageAccounts/blobServices/containers/im
   }
 }
 
-// What was deleted or written over stays as a version for a while, and then goes.
+// What was deleted or written over stays as a version until it is so old, counted from when it was written; then it is deleted as softly as a blob.
 resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2023-05-01' = {
   parent: account
   name: 'default'

@@ -8,6 +8,6 @@ export type { Follower, WatchAnswer } from './follower.ts';
 export { LiveViews, type View } from './live-views.ts';
 export { PrefixIndex } from './prefix-index.ts';
 export type { ResyncPage, ResyncRequest } from './resync.ts';
-export type { Place } from './waiter.ts';
+export type { Place } from './watch-places.ts';
 export type { WatchedKind, WatchRange } from './watch-range.ts';
 export { Watches, type WatchesOptions } from './watches.ts';

@@ -4,7 +4,7 @@ import { historyCompacted } from '../history/head.ts';
 import { isUnder } from '../key.ts';
 import type { Records } from '../records.ts';
 import type { Scope } from '../scope.ts';
-import type { WatchedScope } from './watch-hub.ts';
+import type { WatchedScope } from './watched-scopes.ts';
 
 /** Bytes of values on a page, after which it ends. */
 const MAX_PAGE_BYTES = 4 * 1024 * 1024;

@@ -4,7 +4,7 @@ import type { Scope } from '../scope.ts';
 import { AnswerChanges } from './answer-changes.ts';
 import type { FoundChange } from './change-feed.ts';
 import { type ChangeFilter, matches } from './change-filter.ts';
-import type { WatchedScope } from './watch-hub.ts';
+import type { WatchedScope } from './watched-scopes.ts';
 
 export interface ScopeAnswer {
   readonly changes: readonly FoundChange[];

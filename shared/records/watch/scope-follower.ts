@@ -3,8 +3,10 @@ import { invalid } from '../../platform/errors.ts';
 import type { Scope } from '../scope.ts';
 import type { Follower, WatchAnswer } from './follower.ts';
 import { readScopeChanges, type WantedChanges } from './scope-changes.ts';
-import type { Place, Waiter } from './waiter.ts';
-import type { WatchedScope, WatchHub } from './watch-hub.ts';
+import type { Waiter } from './waiter.ts';
+import type { WatchHub } from './watch-hub.ts';
+import type { Place } from './watch-places.ts';
+import type { WatchedScope } from './watched-scopes.ts';
 
 export interface ScopeFollowerOptions {
   readonly hub: WatchHub;

@@ -1,15 +1,11 @@
 import type { Scope } from '../scope.ts';
 import type { ChangeFilter } from './change-filter.ts';
+import type { Place } from './watch-places.ts';
 
 export interface WaiterRequest extends ChangeFilter {
   readonly ns: string;
   /** The one scope that holds all keys under the prefix; undefined where several may. */
   readonly scope: Scope | undefined;
-}
-
-/** One of the places for watches that a process holds. */
-export interface Place {
-  release(): void;
 }
 
 /** Why a wait ended: something may have changed, the time is over, or nobody waits any more. */

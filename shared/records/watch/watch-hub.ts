@@ -1,16 +1,15 @@
 import type { Clock } from '../../platform/clock.ts';
-import { isUnavailable, tooManyRequests } from '../../platform/errors.ts';
-import { metrics } from '../../platform/telemetry/index.ts';
+import { isUnavailable } from '../../platform/errors.ts';
 import type { Change } from '../change.ts';
-import type { FollowedScope, Records } from '../records.ts';
-import { type Scope, scopeId } from '../scope.ts';
+import type { Records } from '../records.ts';
+import type { Scope } from '../scope.ts';
 import type { ChangeFeed, FeedPage, FeedReader, FoundChange } from './change-feed.ts';
 import { matches } from './change-filter.ts';
 import { FeedWindow } from './feed-window.ts';
-import { Holders } from './holders.ts';
 import { PrefixIndex } from './prefix-index.ts';
-import { ScopeWindow } from './scope-window.ts';
-import { type Place, Waiter, type WaiterRequest, type Wake } from './waiter.ts';
+import { Waiter, type WaiterRequest, type Wake } from './waiter.ts';
+import { type Place, type PlaceLimits, WatchPlaces } from './watch-places.ts';
+import { type WatchedScope, WatchedScopes } from './watched-scopes.ts';
 
 /** How long the loop rests, in milliseconds: while something happens, and at the most. */
 const BUSY_REST = 100;
@@ -26,28 +25,15 @@ const PROOFS_AT_ONCE = 16;
 /** Pages of the feed before other things get their turn. */
 const MAX_PAGES_AT_ONCE = 20;
 
-/** Scopes that are followed on after nobody waits for them, because most watches come back at once. */
-const MAX_IDLE_SCOPES = 1_000;
 /** How long after the last watch of several scopes the feed is still read on from where it was read to, in milliseconds. */
 const FEED_MEMORY = 60_000;
-const MAX_WINDOW_BYTES = 64 * 1024 * 1024;
 
-export interface WatchHubOptions {
+export interface WatchHubOptions extends PlaceLimits {
   readonly records: Records;
   readonly feed: ChangeFeed;
   readonly clock: Clock;
-  /** Watches that may be held at a time. */
-  readonly maxHeld: number;
-  /** Those among them that one caller may hold. */
-  readonly maxHeldByOne?: number | undefined;
   /** Whether a scope may be seen by those who watch several. */
   readonly isVisible: (scope: Scope) => boolean;
-}
-
-/** What this process has at hand of one scope. */
-export interface WatchedScope extends FollowedScope {
-  readonly window: ScopeWindow;
-  readonly waiters: Set<Waiter>;
 }
 
 /**
@@ -58,16 +44,12 @@ export interface WatchedScope extends FollowedScope {
 export class WatchHub {
   readonly window: FeedWindow;
   readonly #options: WatchHubOptions;
-  /** In order of use, the most recent last. */
-  readonly #scopes = new Map<string, WatchedScope>();
-  readonly #places = new Set<Place>();
-  readonly #holders: Holders;
+  readonly places: WatchPlaces;
+  readonly #scopes: WatchedScopes;
   readonly #waiters = new Set<Waiter>();
   readonly #index = new PrefixIndex<Waiter>();
   readonly #unproven = new Set<WatchedScope>();
-  #waitedScopes = 0;
   #wideWaiters = 0;
-  #windowBytes = 0;
   #reader: FeedReader | undefined;
   #isRunning = false;
   #isClosed = false;
@@ -80,28 +62,15 @@ export class WatchHub {
 
   constructor(options: WatchHubOptions) {
     this.#options = options;
-    this.#holders = new Holders(options.maxHeldByOne);
+    this.places = new WatchPlaces(options);
+    this.#scopes = new WatchedScopes(options.records);
     this.window = new FeedWindow(({ scope }) => options.isVisible(scope));
     options.records.onChange((scope, change) => this.#note(scope, change));
   }
 
-  /** How many watches are held. */
-  get held(): number {
-    return this.#places.size;
-  }
-
   /** Keeps what this process knows of a scope at hand. */
   follow(scope: Scope): WatchedScope {
-    const id = scopeId(scope);
-    const watched = this.#scopes.get(id) ?? {
-      ...this.#options.records.follow(scope),
-      window: new ScopeWindow(),
-      waiters: new Set<Waiter>(),
-    };
-    this.#scopes.delete(id);
-    this.#scopes.set(id, watched);
-    this.#letGoIdleScopes();
-    return watched;
+    return this.#scopes.follow(scope);
   }
 
   get isClosed(): boolean {
@@ -109,37 +78,11 @@ export class WatchHub {
   }
 
   /**
-   * Takes one of the places for watches that are held.
-   *
-   * @param holder who has it, where there is a limit for each.
-   * @throws SkerryError `too-many-requests` when there is none left.
-   */
-  takePlace(holder?: string): Place {
-    const { maxHeld } = this.#options;
-    if (this.#places.size >= maxHeld) {
-      throw tooManyRequests(`${maxHeld} watches are held by this process, as many as it may hold.`, {
-        fix: 'Wait before the next try, or ask with "wait=0".',
-      });
-    }
-    const giveBack = holder === undefined ? undefined : this.#holders.take(holder);
-    const place = {
-      release: () => {
-        if (!this.#places.delete(place)) return;
-        metrics.watchesHeld.add({}, -1);
-        giveBack?.();
-      },
-    };
-    this.#places.add(place);
-    metrics.watchesHeld.add({});
-    return place;
-  }
-
-  /**
    * @param place one that somebody else has taken for the waiter, and releases; or who is to have one.
-   * @throws SkerryError as `takePlace` does, where one has to be taken.
+   * @throws SkerryError as `WatchPlaces.take` does, where one has to be taken.
    */
   join(request: WaiterRequest, place?: Place | string): Waiter {
-    const own = typeof place === 'object' ? undefined : this.takePlace(place);
+    const own = typeof place === 'object' ? undefined : this.places.take(place);
     const waiter = new Waiter(request, own);
     this.#waiters.add(waiter);
     this.#index.add(waiter);
@@ -149,11 +92,9 @@ export class WatchHub {
       }
       this.#wideWaiters += 1;
     } else {
-      const watched = this.follow(waiter.scope);
-      watched.waiters.add(waiter);
-      if (watched.waiters.size === 1) {
-        this.#waitedScopes += 1;
-        this.#unproven.add(watched);
+      const newlyWatched = this.#scopes.join(waiter.scope, waiter);
+      if (newlyWatched !== undefined) {
+        this.#unproven.add(newlyWatched);
       }
     }
     if (this.#isClosed) {
@@ -174,11 +115,9 @@ export class WatchHub {
       this.#wideWaiters -= 1;
       return;
     }
-    const watched = this.#scopes.get(scopeId(waiter.scope));
-    watched?.waiters.delete(waiter);
-    if (watched?.waiters.size === 0) {
-      this.#waitedScopes -= 1;
-      this.#unproven.delete(watched);
+    const abandoned = this.#scopes.leave(waiter.scope, waiter);
+    if (abandoned !== undefined) {
+      this.#unproven.delete(abandoned);
     }
   }
 
@@ -263,11 +202,11 @@ export class WatchHub {
    */
   async #look(): Promise<boolean> {
     try {
-      if (this.#wideWaiters > 0 || this.#waitedScopes > MAX_ASKED_SCOPES) {
+      if (this.#wideWaiters > 0 || this.#scopes.waitedFor > MAX_ASKED_SCOPES) {
         return await this.#lookIntoFeed();
       }
       this.#reader = undefined;
-      return await this.#askScopes(this.#waited());
+      return await this.#askScopes(this.#scopes.waited());
     } catch (error) {
       this.#reader = undefined;
       if (!isUnavailable(error)) {
@@ -311,7 +250,7 @@ export class WatchHub {
     const reader = feed.fromNow();
     this.window.push(await reader.read());
     this.#reader = reader;
-    for (const watched of this.#waited()) {
+    for (const watched of this.#scopes.waited()) {
       this.#unproven.add(watched);
     }
     for (const waiter of this.#waiters) {
@@ -347,7 +286,7 @@ export class WatchHub {
   #advanceScopes(changes: readonly FoundChange[]): Set<WatchedScope> {
     const interrupted = new Set<WatchedScope>();
     for (const { scope, change } of changes) {
-      const watched = this.#scopes.get(scopeId(scope));
+      const watched = this.#scopes.find(scope);
       const position = watched?.state.position;
       if (watched === undefined || position === undefined || interrupted.has(watched)) {
         continue;
@@ -376,18 +315,11 @@ export class WatchHub {
     return foundSome;
   }
 
-  #waited(): WatchedScope[] {
-    return [...this.#scopes.values()].filter(({ waiters }) => waiters.size > 0);
-  }
-
   /** A change that this process wrote, or read of. */
   #note(scope: Scope, change: Change<unknown>): void {
-    const watched = this.#scopes.get(scopeId(scope));
+    const watched = this.#scopes.find(scope);
     if (watched !== undefined) {
-      this.#windowBytes -= watched.window.bytes;
-      watched.window.push(change);
-      this.#windowBytes += watched.window.bytes;
-      this.#shrinkWindows();
+      this.#scopes.push(watched, change);
       // Who is told reads later, when all of its transaction is known.
       this.#tell(scope, change, (waiter) => waiter.scope !== undefined);
     }
@@ -411,32 +343,6 @@ export class WatchHub {
       if (isAddressed(waiter) && matches(waiter, change)) {
         waiter.tell();
       }
-    }
-  }
-
-  #letGoIdleScopes(): void {
-    let excess = this.#scopes.size - this.#waitedScopes - MAX_IDLE_SCOPES;
-    if (excess <= 0) {
-      return;
-    }
-    for (const [id, watched] of this.#scopes) {
-      if (excess > 0 && watched.waiters.size === 0) {
-        this.#scopes.delete(id);
-        this.#windowBytes -= watched.window.bytes;
-        watched.release();
-        excess -= 1;
-      }
-    }
-  }
-
-  #shrinkWindows(): void {
-    for (const { window } of this.#scopes.values()) {
-      if (this.#windowBytes <= MAX_WINDOW_BYTES) {
-        return;
-      }
-      this.#windowBytes -= window.bytes;
-      window.shrink();
-      this.#windowBytes += window.bytes;
     }
   }
 }

@@ -9,21 +9,17 @@ import type { Follower } from './follower.ts';
 import { Resync, type ResyncPage, type ResyncRequest } from './resync.ts';
 import type { WantedChanges } from './scope-changes.ts';
 import { ScopeFollower } from './scope-follower.ts';
-import type { Place } from './waiter.ts';
 import { WatchHub } from './watch-hub.ts';
+import type { Place, PlaceLimits } from './watch-places.ts';
 import type { WatchRange } from './watch-range.ts';
 import { readWideCursor } from './wide-cursor.ts';
 import { WideFollower } from './wide-follower.ts';
 
-export interface WatchesOptions {
+export interface WatchesOptions extends PlaceLimits {
   readonly records: Records;
   /** The Cosmos container `records`. */
   readonly container: Container;
   readonly clock: Clock;
-  /** Watches that this process may hold at a time. */
-  readonly maxHeld: number;
-  /** Those among them that one caller may hold. */
-  readonly maxHeldByOne?: number | undefined;
   /** Whether a scope may be seen by those who watch several. */
   readonly isVisible: (scope: Scope) => boolean;
 }
@@ -65,12 +61,12 @@ export class Watches {
    * @throws SkerryError `too-many-requests` when no further watch can be held, or none by this actor.
    */
   takePlace(holder: string): Place {
-    return this.#hub.takePlace(holder);
+    return this.#hub.places.take(holder);
   }
 
   /** How many watches are held. */
   get held(): number {
-    return this.#hub.held;
+    return this.#hub.places.taken;
   }
 
   /** @throws SkerryError see `Resync.page`. */

@@ -6,8 +6,9 @@ import type { CompactionCheck } from './compaction-check.ts';
 import type { FeedPoint } from './feed-window.ts';
 import type { Follower, WatchAnswer } from './follower.ts';
 import type { WantedChanges } from './scope-changes.ts';
-import type { Place, Waiter } from './waiter.ts';
+import type { Waiter } from './waiter.ts';
 import type { WatchHub } from './watch-hub.ts';
+import type { Place } from './watch-places.ts';
 import type { WatchRange } from './watch-range.ts';
 import { type WideCursor, writeWideCursor } from './wide-cursor.ts';
 

@@ -1,5 +1,6 @@
 import { isRefusal } from '../platform/errors.ts';
 import { type CallerOf, makerOf } from '../platform/http/index.ts';
+import { inTime } from '../platform/in-time.ts';
 import type { Json } from '../records/index.ts';
 import type { FilledIn, Operation } from './command-rule.ts';
 import type { CommandRules } from './command-rules.ts';
@@ -111,13 +112,7 @@ export class StepWorker {
   /** @throws Error when it takes too long; what comes of it then, nobody looks at. */
   #inTime<Answer>(run: (signal: AbortSignal) => Promise<Answer>): Promise<Answer> {
     const { attemptTime } = this.#options;
-    const signal = AbortSignal.timeout(attemptTime);
-    return new Promise((resolve, reject) => {
-      signal.addEventListener('abort', () => {
-        reject(new Error(`It has taken longer than ${attemptTime / 1000} s.`));
-      });
-      run(signal).then(resolve, reject);
-    });
+    return inTime(attemptTime, run, () => new Error(`It has taken longer than ${attemptTime / 1000} s.`));
   }
 }
 

@@ -1,4 +1,5 @@
 import { SkerryError, unavailable } from './errors.ts';
+import { inTime } from './in-time.ts';
 
 export const COSMOS_STATUS = {
   notModified: 304,
@@ -53,7 +54,7 @@ export async function askCosmos<Answer>(
   call: (abortSignal: AbortSignal) => Promise<Answer>,
 ): Promise<Answer> {
   try {
-    return await inTime(call);
+    return await inCosmosTime(call);
   } catch (error) {
     if (error instanceof SkerryError) {
       throw error;
@@ -97,18 +98,10 @@ export async function unlessPreceded<Answer>(write: () => Promise<Answer>): Prom
  *
  * @throws what the call throws; `CosmosTimeout`, a fault of the connection, when it takes longer than 5 s.
  */
-export async function inTime<Answer>(call: (abortSignal: AbortSignal) => Promise<Answer>): Promise<Answer> {
-  const patience = new AbortController();
-  const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => {
-    reject(new CosmosTimeout());
-    patience.abort();
-  }, PATIENCE_MILLISECONDS);
-  try {
-    return await Promise.race([call(patience.signal), late]);
-  } finally {
-    clearTimeout(timer);
-  }
+export async function inCosmosTime<Answer>(
+  call: (abortSignal: AbortSignal) => Promise<Answer>,
+): Promise<Answer> {
+  return await inTime(PATIENCE_MILLISECONDS, call, () => new CosmosTimeout());
 }
 
 class CosmosTimeout extends Error {

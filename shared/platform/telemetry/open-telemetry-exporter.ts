@@ -1,6 +1,7 @@
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import type { AggregationTemporality, PushMetricExporter } from '@opentelemetry/sdk-metrics';
 import type { SpanExporter } from '@opentelemetry/sdk-trace-base';
+import { inTime } from '../in-time.ts';
 import type { Exporter } from './exporter.ts';
 import { MetricReport } from './metric-report.ts';
 import { toReadableSpan } from './readable-span.ts';
@@ -51,13 +52,11 @@ export function createExporter(
 
 async function outcomeOf(send: (done: (result: ExportResult) => void) => void): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const timer = setTimeout(() => reject(new Error('The export took too long.')), TIMEOUT_MILLISECONDS);
-  try {
+  const sent = async () => {
     send(({ code, error }) =>
       code === SUCCESS ? resolve() : reject(error ?? new Error('The export failed.')),
     );
     await promise;
-  } finally {
-    clearTimeout(timer);
-  }
+  };
+  await inTime(TIMEOUT_MILLISECONDS, sent, () => new Error('The export took too long.'));
 }

@@ -3,7 +3,7 @@ import {
   askCosmos,
   COSMOS_STATUS,
   cosmosStatusOf,
-  inTime,
+  inCosmosTime,
   isPassingCosmosFault,
 } from '../../platform/ask-cosmos.ts';
 import { queryAll, queryPages } from '../../platform/cosmos-query.ts';
@@ -190,7 +190,7 @@ export class LogStorage {
       ...[...newestOfKey.values()].map((change) => upsertOperation(toRecordDocument(this.scope, change))),
     ];
     try {
-      const { result } = await inTime((abortSignal) =>
+      const { result } = await inCosmosTime((abortSignal) =>
         this.#container.items.batch(operations, this.#partition, { abortSignal }),
       );
       const statuses = result?.map((operation) => operation.statusCode) ?? [];

@@ -1,10 +1,10 @@
-import type { Clock } from '../platform/clock.ts';
-import { toTimestamp } from '../platform/clock.ts';
-import type { AccessObserver, Keys, Verb } from '../platform/http/index.ts';
-import type { Records, Scope } from '../records/index.ts';
+import { ACCESS_SCOPE } from '../access/index.ts';
+import { type Clock, toTimestamp } from '../platform/clock.ts';
+import { type AccessObserver, textOfKeys, type Verb } from '../platform/http/index.ts';
+import type { Records } from '../records/index.ts';
 
 /** Those of all namespaces are kept beside roles and tokens, for the same eyes. */
-export const REFUSALS_SCOPE: Scope = { ns: 'default', kind: 'access', name: '' };
+export const REFUSALS_SCOPE = ACCESS_SCOPE;
 export const REFUSALS_KEY = '/access/denials';
 
 /** How long, in milliseconds, refusals are gathered before they are written, and how far writes are apart at least. */
@@ -28,7 +28,7 @@ export interface Refusal {
   /** What was denied; of a sign-in that failed, nothing is known. */
   readonly verb?: Verb;
   readonly ns?: string;
-  /** Of a range that no path of keys names, what its keys begin with, and `…`. */
+  /** As `textOfKeys` has it. */
   readonly key?: string;
   /** Whether credentials came that were not accepted; else none came. */
   readonly isFaulty?: boolean;
@@ -79,7 +79,7 @@ export class RefusalLog implements AccessObserver {
       endpoint,
       verb,
       ns,
-      key: short(keyText(keys)),
+      key: short(textOfKeys(keys)),
     });
   }
 
@@ -146,13 +146,6 @@ export class RefusalLog implements AccessObserver {
       void this.flush();
     });
   }
-}
-
-function keyText(keys: Keys): string {
-  if (typeof keys === 'string') {
-    return keys;
-  }
-  return 'like' in keys ? keys.like : `${keys.beginWith}…`;
 }
 
 function short(text: string): string {

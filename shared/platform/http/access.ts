@@ -1,6 +1,6 @@
 import { notFound, SkerryError } from '../errors.ts';
 import { markDenial } from './access-observer.ts';
-import type { Caller, Keys, Verb } from './caller.ts';
+import { type Caller, type Keys, textOfKeys, type Verb } from './caller.ts';
 import type { HeaderReader } from './request.ts';
 
 /** What an endpoint does to which keys. */
@@ -72,8 +72,8 @@ export function authorize(
 }
 
 function forbidden(verb: Verb, ns: string, keys: Keys): SkerryError {
-  const which = typeof keys === 'string' ? keys : 'like' in keys ? keys.like : `${keys.beginWith}…`;
-  return new SkerryError('forbidden', `The caller may not ${verb} ${which} in the namespace "${ns}".`, {
+  const which = `${textOfKeys(keys)} in the namespace "${ns}"`;
+  return new SkerryError('forbidden', `The caller may not ${verb} ${which}.`, {
     fix: `Ask an administrator for a role that allows to ${verb} these keys.`,
   });
 }

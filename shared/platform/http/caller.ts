@@ -9,6 +9,14 @@ export type Verb = (typeof VERBS)[number];
  */
 export type Keys = string | { readonly beginWith: string } | { readonly like: string };
 
+/** For people: of a range that no path of keys names, what its keys begin with, and `…`. */
+export function textOfKeys(keys: Keys): string {
+  if (typeof keys === 'string') {
+    return keys;
+  }
+  return 'like' in keys ? keys.like : `${keys.beginWith}…`;
+}
+
 /** Who had something made that goes on without them, such as a subscription: enough to ask later what they may then do. */
 export interface Maker {
   /** As changes record it: `token:tok_…`, `user:OID`, `app:APPID`, `bus:SOURCE`, `address:IP`, `local`. */

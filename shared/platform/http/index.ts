@@ -19,6 +19,7 @@ export {
   type Maker,
   makerOf,
   nobody,
+  textOfKeys,
   unrestricted,
   VERBS,
   type Verb,

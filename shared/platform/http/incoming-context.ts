@@ -1,9 +1,9 @@
 import type { Random } from '../random.ts';
+import { parseTraceparent } from '../telemetry/index.ts';
 import type { Caller } from './caller.ts';
 import type { Author, HeaderReader, RequestContext } from './request.ts';
 
 const SANE_REQUEST_ID = /^[0-9A-Za-z._-]{1,128}$/;
-const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 const SANE_HOST = /^[0-9A-Za-z.:[\]_-]{1,255}$/;
 
 /** The caller's request id where it is fit for logs and headers, or else a new one. */
@@ -42,7 +42,7 @@ export class IncomingContext implements RequestContext {
 
   get author(): Author {
     const traceparent = this.#traceparent ?? this.headers.get('traceparent') ?? '';
-    return { ...this.caller.maker, ...(TRACEPARENT.test(traceparent) && { traceparent }) };
+    return { ...this.caller.maker, ...(parseTraceparent(traceparent) && { traceparent }) };
   }
 
   get baseUrl(): string {

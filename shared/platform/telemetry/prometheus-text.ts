@@ -13,7 +13,7 @@ export function prometheusText(metrics: Iterable<Metric>): string {
 }
 
 /** By the rules of "OpenTelemetry to Prometheus": the unit, unless it only counts, and `_total` where it grows. */
-export function prometheusName({ declaration: { name, unit }, type }: Metric): string {
+function prometheusName({ declaration: { name, unit }, type }: Metric): string {
   const seconds = unit === 's' ? '_seconds' : '';
   return name.replaceAll('.', '_') + seconds + (type === 'counter' ? '_total' : '');
 }

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { controlFaults, FAULTS_PATH, METHOD_REFUSAL } from '../faults/fault-server.ts';
+import type { CheckToken } from '../identity/token-authority.ts';
 import { Catalog } from './catalog.ts';
 import { badRequest, CosmosError } from './cosmos-error.ts';
 import { ExpirySweeper } from './expiry-sweeper.ts';
@@ -15,7 +16,7 @@ import { Faults, faultError } from './faults.ts';
 import { errorReply, Gateway } from './gateway.ts';
 import { MAX_PARTITIONS } from './partition-ranges.ts';
 import { type CosmosReply, type CosmosRequest, jsonBody, operationOf, segmentsOf } from './request.ts';
-import { type CheckToken, checkSignature } from './signature.ts';
+import { checkSignature } from './signature.ts';
 import { StaleHistory } from './stale-history.ts';
 import { Store } from './store.ts';
 

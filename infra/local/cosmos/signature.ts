@@ -1,9 +1,7 @@
 import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
+import type { CheckToken } from '../identity/token-authority.ts';
 import { CosmosError } from './cosmos-error.ts';
-
-/** When a token of an identity ends, if it is good for a service (milliseconds); the embedded cloud has them only where it is told so. */
-export type CheckToken = (token: string) => number | undefined;
 
 /** A signature is good for a quarter of an hour (the same documentation). */
 const MAX_SKEW_MS = 15 * 60 * 1000;

@@ -2,6 +2,9 @@ import { createHmac, randomBytes, randomUUID, timingSafeEqual } from 'node:crypt
 
 const TENANT = randomUUID();
 
+/** When a token of an identity ends (milliseconds since the Unix epoch), if it is good for the service that asks. */
+export type CheckToken = (token: string) => number | undefined;
+
 /** Gives out tokens in the form of Entra ID's, and tells its own again; they last as long as it does. */
 export class TokenAuthority {
   readonly #key = randomBytes(32);

@@ -1,6 +1,6 @@
 import path from 'node:path';
+import { digestOfToken, newTokenText } from '../../../shared/access/tokens/token.ts';
 import { appEnvironment } from './app-settings.ts';
-import { newBootstrapToken } from './bootstrap-token.ts';
 import { startChildProgram } from './child-program.ts';
 import type { DataFolder } from './data-folder.ts';
 import { LaunchError } from './launch-error.ts';
@@ -46,12 +46,15 @@ export async function launchSkerry(options: LaunchOptions, teardown: Teardown): 
     throw new LaunchError('Stopped before the functions were started.');
   }
   // Whoever knows a token of their own goes on with it.
-  const made = options.auth && !process.env.SKERRY_BOOTSTRAP_TOKEN_SHA256 ? newBootstrapToken() : undefined;
+  const bootstrapToken =
+    options.auth && !process.env.SKERRY_BOOTSTRAP_TOKEN_SHA256 ? newTokenText() : undefined;
   const environment = {
     ...appEnvironment(process.env, servers.connections, await secretKeyOf(dataFolder.path)),
     ...(await identity?.environmentFor(servers.connections)),
     ...(options.auth && { SKERRY_AUTH: 'on' }),
-    ...(made !== undefined && { SKERRY_BOOTSTRAP_TOKEN_SHA256: made.sha256 }),
+    ...(bootstrapToken !== undefined && {
+      SKERRY_BOOTSTRAP_TOKEN_SHA256: digestOfToken(bootstrapToken).toString('hex'),
+    }),
     SKERRY_HOST_STATE: path.join(dataFolder.path, 'host'),
   };
   const host = startHost(options, dataFolder, environment);
@@ -64,7 +67,7 @@ export async function launchSkerry(options: LaunchOptions, teardown: Teardown): 
     url: new URL(url).origin,
     dataFolder,
     environment,
-    bootstrapToken: made?.token,
+    bootstrapToken,
   };
 }
 

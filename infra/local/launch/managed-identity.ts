@@ -6,7 +6,7 @@ import { CONNECTION_ENDPOINTS, IDENTITY_SETTINGS } from '../../../shared/platfor
 import { startIdentityEndpoint } from '../identity/identity-endpoint.ts';
 import { type Certificate, makeLoopbackCertificate } from '../identity/loopback-certificate.ts';
 import { startTlsFront } from '../identity/tls-front.ts';
-import { TokenAuthority } from '../identity/token-authority.ts';
+import { type CheckToken, TokenAuthority } from '../identity/token-authority.ts';
 import { CONNECTION_SETTINGS } from './app-settings.ts';
 import { BLOB_ACCOUNT } from './connection-strings.ts';
 import type { ServerName } from './options.ts';
@@ -19,7 +19,7 @@ const TOKEN_SECONDS = 600;
 
 /** What an app has in Azure instead of keys. */
 export interface ManagedIdentity {
-  readonly checkToken: Readonly<Record<keyof typeof AUDIENCES, (token: string) => number | undefined>>;
+  readonly checkToken: Readonly<Record<keyof typeof AUDIENCES, CheckToken>>;
   /** In PEM. */
   readonly files: { readonly certificate: string; readonly key: string };
   /**

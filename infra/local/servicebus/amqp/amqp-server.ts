@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import rhea from 'rhea';
+import type { CheckToken } from '../../identity/token-authority.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { Faults } from '../faults.ts';
-import { type CheckToken, Claims, type SharedAccessKey } from './claims.ts';
+import { Claims, type SharedAccessKey } from './claims.ts';
 import { ClientConnection } from './client-connection.ts';
 import { refuseOtherProtocols } from './refuse-other-protocols.ts';
 import type { RheaConnection } from './rhea-internals.ts';

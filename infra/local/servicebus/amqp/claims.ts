@@ -1,13 +1,11 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
+import type { CheckToken } from '../../identity/token-authority.ts';
 import { unauthorized } from '../service-bus-error.ts';
 
 export interface SharedAccessKey {
   readonly name: string;
   readonly key: string;
 }
-
-/** When a token of an identity ends, if it is good for the namespace (milliseconds). */
-export type CheckToken = (token: string) => number | undefined;
 
 const JWT_TYPE = 'jwt';
 const SAS_TOKEN_TYPE = 'servicebus.windows.net:sastoken';

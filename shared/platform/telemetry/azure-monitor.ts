@@ -7,7 +7,7 @@ import type { Exporter } from './exporter.ts';
 import { createExporter } from './open-telemetry-exporter.ts';
 import type { TelemetrySettings } from './telemetry-settings.ts';
 
-/** Sends to Application Insights, which wants sums since what it was sent before (docs/decisions/0014). */
+/** Sends to Application Insights, which wants sums since what it was sent before (docs/decisions/0013). */
 export function createAzureMonitorExporter(connectionString: string, settings: TelemetrySettings): Exporter {
   const options = {
     connectionString,

@@ -102,7 +102,7 @@ async function runCommand(
   return await command.run({
     // The parser made both from the declarations of the command.
     args: args as ArgumentValues<readonly string[]>,
-    flags: flags as FlagValues<Flags>,
+    flags: ownFlags(command, flags) as FlagValues<Flags>,
     client: connect(settings),
     settings,
     connect,
@@ -111,4 +111,9 @@ async function runCommand(
     folder,
     readInput: () => buffer(input),
   });
+}
+
+/** A command hands its flags on, as filters to Skerry: those of all commands, the token among them, must not be in there. */
+function ownFlags({ flags: declared }: Command, flags: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(flags).filter(([name]) => Object.hasOwn(declared, name)));
 }

@@ -14,6 +14,9 @@ const WAYS_IN: Readonly<Record<string, string>> = {
     '"skerry whoami" shows who you are and what you may do; who may do more gives a role ("skerry role put") or a token ("skerry token create").',
 };
 
+/** Commands ask for no path that is not there; Skerry says so of what the caller may not see. */
+const MAY_BE_HIDDEN = 'Or you may not see it: "skerry whoami" shows what you may do.';
+
 /** A failure as a person reads it: what happened and what to do, for each of the faults where there are several. */
 export function failureAsText(error: unknown): string {
   if (error instanceof SkerryProblem) {
@@ -26,12 +29,16 @@ export function failureAsText(error: unknown): string {
         : faultAsLines({
             detail: error.detail,
             field: error.field,
-            fix: WAYS_IN[error.kind] ?? error.fix,
+            fix: isHidden(error) ? MAY_BE_HIDDEN : (WAYS_IN[error.kind] ?? error.fix),
           });
     if (requestId !== undefined) lines.push(`  request ${requestId}`);
     return `${subject}${lines.join('\n')}`;
   }
   return error instanceof Error ? error.message : String(error);
+}
+
+function isHidden({ kind, detail }: SkerryProblem): boolean {
+  return kind === 'not-found' && detail.startsWith('There is nothing at ');
 }
 
 function faultAsLines({ detail, field, fix }: Fault, bullet = ''): string[] {

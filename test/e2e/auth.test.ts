@@ -46,7 +46,10 @@ it('skerry makes roles and tokens, tells what one may do, and takes them back', 
   expect((await run(['role', 'get', 'keeper'], token)).out).toContain('may read, write /app/shop');
 
   const made = await run(['token', 'create', 'shop', '--role', 'keeper', '--days', '1'], token);
-  expect(made).toMatchObject({ code: 0, err: expect.stringMatching(/^tok_\w{16} is shown this once/) });
+  expect(made).toMatchObject({
+    code: 0,
+    err: expect.stringMatching(/^tok_\w{16} \(keeper in all namespaces\) is shown this once/),
+  });
   const held = made.out.trim();
   const [id = ''] = made.err.split(' ');
   expect(await run(['app', 'put', 'shop', '1'], held)).toMatchObject({ code: 0 });
@@ -59,6 +62,10 @@ it('skerry makes roles and tokens, tells what one may do, and takes them back', 
     err: expect.stringContaining('"skerry whoami" shows who you are'),
   });
   expect(await run(['app', 'get', 'demo'], held)).toMatchObject({ code: 3 });
+  expect(await run(['app', 'list'], held)).toMatchObject({
+    code: 3,
+    err: expect.stringContaining('Or you may not see it: "skerry whoami"'),
+  });
 
   expect((await run(['token', 'list'], token)).out).toContain(`${id}  shop`);
   expect(await run(['token', 'revoke', id], token)).toMatchObject({ code: 0, out: `revoked ${id}\n` });
@@ -97,6 +104,20 @@ it('says who could not sign in, and who may hear of it', async () => {
     entries: [{ actor: 'token:bootstrap', key: '/app/demo' }],
   });
   expect((await connect(skerry.url).get('audit')).status).toBe(401);
+  // As a command that has flags of its own beside those of all.
+  const told = await run([
+    'audit',
+    '--token',
+    token,
+    '--since',
+    '1h',
+    '--kind',
+    'change',
+    '--key',
+    '/app/demo',
+    '--json',
+  ]);
+  expect(told).toMatchObject({ code: 0, json: { actor: 'token:bootstrap', key: '/app/demo' } });
 });
 
 it('answers pages of the origins that are named, and limits what one caller holds and who guesses', async () => {

@@ -72,7 +72,10 @@ const create = defineCommand({
     const expiresAt = days === undefined ? undefined : new Date(Date.now() + days * DAY).toISOString();
     const made = await client.tokens.create({ name: args.name, roles, ns, expiresAt }, { signal });
     output.document(made, () => made.token);
-    if (!output.isJson) output.note(`${made.id} is shown this once: keep it where secrets are kept.`);
+    if (!output.isJson) {
+      const rights = `${listed(made.roles)} in ${made.ns.includes('*') ? 'all namespaces' : listed(made.ns)}`;
+      output.note(`${made.id} (${rights}) is shown this once: keep it where secrets are kept.`);
+    }
     return undefined;
   },
 });

@@ -10,7 +10,7 @@ const setSecret = defineCommand({
   name: 'app set-secret',
   summary: 'Writes one secret into the configuration of an application',
   notes:
-    'The path is a JSON Pointer, such as /db/password; objects on the way are made. The secret is text: what is piped in, or a file, without the line break at its end. It is stored sealed, and shown to nobody but those who may see it. Everything else of the application stays as it is.',
+    'The path is a JSON Pointer, such as /db/password; the application, and objects on the way, are made where there are none. The secret is text: what is piped in, or a file, without the line break at its end. It is stored sealed, and shown to nobody but those who may see it. Everything else of the application stays as it is.',
   args: ['<name>', '<path>'],
   flags: VALUE_FLAGS,
   examples: [

@@ -1,11 +1,12 @@
 import type { AuditEntry } from '../../audit.ts';
 import { defineCommand } from '../command.ts';
+import { readTime } from '../read-time.ts';
 
 export const auditCommand = defineCommand({
   name: 'audit',
   summary: 'Tells who changed what and who was refused what, the oldest first',
   notes:
-    'KEY is whole, such as /app/shop or /kv/agent1; all keys below it are told of too. TIME is RFC 3339, such as 2026-01-31T08:00:00Z. With --json each line is an entry, with values as far as the caller may see them.',
+    'KEY is whole, such as /app/shop or /kv/agent1; all keys below it are told of too. TIME is RFC 3339, such as 2026-01-31T08:00:00Z, or how long ago that was (90s, 15m, 6h, 2d). With --json each line is an entry, with values as far as the caller may see them.',
   args: [],
   flags: {
     actor: {
@@ -20,19 +21,20 @@ export const auditCommand = defineCommand({
       choices: ['change', 'denial', 'sign-in-failure'],
       summary: 'only change, denial or sign-in-failure',
     },
-    'all-namespaces': { summary: 'of all namespaces' },
+    allNamespaces: { summary: 'of all namespaces' },
     limit: { placeholder: 'N', isNumber: true, summary: 'end after so many entries' },
   },
   examples: [
-    'skerry audit --since 2026-01-31T08:00:00Z',
+    'skerry audit --since 6h',
     'skerry audit --key /app/shop --actor token:tok_0123456789abcdef',
     'skerry audit --kind denial --all-namespaces --json > denials.ndjson',
   ],
   async run({ flags, client, output, signal }) {
-    const { limit = Number.POSITIVE_INFINITY, 'all-namespaces': allNamespaces, ...filter } = flags;
+    const { limit = Number.POSITIVE_INFINITY, since, until, ...filter } = flags;
     const entries = client.audit.list({
       ...filter,
-      allNamespaces,
+      since: since && readTime(since, '--since'),
+      until: until && readTime(until, '--until'),
       ...(limit < PAGE && { limit }),
       signal,
     });

@@ -6,8 +6,8 @@ import { EXIT } from '../exit-code.ts';
 import { formatTable } from '../format-table.ts';
 import { notFound } from '../not-found.ts';
 import { oneLine } from '../one-line.ts';
+import { readTime } from '../read-time.ts';
 import { showFacts } from '../show-facts.ts';
-import { UsageError } from '../usage-error.ts';
 import { DELIVERY_COLUMNS, deliveryRow } from '../webhooks/delivery-row.ts';
 import { findSubscriptionId } from '../webhooks/find-subscription.ts';
 
@@ -71,7 +71,7 @@ const recover = defineCommand({
   examples: ['skerry webhooks recover billing 6h', 'skerry webhooks recover billing 2026-11-26T12:00:00Z'],
   async run({ args, client, output, signal }) {
     const id = await findSubscriptionId(args.subscription, { client, signal });
-    const since = readSince(args.since);
+    const since = readTime(args.since, 'SINCE');
     const { run } = await client.webhooks.recover(id, since, { signal });
     output.document({ run, since }, () => `recovering what ${id} missed since ${since}, as ${run}`);
     return undefined;
@@ -150,19 +150,4 @@ function showPercentiles({ p50, p99 }: Percentiles): string | undefined {
   return p50 === undefined || p99 === undefined
     ? undefined
     : `${Math.round(p50)} ms (p50), ${Math.round(p99)} ms (p99)`;
-}
-
-const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };
-
-/** @returns RFC 3339, UTC. */
-function readSince(text: string): string {
-  const [, count, unit = ''] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];
-  const time =
-    count === undefined ? Date.parse(text) : Date.now() - Number(count) * (UNITS[unit] ?? 0) * 1000;
-  if (!/^\d+[smhd]$|^\d{4}-\d\d-\d\d/.test(text) || Number.isNaN(time)) {
-    throw new UsageError(
-      `SINCE takes a time such as 2026-11-26T12:00:00Z, or a duration such as 15m, not "${text}".`,
-    );
-  }
-  return new Date(time).toISOString();
 }

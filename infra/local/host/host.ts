@@ -250,7 +250,8 @@ async function runWithRetry(
 
 function warnOfMissingKeys(functions: readonly FunctionDefinition<HttpTrigger>[], log: Log): void {
   const guarded = functions.filter(({ trigger }) => trigger.authLevel !== 'anonymous');
-  const message = 'No keys are checked, as under `func start`: every caller is an administrator.';
+  const message =
+    'No keys of the host are checked, as under `func start`: its own endpoints, /admin, are open.';
   if (guarded.length === 0) log.write('information', CATEGORY, message);
   else
     log.write(

@@ -109,10 +109,10 @@ describe('a host without keys', () => {
       expect([route, (await fetch(open.url + route)).status]).toEqual([route, 200]);
     }
     await vi.waitFor(
-      () => expect(open.output()).toMatch(/warn .*No keys are checked.*function, guarded, other/),
+      () => expect(open.output()).toMatch(/warn .*No keys of the host are checked.*function, guarded, other/),
       45_000,
     );
-    expect(open.output().match(/No keys are checked/g)).toHaveLength(1);
+    expect(open.output().match(/No keys of the host are checked/g)).toHaveLength(1);
   });
 });
 

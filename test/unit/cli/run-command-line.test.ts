@@ -190,6 +190,9 @@ describe('a command line', () => {
   });
 });
 
+const OF_ALL_COMMANDS = ['--server', 'http://a', '--token', 'a', '--timeout', '3', '--json'];
+const spelled = (flag: string) => `--${flag.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+
 describe('every command', () => {
   it.each(COMMANDS.map((command) => [command.name, command] as const))(
     '%s has an example that it understands',
@@ -201,10 +204,17 @@ describe('every command', () => {
           ([, quoted, bare]) => quoted ?? bare ?? '',
         );
         expect(plain.join(' ')).toMatch(new RegExp(`^${name} ?`));
-        const parsed: string[] = [];
-        const dry = { ...command, run: async () => void parsed.push(command.name) as undefined };
-        expect(await run(plain, [dry]), example).toMatchObject({ code: EXIT.ok, err: '' });
-        expect(parsed).toEqual([name]);
+        const given: string[][] = [];
+        const dry = {
+          ...command,
+          run: async ({ flags }: { flags: object }) => void given.push(Object.keys(flags)) as undefined,
+        };
+        expect(await run([...plain, ...OF_ALL_COMMANDS], [dry]), example).toMatchObject({
+          code: EXIT.ok,
+          err: '',
+        });
+        const declared = Object.keys(command.flags).filter((flag) => plain.includes(spelled(flag)));
+        expect(given.map((flags) => flags.toSorted())).toEqual([declared.toSorted()]);
       }
       expect(command.examples.length).toBeGreaterThan(0);
     },

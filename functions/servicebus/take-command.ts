@@ -1,6 +1,12 @@
 import type { InvocationContext } from '@azure/functions';
 import { z } from 'zod';
-import { type Command, commandEventSchema, commandOf } from '../../shared/operations/index.ts';
+import {
+  type Command,
+  commandEventSchema,
+  commandOf,
+  isSourceOfRequests,
+  operationIdOf,
+} from '../../shared/operations/index.ts';
 import type { Alerts } from '../../shared/platform/alerts.ts';
 import { isRefusal } from '../../shared/platform/errors.ts';
 import { checkInput, nameSchema } from '../../shared/platform/http/index.ts';
@@ -25,18 +31,26 @@ const namedSchema = z.object({
 export async function takeCommand(
   body: unknown,
   context: InvocationContext,
-  { commands }: Pick<Services, 'commands'>,
+  { commands, operations }: Pick<Services, 'commands' | 'operations'>,
   log: Alerts,
 ): Promise<void> {
   const event = readBody(body);
   const session = sessionOf(context);
+  const named = namedSchema.safeParse(event);
+  if (named.success && isSourceOfRequests(named.data.source)) {
+    const { ns, source, id } = named.data;
+    // Whoever asks over HTTP has an operation before the bus hears of it: this is somebody else, who would take its place.
+    if ((await operations.find(ns, operationIdOf(ns, source, id))) === undefined) {
+      log.error(`A command of the source "${source}" that nobody asked for over HTTP is gone.`);
+      return;
+    }
+  }
   let command: Command;
   try {
     const known = checkInput(commandEventSchema, event, 'field');
     command = commandOf(known, known.ns ?? DEFAULT_NAMESPACE, { actor: `bus:${known.source}` });
   } catch (error) {
     if (!isRefusal(error)) throw error;
-    const named = namedSchema.safeParse(event);
     if (named.success) {
       const { data, ...attributes } = named.data;
       const actor = `bus:${attributes.source}`;

@@ -299,9 +299,17 @@ export class Commands {
   }
 }
 
+/** How sources of commands begin that Skerry names for whoever asks over HTTP, or itself. */
+const REQUESTS = '/api/v1/';
+
 /** The source of commands that somebody asks for over HTTP. */
-export function sourceOf({ actor }: Author): string {
-  return `/api/v1/${actor}`;
+export function sourceOf({ actor }: Pick<Author, 'actor'>): string {
+  return `${REQUESTS}${actor}`;
+}
+
+/** Whether a source is one that `sourceOf` gives: by another's, their operations could be taken for done before they asked for them. */
+export function isSourceOfRequests(source: string): boolean {
+  return source.startsWith(REQUESTS);
 }
 
 /** @throws SkerryError `conflict` where the operation is another command's. */

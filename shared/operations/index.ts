@@ -16,7 +16,13 @@ export type {
   Writes,
 } from './command-rule.ts';
 export { CommandRules, type KnownCommand } from './command-rules.ts';
-export { type AcceptedOperation, type CommandRequest, Commands, sourceOf } from './commands.ts';
+export {
+  type AcceptedOperation,
+  type CommandRequest,
+  Commands,
+  isSourceOfRequests,
+  sourceOf,
+} from './commands.ts';
 export type { Executor, FindExecutor, Observation, StepOutcome, StepRequest } from './executor.ts';
 export { type ActiveOperation, FREE_LANE, type Lane, type LaneValue } from './lane.ts';
 export { Lanes } from './lanes.ts';

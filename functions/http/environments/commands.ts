@@ -1,5 +1,10 @@
 import { z } from 'zod';
-import { commandEventSchema, commandOf } from '../../../shared/operations/index.ts';
+import {
+  commandEventSchema,
+  commandOf,
+  isSourceOfRequests,
+  sourceOf,
+} from '../../../shared/operations/index.ts';
 import { invalid, notFound } from '../../../shared/platform/errors.ts';
 import { canonicalLocation, json, nameSchema } from '../../../shared/platform/http/index.ts';
 import { endpoint } from '../endpoint.ts';
@@ -36,6 +41,12 @@ const sendCommand = endpoint({
       throw invalid(`The command is for the namespace "${body.ns}", the request for "${ns}".`, {
         field: 'ns',
         fix: 'Name the namespace in one of them.',
+      });
+    }
+    if (isSourceOfRequests(body.source) && body.source !== sourceOf(author)) {
+      throw invalid('Sources that begin with "/api/v1/" are of those who ask over HTTP, each their own.', {
+        field: 'source',
+        fix: `Name another one, or "${sourceOf(author)}".`,
       });
     }
     const command = commandOf({ traceparent: author.traceparent, ...body }, body.ns ?? ns, author);

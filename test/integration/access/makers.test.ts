@@ -115,6 +115,9 @@ it('does for a source on the bus, and for a token, what its roles allow of one e
   expect(escalated).toMatchObject({ status: 404, json: { detail: 'There is no environment "other".' } });
   const attempt = { ...destruction, data: { environment: 'prod' }, roles: ['admin'] };
   expect((await api.call('POST', '/commands', attempt, nearby)).status).toBe(403);
+  // Nobody takes the place of what Skerry does by itself, or others ask for over HTTP.
+  const foreign = { ...attempt, source: '/api/v1/system:planned-destruction' };
+  expect(await call('POST', '/commands', foreign)).toMatchObject({ status: 400, json: { field: 'source' } });
   // Who may not watch operations makes nobody be called, who would be asked for consent first.
   expect(operation).not.toHaveProperty('subscription');
   expect((await call('GET', `/operations/${operation.id}`, undefined, token)).status).toBe(404);

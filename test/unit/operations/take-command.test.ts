@@ -2,24 +2,27 @@ import type { InvocationContext } from '@azure/functions';
 import { expect, it } from 'vitest';
 import { outlast } from '../../../functions/servicebus/outlast.ts';
 import { takeCommand } from '../../../functions/servicebus/take-command.ts';
-import type { Commands } from '../../../shared/operations/index.ts';
+import { type Commands, type Operations, operationIdOf } from '../../../shared/operations/index.ts';
 import { notFound, unavailable } from '../../../shared/platform/errors.ts';
 
 const VALID = { specversion: '1.0', id: '1', source: '/ci', type: 'test.build', data: { a: 1 } };
 
-/** What becomes of a message. */
-async function take(body: unknown): Promise<readonly unknown[]> {
+/** What becomes of a message, where one operation stands. */
+async function take(body: unknown, standing?: string): Promise<readonly unknown[]> {
   const told: unknown[] = [];
   const commands = {
     accept: async (command: object, session: string) => told.push(['accept', command, session]),
     refuse: async (command: object, session: string, { message }: Error) =>
       told.push(['refuse', command, session, message]),
   } as unknown as Commands;
+  const operations = {
+    find: async (_: string, id: string) => (id === standing ? {} : undefined),
+  } as unknown as Operations;
   const context = {
     triggerMetadata: { sessionId: 'place' },
     error: () => told.push(['logged']),
   } as unknown as InvocationContext;
-  await takeCommand(body, context, { commands }, context);
+  await takeCommand(body, context, { commands, operations }, context);
   return told[0] as readonly unknown[];
 }
 
@@ -59,6 +62,17 @@ it('makes a failed operation of what is no command but has an id, and logs the r
   for (const body of ['no JSON', 7, null, ...unnamed]) {
     expect(await take(body)).toEqual(['logged']);
   }
+});
+
+it('takes what is asked for over HTTP from nobody who would come first by its source and id', async () => {
+  const asked = { ...VALID, source: '/api/v1/token:tok_1' };
+  expect(await take(asked)).toEqual(['logged']);
+  expect(await take({ ...asked, specversion: '0.3' })).toEqual(['logged']);
+  expect(await take(asked, operationIdOf('default', asked.source, asked.id))).toMatchObject([
+    'accept',
+    asked,
+    'place',
+  ]);
 });
 
 it('outlasts what is out of reach for a while, and nothing else: a delivery takes minutes, of which the broker makes a hundred', async () => {

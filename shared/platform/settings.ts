@@ -16,6 +16,13 @@ const optionalText = z
   .optional()
   .transform((value) => value || undefined);
 
+/** Texts separated by commas; none unless given. */
+const list = z
+  .string()
+  .default('')
+  .transform((text) => text.split(',').map((part) => part.trim()))
+  .transform((parts) => parts.filter((part) => part !== ''));
+
 const secondsList = (fallback: string) =>
   z
     .string()
@@ -47,8 +54,8 @@ const plainSchema = z.object({
   SKERRY_BOOTSTRAP_TOKEN_SHA256: z
     .string()
     .regex(/^([0-9a-f]{64})?$/i, 'must be 64 hexadecimal digits')
-    .transform((text) => text || undefined)
-    .optional(),
+    .optional()
+    .transform((text) => text || undefined),
   /** The tenant of Microsoft Entra ID whose members and programs are known here; none unless given. */
   SKERRY_ENTRA_TENANT: z
     .string()
@@ -56,11 +63,7 @@ const plainSchema = z.object({
     .default('')
     .transform((text) => text.toLowerCase() || undefined),
   /** What their access tokens have to be for, as `aud` has it; several are separated by commas. */
-  SKERRY_ENTRA_AUDIENCE: z
-    .string()
-    .default('')
-    .transform((text) => text.split(',').map((audience) => audience.trim()))
-    .transform((audiences) => audiences.filter((audience) => audience !== '')),
+  SKERRY_ENTRA_AUDIENCE: list,
   /** Who issues them: the public cloud unless given. */
   SKERRY_ENTRA_AUTHORITY: z
     .string()
@@ -85,14 +88,12 @@ const plainSchema = z.object({
   /** Requests that one caller may make of a process in a second; 0 is no limit. 100 unless given, where callers are told apart. */
   SKERRY_RATE_LIMIT: limit(z.coerce.number().nonnegative()),
   /** Origins of pages that may call the API, separated by commas, or `*`. */
-  SKERRY_CORS_ORIGINS: z
-    .string()
-    .default('')
-    .transform((text) => text.split(',').map((origin) => origin.trim()))
-    .transform((origins) => origins.filter((origin) => origin !== ''))
-    .refine((origins) => origins.every((origin) => origin === '*' || isOrigin(origin)), {
+  SKERRY_CORS_ORIGINS: list.refine(
+    (origins) => origins.every((origin) => origin === '*' || isOrigin(origin)),
+    {
       error: 'must be origins such as https://console.example separated by commas, or *',
-    }),
+    },
+  ),
   /** The base URL under which callers reach this app, where it differs from the one that they used. */
   SKERRY_PUBLIC_URL: z.url().optional(),
   /** Set by Azure Functions: the name under which the app is reached, unless it has others. */
@@ -120,24 +121,17 @@ const plainSchema = z.object({
   /** Whether endpoints are asked for their consent unless a subscription says otherwise; `auto` is everywhere but locally. */
   SKERRY_WEBHOOK_CONSENT: z.enum(['auto', 'on', 'off']).default('auto'),
   /** Keys of 32 bytes, base64, separated by commas: the first seals secrets, all of them open what was sealed. */
-  SKERRY_SECRET_KEYS: z
-    .string()
-    .default('')
-    .transform((text) => text.split(',').filter((key) => key !== ''))
+  SKERRY_SECRET_KEYS: list
     .refine((keys) => keys.every((key) => Buffer.from(key, 'base64').length === 32), {
       error: 'must be keys of 32 bytes in base64, separated by commas',
     })
     .transform((keys) => keys.map((key) => Buffer.from(key, 'base64'))),
   /** Vaults whose secrets configurations may refer to: names, or hosts where they are not of the public cloud, separated by commas. */
-  SKERRY_KEYVAULTS: z
-    .string()
-    .default('')
-    .transform((text) => text.split(',').filter((vault) => vault !== ''))
-    .refine((vaults) => vaults.every((vault) => VAULT.test(vault)), {
-      error: 'must be names of vaults, such as skerry-prod,payments.vault.azure.cn',
-    }),
+  SKERRY_KEYVAULTS: list.refine((vaults) => vaults.every((vault) => VAULT.test(vault)), {
+    error: 'must be names of vaults, such as skerry-prod,payments.vault.azure.cn',
+  }),
   /** Of the user-assigned identity that reads them; Azure's own SDKs go by this name as well. */
-  AZURE_CLIENT_ID: z.string().optional(),
+  AZURE_CLIENT_ID: optionalText,
   /** What executors show to whom they call: a JSON object of origins, each with a `token`, or a `secret` that signs. */
   SKERRY_EXECUTOR_CREDENTIALS: originCredentialsSchema.prefault('{}'),
   /** How far the clocks of two instances may differ; a subscription to many scopes hears of changes this much older than itself. */

@@ -19,6 +19,8 @@ describe('the settings of access', () => {
       SKERRY_ENTRA_TENANT: '',
       SKERRY_ENTRA_AUDIENCE: '',
       SKERRY_ENTRA_AUTHORITY: '',
+      SKERRY_KEYVAULTS: '',
+      AZURE_CLIENT_ID: '',
     };
     expect(read(empty)).toEqual(read({}));
     expect(read({})).toMatchObject({
@@ -35,6 +37,7 @@ describe('the settings of access', () => {
       SKERRY_ENTRA_TENANT: TENANT.toUpperCase(),
       SKERRY_ENTRA_AUDIENCE: 'api://skerry, another',
       SKERRY_ENTRA_AUTHORITY: 'http://127.0.0.1:1/',
+      SKERRY_KEYVAULTS: 'skerry-prod, payments',
       SKERRY_LOCAL: 'true',
       WEBSITE_AUTH_ENABLED: 'True',
     };
@@ -43,6 +46,7 @@ describe('the settings of access', () => {
       SKERRY_ENTRA_TENANT: TENANT,
       SKERRY_ENTRA_AUDIENCE: ['api://skerry', 'another'],
       SKERRY_ENTRA_AUTHORITY: 'http://127.0.0.1:1',
+      SKERRY_KEYVAULTS: ['skerry-prod', 'payments'],
       WEBSITE_AUTH_ENABLED: true,
     });
   });

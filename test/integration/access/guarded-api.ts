@@ -1,17 +1,19 @@
-import { createHash } from 'node:crypto';
 import { endpoints } from '../../../functions/http/endpoints.ts';
-import { composeServices, type Services } from '../../../functions/services.ts';
+import type { Services } from '../../../functions/services.ts';
 import { ACCESS_SCOPE, roleKey, tokenKey } from '../../../shared/access/access-scope.ts';
 import { digestOfToken, newTokenText, tokenIdOf } from '../../../shared/access/tokens/token.ts';
 import { type AccessControl, type Caller, createRouteHandlers } from '../../../shared/platform/http/index.ts';
-import { readSettings } from '../../../shared/platform/settings.ts';
-import { CONNECTIONS } from '../../../shared/platform/topology.ts';
-import { router } from '../api-fixture.ts';
-import { startCosmos } from '../cosmos-fixture.ts';
+import { router, startApi } from '../api-fixture.ts';
 import { CUSTOM_ROLES, ROLES } from './role-model.ts';
 
 /** Of an installation's first days. */
 export const BOOTSTRAP_TOKEN = 'the-first-token-of-this-installation';
+
+/** Settings by which callers have to say who they are. */
+export const GUARDED = {
+  SKERRY_AUTH: 'on',
+  SKERRY_BOOTSTRAP_TOKEN_SHA256: digestOfToken(BOOTSTRAP_TOKEN).toString('hex'),
+};
 
 export interface GuardedAnswer {
   readonly status: number;
@@ -33,17 +35,10 @@ class LetIn extends Error {}
 
 /** The API without a host as it is outside of laptops, with a token for each role. */
 export async function startGuardedApi(legacyAccess: 'off' | 'open' = 'open') {
-  const cosmos = await startCosmos();
-  const settings = readSettings({
-    [CONNECTIONS.cosmos]: cosmos.server.connectionString,
-    [CONNECTIONS.serviceBus]: 'not used here',
-    [CONNECTIONS.blob]: 'not used here',
-    SKERRY_LOCAL: 'true',
-    SKERRY_AUTH: 'on',
-    SKERRY_LEGACY_ACCESS: legacyAccess,
-    SKERRY_BOOTSTRAP_TOKEN_SHA256: createHash('sha256').update(BOOTSTRAP_TOKEN).digest('hex'),
-  });
-  const services = composeServices(settings);
+  const { cosmos, settings, services, stop } = await startApi(
+    {},
+    { ...GUARDED, SKERRY_LEGACY_ACCESS: legacyAccess },
+  );
   let stopsAtHandler = false;
   let isLetIn = false;
   const watched = new Proxy(services, {
@@ -112,10 +107,7 @@ export async function startGuardedApi(legacyAccess: 'off' | 'open' = 'open') {
       }
       return [...asked].sort();
     },
-    async stop() {
-      services.database.client.dispose();
-      await cosmos.stop();
-    },
+    stop,
   };
 }
 

@@ -1,26 +1,24 @@
-import { createHash } from 'node:crypto';
 import type { InvocationContext } from '@azure/functions';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { takeCommand } from '../../../functions/servicebus/take-command.ts';
 import { authorizeSender, operationIdOf } from '../../../shared/operations/index.ts';
 import type { Json } from '../../../shared/records/index.ts';
 import { type Api, startApi } from '../api-fixture.ts';
+import { BOOTSTRAP_TOKEN, GUARDED } from './guarded-api.ts';
 
-const BOOTSTRAP = 'bootstrap';
 const hook = { name: 'all', key: '/', endpoint: 'https://example.com/hook' };
 
 let api: Api;
 
 beforeAll(async () => {
-  const sha256 = createHash('sha256').update(BOOTSTRAP).digest('hex');
-  api = await startApi({}, { SKERRY_AUTH: 'on', SKERRY_BOOTSTRAP_TOKEN_SHA256: sha256 });
+  api = await startApi({}, GUARDED);
 });
 
 afterAll(async () => {
   await api.stop();
 });
 
-function call(method: string, path: string, body?: unknown, by = BOOTSTRAP) {
+function call(method: string, path: string, body?: unknown, by = BOOTSTRAP_TOKEN) {
   return api.call(method, path, body, { authorization: `Bearer ${by}` });
 }
 

@@ -4,28 +4,26 @@ import { composeServices } from '../../../functions/services.ts';
 import { AccessDirectory, LastUses } from '../../../shared/access/index.ts';
 import type { Caller } from '../../../shared/platform/http/index.ts';
 import { type Api, startApi } from '../api-fixture.ts';
-
-const BOOTSTRAP = 'the-first-token-of-all';
+import { BOOTSTRAP_TOKEN, GUARDED } from './guarded-api.ts';
 
 let api: Api;
 
 beforeAll(async () => {
-  const sha256 = createHash('sha256').update(BOOTSTRAP).digest('hex');
-  api = await startApi({}, { SKERRY_AUTH: 'on', SKERRY_BOOTSTRAP_TOKEN_SHA256: sha256 });
+  api = await startApi({}, GUARDED);
 });
 
 afterAll(async () => {
   await api.stop();
 });
 
-async function call(method: string, path: string, body?: unknown, token = BOOTSTRAP, headers = {}) {
+async function call(method: string, path: string, body?: unknown, token = BOOTSTRAP_TOKEN, headers = {}) {
   return await api.call(method, path, body, { authorization: `Bearer ${token}`, ...headers });
 }
 
 async function newToken(
   roles: unknown,
   more: object = {},
-  by = BOOTSTRAP,
+  by = BOOTSTRAP_TOKEN,
 ): Promise<{ id: string; token: string }> {
   const answer = await call('POST', '/tokens', { name: 'test', roles, ...more }, by);
   expect(answer, JSON.stringify(answer.json)).toMatchObject({ status: 201 });
@@ -80,7 +78,7 @@ describe('a token', () => {
   it('gets no leadership that it waited for, once it is revoked', async () => {
     const campaign = async (token: string, candidate: string) =>
       await call('POST', '/elections/main/campaign', { candidate, ttl: 60, wait: 100 }, token);
-    const leader = await campaign(BOOTSTRAP, 'first');
+    const leader = await campaign(BOOTSTRAP_TOKEN, 'first');
     const { id, token } = await newToken(['operator']);
     const waiting = campaign(token, 'second');
     await expect.poll(() => api.services.watches.held).toBe(1);
@@ -172,7 +170,7 @@ describe('roles', () => {
     await call('PUT', '/apps/team', { config: 1 });
     expect(await read()).toBe(200);
     const stale = { 'if-match': '"1"' };
-    expect((await call('PUT', '/roles/team', reads('/app/other'), BOOTSTRAP, stale)).status).toBe(412);
+    expect((await call('PUT', '/roles/team', reads('/app/other'), BOOTSTRAP_TOKEN, stale)).status).toBe(412);
     expect((await call('PUT', '/roles/team', reads('/app/other'))).status).toBe(200);
     expect(await read()).toBe(404);
     expect((await call('PUT', '/roles/team', reads('/app/t*m'))).status).toBe(200);

@@ -22,15 +22,16 @@ export interface AuditedChange {
   readonly transaction?: { readonly first: number; readonly last: number };
 }
 
-/** Somebody was refused something, once or several times within some seconds. */
-export interface AuditedRefusal {
-  readonly kind: 'denial' | 'sign-in-failure';
+/** Somebody was refused something, once or several times within some seconds, or was shown secrets in clear. */
+export interface AuditedAccess {
+  /** `unlisted`: further refusals, of more kinds than are told apart at a time. */
+  readonly kind: 'denial' | 'sign-in-failure' | 'unlisted' | 'reveal';
   /** Of the last of them. */
   readonly at: string;
   readonly actor?: string;
   readonly address?: string;
   /** The operation id of the API. */
-  readonly endpoint: string;
+  readonly endpoint?: string;
   readonly verb?: string;
   readonly ns?: string;
   readonly key?: string;
@@ -41,7 +42,7 @@ export interface AuditedRefusal {
   readonly lastAt: string;
 }
 
-export type AuditEntry = AuditedChange | AuditedRefusal;
+export type AuditEntry = AuditedChange | AuditedAccess;
 
 export interface AuditOptions extends CallOptions {
   readonly actor?: string | undefined;

@@ -4,8 +4,8 @@ export type { AccessToken, NewAccessToken, TokenInput, Tokens } from './access/t
 export type {
   Audit,
   AuditEntry,
+  AuditedAccess,
   AuditedChange,
-  AuditedRefusal,
   AuditOptions,
   AuditPage,
 } from './audit.ts';

@@ -1,13 +1,13 @@
 import type { Container } from '@azure/cosmos';
-import { Audit, RefusalLog } from '../shared/audit/index.ts';
+import { AccessLog, Audit } from '../shared/audit/index.ts';
 import type { Clock } from '../shared/platform/clock.ts';
 import type { Records } from '../shared/records/index.ts';
 import type { Makers } from './lazily.ts';
 
-/** What handlers work with, of what happened and of who was refused what. */
+/** What handlers work with, of what happened, and of who was refused or shown what. */
 export interface AuditServices {
   readonly audit: Audit;
-  readonly refusals: RefusalLog;
+  readonly accessLog: AccessLog;
 }
 
 /** What they are made of. */
@@ -21,6 +21,6 @@ interface Foundation {
 export function auditServices(): Makers<AuditServices, AuditServices & Foundation> {
   return {
     audit: ({ recordsContainer }) => new Audit(recordsContainer),
-    refusals: ({ records, clock }) => new RefusalLog({ records, clock }),
+    accessLog: ({ records, clock }) => new AccessLog({ records, clock }),
   };
 }

@@ -101,7 +101,7 @@ const getApp = endpoint({
     304: { description: 'The application is as the caller knows it.', headers: ['ETag'] },
   },
   errors: ['not-found', 'unprocessable'],
-  async handle({ ns, params, query, headers }, { applications }) {
+  async handle({ ns, params, query, headers, caller, clientAddress }, { applications, accessLog }) {
     const application = await applications.get(ns, params.name);
     if (application === undefined) {
       throw unknownApplication(ns, params.name);
@@ -110,7 +110,10 @@ const getApp = endpoint({
       // No entity tag: what a reference stands for changes without the application.
       const { revision } = application;
       const headers = { 'Cache-Control': 'no-store' };
-      return json(200, await applications.reveal(ns, application), { revision, headers });
+      const revealed = await applications.reveal(ns, application);
+      const key = `/app/${params.name}`;
+      await accessLog.revealed({ caller, clientAddress, endpoint: 'getApp', ns, key });
+      return json(200, revealed, { revision, headers });
     }
     return answerRead(headers, factsOf(application), () => application);
   },

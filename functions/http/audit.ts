@@ -35,12 +35,16 @@ const changeEntrySchema = z.strictObject({
   traceparent: z.string().optional(),
 });
 
-const refusalEntrySchema = z.strictObject({
-  kind: z.enum(['denial', 'sign-in-failure']),
+const ACCESS_KINDS = ['denial', 'sign-in-failure', 'unlisted', 'reveal'] as const;
+
+const accessEntrySchema = z.strictObject({
+  kind: z
+    .enum(ACCESS_KINDS)
+    .describe('`unlisted`: further refusals, of more kinds than are told apart at a time.'),
   at: z.iso.datetime().describe('Of the last of them.'),
-  actor: z.string().optional().describe('Who was denied something.'),
+  actor: z.string().optional().describe('Who was denied something, or shown secrets in clear.'),
   address: z.string().optional().describe('Where the last request came from.'),
-  endpoint: z.string().describe('The operation id.'),
+  endpoint: z.string().optional().describe('The operation id.'),
   verb: z.enum(VERBS).optional(),
   ns: z.string().optional(),
   key: z.string().optional(),
@@ -62,7 +66,7 @@ const query = {
     .min(1)
     .max(MAX_ACTOR_CHARACTERS)
     .optional()
-    .describe('Only what they did, or were refused.'),
+    .describe('Only what they did, were refused, or were shown.'),
   key: z
     .string()
     .startsWith('/')
@@ -71,7 +75,10 @@ const query = {
     .describe('Only this key and those below it, by whole segments.'),
   since: time('Only what happened at this time or later.'),
   until: time('Only what happened before this time.'),
-  kind: z.enum(['change', 'denial', 'sign-in-failure']).optional().describe('Only entries of this kind.'),
+  kind: z
+    .enum(['change', ...ACCESS_KINDS])
+    .optional()
+    .describe('Only entries of this kind.'),
   allNamespaces: flag().describe('Entries of all namespaces, for those who may admin `/access`.'),
 };
 
@@ -81,7 +88,7 @@ const getAudit = endpoint({
   name: 'getAudit',
   method: 'GET',
   route: 'api/v1/audit',
-  summary: 'What happened, the oldest first: who changed what, and who was refused what',
+  summary: 'What happened, the oldest first: who changed what, who was refused what, and who saw secrets',
   access: { verb: 'read', keys: '/' },
   touches: ({ query: { key = '/', allNamespaces } }): readonly Touch[] => [
     allNamespaces ? { verb: 'admin', keys: '/access', ns: 'default' } : { verb: 'read', keys: key },
@@ -93,7 +100,7 @@ const getAudit = endpoint({
       description:
         'A page of entries; as `application/x-ndjson` all of them, a line each, and at the end a line of the kind `end`.',
       body: z.strictObject({
-        entries: z.array(z.union([changeEntrySchema, refusalEntrySchema])),
+        entries: z.array(z.union([changeEntrySchema, accessEntrySchema])),
         next: z.string().optional().describe('Cursor of the next page, for `after`.'),
       }),
       orContent: true,

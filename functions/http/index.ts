@@ -19,11 +19,11 @@ registerHttpFunctions(
         : new LimitedAccess(app.access, requestsPerSecond, app.clock),
     settings: app.settings,
     random: app.random,
-    observer: app.refusals,
+    observer: app.accessLog,
   }).map((handler) => observed(handler, app.settings.SKERRY_LOCAL)),
   app.settings.SKERRY_LOCAL,
 );
 
 onShutdown(() => app.watches.close());
-onShutdown(() => app.refusals.flush());
+onShutdown(() => app.accessLog.flush());
 onShutdown(() => telemetry?.close());

@@ -4,7 +4,6 @@
  */
 export { type AccessControlOptions, createAccessControl } from './access-control.ts';
 export { AccessDirectory } from './access-directory.ts';
-export { ACCESS_SCOPE } from './access-scope.ts';
 export { AccessSnapshot } from './access-snapshot.ts';
 export { type CallerRights, Callers } from './callers.ts';
 export { EntraTokens } from './entra/entra-tokens.ts';

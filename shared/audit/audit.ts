@@ -16,9 +16,16 @@ import {
   type StoredChange,
   scopeId,
 } from '../records/index.ts';
-import { REFUSALS_KEY, REFUSALS_SCOPE, type Refusal, type Refusals } from './refusals.ts';
+import {
+  ACCESS_LOG,
+  ACCESS_LOG_SCOPE,
+  type AccessEntry,
+  REFUSALS,
+  REVEALS,
+  type WrittenEntries,
+} from './access-log.ts';
 
-export type AuditKind = 'change' | Refusal['kind'];
+export type AuditKind = 'change' | AccessEntry['kind'];
 
 /** Which entries are wanted; all that the caller may see unless told. */
 export interface AuditFilter {
@@ -55,11 +62,7 @@ export interface ChangeEntry {
   readonly transaction?: { readonly first: number; readonly last: number };
 }
 
-export interface RefusalEntry extends Refusal {
-  readonly at: string;
-}
-
-export type AuditEntry = ChangeEntry | RefusalEntry;
+export type AuditEntry = ChangeEntry | (AccessEntry & { readonly at: string });
 
 export interface AuditPage {
   readonly entries: readonly AuditEntry[];
@@ -79,7 +82,7 @@ const TIME_SLACK = 120;
 
 type Place = readonly [...ChangePlace, index: number];
 
-/** What happened: every change that storage still has, and who was refused what. */
+/** What happened: every change that storage still has, who was refused what, and who was shown secrets. */
 export class Audit {
   readonly #container: Container;
 
@@ -142,15 +145,14 @@ function queryFor(
   const upTo = until === undefined ? undefined : Math.ceil(until / 1000) + TIME_SLACK;
   // One more tells whether there are more.
   const bounds = { from, upTo, wanted: limit + 1 };
-  const mayKnowRefusals = caller.may('admin', REFUSALS_SCOPE.ns, REFUSALS_KEY);
+  const mayReadLog = mayReadAccessLog(caller);
   if (kind !== undefined && kind !== 'change') {
-    return mayKnowRefusals
-      ? { ...bounds, scope: REFUSALS_SCOPE, ranges: [{ prefix: REFUSALS_KEY }] }
-      : undefined;
+    const prefix = kind === 'reveal' ? REVEALS : REFUSALS;
+    return mayReadLog ? { ...bounds, scope: ACCESS_LOG_SCOPE, ranges: [{ prefix }] } : undefined;
   }
   const changes = { ns, prefix: key === '/' ? undefined : key };
-  if (kind === undefined && mayKnowRefusals) {
-    return { ...bounds, ranges: [changes, { ns: REFUSALS_SCOPE.ns, prefix: REFUSALS_KEY }] };
+  if (kind === undefined && mayReadLog) {
+    return { ...bounds, ranges: [changes, { ns: ACCESS_LOG_SCOPE.ns, prefix: ACCESS_LOG }] };
   }
   const scope = ns === undefined || key === undefined ? undefined : scopeOfPrefix(ns, key);
   return { ...bounds, ranges: [changes], ...(scope !== undefined && { scope }) };
@@ -159,11 +161,9 @@ function queryFor(
 /** What the caller may see of a change: nothing of what is kept for other eyes, or that it happened. */
 function entriesOf(stored: StoredChange, caller: Caller): AuditEntry[] {
   const { scope, change } = stored;
-  if (change.key === REFUSALS_KEY && scope.kind === REFUSALS_SCOPE.kind) {
-    const { entries = [] } = (change.value ?? {}) as Partial<Refusals>;
-    return caller.may('admin', scope.ns, change.key)
-      ? entries.map((refusal) => ({ ...refusal, at: refusal.lastAt }))
-      : [];
+  if (scope.kind === ACCESS_LOG_SCOPE.kind) {
+    const { entries = [] } = (change.value ?? {}) as Partial<WrittenEntries>;
+    return mayReadAccessLog(caller) ? entries.map((entry) => ({ ...entry, at: entry.lastAt })) : [];
   }
   const isPrivate = !isPublic(scope);
   if (isPrivate && !caller.may('admin', scope.ns, change.key)) {
@@ -171,6 +171,11 @@ function entriesOf(stored: StoredChange, caller: Caller): AuditEntry[] {
   }
   const showsValue = !isPrivate && caller.may('read', scope.ns, change.key);
   return [toChangeEntry(scope, change, showsValue)];
+}
+
+/** Who was refused what, and saw what, is for those who say who may. */
+function mayReadAccessLog(caller: Caller): boolean {
+  return caller.may('admin', ACCESS_LOG_SCOPE.ns, '/access');
 }
 
 function toChangeEntry(scope: Scope, change: StoredChange['change'], showsValue: boolean): ChangeEntry {

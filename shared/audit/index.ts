@@ -1,3 +1,3 @@
-/** What happened, who did it, and who was not let: read from the changes of all scopes (`audit.ts`), to which refusals are added (`refusals.ts`). */
+/** What happened, who did it, who was not let, and who saw secrets: read from the changes of all scopes (`audit.ts`), to which refusals and reveals are added (`access-log.ts`). */
+export { AccessLog } from './access-log.ts';
 export { Audit, type AuditEntry, type AuditFilter, type AuditPage } from './audit.ts';
-export { RefusalLog } from './refusals.ts';

@@ -1,5 +1,6 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Audit, RefusalLog } from '../../../shared/audit/index.ts';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { AccessLog, type Audit } from '../../../shared/audit/index.ts';
+import { unavailable } from '../../../shared/platform/errors.ts';
 import { type Caller, nobody, unrestricted } from '../../../shared/platform/http/index.ts';
 import { type Api, startApi } from '../api-fixture.ts';
 
@@ -128,7 +129,7 @@ describe('refusals', () => {
   });
 
   it('stand among the changes, for those who administer access', async () => {
-    const log = new RefusalLog({ records: api.services.records, clock: api.services.clock, later: () => {} });
+    const log = new AccessLog({ records: api.services.records, clock: api.services.clock, later: () => {} });
     await put('/apps/one', { config: 1 });
     log.denied(denied('/app/one'));
     log.denied(denied('/app/one'));
@@ -152,6 +153,58 @@ describe('refusals', () => {
       (await readAll({}, { caller: nobody('x') })).entries.filter(({ kind }) => kind !== 'change'),
     ).toEqual([]);
   });
+});
+
+describe('secrets that are shown', () => {
+  const secretly = { config: { password: { $secret: 'hunter2' } } };
+
+  it('are told before they are, once for each time, without their values', async () => {
+    await put('/apps/shop', secretly);
+    const ask = (path: string, headers = {}) =>
+      api.call('GET', `${path}?ns=${ns}&secrets=true`, undefined, headers);
+    expect((await ask('/apps/shop', { 'x-forwarded-for': '192.0.2.7' })).json.config.password).toBe(
+      'hunter2',
+    );
+    await Promise.all(Array.from({ length: 60 }, () => ask('/apps/shop')));
+    expect((await ask('/apps/other')).status).toBe(404);
+    const { entries } = await readAll({ kind: 'reveal', key: '/app/shop' }, { limit: 10 });
+    expect(entries).toHaveLength(61);
+    expect(entries[0]).toMatchObject({
+      actor: 'local',
+      address: '192.0.2.7',
+      ns,
+      endpoint: 'getApp',
+      count: 1,
+    });
+    expect(JSON.stringify((await readAll({})).entries)).not.toContain('hunter2');
+    expect((await readAll({ kind: 'reveal' }, { caller: nobody('x') })).entries).toEqual([]);
+  });
+
+  it('are not, where that cannot be written down', async () => {
+    await put('/apps/shop', secretly);
+    const commit = vi
+      .spyOn(api.services.records, 'commit')
+      .mockRejectedValue(unavailable('The database is away.'));
+    const answer = await api.call('GET', `/apps/shop?ns=${ns}&secrets=true`);
+    commit.mockRestore();
+    expect(answer.status).toBe(503);
+    expect(JSON.stringify(answer)).not.toContain('hunter2');
+  });
+});
+
+it('tokens and roles come and go in sight of those who administer them, without what they are', async () => {
+  const made = await api.call('POST', '/tokens', { name: 'for the audit', roles: ['viewer'] });
+  await api.call('DELETE', `/tokens/${made.json.id}`);
+  await api.call('PUT', '/roles/audited', { allow: [{ verbs: ['read'], keys: '/app/x' }] });
+  await api.call('DELETE', '/roles/audited');
+  const { entries } = await readAll({ ns: 'default', key: '/access' });
+  expect(entries.map((entry) => entry.kind === 'change' && [entry.type, entry.key])).toEqual([
+    ['put', `/access/tokens/${made.json.id}`],
+    ['delete', `/access/tokens/${made.json.id}`],
+    ['put', '/access/roles/audited'],
+    ['delete', '/access/roles/audited'],
+  ]);
+  expect(JSON.stringify(entries)).not.toMatch(/skt_|sha256|for the audit/);
 });
 
 describe('GET /audit', () => {

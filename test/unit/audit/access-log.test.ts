@@ -1,15 +1,14 @@
 import { beforeEach, expect, it } from 'vitest';
-import { RefusalLog } from '../../../shared/audit/index.ts';
+import { AccessLog } from '../../../shared/audit/index.ts';
 import { nobody } from '../../../shared/platform/http/index.ts';
 
 let written: {
-  entries: { key?: string; count: number; firstAt: string; lastAt: string }[];
-  uncounted: number;
+  entries: { kind: string; key?: string; count: number; firstAt: string; lastAt: string }[];
 }[];
 let isAway: boolean;
 let timers: { milliseconds: number; action: () => void }[];
 let now: number;
-let log: RefusalLog;
+let log: AccessLog;
 
 beforeEach(() => {
   written = [];
@@ -22,7 +21,7 @@ beforeEach(() => {
     written.push(value);
     return {};
   };
-  log = new RefusalLog({
+  log = new AccessLog({
     records: { commit: commit as never },
     clock: { now: () => now },
     later: (milliseconds, action) => timers.push({ milliseconds, action }),
@@ -48,9 +47,9 @@ it('a flood is one write of bounded size, and a timer runs only while there is s
   expect(timers).toMatchObject([{ milliseconds: 1_000 }]);
   timers.pop()?.action();
   await expect.poll(() => written).toHaveLength(1);
-  expect(written[0]?.entries).toHaveLength(100);
-  const counted = written[0]?.entries.reduce((sum, { count }) => sum + count, 0) ?? 0;
-  expect(counted + (written[0]?.uncounted ?? 0)).toBe(5_000);
+  expect(written[0]?.entries).toHaveLength(101);
+  expect(written[0]?.entries.reduce((sum, { count }) => sum + count, 0)).toBe(5_000);
+  expect(written[0]?.entries.at(-1)).toMatchObject({ kind: 'unlisted', count: 820 });
   expect(written[0]?.entries[0]).toMatchObject({
     firstAt: '1970-01-01T00:00:00.000Z',
     lastAt: new Date(4_920).toISOString(),
@@ -77,8 +76,30 @@ it('what could not be written is written later, with what came since', async () 
   ]);
 });
 
-it('keeps no more of what a caller chooses than fits', async () => {
-  deny(`/app/${'x'.repeat(10_000)}`);
+it.each([
+  ['letters', 'x', 500],
+  ['characters that JSON escapes', '\u0001', 125],
+  ['halves of characters', '\ud800', 250],
+])('keeps no more of what a caller chooses than fits: %s', async (_, character, kept) => {
+  for (let kind = 0; kind < 100; kind += 1) deny(`${kind}`.padStart(2, '0') + character.repeat(10_000));
   await log.flush();
-  expect(written[0]?.entries[0]?.key).toHaveLength(500);
+  expect(written[0]?.entries[0]?.key?.length).toBe(kept);
+  expect(Buffer.byteLength(JSON.stringify(written[0]))).toBeLessThan(384 * 1024);
+});
+
+it('has nobody see secrets of whom that cannot be written down', async () => {
+  const reveal = () =>
+    log.revealed({
+      caller: nobody('a'),
+      clientAddress: '192.0.2.1',
+      endpoint: 'e',
+      ns: 'default',
+      key: '/app/x',
+    });
+  isAway = true;
+  await expect(reveal()).rejects.toThrow('away');
+  isAway = false;
+  await reveal();
+  expect(written).toMatchObject([{ entries: [{ kind: 'reveal', actor: 'a', key: '/app/x', count: 1 }] }]);
+  expect(timers).toEqual([]);
 });

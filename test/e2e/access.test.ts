@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type FunctionsHost, startFunctionsHost } from './functions-host.ts';
 import { connect, expectProblem, type HttpClient } from './http.ts';
 import { type Skerry, startSkerry } from './skerry.ts';
 
@@ -14,27 +15,25 @@ interface Operation {
   readonly isLegacy: boolean;
 }
 
-let skerries: { withoutToken: Skerry; withToken: Skerry; withLegacy: Skerry };
+let withToken: Skerry;
+let skerries: { withoutToken: FunctionsHost; withToken: Skerry; withLegacy: FunctionsHost };
 let operations: Operation[];
 
 beforeAll(async () => {
-  const [withoutToken, withToken, withLegacy] = await Promise.all([
-    startSkerry({ traps: 'none', env: { SKERRY_LOCAL: 'false' } }),
-    startSkerry({
-      flags: ['--workers', '1'],
-      env: {
-        SKERRY_LOCAL: 'false',
-        SKERRY_BOOTSTRAP_TOKEN_SHA256: TOKEN_SHA256,
-        SKERRY_WEBHOOK_ALLOW_PRIVATE: 'false',
-      },
-    }),
-    startSkerry({
-      traps: 'none',
-      env: {
-        SKERRY_LOCAL: 'false',
-        SKERRY_BOOTSTRAP_TOKEN_SHA256: TOKEN_SHA256,
-        SKERRY_LEGACY_ACCESS: 'open',
-      },
+  withToken = await startSkerry({
+    flags: ['--workers', '1'],
+    env: {
+      SKERRY_LOCAL: 'false',
+      SKERRY_BOOTSTRAP_TOKEN_SHA256: TOKEN_SHA256,
+      SKERRY_WEBHOOK_ALLOW_PRIVATE: 'false',
+    },
+  });
+  const { connections } = withToken;
+  const [withoutToken, withLegacy] = await Promise.all([
+    startFunctionsHost({ connections }),
+    startFunctionsHost({
+      connections,
+      env: { SKERRY_BOOTSTRAP_TOKEN_SHA256: TOKEN_SHA256, SKERRY_LEGACY_ACCESS: 'open' },
     }),
   ]);
   skerries = { withoutToken, withToken, withLegacy };
@@ -42,7 +41,8 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await Promise.all(Object.values(skerries ?? {}).map((skerry) => skerry.stop()));
+  await Promise.all([skerries?.withoutToken.stop(), skerries?.withLegacy.stop()]);
+  await withToken?.stop();
 });
 
 /** What the environment controller tells of itself. */

@@ -4,37 +4,39 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import { SkerryClient } from '../../client/index.ts';
-import { startCommand } from './command-line.ts';
+import { type CommandOptions, runInProcess, startCommand } from './command-line.ts';
 import { shareSkerry } from './share-skerry.ts';
 
-/** Stands for the Azure Developer CLI: keeps what it is told, and says where something was deployed. */
-const AZD = `#!${process.execPath}
-const fs = require('node:fs');
-const [words, file] = [process.argv.slice(2), process.env.AZD_FOLDER + '/state.json'];
-fs.appendFileSync(process.env.AZD_FOLDER + '/calls', words.join(' ') + '\\n');
-const state = fs.existsSync(file) ? JSON.parse(fs.readFileSync(file)) : undefined;
-const keep = (more) => fs.writeFileSync(file, JSON.stringify({ ...state, ...more }));
-const [verb, noun, name, value] = words;
-if (verb === 'up' && process.env.AZD_UP === 'hang') {
-  process.on('SIGINT', () => { console.log('azd was interrupted'); process.exit(1); });
-  console.log('Provisioning, which takes long');
-  setInterval(() => {}, 1000);
-} else if (verb === 'up' && process.env.AZD_UP === 'fail') {
-  console.error('ERROR: quota exceeded in westeurope');
-  process.exitCode = 1;
-} else if (verb === 'up') {
-  console.log('Provisioning');
-  keep({ SKERRY_URL: process.env.AZD_URL });
-} else if (noun === 'new') keep({ AZURE_LOCATION: words[words.indexOf('--location') + 1] });
-else if (noun === 'set') keep({ [name]: value });
-else if (state === undefined) process.exitCode = 1;
-else console.log(JSON.stringify(state));
+/** Stands for the Azure Developer CLI: keeps what it is told, a file for each value, and says where something was deployed. */
+const AZD = `#!/bin/sh
+state=$AZD_FOLDER/state
+keep() { mkdir -p "$state"; echo "$2" > "$state/$1"; }
+echo "$*" >> "$AZD_FOLDER/calls"
+case "$AZD_UP $1 $2" in
+  'hang up '*)
+    trap 'echo azd was interrupted; exit 1' INT
+    echo 'Provisioning, which takes long'
+    while :; do sleep 1; done ;;
+  'fail up '*) echo 'ERROR: quota exceeded in westeurope' >&2; exit 1 ;;
+  *' up '*) \${AZD_UP:-:} Provisioning; keep SKERRY_URL "$AZD_URL" ;;
+  *' env new') keep AZURE_LOCATION "$5" ;;
+  *' env set') keep "$3" "$4" ;;
+  *)
+    [ -d "$state" ] || exit 1
+    comma={
+    for file in "$state"/*; do
+      read -r value < "$file"
+      printf '%s"%s":"%s"' "$comma" "\${file##*/}" "$value"
+      comma=,
+    done
+    echo } ;;
+esac
 `;
 const NEW = [
   'env get-values --output json --environment production --no-prompt',
   'env new production --location westeurope --subscription abc --no-prompt',
 ];
-const PATIENCE = { timeout: 15_000, interval: 20 };
+const PATIENCE = { timeout: 45_000, interval: 20 };
 
 let skerry: { readonly url: string };
 let client: SkerryClient;
@@ -57,22 +59,34 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
+  vi.unstubAllEnvs();
   await rm(folder, { recursive: true, force: true });
 });
 
-function bootstrap(words: readonly string[], env: Readonly<Record<string, string>> = {}) {
-  return startCommand(['bootstrap', '--deploy', 'production', '--subscription', 'abc', '--json', ...words], {
-    // Where it goes on is for azd to say.
-    url: 'http://127.0.0.1:1',
-    ns,
-    folder,
-    env: {
-      PATH: `${folder}/bin:${process.env.PATH}`,
-      AZD_FOLDER: folder,
-      AZD_URL: skerry.url,
-      ...env,
-    },
-  });
+type Env = Readonly<Record<string, string>>;
+
+const wordsOf = (words: readonly string[]) =>
+  ['bootstrap', '--deploy', 'production', '--subscription', 'abc', '--json'].concat(words);
+
+const optionsOf = (env: Env): CommandOptions => ({
+  // Where it goes on is for azd to say.
+  url: 'http://127.0.0.1:1',
+  ns,
+  folder,
+  env: { PATH: `${folder}/bin:${process.env.PATH}`, AZD_FOLDER: folder, AZD_URL: skerry.url, ...env },
+});
+
+/** As a process, whose standard error azd shares. */
+const startBootstrap = (words: readonly string[], env: Env) => startCommand(wordsOf(words), optionsOf(env));
+
+/** In this process, which spares a start. */
+async function bootstrap(words: readonly string[], env: Env = {}) {
+  const options = optionsOf(env);
+  // Those of this process are azd's too.
+  for (const [name, value] of Object.entries(options.env ?? {})) vi.stubEnv(name, value);
+  const ended = await runInProcess(wordsOf(words), options);
+  vi.unstubAllEnvs();
+  return ended;
 }
 
 async function calls(): Promise<string[]> {
@@ -81,11 +95,11 @@ async function calls(): Promise<string[]> {
 }
 
 it('deploys Skerry as a new environment, lets itself in, and records there where that is', async () => {
-  const dry = await bootstrap(['--location', 'westeurope', '--dry-run']).ended();
+  const dry = await bootstrap(['--location', 'westeurope', '--dry-run']);
   expect(dry).toMatchObject({ code: 0, json: { kind: 'deployment', id: 'production', action: 'deploy' } });
   expect(await calls()).toEqual(NEW.slice(0, 1));
 
-  const first = await bootstrap(['--location', 'westeurope']).ended();
+  const first = await startBootstrap(['--location', 'westeurope'], { AZD_UP: 'echo' }).ended();
   expect(first, first.err).toMatchObject({ code: 0 });
   expect(first.err).toContain('Provisioning');
   const [token = ''] = /skt_[\w-]{43}/.exec(first.err) ?? [];
@@ -106,11 +120,11 @@ it('deploys Skerry as a new environment, lets itself in, and records there where
 
   // Its token is not replaced, and who has lost it is told so before anything is done.
   const before = (await calls()).length;
-  expect(await bootstrap([]).ended()).toMatchObject({
+  expect(await bootstrap([])).toMatchObject({
     code: 2,
     err: expect.stringContaining('SKERRY_TOKEN'),
   });
-  const again = await bootstrap([], { SKERRY_TOKEN: token }).ended();
+  const again = await bootstrap([], { SKERRY_TOKEN: token });
   expect(again, again.err).toMatchObject({ code: 0 });
   expect(again.err).not.toContain(token);
   const idle = again.out.split('\n').filter((line) => line.includes('"nothing"'));
@@ -125,36 +139,39 @@ it('deploys Skerry as a new environment, lets itself in, and records there where
 
 it('gives no token all rights that was there before it', async () => {
   const state = { SKERRY_URL: skerry.url, AZURE_LOCATION: 'westeurope' };
+  await mkdir(path.join(folder, 'state'));
   for (const more of [{}, { SKERRY_AZURE_BOOTSTRAP: 'off' }]) {
-    await writeFile(path.join(folder, 'state.json'), JSON.stringify({ ...state, ...more }));
-    const ended = await bootstrap([], { SKERRY_TOKEN: 'of-few-rights' }).ended();
+    for (const [name, value] of Object.entries({ ...state, ...more })) {
+      await writeFile(path.join(folder, 'state', name), `${value}\n`);
+    }
+    const ended = await bootstrap([], { SKERRY_TOKEN: 'of-few-rights' });
     expect(ended, ended.err).toMatchObject({ code: 0 });
   }
-  expect(await bootstrap([]).ended()).toMatchObject({ code: 2 });
+  expect(await bootstrap([])).toMatchObject({ code: 2 });
   expect((await calls()).filter((call) => call.includes('env set'))).toEqual([]);
 });
 
 it('tells plainly why nothing was deployed, and records nothing', async () => {
   const words = ['--location', 'westeurope'];
-  const failed = await bootstrap(words, { AZD_UP: 'fail', SKERRY_TOKEN: 'mine' }).ended();
+  const failed = await startBootstrap(words, { AZD_UP: 'fail', SKERRY_TOKEN: 'mine' }).ended();
   expect(failed.code).toBe(1);
   expect(failed.err).toContain('ERROR: quota exceeded in westeurope\n');
   expect(failed.err).toContain('failed (1); what it said stands above. Nothing is recorded');
-  expect(await bootstrap(['--location', 'eastus'], { SKERRY_TOKEN: 'mine' }).ended()).toMatchObject({
+  expect(await bootstrap(['--location', 'eastus'], { SKERRY_TOKEN: 'mine' })).toMatchObject({
     code: 2,
     err: expect.stringContaining('cannot move'),
   });
-  expect(await bootstrap(words, { PATH: path.dirname(process.execPath) }).ended()).toMatchObject({
+  expect(await bootstrap(words, { PATH: folder })).toMatchObject({
     code: 1,
     err: expect.stringContaining('https://aka.ms/azd-install'),
   });
   await rm(path.join(folder, 'azure.yaml'));
-  expect(await bootstrap(words).ended()).toMatchObject({ code: 2, err: expect.stringContaining('--source') });
+  expect(await bootstrap(words)).toMatchObject({ code: 2, err: expect.stringContaining('--source') });
   expect(await client.environments.get('skerry')).toBeUndefined();
 });
 
 it('hands Ctrl-C on to azd, and ends when that has ended', async () => {
-  const running = bootstrap(['--location', 'westeurope'], { AZD_UP: 'hang' });
+  const running = startBootstrap(['--location', 'westeurope'], { AZD_UP: 'hang' });
   await vi.waitFor(async () => expect((await calls()).at(-1)).toContain('up'), PATIENCE);
   await vi.waitFor(() => expect(running.errors()).toContain('takes long'), PATIENCE);
   running.process.kill('SIGINT');

@@ -1,55 +1,28 @@
-import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { packageFunctions } from '../../infra/build/package.ts';
-import {
-  blobConnectionString,
-  cosmosConnectionString,
-  serviceBusConnectionString,
-} from '../../infra/local/launch/connection-strings.ts';
-import { UNUSED_PORT } from '../../infra/local/launch/ports.ts';
-
-const TRIGGERS = [
-  ...['changefeed-fanout', 'servicebus-deliver', 'servicebus-commands', 'servicebus-steps'],
-  ...['timers-sweep', 'timers-compact', 'timers-bundles'],
-];
+import { type FunctionsHost, startFunctionsHost } from './functions-host.ts';
 
 let folder: string;
-let host: ChildProcess;
-let url: string;
+let host: FunctionsHost;
 
 /** Outside the repository, so that nothing is found in its node_modules; without the cloud, which the package does not depend on. */
 beforeAll(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'skerry-package-'));
   await packageFunctions(folder);
-  host = fork(path.resolve('infra/local/host/main.ts'), ['--app', folder, '--port', '0'], {
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-    env: {
-      PATH: process.env.PATH,
-      FUNCTIONS_WORKER_RUNTIME: 'node',
-      SKERRY_COSMOS: cosmosConnectionString(UNUSED_PORT),
-      SKERRY_SERVICEBUS: serviceBusConnectionString(UNUSED_PORT),
-      SKERRY_BLOB: blobConnectionString(UNUSED_PORT),
-      ...Object.fromEntries(TRIGGERS.map((name) => [`AzureWebJobs.${name}.Disabled`, 'true'])),
-    },
-  });
-  const [message] = (await once(host, 'message')) as [{ url: string }];
-  url = message.url;
+  host = await startFunctionsHost({ app: folder });
 });
 
 afterAll(async () => {
-  const ended = once(host, 'exit');
-  host.kill('SIGTERM');
-  await ended;
+  await host?.stop();
   await rm(folder, { recursive: true });
 });
 
 test('the package runs by itself, with all that it loads at first use', async () => {
-  expect((await fetch(new URL('/api/v1/health/live', url))).status).toBe(200);
-  const ready = await fetch(new URL('/api/v1/health/ready', url));
+  expect((await fetch(`${host.url}/api/v1/health/live`)).status).toBe(200);
+  const ready = await fetch(`${host.url}/api/v1/health/ready`);
   expect(ready.status).toBe(503);
   // Each was asked by its SDK, which found nobody; one that is missing would say ERR_MODULE_NOT_FOUND.
   const { dependencies } = (await ready.json()) as { dependencies: Record<string, { detail: string }> };

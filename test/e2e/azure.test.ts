@@ -1,5 +1,11 @@
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
+import { request } from 'node:https';
+import path from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { type Receiver, startReceiver } from '../integration/webhooks/receiver.ts';
+import { type HookReceiver, startHookReceiver } from './hook-receiver.ts';
 import { connect, type HttpClient } from './http.ts';
 import { type Skerry, startSkerry } from './skerry.ts';
 import { type CollectedSpan, type Collector, startCollector } from './telemetry-collector.ts';
@@ -17,16 +23,22 @@ const PATH = [
   'POST',
 ];
 
+interface Draft {
+  readonly draft: string;
+  readonly upload: { readonly url: string; readonly headers: Readonly<Record<string, string>> };
+}
+
 let collector: Collector;
+let hooks: HookReceiver;
 let receiver: Receiver;
 let skerry: Skerry;
 let api: HttpClient;
 
 beforeAll(async () => {
-  [collector, receiver] = await Promise.all([startCollector(), startReceiver()]);
+  [collector, receiver, hooks] = await Promise.all([startCollector(), startReceiver(), startHookReceiver()]);
   skerry = await startSkerry({
-    // So that `/health` tells of the same process.
-    flags: ['--workers', '1'],
+    // One worker, so that `/health` tells of the same process.
+    flags: ['--managed-identity', '--workers', '1'],
     env: {
       APPLICATIONINSIGHTS_CONNECTION_STRING: collector.connectionString,
       APPLICATION_INSIGHTS_NO_STATSBEAT: 'true',
@@ -39,7 +51,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await receiver?.stop();
+  await Promise.all([receiver?.stop(), hooks?.stop()]);
   await skerry?.stop();
   await collector?.stop();
 });
@@ -129,6 +141,26 @@ it('follows a command from the request over the bus to its steps', async () => {
   );
 });
 
+it('works as a managed identity from the write to the webhook, over tokens and links that no account key signs', async () => {
+  expect((await api.get('health/ready')).status).toBe(200);
+  const hook = { name: 'told', key: '/app', endpoint: `${hooks.url}/told` };
+  expect((await api.post('subscriptions', hook)).status).toBe(201);
+  expect((await api.put('apps/shop', { config: 1 })).status).toBe(201);
+  await vi.waitFor(() => expect(hooks.received('/told')).toHaveLength(1), DEADLINE);
+
+  const files = new FormData();
+  files.append('app.json', new Blob(['{}']), 'app.json');
+  const published = await fetch(`${skerry.url}/api/v1/bundles/web/versions`, { method: 'PUT', body: files });
+  expect(published.status).toBe(201);
+  const archive = await fetch(`${skerry.url}/api/v1/bundles/web/versions/1/archive`);
+  const zip = Buffer.from(await archive.arrayBuffer());
+  const { draft, upload } = (await api.post('bundles/copy/drafts', {})).body as Draft;
+  expect(new URL(upload.url).searchParams.get('skoid')).not.toBeNull();
+  expect(await putOverTls(upload, zip)).toBe(201);
+  expect((await api.post(`bundles/copy/drafts/${draft}/commit`, {})).status).toBe(201);
+  expect((await api.get('bundles/copy/versions/1/files/app.json')).text).toBe('{}');
+});
+
 /** The names of the spans above one, its own last. */
 function wayTo(name: string, spans: readonly CollectedSpan[]): readonly string[] {
   const names: string[] = [];
@@ -138,4 +170,15 @@ function wayTo(name: string, spans: readonly CollectedSpan[]): readonly string[]
     names.unshift(span.name);
   }
   return names;
+}
+
+/** @returns the status. */
+async function putOverTls({ url, headers }: Draft['upload'], body: Buffer): Promise<number | undefined> {
+  const folder = /^ +data +(\S+)/m.exec(skerry.output())?.[1] ?? '';
+  const ca = await readFile(path.join(folder, 'identity/certificate.pem'));
+  const put = request(url, { method: 'PUT', ca, headers: { ...headers, 'content-length': body.byteLength } });
+  put.end(body);
+  const [answer] = (await once(put, 'response')) as [IncomingMessage];
+  answer.resume();
+  return answer.statusCode;
 }

@@ -16,6 +16,8 @@ export default defineConfig({
     // The full counts of `npm run test:long` take minutes a test.
     testTimeout: process.env.SKERRY_TEST_LONG === undefined ? 120_000 : 1_800_000,
     hookTimeout: 90_000,
+    // It ends as soon as what is awaited holds; the second that is usual passes by itself where others compute.
+    expect: { poll: { timeout: 45_000 } },
     // The Skerries that files share may drain for ten seconds.
     teardownTimeout: 30_000,
     projects: [

@@ -1,7 +1,7 @@
 import { tmpdir } from 'node:os';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type CommandOptions, runInProcess } from './command-line.ts';
-import { connect } from './http.ts';
+import { type Answer, connect } from './http.ts';
 import { type Skerry, startSkerry } from './skerry.ts';
 
 let skerry: Skerry;
@@ -93,7 +93,7 @@ it('says who could not sign in, and who may hear of it', async () => {
   expect((await connect(skerry.url, 'skt_wrong').get('apps/demo')).status).toBe(401);
   const audit = connect(skerry.url, token);
   const failures = async () => (await audit.get(`audit?kind=sign-in-failure&actor=${address}`)).body;
-  await expect.poll(failures, { timeout: 30_000, interval: 300 }).toMatchObject({
+  await expect.poll(failures, { interval: 300 }).toMatchObject({
     entries: expect.arrayContaining([
       expect.objectContaining({ endpoint: 'putApp', isFaulty: false }),
       expect.objectContaining({ endpoint: 'getApp', isFaulty: true }),
@@ -128,20 +128,25 @@ it('answers pages of the origins that are named, and limits what one caller hold
     status: 204,
     headers: { 'access-control-allow-origin': 'https://console.example' },
   });
-  const watches = await Promise.all(
-    [1, 2, 3].map(() => connect(skerry.url, token).get('watch/kv/quiet?since=0&wait=1')),
+  const answers: Answer[] = [];
+  const watches = [1, 2, 3].map(async () =>
+    answers.push(await connect(skerry.url, token).get('watch/kv/quiet?since=0&wait=60')),
   );
-  expect(watches.map(({ status }) => status).sort()).toEqual([200, 429, 429]);
-  expect(watches.find(({ status }) => status === 429)?.headers).toMatchObject({
+  await expect.poll(() => answers.map(({ status }) => status)).toEqual([429, 429]);
+  expect(answers[0]?.headers).toMatchObject({
     'retry-after': '5',
     'ratelimit-policy': '"watches";q=1;qu="concurrent-requests"',
     ratelimit: '"watches";r=0',
   });
+  expect((await connect(skerry.url, token).put('kv/quiet/a', {})).status).toBe(201);
+  await Promise.all(watches);
+  expect(answers[2]?.status).toBe(200);
+  // More than come back meanwhile, however long they take.
   const guesses = await Promise.all(
-    Array.from({ length: 20 }, (_, guess) => connect(skerry.url, `skt_${guess}`).get('apps/demo')),
+    Array.from({ length: 60 }, (_, guess) => connect(skerry.url, `skt_${guess}`).get('apps/demo')),
   );
   const refused = guesses.filter(({ status }) => status === 429);
-  expect(refused.length).toBeGreaterThan(5);
+  expect(refused.length).toBeGreaterThan(0);
   expect(refused[0]?.headers).toMatchObject({ 'ratelimit-policy': '"signin";q=8;w=2' });
   expect((await connect(skerry.url, token).get('apps/demo')).status).toBe(200);
 });

@@ -179,7 +179,7 @@ it('a secret is in nothing that comes out of Skerry or stays in it, but for who 
   }
   const found = await api.get(`search?q=${CORE}`);
   expect(found.body).toMatchObject({ items: [] });
-  await vi.waitUntil(() => hooks.received('/all').length >= 6, { timeout: 30_000, interval: 50 });
+  await vi.waitUntil(() => hooks.received('/all').length >= 6, { timeout: 45_000, interval: 50 });
   seen.push({ from: 'webhooks', text: JSON.stringify(hooks.received('/all')) });
 
   await skerry.stop();

@@ -7,7 +7,7 @@ import { type Change, type Json, parseScopeId, type Records } from '../../record
 import type { CalledEndpoint, EndpointGate, WaitForEndpoint } from '../endpoint/endpoint-gate.ts';
 import type { PostWebhook } from '../endpoint/webhook-client.ts';
 import type { RequestWriter } from '../notification/request-writer.ts';
-import { callerFor, NOT_READABLE } from '../subscription/makers.ts';
+import { mayRead, NOT_READABLE } from '../subscription/makers.ts';
 import type { Subscription } from '../subscription/subscription.ts';
 import type { Subscriptions } from '../subscription/subscriptions.ts';
 import { hears } from '../subscription/watched-key.ts';
@@ -155,7 +155,7 @@ export class Deliveries {
     }
     switch (subscription.state) {
       case 'active':
-        if (!(await this.#mayBeSent(subscription, scope.ns, change))) {
+        if (!(await mayRead(scope.ns, subscription, change.key, this.#options.callerOf))) {
           return await this.#giveUp(message, begun, NOT_READABLE);
         }
         return await this.#call(message, await this.#storeIfPutOff(message, begun), subscription, change);
@@ -173,10 +173,6 @@ export class Deliveries {
 
   #isDue(message: DeliveryMessage, subscription: Subscription, { at }: Change<Json>): boolean {
     return hears(subscription, { ...message, at }, this.#options.clockSkewMilliseconds);
-  }
-
-  async #mayBeSent(subscription: Subscription, ns: string, { key }: Change<Json>): Promise<boolean> {
-    return (await callerFor(subscription, this.#options.callerOf)).may('read', ns, key);
   }
 
   async #begin(message: DeliveryMessage): Promise<Begun> {

@@ -11,7 +11,7 @@ import type { DeliveryStorage, VersionedDelivery } from '../delivery/delivery-st
 import type { EndpointGate } from '../endpoint/endpoint-gate.ts';
 import type { PostWebhook } from '../endpoint/webhook-client.ts';
 import type { RequestWriter } from '../notification/request-writer.ts';
-import { callerFor, NOT_READABLE } from '../subscription/makers.ts';
+import { mayRead, NOT_READABLE } from '../subscription/makers.ts';
 import { isLeftToCursor } from '../subscription/ordering.ts';
 import type { Subscription } from '../subscription/subscription.ts';
 import type { Subscriptions } from '../subscription/subscriptions.ts';
@@ -215,7 +215,7 @@ export class OrderedWork {
       clock.now(),
     );
     const known = { begun, fresh };
-    if (!(await callerFor(subscription, callerOf)).may('read', fresh.ns, key)) {
+    if (!(await mayRead(fresh.ns, subscription, key, callerOf))) {
       return await this.#record(message, holding, end, known, (delivery) => dead(delivery, NOT_READABLE));
     }
     const answer = await gate.call({ ns: fresh.ns, subscription, slotAt }, () =>

@@ -21,14 +21,6 @@ export function checkedKeys(watched: string): Keys {
   return watchedKeys(watched);
 }
 
-/** What the maker of a subscription may do now. */
-export async function callerFor(
-  { maker = UNKNOWN }: Pick<SubscriptionValue, 'maker'>,
-  callerOf: CallerOf,
-): Promise<Caller> {
-  return await callerOf(maker);
-}
-
 /** What makers may do, each asked for once in the life of this: for so long as one batch takes. */
 export class KnownMakers {
   readonly #callerOf: CallerOf;
@@ -54,14 +46,23 @@ export class KnownMakers {
   }
 }
 
+/** Whether the maker of a subscription may see a key now. */
+export async function mayRead(
+  ns: string,
+  { maker = UNKNOWN }: Pick<SubscriptionValue, 'maker'>,
+  key: string,
+  callerOf: CallerOf,
+): Promise<boolean> {
+  return (await callerOf(maker)).may('read', ns, key);
+}
+
 /** Whether the maker of a subscription still may watch all that it is to be told of. */
 export async function mayStillWatch(
   ns: string,
-  subscription: Pick<SubscriptionValue, 'maker' | 'key'>,
+  { maker = UNKNOWN, key }: Pick<SubscriptionValue, 'maker' | 'key'>,
   callerOf: CallerOf,
 ): Promise<boolean> {
-  const caller = await callerFor(subscription, callerOf);
-  return caller.may('watch', ns, watchedKeys(subscription.key));
+  return (await callerOf(maker)).may('watch', ns, watchedKeys(key));
 }
 
 /** @throws SkerryError `conflict` where nothing is to be sent in the name of the maker. */

@@ -1,7 +1,7 @@
 import { createRouteHandlers, LimitedAccess, observed } from '../../shared/platform/http/index.ts';
 import { limitsOf } from '../../shared/platform/limits.ts';
+import { startTelemetry } from '../../shared/platform/telemetry/index.ts';
 import { services } from '../services.ts';
-import { startTelemetry } from '../telemetry.ts';
 import { endpoints } from './endpoints.ts';
 import { onShutdown, registerHttpFunctions } from './register.ts';
 

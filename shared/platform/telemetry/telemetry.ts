@@ -8,9 +8,22 @@ import type { TelemetrySettings } from './telemetry-settings.ts';
 /** How long the end of a process may be held up by what is still to be sent, in milliseconds. */
 const LAST_EXPORT_MILLISECONDS = 3_000;
 
-/** Sends what is recorded to where the settings say, in the background, until it is closed. */
+type ExportPauses = Pick<TelemetrySettings, 'OTEL_BSP_SCHEDULE_DELAY' | 'OTEL_METRIC_EXPORT_INTERVAL'>;
+
+/** Begins to send what this process records to where the settings say; undefined where they say nothing, and then it costs nothing. */
+export function startTelemetry(settings: TelemetrySettings): Telemetry | undefined {
+  const { APPLICATIONINSIGHTS_CONNECTION_STRING, OTEL_EXPORTER_OTLP_ENDPOINT } = settings;
+  if (APPLICATIONINSIGHTS_CONNECTION_STRING === undefined && OTEL_EXPORTER_OTLP_ENDPOINT === undefined) {
+    return undefined;
+  }
+  const telemetry = new Telemetry(settings, () => loadExporters(settings));
+  telemetry.start();
+  return telemetry;
+}
+
+/** Sends what is recorded, in the background, until it is closed. */
 export class Telemetry {
-  readonly #settings: TelemetrySettings;
+  readonly #pauses: ExportPauses;
   readonly #load: () => Promise<readonly Exporter[]>;
   readonly #spans = new SpanBuffer();
   #exporters: Promise<readonly Exporter[]> | undefined;
@@ -19,17 +32,13 @@ export class Telemetry {
   #sending: Promise<void> = Promise.resolve();
 
   /** @param load imports the exporters; asked once, with the first that there is to send: a start costs nothing of it. */
-  constructor(
-    settings: TelemetrySettings,
-    load: () => Promise<readonly Exporter[]> = () => loadExporters(settings),
-  ) {
-    this.#settings = settings;
+  constructor(pauses: ExportPauses, load: () => Promise<readonly Exporter[]>) {
+    this.#pauses = pauses;
     this.#load = load;
   }
 
   start(): void {
-    const { OTEL_BSP_SCHEDULE_DELAY: spanDelay, OTEL_METRIC_EXPORT_INTERVAL: metricInterval } =
-      this.#settings;
+    const { OTEL_BSP_SCHEDULE_DELAY: spanDelay, OTEL_METRIC_EXPORT_INTERVAL: metricInterval } = this.#pauses;
     recordSpans((span) => this.#spans.add(span));
     this.#timers = [
       setInterval(() => this.#queue(() => this.#sendSpans()), spanDelay).unref(),
@@ -106,12 +115,4 @@ async function loadExporters(settings: TelemetrySettings): Promise<readonly Expo
     exporters.push(createOtlpExporter(settings));
   }
   return exporters;
-}
-
-/** Whether anything is to be sent anywhere. */
-export function isTelemetryOn(settings: TelemetrySettings): boolean {
-  return (
-    settings.APPLICATIONINSIGHTS_CONNECTION_STRING !== undefined ||
-    settings.OTEL_EXPORTER_OTLP_ENDPOINT !== undefined
-  );
 }

@@ -5,10 +5,7 @@ import { recordSpans, startSpan } from '../../../../shared/platform/telemetry/sp
 import { Telemetry } from '../../../../shared/platform/telemetry/telemetry.ts';
 
 const PARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
-const settings = {
-  OTEL_BSP_SCHEDULE_DELAY: 60_000,
-  OTEL_METRIC_EXPORT_INTERVAL: 60_000,
-} as unknown as ConstructorParameters<typeof Telemetry>[0];
+const pauses = { OTEL_BSP_SCHEDULE_DELAY: 60_000, OTEL_METRIC_EXPORT_INTERVAL: 60_000 };
 
 afterEach(() => {
   recordSpans(undefined);
@@ -27,7 +24,7 @@ it('loads nothing before there is something to send, and sends the rest at its e
       exportMetrics: async () => {},
     },
   ]);
-  const telemetry = new Telemetry(settings, load);
+  const telemetry = new Telemetry(pauses, load);
   telemetry.start();
   for (let nth = 0; nth < 600; nth += 1) startSpan(`${nth}`, { kind: 'server', parent: PARENT }).end();
   expect(load).not.toHaveBeenCalled();
@@ -39,7 +36,7 @@ it('loads nothing before there is something to send, and sends the rest at its e
 it('counts what does not arrive and what there is no room for, and tells the log once', async () => {
   const log = vi.spyOn(console, 'error').mockImplementation(() => {});
   const before = dropped();
-  const telemetry = new Telemetry(settings, () => Promise.reject(new Error('It cannot be loaded.')));
+  const telemetry = new Telemetry(pauses, () => Promise.reject(new Error('It cannot be loaded.')));
   telemetry.start();
   for (let nth = 0; nth < 5_000; nth += 1) startSpan(`${nth}`, { kind: 'server', parent: PARENT }).end();
   await telemetry.close();

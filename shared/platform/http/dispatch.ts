@@ -172,8 +172,7 @@ class Dispatcher<Services> {
     const door = isProbe(route) ? this.#access : this.#limitedAccess;
     const caller = await door.admit(access, credentials).catch((error: unknown) => {
       if (error instanceof SkerryError && error.kind === 'unauthorized') {
-        const isFaulty = request.headers.get('authorization') !== null;
-        this.#observer?.signInFailed({ ...observed, isFaulty });
+        this.#observer?.signInFailed({ ...observed, isFaulty: hadCredentials(request, error) });
       }
       throw error;
     });
@@ -204,6 +203,12 @@ class Dispatcher<Services> {
       throw error;
     });
   }
+}
+
+/** Also without the header: where the platform signs callers in, others say who they are, and `invalid_token` that it is not believed. */
+function hadCredentials({ headers }: IncomingRequest, refusal: SkerryError): boolean {
+  const challenge = refusal.headers?.['WWW-Authenticate'] ?? '';
+  return headers.get('authorization') !== null || challenge.includes('invalid_token');
 }
 
 /** Whoever looks after the app asks probes, often, and has to be answered; what anybody may ask for by a name of its own is none. */

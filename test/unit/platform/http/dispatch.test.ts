@@ -416,7 +416,9 @@ describe('access outside local mode', () => {
       isOffered: () => true,
       async admit(_, { headers }) {
         if (headers.get('authorization') === 'Bearer right') return stranger;
-        throw new SkerryError('unauthorized', 'No.');
+        const isRefused = headers.get('x-ms-client-principal') !== null;
+        const challenge = isRefused ? 'Bearer error="invalid_token"' : 'Bearer';
+        throw new SkerryError('unauthorized', 'No.', { headers: { 'WWW-Authenticate': challenge } });
       },
     };
     const call = caller(endpoints, { access, observer });
@@ -425,11 +427,13 @@ describe('access outside local mode', () => {
     expect((await ask({})).status).toBe(401);
     expect((await ask({ authorization: 'Bearer wrong' })).status).toBe(401);
     expect((await ask({ authorization: 'Bearer right' })).status).toBe(404);
+    expect((await ask({ 'x-ms-client-principal': 'wrong' })).status).toBe(401);
     const where = { endpoint: 'getThing', clientAddress: '192.0.2.1' };
     expect(seen).toEqual([
       { ...where, isFaulty: false },
       { ...where, isFaulty: true },
       { ...where, caller: stranger, verb: 'read', ns: 'default', keys: '/thing/dm' },
+      { ...where, isFaulty: true },
     ]);
   });
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { composeServices } from '../../../functions/services.ts';
 import { AccessDirectory, LastUses } from '../../../shared/access/index.ts';
 import type { Caller } from '../../../shared/platform/http/index.ts';
@@ -71,6 +71,18 @@ describe('a token', () => {
     expect((await call('GET', '/whoami', undefined, token)).json).toMatchObject({ expiresAt });
     await expect.poll(async () => (await call('GET', '/whoami', undefined, token)).status).toBe(401);
     expect((await call('GET', `/tokens/${id}`)).status).toBe(404);
+  });
+
+  it('reads on in no audit that it began to read, once it is revoked', async () => {
+    const { id, token } = await newToken(['viewer']);
+    const page = vi.spyOn(api.services.audit, 'page').mockImplementationOnce(async () => {
+      await call('DELETE', `/tokens/${id}`);
+      return { entries: [], next: 'the second page' };
+    });
+    const answer = await call('GET', '/audit', undefined, token, { accept: 'application/x-ndjson' });
+    expect(answer.status).toBe(404);
+    expect(page).toHaveBeenCalledOnce();
+    page.mockRestore();
   });
 
   it('gets no leadership that it waited for, once it is revoked', async () => {

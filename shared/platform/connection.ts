@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isPrivateLine } from './is-private-line.ts';
 import { CONNECTION_ENDPOINTS, CONNECTIONS, IDENTITY_SETTINGS } from './topology.ts';
 
 /** How a service is reached: by a string that holds its key, or at an endpoint as the app's managed identity. */
@@ -77,10 +78,8 @@ const ENDPOINT_FORMS: Readonly<Record<ServiceName, string>> = {
   blob: 'a URL such as https://NAME.blob.core.windows.net',
 };
 
-/** A token that went over plain http would be anybody's; only what does not leave this machine may. */
+/** A token that went over plain http would be anybody's. */
 function isEndpoint(service: ServiceName, endpoint: string): boolean {
   if (service === 'serviceBus') return /^[a-z\d]([a-z\d.-]*[a-z\d])?(:\d{1,5})?$/i.test(endpoint);
-  if (!URL.canParse(endpoint)) return false;
-  const { protocol, hostname } = new URL(endpoint);
-  return protocol === 'https:' || (protocol === 'http:' && ['127.0.0.1', 'localhost'].includes(hostname));
+  return isPrivateLine(endpoint);
 }

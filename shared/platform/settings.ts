@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { isAddressRange } from './address-ranges.ts';
 import { connectionSchema, gatherConnections } from './connection.ts';
+import { isPrivateLine } from './is-private-line.ts';
 import { originCredentialsSchema } from './origin-credentials.ts';
 import { CONNECTIONS } from './topology.ts';
 
@@ -31,8 +32,6 @@ const secondsList = (fallback: string) =>
     .transform((text) => text.split(',').map(Number));
 
 const VAULT = /^[a-z][a-z0-9-]{1,22}[a-z0-9](\.vault\.(azure\.net|azure\.cn|usgovcloudapi\.net))?$/i;
-
-const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', '[::1]', 'localhost']);
 
 /** An empty text is no number, 0 least of all, which would be no limit. */
 const limit = <Schema extends z.ZodType<number>>(schema: Schema) =>
@@ -181,11 +180,8 @@ const settingsSchema = plainSchema.superRefine((settings, context) => {
   if (tenant === undefined && audiences.length > 0) {
     refuse('SKERRY_ENTRA_TENANT', 'must be given with SKERRY_ENTRA_AUDIENCE');
   }
-  const authority = URL.canParse(settings.SKERRY_ENTRA_AUTHORITY)
-    ? new URL(settings.SKERRY_ENTRA_AUTHORITY)
-    : undefined;
-  const isOwn = isLocal && authority?.protocol === 'http:' && LOOPBACK.has(authority.hostname);
-  if (authority?.protocol !== 'https:' && !isOwn) {
+  const authority = settings.SKERRY_ENTRA_AUTHORITY;
+  if (!isPrivateLine(authority) || (!isLocal && !/^https:/i.test(authority))) {
     refuse(
       'SKERRY_ENTRA_AUTHORITY',
       'must be an https URL; http is for the loopback interface with SKERRY_LOCAL',

@@ -61,7 +61,9 @@ export async function deploySkerry(deployment: Deployment, context: DeployContex
   if (present === undefined) await azd.create(location, deployment.subscription);
   if (digest !== undefined) await azd.set(VALUES.tokenDigest, digest);
   if (made !== undefined) {
-    output.note(`The new Skerry lets in who has this token, which is shown this once:\n  ${made.token}`);
+    output.note(
+      `The new Skerry lets in who has this token, which is shown this once; set SKERRY_TOKEN to it for what follows:\n  ${made.token}`,
+    );
   }
   await azd.up();
   const { [VALUES.url]: url } = (await azd.values()) ?? {};
@@ -117,7 +119,7 @@ function isWayIn({ token, tokenCommand }: WayIn): boolean {
 function requireWayIn(environment: string, settings: WayIn): void {
   if (isWayIn(settings)) return;
   throw new UsageError(
-    `"${environment}" lets in only whom it knows already: set SKERRY_TOKEN to it. If it is lost, "azd env set ${VALUES.tokenDigest} ''" lets this command make another.`,
+    `"${environment}" lets in only whom it knows already: set SKERRY_TOKEN to it. If it is lost, "azd env set ${VALUES.tokenDigest} '' --environment ${environment}" lets this command make another.`,
   );
 }
 

@@ -4,6 +4,7 @@ export const SECRET_NAME = 'skerry-secret-keys';
 const TIMEOUT_MILLISECONDS = 60_000;
 const VAULT_VERSION = '2023-07-01';
 const SITE_VERSION = '2022-03-01';
+const AGAIN = 'Try again by "azd hooks run postprovision".';
 
 export interface SecretKeyOptions {
   /** Resource ids, as main.bicep puts them out. */
@@ -49,17 +50,26 @@ async function send(
   pathAndQuery: string,
   body?: object,
 ): Promise<Response> {
-  return await fetch(`${resourceManager}${pathAndQuery}`, {
-    method,
-    headers: { authorization: `Bearer ${accessToken}`, 'content-type': 'application/json' },
-    ...(body !== undefined && { body: JSON.stringify(body) }),
-    signal: AbortSignal.timeout(TIMEOUT_MILLISECONDS),
-  });
+  try {
+    return await fetch(`${resourceManager}${pathAndQuery}`, {
+      method,
+      headers: { authorization: `Bearer ${accessToken}`, 'content-type': 'application/json' },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+      signal: AbortSignal.timeout(TIMEOUT_MILLISECONDS),
+    });
+  } catch (cause) {
+    // The cause of "fetch failed" says which name or port it was.
+    const { message } =
+      cause instanceof Error && cause.cause instanceof Error ? cause.cause : (cause as Error);
+    throw new Error(`Azure Resource Manager does not answer at ${resourceManager} (${message}). ${AGAIN}`, {
+      cause,
+    });
+  }
 }
 
 async function refusal(response: Response, purpose: string): Promise<Error> {
   const text = (await response.text()).slice(0, 500);
   return new Error(
-    `Azure Resource Manager does not let this ${purpose} (${response.status} ${text}). Try again by "azd hooks run postprovision".`,
+    `Azure Resource Manager does not let this ${purpose} (${response.status} ${text}). ${AGAIN}`,
   );
 }

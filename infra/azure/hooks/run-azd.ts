@@ -11,6 +11,11 @@ const TIMEOUT_MILLISECONDS = 120_000;
  * @throws Error with what it says of its failure.
  */
 export async function runAzd(...words: string[]): Promise<string> {
-  const { stdout } = await promisify(execFile)('azd', words, { timeout: TIMEOUT_MILLISECONDS });
-  return stdout;
+  try {
+    const { stdout } = await promisify(execFile)('azd', words, { timeout: TIMEOUT_MILLISECONDS });
+    return stdout;
+  } catch (error) {
+    const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+    throw isMissing ? new Error('There is no "azd" on the PATH, which runs this: docs/azure.md.') : error;
+  }
 }

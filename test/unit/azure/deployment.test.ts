@@ -207,6 +207,14 @@ describe('after provisioning', () => {
     expect(said).toBe('');
   });
 
+  test('no answer is told, with what to do', async () => {
+    const fetch = () =>
+      Promise.reject(new TypeError('fetch failed', { cause: new Error('getaddrinfo ENOTFOUND') }));
+    await expect(
+      ensureSecretKey({ ...ids, accessToken: '', randomBytes: () => key, say: () => {}, fetch }),
+    ).rejects.toThrow(/does not answer .*ENOTFOUND.*azd hooks run postprovision/);
+  });
+
   test.each([{ GET: 403 }, { GET: 404, PUT: 403 }, { GET: 404, PUT: 201, POST: 403 }])(
     'a refusal is told: %j',
     async (answers) => {

@@ -1,6 +1,9 @@
+import { execFile } from 'node:child_process';
 import { tmpdir } from 'node:os';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type CommandOptions, runInProcess } from './command-line.ts';
+import { readGuide } from './guide.ts';
 import { type Answer, connect } from './http.ts';
 import { type Skerry, startSkerry } from './skerry.ts';
 
@@ -78,6 +81,22 @@ it('skerry makes roles and tokens, tells what one may do, and takes them back', 
   }
   expect(await run(['role', 'delete', 'keeper'], token)).toMatchObject({ code: 0 });
   expect(await run(['role', 'get', 'keeper'], token)).toMatchObject({ code: 3 });
+});
+
+it('docs/access.md has examples that work', async () => {
+  const lines = (await readGuide('access.md')).blocks('sh').join('\n');
+  const script = `set -e\ncurl() { command curl -sS --fail-with-body "$@"; echo; }\n${lines}`;
+  const env = { PATH: process.env.PATH, SKERRY_URL: skerry.url, SKERRY_TOKEN: token };
+  const { stdout } = await promisify(execFile)('sh', ['-c', script], { env });
+  expect(
+    stdout
+      .trim()
+      .split('\n')
+      .map((answer) => JSON.parse(answer)),
+  ).toMatchObject([
+    { name: 'shop-team', members: [expect.any(String), expect.any(String)] },
+    { roles: ['agent:shop'], token: expect.stringMatching(/^skt_/) },
+  ]);
 });
 
 it('skerry token create --bootstrap needs no server, and names both settings', async () => {

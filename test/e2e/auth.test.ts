@@ -85,7 +85,7 @@ it('skerry makes roles and tokens, tells what one may do, and takes them back', 
 
 it('docs/access.md has examples that work', async () => {
   const lines = (await readGuide('access.md')).blocks('sh').join('\n');
-  const script = `set -e\ncurl() { command curl -sS --fail-with-body "$@"; echo; }\n${lines}`;
+  const script = `set -e\ncurl() { command curl -sS --fail-with-body "$@"; }\n${lines}`;
   const env = { PATH: process.env.PATH, SKERRY_URL: skerry.url, SKERRY_TOKEN: token };
   const { stdout } = await promisify(execFile)('sh', ['-c', script], { env });
   expect(

@@ -46,3 +46,50 @@ test('it is the bundle alone, with nothing to install', async () => {
   const files = await readdir(folder, { recursive: true });
   expect(files.filter((file) => file.endsWith('.map') || file.includes('node_modules'))).toEqual([]);
 });
+
+/** What most requests, or most apps, never need: it would be part of each cold start. */
+const FOR_LATER = [
+  '@azure/identity',
+  '@azure/keyvault-secrets',
+  '@azure/monitor-opentelemetry-exporter',
+  '@azure/msal-node',
+  '@azure/service-bus',
+  '@azure/storage-blob',
+  '@opentelemetry/api',
+  '@opentelemetry/exporter-trace-otlp-http',
+  '@opentelemetry/sdk-metrics',
+  'ajv',
+  'jose',
+  'undici',
+  'yaml',
+];
+
+test('a start loads nothing that is for later', async () => {
+  const functions = path.resolve('dist/functions');
+  const entries = (await readdir(functions)).filter((file) => file.endsWith('.js'));
+  const [first, all] = [new Set<string>(), new Set<string>()];
+  const loaded = entries.map((entry) => path.join(functions, entry));
+  // What is found on the way is gone through as well.
+  for (const file of loaded) {
+    for (const [, chunk = ''] of (await readFile(file, 'utf8')).matchAll(
+      /^(?:import|\} from) ?"(\.[^"]+)";/gm,
+    )) {
+      const next = path.resolve(path.dirname(file), chunk);
+      if (!loaded.includes(next)) loaded.push(next);
+    }
+    for (const name of await packagesOf(file)) first.add(name);
+  }
+  for (const chunk of await readdir(path.join(functions, 'chunks'))) {
+    if (chunk.endsWith('.js'))
+      for (const name of await packagesOf(path.join(functions, 'chunks', chunk))) all.add(name);
+  }
+  expect(first).toContain('@azure/cosmos');
+  expect(FOR_LATER.filter((name) => first.has(name))).toEqual([]);
+  expect(FOR_LATER.filter((name) => !all.has(name))).toEqual([]);
+});
+
+/** What a bundled file was made from, by the map beside it. */
+async function packagesOf(file: string): Promise<Iterable<string>> {
+  const { sources } = JSON.parse(await readFile(`${file}.map`, 'utf8')) as { sources: readonly string[] };
+  return sources.flatMap((source) => /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(source)?.[1] ?? []);
+}

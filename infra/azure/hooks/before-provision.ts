@@ -1,5 +1,4 @@
 /** What azd runs before it deploys main.bicep (azure.yaml). */
-import { randomBytes } from 'node:crypto';
 import { prepareEnvironment } from './prepare-environment.ts';
 import { runAzd } from './run-azd.ts';
 
@@ -11,7 +10,6 @@ try {
   await prepareEnvironment({
     variables: process.env,
     setVariable: (name, value) => runAzd('env', 'set', name, value, ...where),
-    randomBytes,
     now: new Date(),
     say: console.log,
   });

@@ -1,6 +1,7 @@
 /** The name that modules/function-app.bicep refers to. */
 export const SECRET_NAME = 'skerry-secret-keys';
 
+const RESOURCE_MANAGER = 'https://management.azure.com';
 const TIMEOUT_MILLISECONDS = 60_000;
 const VAULT_VERSION = '2023-07-01';
 const SITE_VERSION = '2022-03-01';
@@ -15,7 +16,6 @@ export interface SecretKeyOptions {
   readonly randomBytes: (size: number) => Buffer;
   readonly say: (line: string) => void;
   readonly fetch: typeof globalThis.fetch;
-  readonly resourceManager?: string;
 }
 
 /**
@@ -45,13 +45,13 @@ export async function ensureSecretKey(options: SecretKeyOptions): Promise<void> 
 }
 
 async function send(
-  { accessToken, fetch, resourceManager = 'https://management.azure.com' }: SecretKeyOptions,
+  { accessToken, fetch }: SecretKeyOptions,
   method: string,
   pathAndQuery: string,
   body?: object,
 ): Promise<Response> {
   try {
-    return await fetch(`${resourceManager}${pathAndQuery}`, {
+    return await fetch(`${RESOURCE_MANAGER}${pathAndQuery}`, {
       method,
       headers: { authorization: `Bearer ${accessToken}`, 'content-type': 'application/json' },
       ...(body !== undefined && { body: JSON.stringify(body) }),
@@ -61,7 +61,7 @@ async function send(
     // The cause of "fetch failed" says which name or port it was.
     const { message } =
       cause instanceof Error && cause.cause instanceof Error ? cause.cause : (cause as Error);
-    throw new Error(`Azure Resource Manager does not answer at ${resourceManager} (${message}). ${AGAIN}`, {
+    throw new Error(`Azure Resource Manager does not answer at ${RESOURCE_MANAGER} (${message}). ${AGAIN}`, {
       cause,
     });
   }

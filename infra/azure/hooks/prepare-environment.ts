@@ -1,11 +1,10 @@
-import { createHash } from 'node:crypto';
+import { digestOfToken, newTokenText } from '../../../shared/access/tokens/token.ts';
 
 export interface Preparation {
   /** That of azd, and what the process has. */
   readonly variables: Readonly<Record<string, string | undefined>>;
   /** Keeps a variable in the environment of azd, a file: so nothing secret. */
   readonly setVariable: (name: string, value: string) => Promise<unknown>;
-  readonly randomBytes: (size: number) => Buffer;
   readonly now: Date;
   readonly say: (line: string) => void;
 }
@@ -24,14 +23,13 @@ export async function prepareEnvironment(preparation: Preparation): Promise<void
   }
 }
 
-async function makeBootstrapToken({ variables, setVariable, randomBytes, say }: Preparation): Promise<void> {
+async function makeBootstrapToken({ variables, setVariable, say }: Preparation): Promise<void> {
   if (variables.CI) {
     say('No bootstrap token is made here, where its text would stay in a log: docs/azure.md, "From GitHub".');
     return;
   }
-  const token = `skt_${randomBytes(32).toString('base64url')}`;
-  const digest = createHash('sha256').update(token).digest('hex');
-  await setVariable('SKERRY_BOOTSTRAP_TOKEN_SHA256', digest);
+  const token = newTokenText();
+  await setVariable('SKERRY_BOOTSTRAP_TOKEN_SHA256', digestOfToken(token).toString('hex'));
   say('');
   say(`Bootstrap token: ${token}`);
   say(

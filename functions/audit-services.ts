@@ -20,7 +20,7 @@ interface Foundation {
 /** How the services of the audit are made. */
 export function auditServices(): Makers<AuditServices, AuditServices & Foundation> {
   return {
-    audit: ({ recordsContainer }) => new Audit(recordsContainer),
+    audit: ({ recordsContainer, clock }) => new Audit(recordsContainer, clock),
     accessLog: ({ records, clock }) => new AccessLog({ records, clock }),
   };
 }

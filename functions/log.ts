@@ -1,6 +1,6 @@
 import type { InvocationContext } from '@azure/functions';
 import type { Alerts } from '../shared/platform/alerts.ts';
-import { logLine, parseTraceparent } from '../shared/platform/telemetry/index.ts';
+import { logLine, parseTraceparent, withoutSecrets } from '../shared/platform/telemetry/index.ts';
 
 /** What one run of a function writes to the log of the host. */
 export interface Log extends Alerts {
@@ -17,7 +17,11 @@ export interface LogOptions {
 /** The log of one run of a function; everything that it tells goes through here. */
 export function logOf(context: InvocationContext, { isLocal, requestId }: LogOptions): Log {
   if (isLocal) {
-    return { info: (message) => context.log(message), error: (...words) => context.error(...words) };
+    const shown = (word: unknown) => (typeof word === 'string' ? withoutSecrets(word) : word);
+    return {
+      info: (message) => context.log(shown(message)),
+      error: (...words) => context.error(...words.map(shown)),
+    };
   }
   const line = (level: 'info' | 'error', words: readonly unknown[]) =>
     logLine(level, words, {

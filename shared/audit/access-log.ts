@@ -1,5 +1,6 @@
 import { type Clock, toTimestamp } from '../platform/clock.ts';
 import { type AccessObserver, type Caller, textOfKeys, type Verb } from '../platform/http/index.ts';
+import { withoutSecrets } from '../platform/telemetry/index.ts';
 import type { Records, Scope } from '../records/index.ts';
 
 /** Of all namespaces; apart from roles and tokens, which every process follows. */
@@ -183,9 +184,9 @@ function nameOf({ kind, actor, address, endpoint, verb, ns, key, isFaulty }: Acc
   return JSON.stringify([kind, actor ?? address, endpoint, verb, ns, key, isFaulty]);
 }
 
-/** Characters that JSON escapes take up to six bytes. */
+/** Without what somebody put into the wrong place; characters that JSON escapes take up to six bytes. */
 function short(text: string): string {
-  let cut = text.slice(0, MAX_CHARACTERS).toWellFormed();
+  let cut = withoutSecrets(text).slice(0, MAX_CHARACTERS).toWellFormed();
   while (Buffer.byteLength(JSON.stringify(cut)) > MAX_BYTES) {
     cut = cut.slice(0, Math.floor(cut.length / 2)).toWellFormed();
   }

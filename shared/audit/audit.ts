@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import type { Container } from '@azure/cosmos';
 import { isPublic, scopeOfPrefix } from '../keyspace/index.ts';
+import type { Clock } from '../platform/clock.ts';
 import { readCursor, writeCursor } from '../platform/cursor.ts';
 import { invalid } from '../platform/errors.ts';
 import type { Caller } from '../platform/http/index.ts';
@@ -79,28 +80,51 @@ const MAX_CHARACTERS = 4 * 1024 * 1024;
  * the repetitions that its time limits leave room for, and clocks that differ.
  */
 const TIME_SLACK = 120;
+/** Seconds after its beginning until nothing more is stored in a second: its own, and clocks that differ. */
+const SETTLED_AFTER = 2;
+/** Milliseconds that a page waits for that at most. */
+const LONGEST_WAIT = 3_000;
 
 type Place = readonly [...ChangePlace, index: number];
 
 /** What happened: every change that storage still has, who was refused what, and who was shown secrets. */
 export class Audit {
   readonly #container: Container;
+  readonly #clock: Clock;
 
   /** @param container the Cosmos container `records`. */
-  constructor(container: Container) {
+  constructor(container: Container, clock: Clock) {
     this.#container = container;
+    this.#clock = clock;
   }
 
   /**
    * A page of entries that a caller may see, the oldest first; that they may read the range that is asked for is for others to make
-   * sure of.
+   * sure of. A page that ends in the last two seconds, and is not the last one, waits for them to be over: what is on its way to storage
+   * may come to stand before its end.
    *
    * @throws SkerryError `invalid` when `after` is no cursor of these entries.
    */
   async page(request: AuditRequest, caller: Caller): Promise<AuditPage> {
-    const { limit, after } = request;
+    const { after } = request;
     const filter = digestOf(request);
     const cursor = after === undefined ? undefined : readCursor(after, (parts) => takePlace(parts, filter));
+    let { entries, end } = await this.#read(request, caller, cursor);
+    const rest = end === undefined ? 0 : 1000 * (end[0] + SETTLED_AFTER) - this.#clock.now();
+    if (rest > 0) {
+      await this.#clock.sleep(Math.min(rest, LONGEST_WAIT));
+      ({ entries, end } = await this.#read(request, caller, cursor));
+    }
+    return { entries, ...(end !== undefined && { next: writeCursor([filter, ...end]) }) };
+  }
+
+  /** @returns `end` where there may be more behind it. */
+  async #read(
+    request: AuditRequest,
+    caller: Caller,
+    cursor: Place | undefined,
+  ): Promise<{ entries: readonly AuditEntry[]; end?: Place }> {
+    const { limit } = request;
     const entries: AuditEntry[] = [];
     let characters = 0;
     let lookedAt = 0;
@@ -119,7 +143,7 @@ export class Audit {
             continue;
           }
           if (last !== undefined && (entries.length >= limit || characters > MAX_CHARACTERS)) {
-            return { entries, next: writeCursor([filter, ...last]) };
+            return { entries, end: last };
           }
           entries.push(entry);
           characters += JSON.stringify(entry).length;
@@ -127,7 +151,7 @@ export class Audit {
         }
         lookedAt += 1;
         if (lookedAt >= MAX_LOOKED_AT) {
-          return { entries, next: writeCursor([filter, ...place, Number.MAX_SAFE_INTEGER]) };
+          return { entries, end: [...place, Number.MAX_SAFE_INTEGER] };
         }
       }
     }

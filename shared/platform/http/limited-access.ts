@@ -48,7 +48,7 @@ export class LimitedAccess implements AccessControl {
   async admit(access: Access, credentials: Credentials): Promise<Caller> {
     const address = `address:${addressBlock(credentials.clientAddress ?? '')}`;
     const shown = shownBy(credentials);
-    if (shown !== undefined && this.#accepted.get(shown) === undefined) {
+    if (shown !== undefined && isGuessable(credentials) && this.#accepted.get(shown) === undefined) {
       this.#failures.check(address);
     }
     try {
@@ -71,6 +71,12 @@ export class LimitedAccess implements AccessControl {
 /** Whether somebody is known by no more than where they are. */
 function isAnybody(actor: string): boolean {
   return actor === 'anonymous' || actor === 'local' || actor.startsWith('address:');
+}
+
+/** Anything but 256 random bits, and what somebody else has signed or vouches for. */
+function isGuessable({ headers }: Credentials): boolean {
+  const authorization = headers.get('authorization');
+  return !!authorization && !/^Bearer +(?:skt_[\w-]{43}|eyJ[\w-]*\.[\w-]+\.[\w-]+) *$/i.test(authorization);
 }
 
 /** A digest of what the caller shows; nothing is kept that would be of use to a thief. */

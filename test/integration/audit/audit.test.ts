@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { AccessLog, type Audit } from '../../../shared/audit/index.ts';
+import { AccessLog, Audit } from '../../../shared/audit/index.ts';
 import { unavailable } from '../../../shared/platform/errors.ts';
 import { type Caller, nobody, unrestricted } from '../../../shared/platform/http/index.ts';
+import { COSMOS_CONTAINERS } from '../../../shared/platform/topology.ts';
 import { type Api, startApi } from '../api-fixture.ts';
 
 let api: Api;
@@ -10,8 +11,11 @@ let ns: string;
 let namespaces = 0;
 
 beforeAll(async () => {
-  api = await startApi({ partitions: 4 });
-  audit = api.services.audit;
+  api = await startApi({ partitions: 4, faults: true });
+  const { database, clock } = api.services;
+  // What was written is settled already, so that no page waits for that.
+  const later = { ...clock, now: () => clock.now() + 60_000 };
+  audit = new Audit(database.container(COSMOS_CONTAINERS.records.id), later);
 });
 
 afterAll(() => api.stop());
@@ -236,4 +240,24 @@ describe('GET /audit', () => {
   ])('refuses %s with %i', async (query, status) => {
     expect((await api.call('GET', `/audit?${query}`)).status).toBe(status);
   });
+});
+
+it('passes over no change that is on its way to storage while a page ends beside it', async () => {
+  const wholeSecond = () => new Promise((resolve) => setTimeout(resolve, 1_020 - (Date.now() % 1_000)));
+  await Promise.all(['late', 'b'].map((store) => put(`/kv/${store}/first`, 0)));
+  await wholeSecond();
+  const since = Date.now();
+  const faults = api.cosmos.server.faultsUrl ?? '';
+  const delay = { match: { operation: 'batch' }, action: { kind: 'delay', ms: 400 }, count: 1 };
+  await fetch(faults, { method: 'PUT', body: JSON.stringify({ rules: [delay] }) });
+  const late = put('/kv/late/k', 1);
+  await expect
+    .poll(async () => (await fetch(faults)).json(), { interval: 10 })
+    .toMatchObject({ rules: [{ fired: 1 }] });
+  await put('/kv/b/1', 1);
+  await put('/kv/b/2', 1);
+  const { entries, next } = await api.services.audit.page({ ns, since, limit: 1 }, unrestricted('local'));
+  await late;
+  const rest = await api.services.audit.page({ ns, since, limit: 10, after: next }, unrestricted('local'));
+  expect(keysOf([...entries, ...rest.entries]).sort()).toEqual(['/kv/b/1', '/kv/b/2', '/kv/late/k']);
 });

@@ -87,6 +87,12 @@ it.each([
   expect(Buffer.byteLength(JSON.stringify(written[0]))).toBeLessThan(384 * 1024);
 });
 
+it('tells no token that stands where a key should', async () => {
+  deny(`/kv/s/skt_${'x'.repeat(43)}`);
+  await log.flush();
+  expect(written[0]?.entries[0]?.key).toBe('/kv/s/***');
+});
+
 it('has nobody see secrets of whom that cannot be written down', async () => {
   const reveal = () =>
     log.revealed({

@@ -54,7 +54,7 @@ const endpoints = [
   }),
 ];
 
-/** Knows tokens that begin with `good`. */
+/** Knows tokens that begin with `good`, also behind a prefix. */
 const access: AccessControl = {
   isOffered: () => true,
   async admit(wanted, { headers, clientAddress }) {
@@ -62,7 +62,7 @@ const access: AccessControl = {
     if (typeof wanted === 'object' && wanted.legacy) return unrestricted(`address:${clientAddress}`);
     const shown = headers.get('authorization') ?? '';
     looked.push(shown);
-    if (!shown.startsWith('Bearer good')) throw new SkerryError('unauthorized', 'Who are you?');
+    if (!/^Bearer (?:skt_|eyJ\.)?good/.test(shown)) throw new SkerryError('unauthorized', 'Who are you?');
     return unrestricted(`token:${shown}`);
   },
 };
@@ -142,6 +142,15 @@ it('an address that guesses is soon not listened to, while its neighbours go on'
   expect((await call('things', { token: 'good-guess', address: '192.0.2.2' })).status).toBe(200);
   now += 1000;
   expect((await call('things', { token: 'good3' })).status).toBe(200);
+});
+
+it('who guesses keeps nobody out whose credentials cannot be guessed', async () => {
+  const unguessable = `good${'x'.repeat(39)}`;
+  expect(await statuses(3, 'things', { token: 'bad' })).toEqual([401, 401, 429]);
+  expect((await call('things', { token: `skt_${unguessable}` })).status).toBe(200);
+  expect((await call('things', { token: `eyJ.${unguessable}.x` })).status).toBe(200);
+  const wrong = { token: `skt_${'x'.repeat(43)}` };
+  expect(await statuses(2, 'things', wrong)).toEqual([429, 429]);
 });
 
 it.each([

@@ -1,4 +1,4 @@
-export { logLine } from './log-line.ts';
+export { logLine, withoutSecrets } from './log-line.ts';
 export { countLookup, metrics } from './metrics.ts';
 export { labelText, prometheusText } from './prometheus-text.ts';
 export { currentTraceparent, inSpan, type Span, startSpan } from './span.ts';

@@ -34,7 +34,7 @@ export function logLine(level: 'info' | 'error', words: readonly unknown[], fact
   });
 }
 
-function withoutSecrets(text: string): string {
+export function withoutSecrets(text: string): string {
   return SECRETS.reduce((rest, secret) => rest.replace(secret, '***'), text);
 }
 

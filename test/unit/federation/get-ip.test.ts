@@ -1,12 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { gossipEndpoints } from '../../../functions/http/gossip.ts';
 import { services } from '../../../functions/services.ts';
+import { cosmosConnectionString } from '../../../infra/local/launch/connection-strings.ts';
 import { createRouteHandlers } from '../../../shared/platform/http/index.ts';
 
 beforeAll(() => {
-  for (const connection of ['SKERRY_COSMOS', 'SKERRY_SERVICEBUS', 'SKERRY_BLOB']) {
-    vi.stubEnv(connection, 'never connected to');
-  }
+  // Never connected to.
+  vi.stubEnv('SKERRY_COSMOS', cosmosConnectionString(1));
+  vi.stubEnv('SKERRY_SERVICEBUS', 'none');
+  vi.stubEnv('SKERRY_BLOB', 'none');
   vi.stubEnv('SKERRY_LOCAL', 'true');
 });
 

@@ -176,9 +176,9 @@ describe('a host that cannot start', () => {
     expect(message).not.toContain('    at ');
     expect(message.split('\n').filter((line) => line.startsWith('  function'))).toEqual([
       "  function 'often': schedule 'often' is not NCRONTAB",
-      "  function 'work': setting 'BUS' is missing, which should hold a connection string",
+      "  function 'work': setting 'BUS' is missing, which should hold a connection string, or 'BUS__fullyQualifiedNamespace'",
       expect.stringContaining("  function 'odd': Connection string malformed"),
-      "  function 'feed': setting 'COSMOS' is missing, which should hold a connection string",
+      "  function 'feed': setting 'COSMOS' is missing, which should hold a connection string, or 'COSMOS__accountEndpoint'",
     ]);
   });
 

@@ -18,8 +18,8 @@ export default defineConfig({
     hookTimeout: 90_000,
     // It ends as soon as what is awaited holds; the second that is usual passes by itself where others compute.
     expect: { poll: { timeout: 45_000 } },
-    // The Skerries that files share may drain for ten seconds.
-    teardownTimeout: 30_000,
+    // The Skerries that files share may drain for ten seconds, and each has 45 to end.
+    teardownTimeout: 60_000,
     projects: [
       {
         extends: true,

@@ -86,7 +86,8 @@ describe('outside local mode', () => {
     ]);
     for (const { url } of Object.values(skerries)) {
       for (const path of ['health/live', 'health/ready', '/liveness', '/readiness', '/health']) {
-        expect((await connect(url).get(path)).status).toBe(200);
+        // A dependency that takes longer than two seconds to answer counts as away.
+        await expect.poll(async () => (await connect(url).get(path)).status, { message: path }).toBe(200);
       }
       for (const name of SELF) {
         const answer = await connect(url).get(`self/${name}`, { accept: 'application/json' });

@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers';
 import { runCommandLine } from '../../client/cli/run-command-line.ts';
 
 const PROGRAM = path.resolve(import.meta.dirname, '../../client/cli/skerry.mjs');
-const END_MILLISECONDS = 20_000;
+const END_MILLISECONDS = 60_000;
 
 /** How a command ended. */
 export interface Ended {

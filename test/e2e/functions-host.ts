@@ -11,7 +11,7 @@ import { UNUSED_PORT } from '../../infra/local/launch/ports.ts';
 import type { Skerry } from './skerry.ts';
 
 const START_MILLISECONDS = 60_000;
-const STOP_MILLISECONDS = 20_000;
+const STOP_MILLISECONDS = 45_000;
 const root = path.resolve(import.meta.dirname, '../..');
 
 const TRIGGERS = [

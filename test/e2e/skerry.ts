@@ -4,7 +4,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const START_MILLISECONDS = 60_000;
-const STOP_MILLISECONDS = 20_000;
+const STOP_MILLISECONDS = 45_000;
 export const FREE_PORTS = [
   '--port',
   '0',

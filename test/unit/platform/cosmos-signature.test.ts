@@ -1,7 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { CosmosClient, type CosmosClientOptions, type Plugin } from '@azure/cosmos';
-import { expect, it, vi } from 'vitest';
+import { afterEach, expect, it, vi } from 'vitest';
 import { signWithKey, signWithToken } from '../../../shared/platform/cosmos-signature.ts';
+
+// Also after a failure: the files that follow run in the same process.
+afterEach(() => void vi.useRealTimers());
 
 /** What a client asks for, by how it is authorized; nothing is sent. */
 async function authorizations(access: Partial<CosmosClientOptions>): Promise<unknown[]> {
@@ -27,7 +30,6 @@ it('signs as the SDK does with the key itself', async () => {
   expect(own.length).toBeGreaterThan(6);
   expect(own.every((value) => typeof value === 'string')).toBe(true);
   expect(await authorizations({ tokenProvider: signWithKey(key) })).toEqual(own);
-  vi.useRealTimers();
 });
 
 it('sends tokens of an identity, and has a new one before the old one ends', async () => {
@@ -59,5 +61,4 @@ it('sends tokens of an identity, and has a new one before the old one ends', asy
   expect(await ask()).toBe('t2');
   await vi.waitFor(async () => expect(await ask()).toBe('t3'), { timeout: 45_000 });
   expect(given).toBe(3);
-  vi.useRealTimers();
 });

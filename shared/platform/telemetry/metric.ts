@@ -10,6 +10,11 @@ export interface MetricDeclaration<Label extends string> {
   readonly labels?: readonly Label[];
 }
 
+export interface SumDeclaration<Label extends string> extends MetricDeclaration<Label> {
+  /** Series that are there at zero from the beginning: of one that appears with its first event nobody sees it rise. */
+  readonly series?: readonly LabelValues<Label>[];
+}
+
 /** One series as it stands now. */
 export interface Sample<Value> {
   readonly labels: Labels;
@@ -77,14 +82,15 @@ class SeriesMap<Label extends string, Series> {
 
 /** A sum: of a `counter` it only grows, of a `gauge` it is what there is now. */
 export class Sum<Label extends string = never> {
-  readonly declaration: MetricDeclaration<Label>;
+  readonly declaration: SumDeclaration<Label>;
   readonly type: 'counter' | 'gauge';
   readonly #series: SeriesMap<Label, { value: number }>;
 
-  constructor(type: 'counter' | 'gauge', declaration: MetricDeclaration<Label>) {
+  constructor(type: 'counter' | 'gauge', declaration: SumDeclaration<Label>) {
     this.type = type;
     this.declaration = declaration;
     this.#series = new SeriesMap(declaration.labels ?? [], () => ({ value: 0 }));
+    for (const values of declaration.series ?? []) this.add(values, 0);
   }
 
   add(labels: LabelValues<Label>, by = 1): void {

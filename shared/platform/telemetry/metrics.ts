@@ -44,6 +44,7 @@ export const metrics = {
     help: 'Batches that did not come to stand, by why.',
     unit: '{batch}',
     labels: ['reason'],
+    series: ['conflict', 'moved', 'throttled', 'uncertain'].map((reason) => ({ reason })),
   }),
   cosmosRequests: new Sum('counter', {
     name: 'skerry.cosmos.requests',
@@ -85,6 +86,7 @@ export const metrics = {
     help: 'What became of attempts to deliver: delivered, failed (and tried again), dead, held.',
     unit: '{attempt}',
     labels: ['outcome'],
+    series: ['delivered', 'failed', 'dead', 'held'].map((outcome) => ({ outcome })),
   }),
   deliveryAttempts: new Histogram(COUNTS, {
     name: 'skerry.delivery.attempts',
@@ -102,28 +104,33 @@ export const metrics = {
     help: 'What nobody tries any more.',
     unit: '{letter}',
     labels: ['kind'],
+    series: [{ kind: 'delivery' }],
   }),
   watchesHeld: new Sum('gauge', {
     name: 'skerry.watches.held',
     help: 'Watches that are held now.',
     unit: '{watch}',
+    series: [{}],
   }),
   cacheLookups: new Sum('counter', {
     name: 'skerry.cache.lookups',
     help: 'Reads that memory could answer (hit), or not (miss).',
     unit: '{lookup}',
     labels: ['cache', 'result'],
+    series: ['snapshot', 'change'].flatMap((cache) => ['hit', 'miss'].map((result) => ({ cache, result }))),
   }),
   leasesExpired: new Sum('counter', {
     name: 'skerry.leases.expired',
     help: 'Instances, records and sessions whose time ran out.',
     unit: '{lease}',
+    series: [{}],
   }),
   telemetryDropped: new Sum('counter', {
     name: 'skerry.telemetry.dropped',
     help: 'Spans, and exports of metrics, that did not get to where they were to go.',
     unit: '{item}',
     labels: ['signal'],
+    series: ['spans', 'metrics'].map((signal) => ({ signal })),
   }),
 } as const satisfies Record<string, Metric>;
 

@@ -1,6 +1,6 @@
 import type { Labels, Metric, Sample } from './metric.ts';
 
-/** The metrics in Prometheus' text format 0.0.4; those of which nothing was recorded are left out. */
+/** The metrics in Prometheus' text format 0.0.4; those without any series are left out. */
 export function prometheusText(metrics: Iterable<Metric>): string {
   let text = '';
   for (const metric of metrics) {

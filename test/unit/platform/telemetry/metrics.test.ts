@@ -2,6 +2,7 @@ import { AggregationTemporality, DataPointType } from '@opentelemetry/sdk-metric
 import { describe, expect, it } from 'vitest';
 import { Histogram, Sum } from '../../../../shared/platform/telemetry/metric.ts';
 import { MetricReport } from '../../../../shared/platform/telemetry/metric-report.ts';
+import { metrics } from '../../../../shared/platform/telemetry/metrics.ts';
 import { prometheusText } from '../../../../shared/platform/telemetry/prometheus-text.ts';
 
 const counter = () =>
@@ -35,6 +36,24 @@ describe('the text for Prometheus', () => {
       '',
     ]);
     expect(prometheusText([counter(), histogram()])).toBe('');
+  });
+
+  it('shows series that are known beforehand at zero, so that their first event is a rise', () => {
+    const text = prometheusText(Object.values(metrics));
+    for (const series of [
+      'skerry_watches_held',
+      'skerry_leases_expired_total',
+      ...['conflict', 'moved', 'throttled', 'uncertain'].map(
+        (reason) => `skerry_commit_retries_total{reason="${reason}"}`,
+      ),
+      ...['delivered', 'failed', 'dead', 'held'].map(
+        (outcome) => `skerry_deliveries_total{outcome="${outcome}"}`,
+      ),
+      'skerry_dead_letters_total{kind="delivery"}',
+      'skerry_cache_lookups_total{cache="snapshot",result="hit"}',
+    ]) {
+      expect(text).toContain(`\n${series} `);
+    }
   });
 
   it('stays bounded, whatever labels are', () => {

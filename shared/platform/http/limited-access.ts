@@ -14,12 +14,13 @@ const BURST_SECONDS = 2;
 const FAILURE_SHARE = 0.1;
 /** Credentials that are remembered as accepted. */
 const MAX_ACCEPTED = 10_000;
+const UNGUESSABLE = /^Bearer +(?:skt_[\w-]{43}|eyJ[\w-]*\.[\w-]+\.[\w-]+) *$/i;
 
 /**
  * Lets nobody ask more often than they may, before anything of a request is read: callers by who they are, those without
  * credentials by their address. Who fails to sign in is looked at more closely: while an address has failed too often, credentials
- * from there are not even looked at unless they were accepted lately, so that nobody guesses on, and who works behind the same
- * address as a mistaken neighbour goes on working.
+ * from there that could be a guess are not even looked at unless they were accepted lately, so that nobody guesses on, and who works
+ * behind the same address as a mistaken neighbour goes on working.
  */
 export class LimitedAccess implements AccessControl {
   readonly #access: AccessControl;
@@ -47,21 +48,21 @@ export class LimitedAccess implements AccessControl {
   /** @throws SkerryError `too-many-requests`, and what the access control throws. */
   async admit(access: Access, credentials: Credentials): Promise<Caller> {
     const address = `address:${addressBlock(credentials.clientAddress ?? '')}`;
-    const shown = shownBy(credentials);
-    if (shown !== undefined && isGuessable(credentials) && this.#accepted.get(shown) === undefined) {
+    const guess = guessIn(credentials);
+    if (guess !== undefined && this.#accepted.get(guess) === undefined) {
       this.#failures.check(address);
     }
     try {
       const caller = await this.#access.admit(access, credentials);
       const { actor } = caller.maker;
       this.#requests.take(isAnybody(actor) ? address : actor);
-      if (shown !== undefined && !isAnybody(actor)) {
-        this.#accepted.set(shown, true);
+      if (guess !== undefined && !isAnybody(actor)) {
+        this.#accepted.set(guess, true);
       }
       return caller;
     } catch (error) {
       if (error instanceof SkerryError && error.kind === 'unauthorized') {
-        (shown === undefined ? this.#requests : this.#failures).take(address);
+        (hasCredentials(credentials) ? this.#failures : this.#requests).take(address);
       }
       throw error;
     }
@@ -73,16 +74,17 @@ function isAnybody(actor: string): boolean {
   return actor === 'anonymous' || actor === 'local' || actor.startsWith('address:');
 }
 
-/** Anything but 256 random bits, and what somebody else has signed or vouches for. */
-function isGuessable({ headers }: Credentials): boolean {
-  const authorization = headers.get('authorization');
-  return !!authorization && !/^Bearer +(?:skt_[\w-]{43}|eyJ[\w-]*\.[\w-]+\.[\w-]+) *$/i.test(authorization);
+function hasCredentials({ headers }: Credentials): boolean {
+  return Boolean(headers.get('authorization') || headers.get('x-ms-client-principal'));
 }
 
-/** A digest of what the caller shows; nothing is kept that would be of use to a thief. */
-function shownBy({ headers }: Credentials): string | undefined {
-  const shown = headers.get('authorization') || headers.get('x-ms-client-principal');
-  return shown ? hash('sha256', shown, 'base64') : undefined;
+/**
+ * A digest of credentials that may be a guess, as are all but 256 random bits and what somebody else has signed or vouches for. Nothing
+ * is kept that would be of use to a thief.
+ */
+function guessIn({ headers }: Credentials): string | undefined {
+  const text = headers.get('authorization');
+  return !text || UNGUESSABLE.test(text) ? undefined : hash('sha256', text, 'base64');
 }
 
 class Limit {

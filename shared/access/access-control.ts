@@ -2,12 +2,15 @@ import { SkerryError } from '../platform/errors.ts';
 import {
   type Access,
   type AccessControl,
+  ANONYMOUS,
+  actorAt,
   type Caller,
   type HeaderReader,
+  LOCAL,
   nobody,
   unrestricted,
 } from '../platform/http/index.ts';
-import { ANONYMOUS, type Callers, type Claims } from './callers.ts';
+import type { Callers, Claims } from './callers.ts';
 import { hasPrincipal, readPrincipal } from './entra/easy-auth.ts';
 import type { EntraTokens } from './entra/entra-tokens.ts';
 import type { LegacyAccess } from './legacy-access.ts';
@@ -33,7 +36,7 @@ export function createAccessControl(options: AccessControlOptions): AccessContro
     isOffered: (access, { clientAddress }) => isOpen || !isLegacy(access) || legacy.admits(clientAddress),
     async admit(access, { headers, clientAddress }) {
       if (isOpen) {
-        return unrestricted('local');
+        return unrestricted(LOCAL);
       }
       if (access === 'open') {
         return nobody(ANONYMOUS);
@@ -48,7 +51,7 @@ export function createAccessControl(options: AccessControlOptions): AccessContro
         return known;
       }
       if (isLegacy(access)) {
-        return unrestricted(clientAddress === undefined ? ANONYMOUS : `address:${clientAddress}`);
+        return unrestricted(actorAt(clientAddress));
       }
       const caller = await callers.byAddress(clientAddress);
       if (caller === undefined) {

@@ -1,5 +1,5 @@
 import { AddressRanges } from '../platform/address-ranges.ts';
-import { type Caller, type Maker, nobody } from '../platform/http/index.ts';
+import { addressOf, type Caller, type Maker, nobody } from '../platform/http/index.ts';
 import { RecentMap } from '../platform/recent-map.ts';
 import type { StoredRecord } from '../records/index.ts';
 import { ROLES, TOKENS } from './access-scope.ts';
@@ -13,7 +13,6 @@ const MAX_CALLERS = 10_000;
 const MAX_RIGHTS = 1_000;
 
 const ACTOR_OF_TOKEN = 'token:';
-const ACTOR_OF_ADDRESS = 'address:';
 const GROUP = 'group:';
 
 type StoredToken = StoredRecord<TokenValue>;
@@ -76,9 +75,8 @@ export class AccessSnapshot {
     // A role that is called as another member is, such as `user:OID`, makes nobody that one.
     const groups = roles.filter((role) => role.startsWith(GROUP));
     const members = [actor, ...groups].flatMap((member) => this.#memberships.get(member) ?? []);
-    const byAddress = actor.startsWith(ACTOR_OF_ADDRESS)
-      ? this.#rolesOfAddress(actor.slice(ACTOR_OF_ADDRESS.length))
-      : [];
+    const address = addressOf(actor);
+    const byAddress = address === undefined ? [] : this.#rolesOfAddress(address);
     return { bindings: this.#knownBindings([...roles, ...members, ...byAddress]), within: ['*'] };
   }
 
@@ -131,8 +129,9 @@ export class AccessSnapshot {
     this.#roles.set(role.name, role);
     const ranges: string[] = [];
     for (const member of role.members ?? []) {
-      if (member.startsWith(ACTOR_OF_ADDRESS)) {
-        ranges.push(member.slice(ACTOR_OF_ADDRESS.length));
+      const range = addressOf(member);
+      if (range !== undefined) {
+        ranges.push(range);
       } else {
         this.#memberships.set(member, [...(this.#memberships.get(member) ?? []), role.name]);
       }

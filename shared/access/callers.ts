@@ -1,5 +1,14 @@
 import { type Clock, toTimestamp } from '../platform/clock.ts';
-import { type Caller, isSystem, type Maker, nobody, unrestricted } from '../platform/http/index.ts';
+import {
+  ANONYMOUS,
+  actorAt,
+  addressOf,
+  type Caller,
+  isSystem,
+  type Maker,
+  nobody,
+  unrestricted,
+} from '../platform/http/index.ts';
 import type { AccessDirectory } from './access-directory.ts';
 import type { LegacyAccess } from './legacy-access.ts';
 import { Rights, type Rule } from './policy/rights.ts';
@@ -9,8 +18,6 @@ import { digestOfToken, isDigest, isTokenText, tokenIdOf } from './tokens/token.
 
 /** The token of an app's first days, which stands in its settings alone. */
 const BOOTSTRAP = 'token:bootstrap';
-/** Whose address nobody reports, or who asks for what is open to everybody. */
-export const ANONYMOUS = 'anonymous';
 
 export interface CallersOptions {
   readonly directory: Pick<AccessDirectory, 'current'>;
@@ -61,8 +68,9 @@ export class Callers {
       return this.#options.bootstrapSha256 === undefined ? nobody(actor) : bootstrapCaller;
     }
     const caller = (await directory.current()).callerOf(maker, clock.now());
-    const cameByLegacy = actor === ANONYMOUS || actor.startsWith('address:');
-    return cameByLegacy && legacy.admits(actor.slice('address:'.length)) ? withLegacyRights(caller) : caller;
+    const address = addressOf(actor);
+    const cameByLegacy = actor === ANONYMOUS || address !== undefined;
+    return cameByLegacy && legacy.admits(address) ? withLegacyRights(caller) : caller;
   }
 
   /** Who shows a token of Skerry's own; undefined for one that is not known, or is over. */
@@ -100,7 +108,7 @@ export class Callers {
     if (address === undefined) {
       return undefined;
     }
-    const maker = { actor: `address:${address}` };
+    const maker = { actor: actorAt(address) };
     const snapshot = await this.#options.directory.current();
     const isKnown = snapshot.standingOf(maker)?.bindings.length !== 0;
     return isKnown ? snapshot.callerOf(maker, this.#options.clock.now()) : undefined;

@@ -4,7 +4,7 @@ import { isPublic, scopeOfPrefix } from '../keyspace/index.ts';
 import type { Clock } from '../platform/clock.ts';
 import { readCursor, writeCursor } from '../platform/cursor.ts';
 import { invalid } from '../platform/errors.ts';
-import type { Caller } from '../platform/http/index.ts';
+import { actorAt, type Caller } from '../platform/http/index.ts';
 import {
   type ChangePlace,
   type ChangesByTimeRequest,
@@ -221,7 +221,7 @@ function toChangeEntry(scope: Scope, change: StoredChange['change'], showsValue:
 
 function isWanted(entry: AuditEntry, { ns, actor, key, since, until, kind }: AuditFilter): boolean {
   const at = Date.parse(entry.at);
-  const { kind: ownKind, actor: who = addressOf(entry), ns: where = 'default' } = entry;
+  const { kind: ownKind, actor: who = placeOf(entry), ns: where = 'default' } = entry;
   return (
     (kind === undefined || kind === ownKind) &&
     (ns === undefined || ns === where) &&
@@ -232,8 +232,8 @@ function isWanted(entry: AuditEntry, { ns, actor, key, since, until, kind }: Aud
   );
 }
 
-function addressOf(entry: AuditEntry): string | undefined {
-  return 'address' in entry && entry.address !== undefined ? `address:${entry.address}` : undefined;
+function placeOf(entry: AuditEntry): string | undefined {
+  return 'address' in entry && entry.address !== undefined ? actorAt(entry.address) : undefined;
 }
 
 function digestOf({ ns, actor, key, since, until, kind }: AuditFilter): string {

@@ -19,7 +19,7 @@ export function textOfKeys(keys: Keys): string {
 
 /** Who had something made that goes on without them, such as a subscription: enough to ask later what they may then do. */
 export interface Maker {
-  /** As changes record it: `token:tok_…`, `user:OID`, `app:APPID`, `bus:SOURCE`, `address:IP`, `local`. */
+  /** As changes record it: `token:tok_…`, `user:OID`, `app:APPID`, `bus:SOURCE`, `address:IP`, `anonymous`, `local`. */
   readonly actor: string;
   /**
    * What they had by claims: roles as `NAME` or `NAME:SERVICE`, and those groups, as `group:ID`, that some role had as a member. What a
@@ -32,6 +32,27 @@ export interface Maker {
 export interface Caller {
   readonly maker: Maker;
   may(verb: Verb, ns: string, keys: Keys): boolean;
+}
+
+/** Whoever reaches a Skerry that is open to all. */
+export const LOCAL = 'local';
+/** Whose address nobody reports, or who asks for what is open to everybody. */
+export const ANONYMOUS = 'anonymous';
+const BY_ADDRESS = 'address:';
+
+/** Who is known by no more than where they are. */
+export function actorAt(address: string | undefined): string {
+  return address === undefined ? ANONYMOUS : BY_ADDRESS + address;
+}
+
+/** Where somebody is who is known by no more; undefined for all others. */
+export function addressOf(actor: string): string | undefined {
+  return actor.startsWith(BY_ADDRESS) ? actor.slice(BY_ADDRESS.length) : undefined;
+}
+
+/** Whether somebody has shown nothing of who they are. */
+export function isAnybody(actor: string): boolean {
+  return actor === ANONYMOUS || actor === LOCAL || actor.startsWith(BY_ADDRESS);
 }
 
 /** May do everything, such as whoever reaches the loopback interface of a laptop. */

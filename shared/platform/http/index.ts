@@ -12,10 +12,14 @@ export {
 export { type AccessObserver, type Denial, markDenial } from './access-observer.ts';
 export { answerRange, type ByteRange, readByteRange } from './byte-range.ts';
 export {
+  ANONYMOUS,
+  actorAt,
+  addressOf,
   type Caller,
   type CallerOf,
   isSystem,
   type Keys,
+  LOCAL,
   type Maker,
   makerOf,
   nobody,

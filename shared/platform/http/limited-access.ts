@@ -6,7 +6,7 @@ import { RecentMap } from '../recent-map.ts';
 import { TokenBuckets } from '../token-buckets.ts';
 import type { Access, AccessControl, Credentials } from './access.ts';
 import { addressBlock } from './address-block.ts';
-import type { Caller } from './caller.ts';
+import { actorAt, type Caller, isAnybody } from './caller.ts';
 
 /** How many seconds' worth of requests may come at once. */
 const BURST_SECONDS = 2;
@@ -47,7 +47,7 @@ export class LimitedAccess implements AccessControl {
 
   /** @throws SkerryError `too-many-requests`, and what the access control throws. */
   async admit(access: Access, credentials: Credentials): Promise<Caller> {
-    const address = `address:${addressBlock(credentials.clientAddress ?? '')}`;
+    const address = actorAt(addressBlock(credentials.clientAddress ?? ''));
     const guess = guessIn(credentials);
     if (guess !== undefined && this.#accepted.get(guess) === undefined) {
       this.#failures.check(address);
@@ -67,11 +67,6 @@ export class LimitedAccess implements AccessControl {
       throw error;
     }
   }
-}
-
-/** Whether somebody is known by no more than where they are. */
-function isAnybody(actor: string): boolean {
-  return actor === 'anonymous' || actor === 'local' || actor.startsWith('address:');
 }
 
 function hasCredentials({ headers }: Credentials): boolean {

@@ -51,10 +51,6 @@ export class AccessSnapshot {
     return this.#tokens.get(id);
   }
 
-  role(name: string): Role | undefined {
-    return this.#roles.get(name);
-  }
-
   /** Whether some role names this member, such as `group:ID`. */
   isMember(member: string): boolean {
     return this.#memberships.has(member);

@@ -16,7 +16,7 @@ type HistogramValue = Extract<
   { dataPointType: DataPointType.HISTOGRAM }
 >['dataPoints'][number]['value'];
 
-/** The metrics as the exporters of OpenTelemetry take them: since the process began, or each time since the time before. */
+/** The metrics as the exporters of OpenTelemetry take them: since the process began, or each time since the time before, which one alone in a process may ask for. */
 export class MetricReport {
   readonly #temporality: AggregationTemporality;
   readonly #sums = new Map<string, number>();
@@ -65,15 +65,15 @@ export class MetricReport {
             .flatMap((sample) => this.#sum(name, sample))
             .map(point),
         };
-      case 'histogram':
+      case 'histogram': {
+        const samples = metric.samples();
+        if (this.#isDelta) metric.forgetExtremes();
         return {
           ...common,
           dataPointType: DataPointType.HISTOGRAM,
-          dataPoints: metric
-            .samples()
-            .flatMap((sample) => this.#distribution(name, metric.bounds, sample))
-            .map(point),
+          dataPoints: samples.flatMap((sample) => this.#distribution(name, metric.bounds, sample)).map(point),
         };
+      }
     }
   }
 

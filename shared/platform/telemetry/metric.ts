@@ -141,7 +141,7 @@ export class Histogram<Label extends string = never> {
     }
   }
 
-  /** Begins the least and the greatest anew, as who reports them does each time. */
+  /** Begins the least and the greatest anew, as who reports them does as soon as they are read. */
   forgetExtremes(): void {
     for (const series of this.#series.all()) series.extremes = undefined;
   }

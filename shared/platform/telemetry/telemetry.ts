@@ -75,9 +75,6 @@ export class Telemetry {
   async #sendMetrics(): Promise<void> {
     const all = Object.values(metrics);
     await this.#send('metrics', 1, (exporter) => exporter.exportMetrics(all));
-    for (const metric of all) {
-      if (metric.type === 'histogram') metric.forgetExtremes();
-    }
   }
 
   /** What does not arrive is counted, and the first that does not in a row is told to the log. */

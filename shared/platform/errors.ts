@@ -1,3 +1,5 @@
+import type { Denial } from './http/access.ts';
+
 /**
  * The closed set of errors that domains throw. Each kind is mapped to one HTTP status and one stable
  * problem type in `shared/platform/http/problem.ts`; anything else that is thrown is a 500 without details.
@@ -30,6 +32,8 @@ export interface ErrorDetails {
   readonly headers?: Readonly<Record<string, string>>;
   /** Further members of the problem body that the error calls for, such as `resyncFrom`. */
   readonly extensions?: Readonly<Record<string, unknown>>;
+  /** What the caller may not do, where that is why; the answer does not tell. */
+  readonly denial?: Denial | undefined;
   readonly cause?: unknown;
 }
 
@@ -40,6 +44,7 @@ export class SkerryError extends Error {
   readonly retryAfterSeconds: number | undefined;
   readonly headers: Readonly<Record<string, string>>;
   readonly extensions: Readonly<Record<string, unknown>>;
+  readonly denial: Denial | undefined;
 
   constructor(kind: ErrorKind, detail: string, details: ErrorDetails = {}) {
     super(detail, details.cause === undefined ? undefined : { cause: details.cause });
@@ -50,10 +55,11 @@ export class SkerryError extends Error {
     this.retryAfterSeconds = details.retryAfterSeconds;
     this.headers = details.headers ?? {};
     this.extensions = details.extensions ?? {};
+    this.denial = details.denial;
   }
 
-  /** The same error with further response headers. */
-  with(headers: Readonly<Record<string, string>>): SkerryError {
+  /** The same error with further response headers, or with what it denies. */
+  with({ headers, denial = this.denial }: Pick<ErrorDetails, 'headers' | 'denial'>): SkerryError {
     const { kind, message, field, fix, retryAfterSeconds, extensions, cause } = this;
     return new SkerryError(kind, message, {
       ...(field !== undefined && { field }),
@@ -61,6 +67,7 @@ export class SkerryError extends Error {
       ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
       extensions,
       headers: { ...this.headers, ...headers },
+      denial,
       cause,
     });
   }

@@ -167,7 +167,7 @@ export async function aboutVersion<Answer>(
     return await answer();
   } catch (error) {
     throw error instanceof SkerryError
-      ? error.with({ 'X-Skerry-Version': String(version), ...headers })
+      ? error.with({ headers: { 'X-Skerry-Version': String(version), ...headers } })
       : error;
   }
 }

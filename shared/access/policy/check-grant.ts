@@ -1,5 +1,5 @@
 import { SkerryError } from '../../platform/errors.ts';
-import { type Caller, markDenial } from '../../platform/http/index.ts';
+import type { Caller } from '../../platform/http/index.ts';
 import { type Rule, rulesFor } from './rights.ts';
 
 /**
@@ -19,12 +19,14 @@ export function checkGrant(caller: Caller, rules: readonly Rule[], within: reado
         const lacking = ns.flatMap((of) => within.map((name) => [of, name] as const));
         const one = lacking.find((names) => !names.some((name) => caller.may(verb, name, { like })));
         if (one !== undefined) {
-          const refusal = new SkerryError(
+          throw new SkerryError(
             'forbidden',
             `The caller may not ${verb} ${like} in the namespace "${one[1]}", and so cannot have others do it.`,
-            { fix: 'Grant less, or ask somebody who may do it themselves.' },
+            {
+              fix: 'Grant less, or ask somebody who may do it themselves.',
+              denial: { verb, ns: one[1], keys: { like } },
+            },
           );
-          throw markDenial(refusal, { verb, ns: one[1], keys: { like } });
         }
       }
     }

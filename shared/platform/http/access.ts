@@ -1,5 +1,4 @@
 import { notFound, SkerryError } from '../errors.ts';
-import { markDenial } from './access-observer.ts';
 import { type Caller, type Keys, textOfKeys, type Verb } from './caller.ts';
 import type { HeaderReader } from './request.ts';
 
@@ -26,6 +25,11 @@ export interface Touch {
   readonly keys: Keys;
   /** The namespace of the request unless given. */
   readonly ns?: string;
+}
+
+/** What a caller may not do. */
+export interface Denial extends Touch {
+  readonly ns: string;
 }
 
 /** What is known of who asks before anything else of a request is looked at. */
@@ -66,7 +70,8 @@ export function authorize(
   for (const { verb, keys, ns: other = ns } of touches) {
     if (!caller.may(verb, other, keys)) {
       const mayKnow = touches.every((touch) => caller.may('read', touch.ns ?? ns, touch.keys));
-      throw markDenial(mayKnow ? forbidden(verb, other, keys) : missing(), { verb, ns: other, keys });
+      const refusal = mayKnow ? forbidden(verb, other, keys) : missing();
+      throw refusal.with({ denial: { verb, ns: other, keys } });
     }
   }
 }

@@ -3,7 +3,7 @@ import { isRefusal, SkerryError } from '../errors.ts';
 import type { Random } from '../random.ts';
 import type { Settings } from '../settings.ts';
 import { type AccessControl, type Credentials, nothingAt } from './access.ts';
-import { type AccessObserver, denialOf } from './access-observer.ts';
+import type { AccessObserver } from './access-observer.ts';
 import { checkInput } from './check.ts';
 import { completeBody, isStream } from './complete-body.ts';
 import { CrossOrigin } from './cross-origin.ts';
@@ -198,7 +198,7 @@ class Dispatcher<Services> {
       readRaw: (body: RawBody) => readRawBody(request, body),
     };
     return await endpoint.invoke(context, input, this.#services).catch((error: unknown) => {
-      const denial = denialOf(error);
+      const denial = error instanceof SkerryError ? error.denial : undefined;
       if (denial !== undefined) this.#observer?.denied({ ...observed, ...denial, caller });
       throw error;
     });
@@ -207,7 +207,7 @@ class Dispatcher<Services> {
 
 /** Also without the header: where the platform signs callers in, others say who they are, and `invalid_token` that it is not believed. */
 function hadCredentials({ headers }: IncomingRequest, refusal: SkerryError): boolean {
-  const challenge = refusal.headers?.['WWW-Authenticate'] ?? '';
+  const challenge = refusal.headers['WWW-Authenticate'] ?? '';
   return headers.get('authorization') !== null || challenge.includes('invalid_token');
 }
 

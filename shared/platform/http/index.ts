@@ -9,7 +9,7 @@ export {
   nothingAt,
   type Touch,
 } from './access.ts';
-export { type AccessObserver, type Denial, markDenial } from './access-observer.ts';
+export type { AccessObserver } from './access-observer.ts';
 export { answerRange, type ByteRange, readByteRange } from './byte-range.ts';
 export {
   ANONYMOUS,

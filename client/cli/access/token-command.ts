@@ -19,7 +19,13 @@ export function tokensOfCommand(command: string, { signal }: { readonly signal: 
     if (kept === undefined || performance.now() >= kept.until) {
       kept = { token: run(), until: performance.now() + REUSE };
     }
-    return await kept.token;
+    const { token } = kept;
+    try {
+      return await token;
+    } catch (error) {
+      if (kept?.token === token) kept = undefined;
+      throw error;
+    }
   };
 
   async function run(): Promise<string> {

@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { tokensOfCommand } from '../../../client/cli/access/token-command.ts';
 import { resolveSettings } from '../../../client/cli/connection-settings.ts';
@@ -35,6 +38,16 @@ describe('a command that prints tokens', () => {
       fetch: () => expect.unreachable(),
     });
     await expect(client.whoami()).rejects.toThrow(message);
+  });
+
+  it('is asked again after it failed', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'skerry-token-'));
+    const file = join(folder, 'token');
+    const token = tokensOfCommand(`cat "${file}"`, { signal });
+    await expect(token()).rejects.toThrow('SKERRY_TOKEN_COMMAND failed');
+    await writeFile(file, 't1');
+    await expect(token()).resolves.toBe('t1');
+    await rm(folder, { recursive: true });
   });
 
   it('gives way to a token that is named, and goes before the one of a file', () => {

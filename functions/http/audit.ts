@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { AuditFilter, AuditPage } from '../../shared/audit/index.ts';
+import { ACCESS_KINDS, type AuditFilter, type AuditPage } from '../../shared/audit/index.ts';
 import { invalid, SkerryError } from '../../shared/platform/errors.ts';
 import {
   authorize,
@@ -36,8 +36,6 @@ const changeEntrySchema = z.strictObject({
   scope: z.string().describe('The log that the revision counts in.'),
   traceparent: z.string().optional(),
 });
-
-const ACCESS_KINDS = ['denial', 'sign-in-failure', 'unlisted', 'reveal'] as const;
 
 const accessEntrySchema = z.strictObject({
   kind: z

@@ -19,10 +19,12 @@ const MAX_CHARACTERS = 500;
 const MAX_BYTES = 1_000;
 const AUTHOR = { actor: 'system:audit' };
 
+/** `unlisted`: refusals of more kinds than are told apart. */
+export const ACCESS_KINDS = ['denial', 'sign-in-failure', 'unlisted', 'reveal'] as const;
+
 /** Somebody was denied something, could not sign in, or was shown secrets in clear; equal refusals within a few seconds are one. */
 export interface AccessEntry {
-  /** `unlisted`: refusals of more kinds than are told apart. */
-  readonly kind: 'denial' | 'sign-in-failure' | 'unlisted' | 'reveal';
+  readonly kind: (typeof ACCESS_KINDS)[number];
   /** Who was denied something, or shown it. */
   readonly actor?: string;
   /** Where the last of the requests came from. */

@@ -133,11 +133,11 @@ export class Audit {
     for await (const second of query === undefined ? [] : readChangesByTime(this.#container, query)) {
       for (const stored of second) {
         const place = placeOfChange(stored);
-        if (cursor !== undefined && comparePlaces(place, firstFour(cursor)) < 0) {
+        const order = cursor === undefined ? 1 : comparePlaces(place, firstFour(cursor));
+        if (order < 0) {
           continue;
         }
-        const isSame = cursor !== undefined && comparePlaces(place, firstFour(cursor)) === 0;
-        const from = isSame ? cursor[4] + 1 : 0;
+        const from = cursor !== undefined && order === 0 ? cursor[4] + 1 : 0;
         for (const [index, entry] of entriesOf(stored, caller).entries()) {
           if (index < from || !isWanted(entry, request)) {
             continue;

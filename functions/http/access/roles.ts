@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type RoleEntry, roleInputSchema, unknownRole } from '../../../shared/access/index.ts';
+import { invalid } from '../../../shared/platform/errors.ts';
 import {
   answerRead,
   digestOf,
@@ -73,7 +74,7 @@ const putRole = endpoint({
   route: 'api/v1/roles/{name}',
   summary: 'Creates or replaces a role, for all who have it; nobody grants what they do not have',
   access,
-  body: roleInputSchema,
+  body: roleInputSchema.extend({ role: nameSchema.optional().describe('Its name, as in the path.') }),
   requestHeaders: ['If-Match', 'If-None-Match'],
   responses: {
     200: {
@@ -84,9 +85,18 @@ const putRole = endpoint({
     201: { description: 'The role was created.', body: roleSchema, headers: ['ETag', 'Location'] },
   },
   errors: ['conflict', 'unprocessable'],
-  async handle({ params, body, caller, author, headers, baseUrl }, { roles }) {
+  async handle(
+    { params, body: { role: name = params.name, ...input }, caller, author, headers, baseUrl },
+    { roles },
+  ) {
+    if (name !== params.name) {
+      throw invalid(`The path names the role "${params.name}", and the body another.`, {
+        field: 'role',
+        fix: 'Leave it out, or send it to the path of its name.',
+      });
+    }
     const options = { author, precondition: readPrecondition(headers) };
-    const { role, created } = await roles.put(params.name, body, caller, options);
+    const { role, created } = await roles.put(params.name, input, caller, options);
     return created
       ? json(201, role, { ...factsOf(role), location: `${baseUrl}/api/v1/roles/${params.name}` })
       : json(200, role, factsOf(role));

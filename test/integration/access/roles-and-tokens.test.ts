@@ -193,6 +193,10 @@ describe('roles', () => {
     expect(await read()).toBe(404);
     expect((await call('PUT', '/roles/team', reads('/app/t*m'))).status).toBe(200);
     expect(await read()).toBe(200);
+    const named = { role: 'team', ...reads('/app/t*m') };
+    expect(await call('PUT', '/roles/team', named)).toMatchObject({ status: 200, json: { name: 'team' } });
+    const elsewhere = await call('PUT', '/roles/team', { ...named, role: 'other' });
+    expect(elsewhere).toMatchObject({ status: 400, json: { field: 'role' } });
     expect((await call('DELETE', '/roles/team')).status).toBe(204);
     expect(await read()).toBe(404);
     expect((await call('GET', '/roles/team')).status).toBe(404);

@@ -31,21 +31,31 @@ export class TokenBuckets {
 
   /** Takes a token where there is one: 0; or else how many milliseconds it takes until there is one. */
   take(name: string): number {
-    const wait = this.look(name);
+    const now = this.#clock.now();
+    const fullAt = this.#fullAtWithout(name, now);
+    const wait = this.#waitFor(fullAt, now);
     if (wait === 0) {
-      this.#fullAt.set(name, this.#fullFrom(name) + this.#interval);
+      this.#fullAt.set(name, fullAt);
     }
     return wait;
   }
 
   /** As `take`, but takes none. */
   look(name: string): number {
-    return Math.max(0, this.#fullFrom(name) + this.#interval - this.#fillTime - this.#clock.now());
+    const now = this.#clock.now();
+    return this.#waitFor(this.#fullAtWithout(name, now), now);
   }
 
-  /** Never further away than an empty bucket is from being full, should the clock be set back. */
-  #fullFrom(name: string): number {
-    const now = this.#clock.now();
-    return Math.min(Math.max(this.#fullAt.get(name) ?? 0, now), now + this.#fillTime);
+  #waitFor(fullAt: number, now: number): number {
+    return Math.max(0, fullAt - this.#fillTime - now);
+  }
+
+  /**
+   * When a bucket is full again once a token is taken. Before that it is never further away than an empty one is from being full, should
+   * the clock be set back.
+   */
+  #fullAtWithout(name: string, now: number): number {
+    const fullAt = Math.min(Math.max(this.#fullAt.get(name) ?? 0, now), now + this.#fillTime);
+    return fullAt + this.#interval;
   }
 }

@@ -16,8 +16,9 @@ export function observed({ name, route, handle }: RouteHandler, isEntry: boolean
     async handle(request, invocation) {
       const startedAt = performance.now();
       const { method } = request;
-      const parents = [invocation.traceparent, request.headers.get('traceparent') ?? undefined];
-      const parent = (isEntry ? parents.reverse() : parents).find((one) => one !== undefined);
+      const ofHost = invocation.traceparent;
+      const ofCaller = request.headers.get('traceparent') ?? undefined;
+      const parent = isEntry ? (ofCaller ?? ofHost) : (ofHost ?? ofCaller);
       const attributes = { 'http.request.method': method, 'http.route': `/${route}`, 'faas.name': name };
       const options = { kind: isEntry ? 'server' : 'internal', parent, attributes } as const;
       return await inSpan(`${method} /${route}`, options, async (span) => {

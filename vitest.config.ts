@@ -15,7 +15,8 @@ export default defineConfig({
     // Long enough for a machine that is busy with other things as well; what has to be soon has a deadline of its own.
     // The full counts of `npm run test:long` take minutes a test.
     testTimeout: process.env.SKERRY_TEST_LONG === undefined ? 120_000 : 1_800_000,
-    hookTimeout: 90_000,
+    // A start may take a minute, and what is started over it another one.
+    hookTimeout: 180_000,
     // It ends as soon as what is awaited holds; the second that is usual passes by itself where others compute.
     expect: { poll: { timeout: 45_000 } },
     // The Skerries that files share may drain for ten seconds, and each has 45 to end.

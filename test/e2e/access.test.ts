@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type FunctionsHost, startFunctionsHost } from './functions-host.ts';
-import { connect, expectProblem, type HttpClient } from './http.ts';
+import { type Answer, connect, expectProblem, type HttpClient } from './http.ts';
 import { type Skerry, startSkerry } from './skerry.ts';
 
 const TOKEN = 'a-token-that-only-tests-know';
 const TOKEN_SHA256 = createHash('sha256').update(TOKEN).digest('hex');
 const WRONG_TOKEN = 'a-token-that-is-not-the-right-one';
+/** Calls. */
+const AT_ONCE = 16;
 
 interface Operation {
   readonly method: string;
@@ -63,14 +65,18 @@ async function describedOperations(api: HttpClient): Promise<Operation[]> {
   );
 }
 
+/** In turns: all at once, each would take as long as all together, which on a slow machine is longer than Skerry waits for its database. */
 async function callAll(api: HttpClient, wanted: readonly Operation[]) {
   expect(wanted).not.toEqual([]);
-  return await Promise.all(
-    wanted.map(async ({ method, path }) => ({
+  const called: { readonly call: string; readonly answer: Answer }[] = [];
+  for (let first = 0; first < wanted.length; first += AT_ONCE) {
+    const turn = wanted.slice(first, first + AT_ONCE).map(async ({ method, path }) => ({
       call: `${method} ${path}`,
       answer: await api.send(method, path, ['PUT', 'POST'].includes(method) ? { body: {} } : {}),
-    })),
-  );
+    }));
+    called.push(...(await Promise.all(turn)));
+  }
+  return called;
 }
 
 describe('outside local mode', () => {
@@ -129,8 +135,8 @@ describe('outside local mode', () => {
     expect(await api.put('apps/dm', { config: 1 })).toMatchObject({ status: 201 });
     expect(await api.get('apps/dm')).toMatchObject({ status: 200, body: { config: 1 } });
     expect((await api.get('apps', { authorization: `bearer ${TOKEN}` })).status).toBe(200);
-    const canonical = operations.filter(({ isLegacy }) => !isLegacy);
-    for (const { call, answer } of await callAll(api, canonical)) {
+    const closed = operations.filter(({ isOpen, isLegacy }) => !isOpen && !isLegacy);
+    for (const { call, answer } of await callAll(api, closed)) {
       expect([200, 201, 204, 400, 404, 415], call).toContain(answer.status);
     }
   });

@@ -14,13 +14,13 @@ describe('scheduled, expiring and repeated messages', () => {
   it('delivers a scheduled message when it is due and not before, as a new message', async () => {
     const { client } = namespace;
     const receiver = client.createReceiver('scheduling');
-    const due = new Date(Date.now() + 700);
+    const due = new Date(Date.now() + 2_000);
     const [scheduledAs] = await client.createSender('scheduling').scheduleMessages({ body: 'later' }, due);
     const [peeked] = await receiver.peekMessages(1);
     expect(peeked).toMatchObject({ body: 'later', state: 'scheduled' });
     const message = await receiveOne(receiver);
     expect(Date.now()).toBeGreaterThanOrEqual(due.getTime());
-    expect(Date.now() - due.getTime()).toBeLessThan(3_000);
+    expect(Date.now() - due.getTime()).toBeLessThan(20_000);
     expect(message.state).toBe('active');
     expect(message.scheduledEnqueueTimeUtc).toEqual(due);
     expect(message.sequenceNumber?.greaterThan(scheduledAs ?? 0)).toBe(true);
@@ -30,7 +30,7 @@ describe('scheduled, expiring and repeated messages', () => {
 
   it('schedules a message that is sent with its time, alone or in a batch', async () => {
     const { client } = namespace;
-    const due = new Date(Date.now() + 400);
+    const due = new Date(Date.now() + 1_500);
     const sender = client.createSender('scheduling');
     await sender.sendMessages({ body: 'alone', scheduledEnqueueTimeUtc: due });
     await sender.sendMessages([{ body: 'batch', scheduledEnqueueTimeUtc: due }, { body: 'now' }]);
@@ -47,7 +47,7 @@ describe('scheduled, expiring and repeated messages', () => {
     const sender = client.createSender('scheduling');
     const numbers = await sender.scheduleMessages(
       [{ body: 'cancelled' }, { body: 'kept' }],
-      new Date(Date.now() + 500),
+      new Date(Date.now() + 1_500),
     );
     await sender.cancelScheduledMessages(numbers.slice(0, 1));
     await expect(sender.cancelScheduledMessages(numbers.slice(0, 1))).rejects.toMatchObject({

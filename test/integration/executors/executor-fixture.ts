@@ -28,7 +28,10 @@ export function executorParts(options: PartsOptions = {}): ExecutorParts {
   };
 }
 
-export function outbound({ credentials = {}, timeoutMilliseconds = 45_000 }: PartsOptions = {}): OutboundType {
+export function outbound({
+  credentials = {},
+  timeoutMilliseconds = 45_000,
+}: PartsOptions = {}): OutboundType {
   const options: OutboundOptions = {
     exchange: createExchange({ allowPrivate: true, ports: [] }),
     credentials: new Map(Object.entries(credentials)),

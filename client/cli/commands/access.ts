@@ -5,15 +5,11 @@ import { collect } from '../collect.ts';
 import { defineCommand } from '../command.ts';
 import { notFound } from '../not-found.ts';
 import { parseJson, readBytes, VALUE_FLAGS } from '../read-value.ts';
+import { IF_REVISION, IF_REVISION_OR_NONE } from '../revision-flags.ts';
 import { showFacts } from '../show-facts.ts';
 import { UsageError } from '../usage-error.ts';
 
 const DAY = 24 * 3_600_000;
-const IF_REVISION = {
-  placeholder: 'N',
-  isNumber: true,
-  summary: 'only where it is at this revision',
-} as const;
 
 const whoami = defineCommand({
   name: 'whoami',
@@ -175,7 +171,7 @@ const putRole = defineCommand({
   args: ['<name>', '[role]'],
   flags: {
     ...VALUE_FLAGS,
-    ifRevision: { ...IF_REVISION, summary: 'only where it is at this revision; 0: only where there is none' },
+    ifRevision: IF_REVISION_OR_NONE,
   },
   examples: [
     `skerry role put shop-keeper '{"allow":[{"verbs":["read","list","write"],"keys":"/app/shop"}]}'`,

@@ -2,15 +2,9 @@ import { collect } from '../collect.ts';
 import { defineCommand } from '../command.ts';
 import { notFound } from '../not-found.ts';
 import { parseJson, readBytes, VALUE_FLAGS } from '../read-value.ts';
+import { IF_REVISION, IF_REVISION_OR_NONE } from '../revision-flags.ts';
 import { hasSecretInClear } from '../secret-forms.ts';
-
 import { appSecretCommands } from './app-secrets.ts';
-
-const IF_REVISION = {
-  placeholder: 'N',
-  isNumber: true,
-  summary: 'only where it is at this revision',
-} as const;
 
 const get = defineCommand({
   name: 'app get',
@@ -40,7 +34,7 @@ const put = defineCommand({
   flags: {
     ...VALUE_FLAGS,
     schema: { placeholder: 'FILE', summary: 'a JSON Schema that the configuration must satisfy' },
-    ifRevision: { ...IF_REVISION, summary: 'only where it is at this revision; 0: only where there is none' },
+    ifRevision: IF_REVISION_OR_NONE,
   },
   examples: [
     `skerry app put shop '{"currency":"EUR"}'`,

@@ -84,13 +84,13 @@ export class ConfigExecutor implements Executor {
     return outcomeOf(async () => {
       const entries = this.#entriesOf(request);
       const caller = await this.#callerOf(makerOf(request));
-      const isDestroying = request.verb === 'destroy';
-      checkMay(caller, isDestroying ? 'delete' : 'write', request.ns, [...entries.keys()]);
-      if (isDestroying) {
-        checkMay(caller, 'delete', request.ns, [...written.keys()]);
-        const removed = await this.#remove(request, [...entries.keys(), ...written.keys()], written);
+      if (request.verb === 'destroy') {
+        const keys = [...entries.keys(), ...written.keys()];
+        checkMay(caller, 'delete', request.ns, keys);
+        const removed = await this.#remove(request, keys, written);
         return { state: 'succeeded', outputs: {}, log: [`Removed ${removed.join(', ') || 'nothing'}.`] };
       }
+      checkMay(caller, 'write', request.ns, [...entries.keys()]);
       const isRun = request.verb === 'run';
       const stale = isRun ? [] : [...written.keys()].filter((key) => !entries.has(key));
       checkMay(caller, 'delete', request.ns, stale);

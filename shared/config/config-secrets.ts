@@ -134,7 +134,7 @@ export class ConfigSecrets {
       case 'clear':
         return form.value;
       case 'sealed':
-        return JSON.parse(this.#sealer.open(form.sealed, place)) as Json;
+        return this.#open(place, form.sealed);
       case 'reference':
         return await this.#vaults.read(form.reference);
       default:
@@ -158,12 +158,13 @@ export class ConfigSecrets {
     standing: Json | undefined,
     isKnown: boolean,
   ): Json {
-    const plain = this.#plainOf(place, { kind: 'sealed', sealed });
-    if (isKnown && (plain === undefined || this.#sealer.isNewest(sealed))) {
-      return { $secret: { sealed } };
-    }
+    const stays = isKnown && this.#sealer.isNewest(sealed);
+    const plain = stays ? undefined : this.#plainOf(place, { kind: 'sealed', sealed });
     if (plain !== undefined) {
       return this.#sealValue(place, plain, valueAt(standing, path));
+    }
+    if (isKnown) {
+      return { $secret: { sealed } };
     }
     throw refused(
       path,
@@ -181,10 +182,14 @@ export class ConfigSecrets {
       return undefined;
     }
     try {
-      return JSON.parse(this.#sealer.open(form.sealed, place)) as Json;
+      return this.#open(place, form.sealed);
     } catch {
       return undefined;
     }
+  }
+
+  #open(place: SecretPlace, sealed: string): Json {
+    return JSON.parse(this.#sealer.open(sealed, place)) as Json;
   }
 }
 

@@ -167,8 +167,9 @@ export class FanOut {
       messages = [];
     };
     for (const { announcement, change, subscriptions } of changes) {
-      for (const subscription of subscriptions.near(announcement.key)) {
-        const { scope, revision, key } = announcement;
+      const { scope, revision, key } = announcement;
+      const { ns } = parseScopeId(scope);
+      for (const subscription of subscriptions.near(key)) {
         const message = { scope, revision, key, subscription: subscription.id, attempt: 1 };
         let isTold = false;
         try {
@@ -182,7 +183,7 @@ export class FanOut {
         } catch (error) {
           batch.giveUp(message, reasonOf(error));
         }
-        if (isTold && (await makers.mayRead(parseScopeId(scope).ns, subscription, key))) {
+        if (isTold && (await makers.mayRead(ns, subscription, key))) {
           traces.sending(message, change);
           messages.push(message);
         } else if (isTold) {

@@ -12,6 +12,7 @@ import {
 } from '../../shared/status/index.ts';
 import type { Services } from '../services.ts';
 import { endpoint } from './endpoint.ts';
+import { STATUS_KEYS } from './status.ts';
 
 /** In Unix seconds. */
 const STARTED_AT = Math.floor(Date.now() / 1000 - process.uptime());
@@ -49,7 +50,7 @@ const healthMetrics = {
 } as const;
 
 const agentAccess = {
-  access: { verb: 'read', keys: '/kv/{label}/check/status/v1/' },
+  access: { verb: 'read', keys: STATUS_KEYS },
   missing: ({ label }: { readonly label: string }, ns: string) => unknownAgent({ ns, label }),
   errors: ['not-found'],
 } as const;

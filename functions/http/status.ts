@@ -7,7 +7,7 @@ import { endpoint } from './endpoint.ts';
 
 const stateSchema = z.enum(['init', 'ok', 'error']);
 /** What is published of an agent, of which every answer tells all. */
-const STATUS_KEYS = '/kv/{label}/check/status/v1/';
+export const STATUS_KEYS = '/kv/{label}/check/status/v1/';
 
 const shortText = z.string().max(256);
 

@@ -79,12 +79,7 @@ const getApp = endpoint({
   missing: ({ name }, ns) => unknownApplication(ns, name),
   touches({ params, query }) {
     const keys = `/app/${params.name}`;
-    return query.secrets
-      ? [
-          { verb: 'read', keys },
-          { verb: 'reveal', keys },
-        ]
-      : [{ verb: 'read', keys }];
+    return [{ verb: 'read', keys }, ...(query.secrets ? [{ verb: 'reveal', keys } as const] : [])];
   },
   query: {
     secrets: flag().describe(

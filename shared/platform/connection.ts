@@ -21,9 +21,8 @@ type Environment = Readonly<Record<string, string | undefined>>;
  * has gathered of them is checked here.
  */
 export function connectionSchema(service: ServiceName) {
-  const name = CONNECTIONS[service];
-  const endpointName = `${name}__${CONNECTION_ENDPOINTS[service]}`;
-  const eitherOf = `set either ${name} (a connection string) or ${endpointName} (for a managed identity)`;
+  const names = namesOf(service);
+  const eitherOf = `set either ${names.text} (a connection string) or ${names.endpoint} (for a managed identity)`;
   return z
     .object({
       text: z.string().optional(),
@@ -38,17 +37,17 @@ export function connectionSchema(service: ServiceName) {
       };
       if (text !== undefined && endpoint !== undefined) return refuse(`both are set: ${eitherOf}`);
       if (text !== undefined) {
-        const stray = credential === undefined ? 'clientId' : 'credential';
+        const stray = credential === undefined ? names.clientId : names.credential;
         return credential === undefined && clientId === undefined
           ? text
-          : refuse(`${name}__${stray} says nothing of a connection string: remove one of them`);
+          : refuse(`${stray} says nothing of a connection string: remove one of them`);
       }
       if (endpoint === undefined) return refuse(`missing: ${eitherOf}`);
       if (!isEndpoint(service, endpoint)) {
-        return refuse(`${endpointName} must be ${ENDPOINT_FORMS[service]}, not "${endpoint}"`);
+        return refuse(`${names.endpoint} must be ${ENDPOINT_FORMS[service]}, not "${endpoint}"`);
       }
       if (credential !== undefined && credential.toLowerCase() !== IDENTITY_SETTINGS.managedIdentity) {
-        return refuse(`${name}__credential must be "${IDENTITY_SETTINGS.managedIdentity}"`);
+        return refuse(`${names.credential} must be "${IDENTITY_SETTINGS.managedIdentity}"`);
       }
       return { endpoint, ...(clientId !== undefined && { clientId }) };
     });
@@ -60,16 +59,27 @@ export function gatherConnections(environment: Environment): Record<string, unkn
   const services = Object.keys(CONNECTIONS) as ServiceName[];
   return Object.fromEntries(
     services.map((service) => {
-      const name = CONNECTIONS[service];
+      const names = namesOf(service);
       const gathered = {
-        text: read(name),
-        endpoint: read(`${name}__${CONNECTION_ENDPOINTS[service]}`),
-        credential: read(`${name}__${IDENTITY_SETTINGS.credential}`),
-        clientId: read(`${name}__${IDENTITY_SETTINGS.clientId}`),
+        text: read(names.text),
+        endpoint: read(names.endpoint),
+        credential: read(names.credential),
+        clientId: read(names.clientId),
       };
-      return [name, gathered];
+      return [names.text, gathered];
     }),
   );
+}
+
+/** The settings of one connection. */
+function namesOf(service: ServiceName) {
+  const name = CONNECTIONS[service];
+  return {
+    text: name,
+    endpoint: `${name}__${CONNECTION_ENDPOINTS[service]}`,
+    credential: `${name}__${IDENTITY_SETTINGS.credential}`,
+    clientId: `${name}__${IDENTITY_SETTINGS.clientId}`,
+  };
 }
 
 const ENDPOINT_FORMS: Readonly<Record<ServiceName, string>> = {

@@ -1,3 +1,5 @@
+import { inspect } from 'node:util';
+
 /** What tells a line apart from others; left out where it is not known. */
 export interface LogFacts {
   readonly function?: string | undefined;
@@ -22,7 +24,7 @@ export function logLine(level: 'info' | 'error', words: readonly unknown[], fact
   const errors = words.filter((word) => word instanceof Error);
   const message = words
     .filter((word) => !(word instanceof Error))
-    .map((word) => (typeof word === 'string' ? word : JSON.stringify(word)))
+    .map((word) => (typeof word === 'string' ? word : textOf(word)))
     .join(' ');
   const [error] = errors;
   const text = (value: string) => withoutSecrets(value).slice(0, MAX_CHARACTERS);
@@ -38,7 +40,17 @@ export function withoutSecrets(text: string): string {
   return SECRETS.reduce((rest, secret) => rest.replace(secret, '***'), text);
 }
 
+/** Whatever was thrown: of what is no JSON, such as what holds itself, how Node.js shows it. */
+function textOf(word: unknown): string | undefined {
+  try {
+    return JSON.stringify(word);
+  } catch {
+    return inspect(word);
+  }
+}
+
 function describe(error: Error): string {
-  const own = error.stack ?? `${error.name}: ${error.message}`;
-  return error.cause instanceof Error ? `${own}\ncaused by ${describe(error.cause)}` : own;
+  const chain = new Set<Error>();
+  for (let one: unknown = error; one instanceof Error && !chain.has(one); one = one.cause) chain.add(one);
+  return [...chain].map(({ stack, name, message }) => stack ?? `${name}: ${message}`).join('\ncaused by ');
 }

@@ -17,6 +17,14 @@ it('is one line of JSON, with the error and what caused it', () => {
   });
 });
 
+it('takes whatever was thrown', () => {
+  const circular = new Error('It broke.');
+  circular.cause = new Error('The wire is cut.', { cause: circular });
+  const line = JSON.parse(logLine('error', ['It failed:', { left: 1n }, circular]));
+  expect(line.message).toBe('It failed: { left: 1n }');
+  expect(line.error.match(/It broke\.|The wire is cut\./g)).toEqual(['It broke.', 'The wire is cut.']);
+});
+
 it.each([
   ['a token', `skt_${'a1-_'.repeat(10)}abc`],
   ['a key of an account', 'AccountEndpoint=https://x/;AccountKey=c2VjcmV0c2VjcmV0;'],

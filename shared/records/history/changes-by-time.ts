@@ -3,6 +3,7 @@ import { queryPages } from '../../platform/cosmos-query.ts';
 import type { Change } from '../change.ts';
 import { type ChangeDocument, fromChangeDocument } from '../documents.ts';
 import { parseScopeId, type Scope, scopeId } from '../scope.ts';
+import { whereUnder } from '../where-under.ts';
 
 /** A change as storage took it in. */
 export interface StoredChange {
@@ -56,15 +57,10 @@ export async function* readChangesByTime(
         parts.push(`c.ns = @ns${index}`);
         parameters.push({ name: `@ns${index}`, value: ns });
       }
-      if (prefix?.endsWith('/')) {
-        parts.push(`STARTSWITH(c.key, @below${index}) AND c.key != @below${index}`);
-        parameters.push({ name: `@below${index}`, value: prefix });
-      } else if (prefix !== undefined) {
-        parts.push(`(c.key = @key${index} OR STARTSWITH(c.key, @below${index}))`);
-        parameters.push(
-          { name: `@key${index}`, value: prefix },
-          { name: `@below${index}`, value: `${prefix}/` },
-        );
+      if (prefix !== undefined) {
+        const under = whereUnder(prefix, index);
+        parts.push(under.condition);
+        parameters.push(...under.parameters);
       }
       return parts.length === 0 ? 'true' : `(${parts.join(' AND ')})`;
     });

@@ -23,6 +23,7 @@ import {
 import { type Head, NEVER_COMPACTED } from '../history/head.ts';
 import { endOfPrefix, type KeyOrder } from '../key.ts';
 import { type Scope, scopeId } from '../scope.ts';
+import { whereUnder } from '../where-under.ts';
 
 /**
  * How an attempt to append ended: it stands; another writer took the revision; nothing was written because the
@@ -229,8 +230,9 @@ export class LogStorage {
       parameters.push({ name: '@end', value: end });
     }
     if (prefix !== '' && !prefix.endsWith('/')) {
-      conditions.push('(c.key = @prefix OR STARTSWITH(c.key, @below))');
-      parameters.push({ name: '@prefix', value: prefix }, { name: '@below', value: `${prefix}/` });
+      const under = whereUnder(prefix);
+      conditions.push(under.condition);
+      parameters.push(...under.parameters);
     }
     return queryPages<RecordDocument<Value>>(
       this.#container,
@@ -271,11 +273,10 @@ function changeQuery({ prefix, key, keys, above, upTo, order, limit }: ChangeRan
     where('c.key >= @fromKey', '@fromKey', keys.from);
     where('c.key <= @upToKey', '@upToKey', keys.upTo);
   }
-  if (prefix?.endsWith('/')) {
-    where('(STARTSWITH(c.key, @prefix) AND c.key != @prefix)', '@prefix', prefix);
-  } else if (prefix !== undefined) {
-    where('(c.key = @prefix OR STARTSWITH(c.key, @below))', '@prefix', prefix);
-    parameters.push({ name: '@below', value: `${prefix}/` });
+  if (prefix !== undefined) {
+    const under = whereUnder(prefix);
+    conditions.push(under.condition);
+    parameters.push(...under.parameters);
   }
   const top = limit === undefined ? '' : `TOP ${limit} `;
   const direction = order === 'newest' ? ' DESC' : '';

@@ -13,7 +13,7 @@ export interface ScopeFollowerOptions {
   readonly clock: Clock;
   readonly scope: Scope;
   readonly wanted: WantedChanges;
-  /** Where one is taken already. */
+  /** One that is taken already; or who takes one for each wait. */
   readonly place: Place | string | undefined;
   /** The revision to go on from. */
   readonly since: number;

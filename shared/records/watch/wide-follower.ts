@@ -23,7 +23,7 @@ export interface WideFollowerOptions {
   readonly isVisible: (found: FoundChange) => boolean;
   readonly range: WatchRange;
   readonly wanted: WantedChanges;
-  /** Where one is taken already. */
+  /** One that is taken already; or who takes one for each wait. */
   readonly place: Place | string | undefined;
   readonly cursor: WideCursor;
 }
